@@ -1,0 +1,50 @@
+import type { z } from 'zod'
+import type { Signal } from '../daemon/model/signal.ts'
+import type { EventTime } from '../daemon/model/time.ts'
+import type { Transaction } from '../daemon/model/transaction.ts'
+
+/**
+ * One anomaly detector. Holds no I/O and no clock; every structure in it has a hard bound.
+ * `observe` scores before it learns, returns null while it has nothing to say (also while warming up, never a score of 0).
+ */
+export interface Detector {
+  /** Judges one transaction, then learns from it (through admission). Transactions come ordered by (endTime, id). */
+  observe(transaction: Transaction, now: EventTime): Signal | null
+  /** Event time has moved on: close windows, release quarantine. Called at least once per event-time second while time moves. */
+  tick(now: EventTime): void
+  /** An incident of this detector was opened on, or closed for, this subject: freeze or release what it taught. */
+  suspect?(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void
+  /** Bounded sizes, for metrics: structure name to entries and evictions. */
+  sizes(): Readonly<Record<string, { readonly entries: number; readonly limit: number; readonly evicted: number }>>
+  /** 0..1: how ready it is, over all endpoints. */
+  maturity(): number
+}
+
+/** Everything the registry, the configuration schema and the docs know of a detector. */
+export interface DetectorDeclaration<Options extends z.ZodType = z.ZodType> {
+  readonly id: string
+  /** One line. */
+  readonly title: string
+  readonly owasp: readonly string[]
+  readonly attack: readonly string[]
+  /** The documentation block, as printed by `offpath detector show`. */
+  readonly describes: DetectorDescription
+  /** Strict zod object; every key has a default. */
+  readonly options: Options
+  create(options: z.infer<Options>): Detector
+}
+
+export interface DetectorDescription {
+  readonly detects: string
+  readonly statistic: string
+  readonly memory: string
+  readonly warmUp: string
+  readonly traps: string
+  readonly tuning: string
+}
+
+export function defineDetector<Options extends z.ZodType>(
+  declaration: DetectorDeclaration<Options>,
+): DetectorDeclaration<Options> {
+  return declaration
+}

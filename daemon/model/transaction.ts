@@ -1,0 +1,123 @@
+import type { SourceInfo } from './frame.ts'
+import type { EventTime } from './time.ts'
+
+export type Header = readonly [name: string, value: string]
+
+/** contracts.md, Transaction. */
+export type TransactionState = 'complete' | 'request_only' | 'response_only' | 'gap' | 'truncated' | 'upgraded'
+export type PairingGrade = 'exact' | 'inferred' | 'ambiguous'
+
+export type PrincipalKind = 'user' | 'session' | 'api_key' | 'consumer' | 'device' | 'ip'
+
+/** Who made the request: contracts.md, Principal. */
+export interface Principal {
+  readonly kind: PrincipalKind
+  /** The address for kind ip, else an `hmac:` pseudonym. Unique together with `kind`. */
+  readonly id: string
+  /** For people; never a secret. */
+  readonly display: string
+  /** Where the identity was read: `jwt.sub`, `basic`, `cookie.sid`, `bearer`, `header.x-api-key`, `peer`, `forwarded`, `forwarded.default` … */
+  readonly via: string
+  /** API key or client id seen beside a user, as a pseudonym. */
+  readonly app: string | null
+}
+
+/** Token claims after redaction. Null and empty where the token has none. */
+export interface Claims {
+  readonly iss: string | null
+  readonly sub: string | null
+  readonly tenant: string | null
+  readonly role: readonly string[]
+  readonly scope: readonly string[]
+  readonly alg: string | null
+  readonly kid: string | null
+  /** Seconds since 1970, as in the token. */
+  readonly iat: number | null
+  readonly exp: number | null
+}
+
+/**
+ * Evidence taken from values just before they were redacted, so that native input gives the same signals.
+ *
+ * `login`: an attempt to authenticate. `account` is the pseudonym of the account tried (null if none was named), `field`
+ * where the secret stood (`body:/password`, `header:authorization`), `guess` tells the secret from those seen before:
+ * `new`; `repeated` (the same account has tried it); `shared` (another account has tried it).
+ */
+export interface LoginMark {
+  readonly kind: 'login'
+  readonly field: string
+  readonly account: string | null
+  readonly guess: 'new' | 'repeated' | 'shared'
+}
+/** A payload that looks like an attack: its class, the field it was in, and a score 0..1. Filled by the payload detectors. */
+export interface PayloadMark {
+  readonly kind: 'payload'
+  readonly class: string
+  readonly field: string
+  readonly score: number
+}
+export type Mark = LoginMark | PayloadMark
+
+/**
+ * One request/response pair, or one side of it, as every later stage sees it: redacted, linked to a caller.
+ * JSON form: contracts.md, Transaction. Header arrays and bodies are made on first use; what they are made from is
+ * borrowed, so read them before the call that handed out the transaction returns, or not at all.
+ */
+export interface Transaction {
+  readonly id: string
+  /** First byte of the request (of the response if no request was seen), as captured. */
+  readonly time: EventTime
+  /** Event-clock time at which the record became final. All ordering uses (endTime, id). */
+  readonly endTime: EventTime
+  readonly durationUs: number | null
+  readonly clientIp: string
+  readonly clientPort: number | null
+  readonly serverIp: string | null
+  readonly serverPort: number | null
+  readonly httpVersion: string | null
+  readonly method: string | null
+  readonly scheme: string | null
+  readonly host: string | null
+  /** As sent, undecoded, secrets replaced. */
+  readonly path: string | null
+  /** As sent, without `?`, secrets replaced; empty when absent. */
+  readonly query: string
+  readonly status: number | null
+  readonly requestHeaders: readonly Header[]
+  readonly responseHeaders: readonly Header[]
+  /** Wire sizes after transfer decoding. */
+  readonly requestBodyBytes: number
+  readonly responseBodyBytes: number
+  /** Decoded, capped, redacted text; undefined when bodies are off. */
+  readonly requestBody: string | undefined
+  readonly responseBody: string | undefined
+  readonly claims: Claims | null
+  /** Callers behind trusted hops, nearest trusted hop's view first. */
+  readonly forwarded: readonly string[]
+  readonly consumer: string | null
+  readonly tls: { readonly sni: string | null; readonly ja4: string | null }
+  readonly traceId: string | null
+  readonly state: TransactionState
+  readonly pairing: PairingGrade
+  readonly weirds: readonly string[]
+  readonly truncated: readonly string[]
+  readonly marks: readonly Mark[]
+  readonly keyId: string
+  readonly source: SourceInfo & { readonly vlan: number | null; readonly vni: number | null }
+
+  /** Set once by identity (the resolver, in the analysis stage). */
+  principal: Principal
+  /** Set once by endpoints: `GET /v1/orders/{id}`, or null before the template is a candidate. */
+  endpoint: string | null
+  /** Set once by endpoints: host, or server address and port. */
+  service: string | null
+  /** Set once by endpoints, internal: the values that stood in the template's variable segments, in path order. */
+  objectIds: readonly string[]
+  /** Set once by endpoints, internal: whether (service, method, template) is an established endpoint of the inventory. */
+  knownEndpoint: boolean
+}
+
+/** Total order of all records: (endTime, id). */
+export function compareTransactions(a: Transaction, b: Transaction): number {
+  return a.endTime - b.endTime || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** Data flows left to right, imports point left. A room may import itself, any room before it, model/ and telemetry/. */
+const FLOW = [
+  'daemon/sources',
+  'daemon/decode',
+  'daemon/reassembly',
+  'daemon/http',
+  'daemon/identity',
+  'daemon/endpoints',
+  'analyzers/baselines',
+  'analyzers/detectors',
+  'analyzers',
+  'daemon/incidents',
+  'sinks',
+]
+/** Rooms that see everything to their left here, and the flow above. */
+const ABOVE = ['daemon/config', 'daemon/topology', 'demo', 'daemon/cli']
+const EVERYWHERE = ['daemon/model', 'daemon/telemetry']
+
+const root = join(import.meta.dirname, '..')
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+}
+
+function roomOf(file: string): string {
+  const rooms = [...EVERYWHERE, ...FLOW, ...ABOVE]
+  const found = rooms.filter((room) => file.startsWith(`${room}/`)).sort((a, b) => b.length - a.length)[0]
+  if (found === undefined) throw new Error(`${file} is in no room: add its folder to test/layers.test.ts`)
+  return found
+}
+
+/** The rooms a room may import from. */
+function allowed(room: string): string[] {
+  if (room === 'daemon/model') return [room]
+  if (room === 'daemon/telemetry') return EVERYWHERE
+  // A detector implements the contract that stands in analyzers/, beside the registry that lists it.
+  if (room === 'analyzers/baselines' || room === 'analyzers/detectors') {
+    return [...EVERYWHERE, ...FLOW.slice(0, FLOW.indexOf(room) + 1), 'analyzers']
+  }
+  const inFlow = FLOW.indexOf(room)
+  if (inFlow >= 0) return [...EVERYWHERE, ...FLOW.slice(0, inFlow + 1)]
+  return [...EVERYWHERE, ...FLOW, ...ABOVE.slice(0, ABOVE.indexOf(room) + 1)]
+}
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g
+
+test.each(['daemon', 'analyzers', 'sinks', 'demo'])('imports in %s point left', (folder) => {
+  const wrong: string[] = []
+  for (const file of sourceFiles(folder)) {
+    const room = roomOf(file)
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+      const target = normalize(join(dirname(file), match[1] ?? match[2] ?? ''))
+      if (!/^(daemon|analyzers|sinks|demo)\//.test(target)) continue
+      if (!allowed(room).includes(roomOf(target))) wrong.push(`${file} imports ${target}`)
+    }
+  }
+  expect(wrong).toEqual([])
+})
