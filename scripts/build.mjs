@@ -1,0 +1,58 @@
+// Bundles the program into dist/. One file per process: the command line, the capture child, the engine thread.
+// Only `pcap` stays outside: it is optional, native, and loaded by the capture child alone.
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } })
+const out = values.out
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+
+const PROGRAMS = [
+  { entry: 'daemon/cli/main.ts', name: 'offpath', executable: true },
+  { entry: 'daemon/sources/capture-child.ts', name: 'capture-child', executable: false },
+  { entry: 'daemon/topology/engine-main.ts', name: 'engine', executable: false },
+]
+
+// CommonJS packages inside an ES module bundle still call require().
+const REQUIRE = `import { createRequire as offpathCreateRequire } from 'node:module'
+const require = offpathCreateRequire(import.meta.url)`
+
+const exists = (path) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+await rm(out, { recursive: true, force: true })
+await mkdir(join(out, 'demo'), { recursive: true })
+
+await Promise.all(
+  PROGRAMS.map(async ({ entry, name, executable }) => {
+    if (!(await exists(join(root, entry)))) return
+    const outfile = join(out, `${name}.js`)
+    await build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'esm',
+      external: ['pcap'],
+      sourcemap: 'linked',
+      legalComments: 'none',
+      define: { OFFPATH_VERSION: JSON.stringify(version) },
+      banner: { js: executable ? `#!/usr/bin/env node\n${REQUIRE}` : REQUIRE },
+      logLevel: 'warning',
+    })
+    if (executable) await chmod(outfile, 0o755)
+  }),
+)
+
+const shipped = (await exists(join(root, 'demo'))) ? await readdir(join(root, 'demo')) : []
+for (const file of shipped.filter((name) => name.endsWith('.gz'))) {
+  await copyFile(join(root, 'demo', file), join(out, 'demo', file))
+}
