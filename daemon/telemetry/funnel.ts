@@ -46,6 +46,7 @@ export const DROP_CAUSES = {
     'request_only_limit',
     'response_only',
     'response_only_ambiguous',
+    'native_one_sided', // a native record that came with one side
   ],
 } as const
 

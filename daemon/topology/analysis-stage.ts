@@ -1,0 +1,78 @@
+import type { DetectorSet } from '../../analyzers/analysis.ts'
+import type { EndpointMapper } from '../endpoints/mapper.ts'
+import type { Resolver } from '../identity/resolver.ts'
+import type { IncidentBook, IncidentChange } from '../incidents/incident-book.ts'
+import type { Signal } from '../model/signal.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Transaction } from '../model/transaction.ts'
+
+/** Who listens to what comes out of the analysis. Anything left out costs nothing. */
+export interface AnalysisListeners {
+  readonly transaction?: (transaction: Transaction) => void
+  readonly signal?: (signal: Signal) => void
+  readonly incident?: (change: IncidentChange) => void
+}
+
+/** The detecting half: absent when only transactions are asked for. */
+export interface Detection {
+  readonly detectors: DetectorSet
+  readonly incidents: IncidentBook
+}
+
+/**
+ * Transactions in (endTime, id) order to principals, endpoints, signals and incidents.
+ *
+ * Incidents are folded here and not in the control process, so that what an open incident does to a baseline takes
+ * effect at the same event time in replay and live, however long a message between processes takes.
+ */
+export class AnalysisStage {
+  readonly #resolver: Resolver
+  readonly #endpoints: EndpointMapper
+  readonly #detection: Detection | null
+  readonly #listeners: AnalysisListeners
+
+  constructor(
+    resolver: Resolver,
+    endpoints: EndpointMapper,
+    detection: Detection | null,
+    listeners: AnalysisListeners,
+  ) {
+    this.#resolver = resolver
+    this.#endpoints = endpoints
+    this.#detection = detection
+    this.#listeners = listeners
+  }
+
+  push(transaction: Transaction): void {
+    this.#resolver.resolve(transaction)
+    this.#endpoints.map(transaction)
+    this.#listeners.transaction?.(transaction)
+    const detection = this.#detection
+    if (detection === null) return
+    const signals = detection.detectors.observe(transaction, transaction.endTime)
+    for (let i = 0; i < signals.length; i++) this.#take(signals[i]!, detection)
+  }
+
+  tick(now: EventTime): void {
+    const detection = this.#detection
+    if (detection === null) return
+    detection.detectors.tick(now)
+    this.#report(detection.incidents.tick(now), detection, now)
+  }
+
+  #take(signal: Signal, detection: Detection): void {
+    this.#listeners.signal?.(signal)
+    this.#report(detection.incidents.push(signal), detection, signal.time)
+  }
+
+  #report(changes: readonly IncidentChange[], detection: Detection, now: EventTime): void {
+    for (const change of changes) {
+      if (change.kind !== 'updated') {
+        for (const detector of change.incident.detectors) {
+          detection.detectors.suspect(detector, change.incident.subject, change.kind === 'opened', now)
+        }
+      }
+      this.#listeners.incident?.(change)
+    }
+  }
+}

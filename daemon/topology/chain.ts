@@ -1,0 +1,81 @@
+import type { FrameBatch, SourceInfo } from '../model/frame.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Transaction } from '../model/transaction.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { AnalysisStage } from './analysis-stage.ts'
+import { EventClock } from './event-clock.ts'
+import { FlowStage } from './flow-stage.ts'
+import type { FlowStageOptions } from './options.ts'
+import { OrderedOutput } from './ordered-output.ts'
+
+/**
+ * The whole pass on one thread: frames or native transactions in, transactions, signals and incidents out to the
+ * listeners of the analysis. One event clock drives both halves; on each tick the analysis closes its windows first,
+ * then the flow stage fires its timers, so records that become final at the tick come after it.
+ */
+export class Chain {
+  readonly #clock: EventClock
+  readonly #flow: FlowStage
+  readonly #order: OrderedOutput
+  readonly #analysis: AnalysisStage
+  readonly #telemetry: Telemetry
+
+  constructor(options: FlowStageOptions, telemetry: Telemetry, analysis: AnalysisStage) {
+    this.#telemetry = telemetry
+    this.#analysis = analysis
+    this.#order = new OrderedOutput((transaction) => analysis.push(transaction))
+    this.#flow = new FlowStage(options, telemetry, (transaction) => this.#order.push(transaction))
+    this.#clock = new EventClock((now) => this.#tick(now))
+  }
+
+  /** Event time reached, or -Infinity before the first record. */
+  get now(): EventTime {
+    return this.#clock.now
+  }
+
+  /** Frames [from, to) of a batch, which stays borrowed. */
+  frames(source: SourceInfo, batch: FrameBatch, from: number, to: number): void {
+    this.#flow.from(source)
+    const clock = this.#clock
+    for (let i = from; i < to; i++) {
+      const time = batch.clock[i]!
+      if (time > clock.now) this.advance(time)
+      this.#flow.push(batch, i, clock.now)
+    }
+  }
+
+  /** A native transaction whose sane time is `time`. */
+  transaction(transaction: Transaction, time: EventTime): void {
+    const funnel = this.#telemetry.funnel
+    funnel.pairs.in++
+    if (transaction.method === null || transaction.status === null) funnel.pairs.drop('native_one_sided')
+    else funnel.pairs.delivered++
+    if (time > this.#clock.now) this.advance(time)
+    else if (time < this.#clock.now) this.#telemetry.counters.add('records.late')
+    this.#order.push(transaction)
+  }
+
+  /** Event time moves on without a record: an idle wire. */
+  advance(time: EventTime): void {
+    this.#clock.advance(time)
+    this.#order.advance(this.#clock.now)
+  }
+
+  /** End of input. The event clock stays where the last record put it. */
+  close(): void {
+    if (!this.#clock.started) return
+    this.#flow.close(this.#clock.now)
+    this.#order.flush()
+    this.#analysis.tick(this.#clock.now)
+  }
+
+  sizes(): ReturnType<FlowStage['sizes']> {
+    return this.#flow.sizes()
+  }
+
+  #tick(now: EventTime): void {
+    this.#order.advance(now)
+    this.#analysis.tick(now)
+    this.#flow.tick(now)
+  }
+}

@@ -1,0 +1,14 @@
+import type { HttpLimits } from '../http/limits.ts'
+import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { IdentityOptions } from '../identity/recorder.ts'
+import type { ReassemblyLimits } from '../reassembly/limits.ts'
+
+/** What the flow stage is built from. */
+export interface FlowStageOptions {
+  readonly key: PrivacyKey
+  readonly identity: IdentityOptions
+  /** Whether bodies are copied, decoded and redacted. */
+  readonly bodies: boolean
+  readonly http: HttpLimits
+  readonly reassembly: ReassemblyLimits
+}
