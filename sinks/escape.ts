@@ -11,7 +11,7 @@
  * without a glyph, variation selectors of the supplement, and combining marks piled higher than any script needs.
  */
 const UNSHOWABLE =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|[\u034f\u17b4\u17b5\u{e0100}-\u{e01ef}]|\p{M}{4,}/gu
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|\u034f|\u17b4|\u17b5|[\u{e0100}-\u{e01ef}]|\p{M}{4,}/gu
 
 /** The same without piled marks and private use, which are harmless in JSON, beyond what JSON.stringify escapes itself. */
 const UNSHOWABLE_IN_JSON = /[\u007f-\u009f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
