@@ -1,0 +1,66 @@
+import type { Writable } from 'node:stream'
+import { escapeJson } from './escape.ts'
+
+/** Lines are handed on in pieces of about this many characters. */
+const BUFFER_CHARACTERS = 64 * 1024
+
+export interface LineWriterOptions {
+  /** Whether a person looks at it: then JSON text is escaped so that it cannot act on the terminal. */
+  readonly terminal: boolean
+  /** The reader is gone (`| head`): nothing more will be written. Called once. */
+  readonly onClosed: () => void
+}
+
+/**
+ * JSON Lines to standard output. Buffers, so that a million lines are not a million writes, and passes back-pressure on:
+ * a promise means wait. A reader that goes away is an ordinary end, not a failure; what is written after it is dropped.
+ */
+export class LineWriter {
+  readonly #stream: Writable
+  readonly #terminal: boolean
+  #text = ''
+  #closed = false
+
+  constructor(stream: Writable, options: LineWriterOptions) {
+    this.#stream = stream
+    this.#terminal = options.terminal
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#closed) return
+      this.#closed = true
+      this.#text = ''
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+      options.onClosed()
+    })
+  }
+
+  /** Whether the reader is gone. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** One line, without its newline. */
+  write(line: string): void | Promise<void> {
+    if (this.#closed) return
+    this.#text += `${this.#terminal ? escapeJson(line) : line}\n`
+    if (this.#text.length >= BUFFER_CHARACTERS) return this.flush()
+  }
+
+  /** Hands on what is buffered. Resolves when the stream can take more. */
+  flush(): void | Promise<void> {
+    if (this.#closed || this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    if (this.#stream.write(text)) return
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#stream.off('drain', done)
+        this.#stream.off('close', done)
+        this.#stream.off('error', done)
+        resolve()
+      }
+      this.#stream.once('drain', done)
+      this.#stream.once('close', done)
+      this.#stream.once('error', done)
+    })
+  }
+}
