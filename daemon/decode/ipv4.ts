@@ -1,0 +1,44 @@
+import { type Packet, type Refusal, shortOf } from './packet.ts'
+import type { Segment } from './segment.ts'
+
+/** ::ffff:0:0/96, the second word from the right of an IPv4-mapped address (RFC 4291 §2.5.5.2). */
+const MAPPED = 0xffff
+const MORE_FRAGMENTS_OR_OFFSET = 0x3fff
+
+/**
+ * IPv4 (RFC 791). The header checksum is not verified: offload makes wrong ones common on mirrors.
+ *
+ * Total length against the frame: shorter is Ethernet padding and cut off; longer means that a mirror cut the packet
+ * without saying so, and the rest counts as missing; 0 is a segment that the network card was to split (TSO), and
+ * ends where the frame ends.
+ */
+export function ipv4(packet: Packet, segment: Segment): Refusal | null {
+  const { bytes, at } = packet
+  if (at + 20 > packet.end) return shortOf(packet, 20)
+  const first = bytes[at]!
+  const headerLength = (first & 0x0f) << 2
+  if (first >> 4 !== 4 || headerLength < 20) return 'malformed'
+
+  const totalLength = (bytes[at + 2]! << 8) | bytes[at + 3]!
+  if (totalLength !== 0) {
+    if (totalLength < headerLength) return 'malformed'
+    packet.wireEnd = at + totalLength
+    if (packet.end > packet.wireEnd) packet.end = packet.wireEnd
+  }
+  if (at + headerLength > packet.end) return shortOf(packet, headerLength)
+  if ((((bytes[at + 6]! << 8) | bytes[at + 7]!) & MORE_FRAGMENTS_OR_OFFSET) !== 0) return 'fragment'
+
+  segment.family = 4
+  segment.ipId = (bytes[at + 4]! << 8) | bytes[at + 5]!
+  segment.src0 = 0
+  segment.src1 = 0
+  segment.src2 = MAPPED
+  segment.src3 = (bytes[at + 12]! << 24) | (bytes[at + 13]! << 16) | (bytes[at + 14]! << 8) | bytes[at + 15]!
+  segment.dst0 = 0
+  segment.dst1 = 0
+  segment.dst2 = MAPPED
+  segment.dst3 = (bytes[at + 16]! << 24) | (bytes[at + 17]! << 16) | (bytes[at + 18]! << 8) | bytes[at + 19]!
+  packet.protocol = bytes[at + 9]!
+  packet.at = at + headerLength
+  return null
+}

@@ -1,0 +1,30 @@
+/** Why a frame is no TCP segment for us: the frame causes of telemetry/funnel.ts that decoding can give. */
+export type Refusal = 'link_type' | 'malformed' | 'truncated' | 'not_ip' | 'not_tcp' | 'fragment'
+
+/**
+ * Where decoding stands inside one frame. One instance is reused for every frame; each layer checks its header, reads
+ * what it needs and moves `at` past itself. Offsets are into `bytes`.
+ */
+export class Packet {
+  bytes: Buffer = Buffer.alloc(0)
+  /** First byte of the layer that is read next. */
+  at = 0
+  /** First byte that was not captured. */
+  end = 0
+  /** First byte that was not on the wire, at least `end`. Network layers move both in, which takes Ethernet padding off. */
+  wireEnd = 0
+  /** EtherType of what stands at `at` (IEEE 802). */
+  etherType = 0
+  /** IP protocol number of what stands at `at`. */
+  protocol = 0
+  /** Innermost VLAN id, -1 when there is none. */
+  vlan = -1
+}
+
+export const ETHERTYPE_IPV4 = 0x0800
+export const ETHERTYPE_IPV6 = 0x86dd
+
+/** The reason why a header of `length` bytes at `packet.at` cannot be read: cut by the snap length, or never there. */
+export function shortOf(packet: Packet, length: number): Refusal {
+  return packet.at + length <= packet.wireEnd ? 'truncated' : 'malformed'
+}
