@@ -1,0 +1,150 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { createGunzip, type Gunzip } from 'node:zlib'
+
+/** Bytes in order, pulled: from a file, a pipe, or out of gzip. */
+export interface ByteInput {
+  /** Reads between 1 and `length` bytes into `buffer` at `offset`; 0 only at the end of input. */
+  read(buffer: Buffer, offset: number, length: number): Promise<number>
+  /** Why the input ended early, if it did: the bytes before are good. */
+  readonly damage: string | null
+  close(): Promise<void>
+}
+
+export class FileInput implements ByteInput {
+  readonly damage = null
+  readonly #file: FileHandle
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  async read(buffer: Buffer, offset: number, length: number): Promise<number> {
+    return (await this.#file.read(buffer, offset, length, null)).bytesRead
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+}
+
+/** A stream that fails midway has ended early: what it delivered stands, and `damage` says why. */
+export class StreamInput implements ByteInput {
+  damage: string | null = null
+  readonly #stream: Readable
+  readonly #chunks: AsyncIterator<unknown>
+  #rest: Buffer = EMPTY
+
+  constructor(stream: Readable) {
+    this.#stream = stream
+    this.#chunks = stream[Symbol.asyncIterator]()
+  }
+
+  async read(buffer: Buffer, offset: number, length: number): Promise<number> {
+    while (this.#rest.length === 0) {
+      try {
+        const next = await this.#chunks.next()
+        if (next.done === true) return 0
+        this.#rest = Buffer.isBuffer(next.value) ? next.value : Buffer.from(String(next.value))
+      } catch (error) {
+        this.damage = `the input broke off: ${messageOf(error)}`
+        return 0
+      }
+    }
+    const taken = this.#rest.copy(buffer, offset, 0, Math.min(length, this.#rest.length))
+    this.#rest = this.#rest.subarray(taken)
+    return taken
+  }
+
+  async close(): Promise<void> {
+    this.#stream.destroy()
+  }
+}
+
+/**
+ * Inflates as it is asked, so memory stays at two chunks whatever a bomb expands to. Each write is inflated and read out
+ * before the next one: zlib throws away output it holds when it meets an error, and everything before a cut must be kept.
+ */
+export class GunzipInput implements ByteInput {
+  damage: string | null = null
+  readonly #input: ByteInput
+  readonly #gunzip: Gunzip = createGunzip({ chunkSize: INFLATED_CHUNK })
+  readonly #compressed = Buffer.allocUnsafe(COMPRESSED_CHUNK)
+  #rest: Buffer
+  #writing = false
+  #ending = false
+  #over = false
+  #wake: (() => void) | null = null
+
+  /** `head`: compressed bytes already taken from `input`; borrowed until the first read has returned. */
+  constructor(input: ByteInput, head: Buffer) {
+    this.#input = input
+    this.#rest = EMPTY
+    const wake = () => {
+      this.#wake?.()
+      this.#wake = null
+    }
+    this.#gunzip.on('readable', wake)
+    this.#gunzip.on('end', () => {
+      this.#over = true
+      wake()
+    })
+    this.#gunzip.on('error', (error) => {
+      this.#over = true
+      this.damage = `the gzip data broke off: ${error.message}`
+      wake()
+    })
+    this.#write(Buffer.from(head))
+  }
+
+  async read(buffer: Buffer, offset: number, length: number): Promise<number> {
+    while (this.#rest.length === 0) {
+      const chunk: Buffer | null = this.#gunzip.read()
+      if (chunk !== null) this.#rest = chunk
+      else if (this.#over) return 0
+      else if (this.#writing || this.#ending) await this.#woken()
+      else await this.#feed()
+    }
+    const taken = this.#rest.copy(buffer, offset, 0, Math.min(length, this.#rest.length))
+    this.#rest = this.#rest.subarray(taken)
+    return taken
+  }
+
+  async close(): Promise<void> {
+    this.#gunzip.destroy()
+    await this.#input.close()
+  }
+
+  async #feed(): Promise<void> {
+    const taken = await this.#input.read(this.#compressed, 0, COMPRESSED_CHUNK)
+    if (taken > 0) {
+      this.#write(this.#compressed.subarray(0, taken))
+      return
+    }
+    this.#ending = true
+    this.#gunzip.end()
+  }
+
+  #write(chunk: Buffer): void {
+    this.#writing = true
+    this.#gunzip.write(chunk, () => {
+      this.#writing = false
+      this.#wake?.()
+      this.#wake = null
+    })
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+const COMPRESSED_CHUNK = 64 * 1024
+const INFLATED_CHUNK = 256 * 1024
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

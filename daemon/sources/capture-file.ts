@@ -1,0 +1,139 @@
+import { open } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { FrameBatch, SourceInfo } from '../model/frame.ts'
+import type { Counters } from '../telemetry/counters.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { type ByteInput, FileInput, GunzipInput, StreamInput } from './byte-input.ts'
+import { ByteWindow } from './byte-window.ts'
+import { FileClockGuard } from './clock-guard.ts'
+import { CHUNK_BYTES, type DamagedTail, frameBatches } from './frame-batches.ts'
+import { NativeFile, type NativeSource } from './native-file.ts'
+import { PcapReader } from './pcap-reader.ts'
+import { PcapngReader } from './pcapng-reader.ts'
+import { type InputType, sniff } from './sniff.ts'
+import type { FrameSource } from './source.ts'
+
+/** A capture read to its end, at full speed. */
+export interface CaptureFile extends FrameSource {
+  /** Known once `batches` has ended: what could not be read at the end. */
+  readonly tail: DamagedTail | null
+}
+
+export type OpenedInput =
+  | { readonly kind: 'frames'; readonly source: CaptureFile }
+  | { readonly kind: 'native'; readonly source: NativeSource }
+
+export interface InputDeps {
+  /** What `-` reads. */
+  readonly stdin: Readable
+  readonly counters: Counters
+}
+
+/**
+ * Opens one input of replay, by content: pcap, pcapng or native transactions, each also in gzip; `-` is standard input.
+ * The source closes what was opened when its batches end or are given up.
+ */
+export async function openInput(path: string, deps: InputDeps): Promise<OpenedInput> {
+  const info: SourceInfo = { kind: 'file', name: path === '-' ? 'stdin' : basename(path) }
+  let window = new ByteWindow(path === '-' ? new StreamInput(deps.stdin) : await openFile(path), CHUNK_BYTES)
+  try {
+    let type = await firstLook(window, path)
+    if (type === 'gzip') {
+      window = unzipped(window)
+      type = await firstLook(window, path)
+    }
+    if (type === 'native') return { kind: 'native', source: new NativeFile(info, window, deps.counters) }
+    if (type === 'pcap' || type === 'pcapng') return { kind: 'frames', source: new CaptureReading(info, window, type) }
+    throw notACapture(path, type, window.damage)
+  } catch (error) {
+    await window.close()
+    throw error
+  }
+}
+
+class CaptureReading implements CaptureFile {
+  readonly info: SourceInfo
+  tail: DamagedTail | null = null
+  readonly #window: ByteWindow
+  readonly #type: 'pcap' | 'pcapng'
+
+  constructor(info: SourceInfo, window: ByteWindow, type: 'pcap' | 'pcapng') {
+    this.info = info
+    this.#window = window
+    this.#type = type
+  }
+
+  async *batches(stop: AbortSignal): AsyncGenerator<FrameBatch, void, undefined> {
+    const reader = this.#type === 'pcap' ? new PcapReader() : new PcapngReader()
+    try {
+      this.tail = yield* frameBatches(this.#window, reader, new FileClockGuard(), stop)
+    } finally {
+      await this.#window.close()
+    }
+  }
+}
+
+function unzipped(window: ByteWindow): ByteWindow {
+  const head = window.buffer.subarray(window.start, window.end)
+  return new ByteWindow(new GunzipInput(window.input, head), CHUNK_BYTES)
+}
+
+async function openFile(path: string): Promise<ByteInput> {
+  try {
+    const file = await open(path, 'r')
+    if (!(await file.stat()).isDirectory()) return new FileInput(file)
+    await file.close()
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  throw new OffpathError('OFFPATH_E_NO_FILE', `${path} is a folder`, {
+    at: path,
+    remedy: 'Name the capture files themselves.',
+  })
+}
+
+/** A file may open and still fail at its first read (a stale mount, a device). */
+async function firstLook(window: ByteWindow, path: string): Promise<InputType> {
+  try {
+    return await sniff(window)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function unreadable(path: string, cause: unknown): OffpathError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const reason =
+    code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : `cannot be read: ${code}`
+  const remedy =
+    code === 'EACCES'
+      ? `Give this user the right to read it: chmod o+r ${path}`
+      : 'Check the path; `-` is standard input.'
+  return new OffpathError('OFFPATH_E_NO_FILE', `${path} ${reason}`, { at: path, remedy, cause })
+}
+
+function notACapture(path: string, type: InputType, damage: string | null): OffpathError {
+  const name = path === '-' ? 'standard input' : path
+  const accepted = 'Give a pcap or pcapng capture, or native transactions (.jsonl); gzip is fine for each.'
+  const [message, remedy] = explain(type, path)
+  return new OffpathError('OFFPATH_E_NOT_CAPTURE', `${name} ${damage === null ? message : damage}`, {
+    at: path,
+    remedy: remedy ?? accepted,
+  })
+}
+
+function explain(type: InputType, path: string): [message: string, remedy: string | null] {
+  switch (type) {
+    case 'empty':
+      return ['is empty', null]
+    case 'zstd':
+      return ['is compressed with zstd, which this version does not read', `zstd -dc ${path} | offpath replay -`]
+    case 'har':
+      return ['is a HAR file, which this version does not read', null]
+    case 'gzip':
+      return ['is gzip inside gzip', `zcat ${path} | offpath replay -`]
+    default:
+      return ['is neither a capture nor native transactions', null]
+  }
+}
