@@ -3,7 +3,7 @@ import { isPcapMagic } from './pcap-reader.ts'
 
 export type InputType = 'pcap' | 'pcapng' | 'gzip' | 'zstd' | 'native' | 'har' | 'empty' | 'unknown'
 
-/** Tells what an input is by its first bytes, whatever it is called. Consumes nothing but leading blank lines of text. */
+/** Tells what an input is by its first bytes, whatever it is called. Consumes nothing but a byte order mark. */
 export async function sniff(window: ByteWindow): Promise<InputType> {
   while (window.available < 4 && !window.ended) await window.fill()
   if (window.available === 0) return 'empty'
@@ -20,23 +20,20 @@ export async function sniff(window: ByteWindow): Promise<InputType> {
 async function sniffText(window: ByteWindow): Promise<InputType> {
   if (window.buffer.subarray(window.start, window.end).indexOf(BYTE_ORDER_MARK) === 0) window.start += 3
   for (let passed = 0; passed < MAX_BLANKS; passed++) {
-    if (window.start === window.end) {
-      if (window.ended) return 'empty'
-      await window.fill()
-      continue
-    }
-    const byte = window.buffer[window.start]!
-    if (byte === OPEN_BRACE) return (await opensHar(window)) ? 'har' : 'native'
+    while (passed >= window.available && !window.ended) await window.fill()
+    if (passed >= window.available) return 'empty'
+    const byte = window.buffer[window.start + passed]!
+    if (byte === OPEN_BRACE) return (await opensHar(window, passed)) ? 'har' : 'native'
     if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN && byte !== LINE_FEED) return 'unknown'
-    window.start++
   }
   return 'unknown'
 }
 
 /** A HAR file is one object whose first member is `log`. */
-async function opensHar(window: ByteWindow): Promise<boolean> {
-  while (window.available < HAR_HEAD && !window.ended) await window.fill()
-  const head = window.buffer.toString('latin1', window.start, Math.min(window.end, window.start + HAR_HEAD))
+async function opensHar(window: ByteWindow, passed: number): Promise<boolean> {
+  while (window.available < passed + HAR_HEAD && !window.ended) await window.fill()
+  const from = window.start + passed
+  const head = window.buffer.toString('latin1', from, Math.min(window.end, from + HAR_HEAD))
   return /^\{\s{0,40}"log"\s{0,10}:/.test(head)
 }
 
