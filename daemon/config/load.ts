@@ -136,7 +136,8 @@ function describe(issue: z.core.$ZodIssue, found: unknown): string {
       const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`
       if (issue.origin === 'string')
         return found === '' ? 'expected text, found nothing' : `expected ${bound} characters`
-      if (issue.origin === 'array') return `expected ${bound} entries, found ${length(found)}`
+      if (issue.origin === 'array')
+        return `expected ${bound} ${bound.endsWith(' 1') ? 'entry' : 'entries'}, found ${length(found)}`
       return `expected ${bound}, ${tail}`
     }
     default:

@@ -1,0 +1,272 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { totalmem } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { ValidatedConfig } from '../config/schema.ts'
+import { defaultKeyPath } from '../identity/privacy-key.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { configPath, loadSettings } from './settings.ts'
+
+/**
+ * What can be wrong with a host, each with its exact remedy. Reads only: nothing is made, changed or captured. The
+ * optional package pcap is loaded in a child process, as it would be for a capture.
+ */
+
+export interface Finding {
+  readonly check: string
+  readonly level: 'ok' | 'warn' | 'fail'
+  /** May have several lines. */
+  readonly found: string
+  readonly remedy?: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const OLDEST_NODE = [20, 19] as const
+const MIB = 1024 * 1024
+/** Beside the reassembly budget: heap, detectors, batches. */
+const BASE_MIB = 512
+
+export function examineHost(namedConfig: string | undefined, environment: Environment): Finding[] {
+  const { finding, config } = examineConfig(namedConfig)
+  const live = config?.sources.some(({ kind }) => kind === 'pcap') ?? false
+  return [
+    examineNode(process.versions.node, process.versions.modules),
+    examinePcap(live),
+    examinePrivileges(readText('/proc/self/status'), live),
+    ...examinePrograms(environment, config),
+    ...examineInterfaces('/sys/class/net', config),
+    finding,
+    ...(config === null ? [] : [examineKey(config, environment), examineHops(config), examineMemory(config)]),
+  ]
+}
+
+export function examineNode(version: string, abi: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const found = `${version} (ABI ${abi})`
+  const enough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])
+  return enough
+    ? { check: 'node', level: 'ok', found }
+    : { check: 'node', level: 'fail', found, remedy: `install Node.js ${OLDEST_NODE.join('.')} or newer` }
+}
+
+/** `needed`: the configuration captures live, so without it nothing works. */
+function examinePcap(needed: boolean): Finding {
+  const check = 'npm pcap'
+  const level = needed ? 'fail' : 'warn'
+  let path: string
+  try {
+    path = createRequire(import.meta.url).resolve('pcap')
+  } catch {
+    return {
+      check,
+      level,
+      found: 'not installed; live capture works through an exec source (tcpdump, dumpcap)',
+      remedy: 'apt-get install libpcap-dev g++ make python3, then npm install -g offpath --allow-scripts=pcap',
+    }
+  }
+  const load = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  })
+  if (load.status === 0) return { check, level: 'ok', found: 'installed, loads' }
+  const reason = load.stderr.split('\n').find((line) => /Error/.test(line)) ?? 'no reason given'
+  return {
+    check,
+    level,
+    found: `installed, but does not load: ${reason.trim().slice(0, 200)}`,
+    remedy: /libpcap/.test(reason)
+      ? 'apt-get install libpcap0.8'
+      : 'apt-get install libpcap-dev g++ make python3, then npm rebuild pcap --allow-scripts=pcap',
+  }
+}
+
+const CAP_NET_RAW = 13n
+
+/** Whether a capture started from here may open an interface: /proc/self/status, CapEff. */
+export function examinePrivileges(status: string | null, needed: boolean): Finding {
+  const check = 'privileges'
+  if (status === null)
+    return { check, level: 'warn', found: 'cannot be read on this system', remedy: 'use an exec source' }
+  const set = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`)
+  const may = (caps: bigint) => (caps & (1n << CAP_NET_RAW)) !== 0n
+  if (may(set('CapEff'))) {
+    const how = may(set('CapAmb')) ? 'ambient CAP_NET_RAW' : 'CAP_NET_RAW'
+    return {
+      check,
+      level: 'ok',
+      found: `${how}; only the capture child uses it, and drops it once the interface is open`,
+    }
+  }
+  return {
+    check,
+    level: needed ? 'fail' : 'warn',
+    found: 'no CAP_NET_RAW: interfaces cannot be opened from here',
+    remedy:
+      'sudo setpriv --reuid=$(id -u) --regid=$(id -g) --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw offpath run --pcap IFACE; ' +
+      'or an exec source with dumpcap',
+  }
+}
+
+function examinePrograms(environment: Environment, config: ValidatedConfig | null): Finding[] {
+  const helpers = ['setpriv', 'dumpcap', 'tcpdump'].map((name) => ({ name, path: which(name, environment) }))
+  const missing = helpers.filter(({ path }) => path === null).map(({ name }) => name)
+  const packages: Readonly<Record<string, string>> = {
+    setpriv: 'util-linux',
+    dumpcap: 'wireshark-common',
+    tcpdump: 'tcpdump',
+  }
+  const found = helpers.map(({ name, path }) => `${name} ${path ?? 'missing'}`).join(', ')
+  const programs: Finding =
+    missing.length === 0
+      ? { check: 'programs', level: 'ok', found }
+      : {
+          check: 'programs',
+          level: 'warn',
+          found,
+          remedy: `apt-get install ${missing.map((name) => packages[name]).join(' ')}   (none is needed for files)`,
+        }
+  const commands = (config?.sources ?? []).flatMap((source) => (source.kind === 'exec' ? [source.command[0]!] : []))
+  const broken = commands.filter((name) => which(name, environment) === null)
+  return [
+    programs,
+    ...broken.map(
+      (name): Finding => ({
+        check: 'programs',
+        level: 'fail',
+        found: `the exec source's program ${name} is not there`,
+        remedy: 'install it, or write its full path in sources[].command',
+      }),
+    ),
+  ]
+}
+
+function which(name: string, environment: Environment): string | null {
+  const folders = name.includes('/') ? [''] : [...(environment.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  for (const folder of folders) {
+    const path = name.includes('/') ? name : join(folder, name)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {}
+  }
+  return null
+}
+
+const IFF_PROMISC = 0x100
+
+function examineInterfaces(folder: string, config: ValidatedConfig | null): Finding[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    return [{ check: 'interfaces', level: 'warn', found: 'cannot be listed on this system' }]
+  }
+  const states = names.map((name) => {
+    const state = readText(join(folder, name, 'operstate'))?.trim() ?? 'unknown'
+    const promiscuous = (Number(readText(join(folder, name, 'flags')) ?? 0) & IFF_PROMISC) !== 0
+    // The loopback has no carrier to report on.
+    return {
+      name,
+      up: state === 'up' || state === 'unknown',
+      text: `${name} ${state}${promiscuous ? ' promiscuous' : ''}`,
+    }
+  })
+  const findings: Finding[] = [{ check: 'interfaces', level: 'ok', found: states.map(({ text }) => text).join(', ') }]
+  for (const source of config?.sources ?? []) {
+    if (source.kind !== 'pcap' || source.interface === 'any') continue
+    const state = states.find(({ name }) => name === source.interface)
+    if (state === undefined) {
+      findings.push({
+        check: 'interfaces',
+        level: 'fail',
+        found: `there is no interface ${source.interface}`,
+        remedy: `set sources[].interface to one of ${names.join(', ')}`,
+      })
+    } else if (!state.up) {
+      findings.push({
+        check: 'interfaces',
+        level: 'warn',
+        found: `${source.interface} is down, so no packet arrives`,
+        remedy: `ip link set ${source.interface} up`,
+      })
+    }
+  }
+  return findings
+}
+
+function examineConfig(named: string | undefined): { finding: Finding; config: ValidatedConfig | null } {
+  const check = 'configuration'
+  try {
+    const path = configPath(named)
+    const { config } = loadSettings(path)
+    const count = config.sources.length
+    const found =
+      path === undefined ? 'defaults, no file' : `${path} is valid, ${count} ${count === 1 ? 'source' : 'sources'}`
+    return { finding: { check, level: 'ok', found }, config }
+  } catch (error) {
+    if (!(error instanceof OffpathError)) throw error
+    const at = error.at === undefined ? '' : `${error.at}: `
+    const finding: Finding = {
+      check,
+      level: 'fail',
+      found: at + error.message,
+      remedy: error.remedy ?? 'offpath config check',
+    }
+    return { finding, config: null }
+  }
+}
+
+/** Looks at the key without reading or making one. */
+export function examineKey(config: ValidatedConfig, environment: Environment): Finding {
+  const check = 'privacy key'
+  const named = config.privacy.key_file
+  if (named === null && environment.OFFPATH_PRIVACY_KEY) {
+    return { check, level: 'ok', found: 'from OFFPATH_PRIVACY_KEY' }
+  }
+  const path = named ?? defaultKeyPath(environment)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) {
+    return named === null
+      ? { check, level: 'ok', found: `none yet; the first start makes ${path}` }
+      : { check, level: 'fail', found: `there is no ${path}`, remedy: `(umask 077; openssl rand -hex 32 > ${path})` }
+  }
+  if ((stat.mode & 0o077) !== 0) {
+    const mode = (stat.mode & 0o777).toString(8).padStart(4, '0')
+    return { check, level: 'fail', found: `${path} has mode ${mode}: others can read it`, remedy: `chmod 600 ${path}` }
+  }
+  return { check, level: 'ok', found: `${path}, mode 0600` }
+}
+
+function examineHops(config: ValidatedConfig): Finding {
+  const hops = config.identity.trusted_hops
+  return {
+    check: 'trusted hops',
+    level: 'ok',
+    found:
+      hops.length > 0
+        ? hops.join(', ')
+        : 'defaults: loopback, private and link-local peers; callers found through them are marked forwarded.default',
+  }
+}
+
+function examineMemory(config: ValidatedConfig): Finding {
+  const check = 'memory'
+  const available =
+    Number(/^MemAvailable:\s*(\d+) kB$/m.exec(readText('/proc/meminfo') ?? '')?.[1] ?? totalmem() / 1024) / 1024
+  const rings = config.sources.reduce((sum, source) => sum + (source.kind === 'pcap' ? source.ring_mib : 0), 0)
+  const need = config.limits.reassembly_mib + rings + BASE_MIB
+  const found = `${Math.floor(available)} MiB available, up to ${need} MiB used (of ${Math.floor(totalmem() / MIB)} MiB)`
+  return available >= need
+    ? { check, level: 'ok', found }
+    : { check, level: 'warn', found, remedy: 'free memory, or lower limits.reassembly_mib and sources[].ring_mib' }
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}

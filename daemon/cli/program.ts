@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+import { addConfig } from './config.ts'
+import type { CliContext } from './context.ts'
+import { addDemo } from './demo.ts'
+import { addDetector } from './detector.ts'
+import { addDoctor } from './doctor.ts'
+import { explainFailure } from './failure.ts'
+import { addInit } from './init.ts'
+import { addReplay } from './replay.ts'
+import { addRun } from './run.ts'
+import { offpathVersion } from './version.ts'
+
+/** Runs one command line and says how the process should end. Never throws. */
+export async function runProgram(argv: readonly string[], context: CliContext): Promise<number> {
+  const program = buildProgram(context)
+  try {
+    if (argv.length === 0) program.outputHelp()
+    else await program.parseAsync([...argv], { from: 'user' })
+    return context.exitCode
+  } catch (error) {
+    const failure = explainFailure(error, context.environment.OFFPATH_DEBUG === '1')
+    context.stderr.write(failure.text)
+    return failure.exitCode
+  }
+}
+
+export function buildProgram(context: CliContext): Command {
+  const program = new Command('offpath')
+    .description(
+      'Watches a copy of your API traffic and opens few, well-explained incidents. Never in the request path.',
+    )
+    .version(offpathVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+      // Printed once, as a block, by runProgram.
+      outputError: () => {},
+      getOutHelpWidth: () => Math.min(context.width, 110),
+      getOutHasColors: () => context.colour,
+    })
+    .addHelpText(
+      'after',
+      `
+Start here:
+  $ offpath demo                          attacks on a sample API, found live
+  $ offpath replay capture.pcap           what is in a capture of your own
+  $ offpath init && offpath doctor        write offpath.yaml, check this host
+  $ offpath run --pcap eth0               watch an interface
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 daemon not reachable, 78 bad configuration.`,
+    )
+  for (const add of [addRun, addReplay, addDemo, addInit, addDoctor, addConfig, addDetector]) add(program, context)
+  return program
+}

@@ -1,0 +1,119 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { encodeIncident } from '../../sinks/incident-json.ts'
+import { renderIncidentTable } from '../../sinks/incident-table.ts'
+import { renderLossTable } from '../../sinks/loss-table.ts'
+import { LineWriter } from '../../sinks/stdout.ts'
+import { loadPrivacyKey } from '../identity/privacy-key.ts'
+import type { Incident } from '../model/incident.ts'
+import { SEVERITIES, type Severity } from '../model/signal.ts'
+import type { Emit, ReplaySummary } from '../topology/replay.ts'
+import type { CliContext } from './context.ts'
+import { usageError } from './failure.ts'
+import { loadSettings } from './settings.ts'
+import { writeText } from './write-text.ts'
+
+interface ReplayOptions {
+  readonly emit: Emit
+  readonly bodies: 'text' | 'none'
+  readonly config?: string
+  readonly speed: 'max' | number
+  readonly failOn?: Severity
+  readonly output?: 'table' | 'json' | 'jsonl'
+}
+
+const EMITS: readonly Emit[] = ['transactions', 'signals', 'incidents', 'summary', 'none']
+/** What --fail-on found: contracts.md, exit codes. */
+const FINDINGS_PRESENT = 3
+
+export function addReplay(program: Command, context: CliContext): void {
+  program
+    .command('replay')
+    .description('read capture files or native transactions, on their own clock, at full speed')
+    .argument(
+      '<file...>',
+      'pcap, pcapng (also .gz) or .jsonl transactions; - is standard input; several are one timeline',
+    )
+    .addOption(new Option('--emit <what>', 'what to print').choices([...EMITS]).default('summary'))
+    .addOption(
+      new Option('--bodies <how>', 'decode and redact bodies, or leave them').choices(['text', 'none']).default('text'),
+    )
+    .option('--config <file>', 'configuration; without it the defaults hold, whatever the folder')
+    .option('--speed <factor>', 'max, or a factor: 1 is as captured', parseSpeed, 'max' as const)
+    .addOption(new Option('--store <where>', 'where records go').choices(['none']).default('none'))
+    .addOption(
+      new Option('--fail-on <severity>', 'exit 3 when an incident is at least this severe').choices([...SEVERITIES]),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'of the summary: table or json; all else is jsonl').choices([
+        'table',
+        'json',
+        'jsonl',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ offpath replay capture.pcap
+  $ offpath replay --emit transactions monday.pcapng.gz tuesday.pcapng.gz | jq -r .endpoint
+  $ tcpdump -r big.pcap -w - 'port 80' | offpath replay - -o json
+  $ offpath replay --fail-on high nightly.jsonl`,
+    )
+    .action((files: string[], options: ReplayOptions) => replayCommand(files, options, context))
+}
+
+async function replayCommand(files: string[], options: ReplayOptions, context: CliContext): Promise<void> {
+  checkOutput(options)
+  const { config } = loadSettings(options.config)
+  const { key } = loadPrivacyKey({
+    keyFile: config.privacy.key_file,
+    environment: context.environment,
+    allowTestKey: true,
+  })
+  const { replay } = await import('../topology/replay.ts')
+  const lines = new LineWriter(context.stdout, {
+    terminal: context.stdout.isTTY === true,
+    onClosed: () => context.stop.abort(),
+  })
+  const summary = await replay({
+    files,
+    emit: options.emit,
+    bodies: options.bodies,
+    config,
+    key,
+    speed: options.speed,
+    write: (line) => lines.write(line),
+    warn: (message) => context.logger.warn(message),
+    stop: context.stop.signal,
+  })
+  await lines.flush()
+  if (options.emit === 'summary') await writeText(context.stdout, summaryText(summary, options.output, context))
+  if (options.failOn !== undefined && anyAtLeast(summary.incidents, options.failOn)) context.exitCode = FINDINGS_PRESENT
+}
+
+function checkOutput({ emit, output }: ReplayOptions): void {
+  if (output === undefined) return
+  const possible = emit === 'summary' ? ['table', 'json'] : ['jsonl']
+  if (!possible.includes(output)) throw usageError(`--emit ${emit} prints ${possible.join(' or ')}, not ${output}`)
+}
+
+function summaryText(summary: ReplaySummary, output: ReplayOptions['output'], context: CliContext): string {
+  const { frames, bytes, messages, pairs, incidents } = summary
+  if (output === 'json') {
+    const funnel = JSON.stringify({ frames, bytes, messages, pairs })
+    return `${funnel.slice(0, -1)},"incidents":[${incidents.map(encodeIncident).join(',')}]}\n`
+  }
+  const look = { width: context.width, colour: context.colour }
+  return `${renderIncidentTable(incidents, look)}\n${renderLossTable({ frames, bytes, messages, pairs }, look)}`
+}
+
+function anyAtLeast(incidents: readonly Incident[], severity: Severity): boolean {
+  return incidents.some((incident) => SEVERITIES.indexOf(incident.severity) >= SEVERITIES.indexOf(severity))
+}
+
+function parseSpeed(text: string): 'max' | number {
+  if (text === 'max') return 'max'
+  const factor = Number(text)
+  if (!Number.isFinite(factor) || factor <= 0) throw new InvalidArgumentError('expected max or a number above 0.')
+  return factor
+}

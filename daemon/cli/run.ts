@@ -1,0 +1,109 @@
+import { type Command, Option } from 'commander'
+import pc from 'picocolors'
+import { escapeTerminal } from '../../sinks/escape.ts'
+import { encodeIncident } from '../../sinks/incident-json.ts'
+import { renderLossTable } from '../../sinks/loss-table.ts'
+import { LineWriter } from '../../sinks/stdout.ts'
+import type { SourceConfig } from '../config/schema.ts'
+import { loadPrivacyKey } from '../identity/privacy-key.ts'
+import type { Incident } from '../model/incident.ts'
+import { formatTime } from '../model/time.ts'
+import type { CliContext } from './context.ts'
+import { usageError } from './failure.ts'
+import { configPath, loadSettings } from './settings.ts'
+import { addSourceOptions, type SourceFlags, sourceSettings } from './source-options.ts'
+import { writeText } from './write-text.ts'
+
+interface RunOptions extends SourceFlags {
+  readonly config?: string
+  readonly output: 'table' | 'jsonl'
+}
+
+interface IncidentChange {
+  readonly kind: 'opened' | 'updated' | 'closed'
+  readonly incident: Incident
+}
+
+export function addRun(program: Command, context: CliContext): void {
+  addSourceOptions(program.command('run'))
+    .description('watch traffic and print incidents as they open and close')
+    .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
+    .addOption(new Option('-o, --output <format>', 'table or jsonl').choices(['table', 'jsonl']).default('table'))
+    .addHelpText(
+      'after',
+      `
+Sources given here replace those of the file. SIGINT or SIGTERM stops it cleanly; a second one at once.
+
+Examples:
+  $ offpath run --pcap eth0 --filter 'tcp port 80'
+  $ offpath run --exec -- tcpdump -i eth0 -U -w -
+  $ ssh gateway tcpdump -U -w - | offpath run --file - -o jsonl
+  $ offpath run --config /etc/offpath/offpath.yaml`,
+    )
+    .action((command: string[], options: RunOptions) => runCommand(command, options, context))
+}
+
+async function runCommand(command: string[], options: RunOptions, context: CliContext): Promise<void> {
+  const { config } = loadSettings(configPath(options.config), sourceSettings(options, command))
+  if (config.sources.length === 0) {
+    throw usageError('there is no source to watch', 'offpath run --pcap eth0, or offpath init')
+  }
+  const { key, origin, path } = loadPrivacyKey({
+    keyFile: config.privacy.key_file,
+    environment: context.environment,
+    allowTestKey: false,
+  })
+  if (origin === 'generated') context.logger.info({ file: path }, 'made a privacy key for this user and host')
+  const { run } = await import('../topology/run.ts')
+  const lines = new LineWriter(context.stdout, {
+    terminal: context.stdout.isTTY === true,
+    onClosed: () => context.stop.abort(),
+  })
+  const print =
+    options.output === 'jsonl' ? encodeIncident : (incident: Incident) => incidentLine(incident, context.colour)
+  const unprinted = new Set<string>()
+  const summary = await run({
+    config,
+    key,
+    logger: context.logger,
+    onIncident: ({ kind, incident }: IncidentChange) => {
+      // An update per signal would bury the reader: what changed is printed when the incident closes, or at the end.
+      if (kind === 'updated') {
+        unprinted.add(incident.id)
+        return
+      }
+      unprinted.delete(incident.id)
+      void lines.write(print(incident))
+      void lines.flush()
+    },
+    onReady: () => context.logger.info({ sources: config.sources.map(sourceName) }, 'watching'),
+    stop: context.stop.signal,
+  })
+  for (const incident of summary.incidents) if (unprinted.has(incident.id)) await lines.write(print(incident))
+  await lines.flush()
+  if (options.output === 'table') {
+    await writeText(context.stdout, `\n${renderLossTable(summary, { width: context.width, colour: context.colour })}`)
+  }
+}
+
+function sourceName(source: SourceConfig): string {
+  switch (source.kind) {
+    case 'pcap':
+      return `pcap:${source.interface}`
+    case 'exec':
+      return `exec:${source.name ?? source.command[0]}`
+    case 'file':
+      return `file:${source.path}`
+  }
+}
+
+/** `20:00:21  HIGH      object.enumeration  203.0.113.9  why`: when it opened, or closed. */
+function incidentLine(incident: Incident, colour: boolean): string {
+  const colours = pc.createColors(colour)
+  const { severity, detector, subject, why, openedAt, closedAt } = incident
+  const paint =
+    severity === 'critical' || severity === 'high' ? colours.red : severity === 'medium' ? colours.yellow : colours.dim
+  const time = formatTime(closedAt ?? openedAt).slice(11, 19)
+  const word = closedAt === null ? paint(severity.toUpperCase().padEnd(8)) : colours.dim('closed'.padEnd(8))
+  return `${time}  ${word}  ${detector}  ${escapeTerminal(subject.value)}  ${escapeTerminal(why)}`
+}

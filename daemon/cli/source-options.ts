@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { usageError } from './failure.ts'
+
+/** Flags that name sources, shared by the commands that show or use a configuration. */
+export interface SourceFlags {
+  readonly pcap?: string[]
+  readonly filter?: string
+  readonly file?: string[]
+  readonly exec?: boolean
+}
+
+export function addSourceOptions(command: Command): Command {
+  return command
+    .argument('[command...]', 'program and arguments of --exec, after --')
+    .option('--pcap <interface>', 'capture on this interface; may be repeated; - reads standard input', collect)
+    .option('--filter <bpf>', 'BPF filter of --pcap')
+    .option('--file <path>', 'read this capture file; may be repeated; - reads standard input', collect)
+    .option('--exec', 'run the program after -- and read the capture it writes; no shell is involved')
+}
+
+/** The `sources` the flags name, replacing those of the file, or nothing when no flag names one. */
+export function sourceSettings(flags: SourceFlags, command: readonly string[]): Record<string, unknown> {
+  if (flags.exec === true && command.length === 0) {
+    throw usageError('--exec needs a program', 'offpath run --exec -- tcpdump -i eth0 -U -w -')
+  }
+  if (flags.exec !== true && command.length > 0) {
+    throw usageError(`unexpected argument '${command[0]}'`, 'a program to read from needs --exec, then -- before it')
+  }
+  const interfaces = flags.pcap?.filter((name) => name !== '-') ?? []
+  if (flags.filter !== undefined && interfaces.length === 0) {
+    throw usageError('--filter needs --pcap', 'offpath run --pcap eth0 --filter "tcp port 80"')
+  }
+  const files = [...(flags.file ?? []), ...(flags.pcap?.includes('-') === true ? ['-'] : [])]
+  const sources = [
+    ...interfaces.map((name) => ({
+      kind: 'pcap',
+      interface: name,
+      ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+    })),
+    ...files.map((path) => ({ kind: 'file', path })),
+    ...(flags.exec === true ? [{ kind: 'exec', command: [...command] }] : []),
+  ]
+  return sources.length === 0 ? {} : { sources }
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
