@@ -1,0 +1,112 @@
+import type { Signal } from '../daemon/model/signal.ts'
+import type { EventTime } from '../daemon/model/time.ts'
+import type { Transaction } from '../daemon/model/transaction.ts'
+import type { Telemetry } from '../daemon/telemetry/counters.ts'
+import type { Detector, DetectorDeclaration } from './detector.ts'
+
+interface Running {
+  readonly id: string
+  readonly detector: Detector
+  failure: string | null
+}
+
+/** How one detector is doing, for status and metrics. */
+export interface DetectorHealth {
+  readonly id: string
+  readonly maturity: number
+  readonly sizes: ReturnType<Detector['sizes']>
+  /** Why it was switched off, or null. */
+  readonly failure: string | null
+}
+
+/**
+ * All detectors over one stream of transactions. One that throws is switched off alone, counted as `detector.failed` and
+ * handed to `onFailure`; the others go on. Signals come ordered by detector id.
+ */
+export class DetectorSet {
+  readonly #running: readonly Running[]
+  readonly #telemetry: Telemetry
+  readonly #onFailure: (detector: string, error: unknown) => void
+  readonly #signals: Signal[] = []
+
+  /** `options` by detector id, as validated by each declaration; a detector left out gets its defaults. */
+  constructor(
+    declarations: readonly DetectorDeclaration[],
+    options: Readonly<Record<string, unknown>>,
+    telemetry: Telemetry,
+    onFailure: (detector: string, error: unknown) => void = () => {},
+  ) {
+    this.#telemetry = telemetry
+    this.#onFailure = onFailure
+    this.#running = [...declarations]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((declaration) => ({
+        id: declaration.id,
+        detector: declaration.create(declaration.options.parse(options[declaration.id] ?? {})),
+        failure: null,
+      }))
+  }
+
+  /** Signals about this transaction. The array is reused: read it before the next call. */
+  observe(transaction: Transaction, now: EventTime): readonly Signal[] {
+    const signals = this.#signals
+    signals.length = 0
+    for (let i = 0; i < this.#running.length; i++) {
+      const running = this.#running[i]!
+      if (running.failure !== null) continue
+      try {
+        const signal = running.detector.observe(transaction, now)
+        if (signal !== null) signals.push(signal)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+    return signals
+  }
+
+  tick(now: EventTime): void {
+    for (const running of this.#running) {
+      if (running.failure !== null) continue
+      try {
+        running.detector.tick(now)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
+  /** An incident of `detector` on this subject was opened or closed: what the subject taught is dropped, or may count again. */
+  suspect(
+    detector: string,
+    subject: { readonly kind: string; readonly value: string },
+    open: boolean,
+    now: EventTime,
+  ): void {
+    for (const running of this.#running) {
+      if (running.failure !== null) continue
+      // Who is suspected by one detector teaches none; but only the detector that opened the case may close it.
+      if (!open && running.id !== detector) continue
+      try {
+        running.detector.suspect?.(subject, open, now)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
+  health(): DetectorHealth[] {
+    return this.#running.map(({ id, detector, failure }) => ({
+      id,
+      maturity: failure === null ? detector.maturity() : 0,
+      sizes: failure === null ? detector.sizes() : {},
+      failure,
+    }))
+  }
+
+  #fail(running: Running, error: unknown): void {
+    running.failure = error instanceof Error ? error.message : String(error)
+    this.#telemetry.counters.add('detector.failed')
+    this.#telemetry.counters.add(`detector.failed.${running.id}`)
+    this.#onFailure(running.id, error)
+  }
+}

@@ -1,0 +1,160 @@
+import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
+import { KeyedTable } from './keyed-table.ts'
+
+export interface AdmissionOptions {
+  /** How long an observation waits, in event time, before it may teach. */
+  readonly quarantineUs: number
+  /** The same once the model it teaches is mature. */
+  readonly matureQuarantineUs: number
+  readonly maxHeld: number
+  readonly maxVoters: number
+}
+
+export const ADMISSION_DEFAULTS: AdmissionOptions = {
+  quarantineUs: 15 * MINUTE_US,
+  matureQuarantineUs: HOUR_US,
+  maxHeld: 65_536,
+  maxVoters: 65_536,
+}
+
+/** A suspicion nobody closed ends by itself, or provoking cheap incidents would stop all learning. */
+const MAX_FREEZE_US = 24 * HOUR_US
+
+interface Held<Summary> {
+  readonly caller: string
+  readonly voter: string
+  readonly at: EventTime
+  readonly summary: Summary
+}
+
+/**
+ * The gate between observing and learning. A caller's summary waits in quarantine; it is dropped if the caller comes under
+ * suspicion before its time is up, and enters with the caller's vote otherwise: the n-th summary of one voter weighs
+ * sqrt(n) - sqrt(n - 1), so n of them together weigh sqrt(n).
+ *
+ * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, 4,096 suspects
+ */
+export class Admission<Summary> {
+  readonly #options: AdmissionOptions
+  readonly #learn: (summary: Summary, weight: number, now: EventTime, caller: string) => void
+  /** Two queues, each in order of time, since the delay differs. */
+  readonly #young: Queue<Held<Summary>>
+  readonly #mature: Queue<Held<Summary>>
+  readonly #votes: KeyedTable<{ count: number }>
+  readonly #suspects = new Map<string, EventTime>()
+  dropped = 0
+
+  constructor(
+    options: AdmissionOptions,
+    learn: (summary: Summary, weight: number, now: EventTime, caller: string) => void,
+  ) {
+    this.#options = options
+    this.#learn = learn
+    this.#young = new Queue(options.maxHeld >> 1)
+    this.#mature = new Queue(options.maxHeld >> 1)
+    this.#votes = new KeyedTable(options.maxVoters, () => ({ count: 0 }))
+  }
+
+  get held(): number {
+    return this.#young.length + this.#mature.length
+  }
+
+  get evicted(): number {
+    return this.#young.evicted + this.#mature.evicted
+  }
+
+  get frozen(): number {
+    return this.#suspects.size
+  }
+
+  offer(caller: string, voter: string, summary: Summary, mature: boolean, now: EventTime): void {
+    const queue = mature ? this.#mature : this.#young
+    queue.push({ caller, voter, at: now, summary })
+  }
+
+  /** Lets in what has waited long enough. */
+  release(now: EventTime): void {
+    this.#drain(this.#young, now, this.#options.quarantineUs)
+    this.#drain(this.#mature, now, this.#options.matureQuarantineUs)
+  }
+
+  /** Open: what this caller has in quarantine will be dropped. Closed: later observations may teach again. */
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    if (!open) {
+      this.#suspects.delete(caller)
+      return
+    }
+    if (this.#suspects.size >= 4096) {
+      const oldest = this.#suspects.keys().next()
+      if (oldest.done !== true) this.#suspects.delete(oldest.value)
+    }
+    this.#suspects.set(caller, now)
+    const isOther = (held: Held<Summary>) => held.caller !== caller
+    this.dropped += this.#young.keep(isOther) + this.#mature.keep(isOther)
+  }
+
+  isSuspect(caller: string, now: EventTime): boolean {
+    const since = this.#suspects.get(caller)
+    if (since === undefined) return false
+    if (now - since <= MAX_FREEZE_US) return true
+    this.#suspects.delete(caller)
+    return false
+  }
+
+  #drain(queue: Queue<Held<Summary>>, now: EventTime, delay: number): void {
+    for (let held = queue.first(); held !== undefined && now - held.at >= delay; held = queue.first()) {
+      queue.shift()
+      if (this.#suspects.size > 0 && this.isSuspect(held.caller, now)) {
+        this.dropped++
+        continue
+      }
+      const vote = this.#votes.use(held.voter)
+      vote.count++
+      this.#learn(held.summary, Math.sqrt(vote.count) - Math.sqrt(vote.count - 1), now, held.caller)
+    }
+  }
+}
+
+/** First in, first out, in a growing array with a moving start. */
+class Queue<Element> {
+  readonly #limit: number
+  #entries: Element[] = []
+  #start = 0
+  evicted = 0
+
+  constructor(limit: number) {
+    this.#limit = Math.max(1, limit)
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#start
+  }
+
+  push(element: Element): void {
+    if (this.length >= this.#limit) {
+      this.shift()
+      this.evicted++
+    }
+    this.#entries.push(element)
+  }
+
+  first(): Element | undefined {
+    return this.#entries[this.#start]
+  }
+
+  shift(): void {
+    this.#start++
+    if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#start)
+      this.#start = 0
+    }
+  }
+
+  /** Keeps what the test accepts; returns how many left. */
+  keep(test: (element: Element) => boolean): number {
+    const before = this.length
+    this.#entries = this.#entries.slice(this.#start).filter(test)
+    this.#start = 0
+    return before - this.length
+  }
+}

@@ -1,0 +1,40 @@
+import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
+
+/**
+ * How fast an upper limit may rise: 20 % a day, unless at least 30 % of the established callers carry the rise (a launch is
+ * not an attack). It may always fall. This is what a patient attacker who stretches a baseline day by day runs into.
+ *
+ * Memory     24 B
+ */
+export class DriftCap {
+  readonly #perDay: number
+  readonly #carriedBy: number
+  #limit: number | null = null
+  #at: EventTime = 0
+  /** How often a rise was held back. */
+  held = 0
+
+  constructor(perDay = 0.2, carriedBy = 0.3) {
+    this.#perDay = perDay
+    this.#carriedBy = carriedBy
+  }
+
+  /** The limit in force, given the one the model now proposes. `carriers` is the share of callers above the limit in force. */
+  admit(proposed: number, carriers: number, now: EventTime): number {
+    if (this.#limit === null || proposed <= this.#limit || carriers >= this.#carriedBy) {
+      this.#limit = proposed
+      this.#at = now
+      return proposed
+    }
+    const days = Math.max(0, now - this.#at) / DAY_US
+    const allowed = this.#limit * (1 + this.#perDay) ** days
+    if (proposed > allowed) this.held++
+    this.#limit = Math.min(proposed, allowed)
+    this.#at = now
+    return this.#limit
+  }
+
+  get limit(): number | null {
+    return this.#limit
+  }
+}

@@ -1,0 +1,54 @@
+import type { EventTime } from '../../daemon/model/time.ts'
+import { BetaBinomial } from './beta-binomial.ts'
+import { DriftCap } from './drift-cap.ts'
+
+/** Votes after which the drift cap starts to hold: before that there is no level to drift from. */
+const SETTLED_VOTES = 30
+/** How far above the limit a caller's rate must be to carry a rise. */
+const CARRIES = 1.5
+const CARRIER_MEMORY = 50
+
+/**
+ * A rate among callers that a patient few cannot push up: a beta-binomial whose mean may rise 20 % a day at most once it has
+ * settled, unless 30 % of the recent votes carry the rise.
+ */
+export class GuardedRate {
+  readonly model: BetaBinomial
+  readonly #cap = new DriftCap()
+  readonly #maxMean: number
+  #carriers = 0
+  #seen = 0
+
+  constructor(priorAlpha: number, priorBeta: number, maxMean: number) {
+    this.#maxMean = maxMean
+    this.model = new BetaBinomial(priorAlpha, priorBeta, maxMean)
+  }
+
+  get alpha(): number {
+    return this.model.alpha
+  }
+  get beta(): number {
+    return this.model.beta
+  }
+  get mean(): number {
+    return this.model.mean
+  }
+  get voters(): number {
+    return this.model.voters
+  }
+
+  learnOne(hits: number, trials: number, weight: number, now: EventTime): void {
+    if (this.model.voters < SETTLED_VOTES) {
+      this.model.learnOne(hits, trials, weight)
+      return
+    }
+    const limit = this.#cap.limit ?? this.model.mean
+    this.#seen = Math.min(CARRIER_MEMORY, this.#seen + 1)
+    this.#carriers += ((hits / trials > CARRIES * limit ? 1 : 0) - this.#carriers) / this.#seen
+    // The share of the first few votes is noise, and a third of few callers is not a launch.
+    const carriers = this.#seen >= CARRIER_MEMORY ? this.#carriers : 0
+    this.model.limitMean(this.#maxMean)
+    this.model.learnOne(hits, trials, weight)
+    this.model.limitMean(Math.min(this.#maxMean, this.#cap.admit(this.model.mean, carriers, now)))
+  }
+}

@@ -1,0 +1,32 @@
+import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
+
+/** Half-lives: a burst, a working day's patience, and one try every three hours for days. */
+export const GUESS_HALF_LIVES_US: readonly number[] = [10 * MINUTE_US, 6 * HOUR_US, 72 * HOUR_US]
+export const GUESS_SCALES = GUESS_HALF_LIVES_US.length
+
+/**
+ * One count at three forgetting speeds.
+ *
+ * Promise    each value is the sum of 2^(-age / half-life) over what was added, to rounding
+ * Memory     64 B
+ */
+export class GuessCounts {
+  readonly values: [number, number, number] = [0, 0, 0]
+  #at: EventTime = 0
+
+  add(now: EventTime, amount: number): void {
+    this.fade(now)
+    for (let i = 0; i < GUESS_SCALES; i++) this.values[i] = Math.max(0, this.values[i]! + amount)
+  }
+
+  fade(now: EventTime): void {
+    const passed = now - this.#at
+    if (passed <= 0) return
+    this.#at = now
+    for (let i = 0; i < GUESS_SCALES; i++) this.values[i]! *= 2 ** (-passed / GUESS_HALF_LIVES_US[i]!)
+  }
+
+  clear(): void {
+    this.values.fill(0)
+  }
+}

@@ -1,0 +1,42 @@
+import type { Principal } from '../../daemon/model/transaction.ts'
+
+let lastPrincipal: Principal | null = null
+let lastKey = ''
+
+/** One text per principal (`kind` and `id` together are unique). The last one is kept: every detector asks about the same caller. */
+export function principalKey(principal: Principal): string {
+  if (principal !== lastPrincipal) {
+    lastPrincipal = principal
+    lastKey = `${principal.kind}:${principal.id}`
+  }
+  return lastKey
+}
+
+/**
+ * Who votes for a principal: itself, except that addresses without an account share one vote per /24 or /48, because a
+ * network can bring up as many of them as it likes.
+ */
+export function voteKey(principal: Principal): string {
+  return principal.kind === 'ip' ? networkOf(principal.id) : principalKey(principal)
+}
+
+/** The /24 of an IPv4 address, the /48 of an IPv6 address. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) {
+    const end = address.lastIndexOf('.')
+    return end < 0 ? address : address.slice(0, end)
+  }
+  if (address.toLowerCase().startsWith('::ffff:') && address.includes('.')) return networkOf(address.slice(7))
+  const [head = ''] = address.split('::', 1)
+  const groups = head.split(':')
+  while (groups.length < 3) groups.push('0')
+  return groups
+    .slice(0, 3)
+    .map((group) => group.replace(/^0+(?=.)/, '').toLowerCase())
+    .join(':')
+}
+
+/** Signed-in callers, who can be told apart behind a shared address. */
+export function isAuthenticated(principal: Principal): boolean {
+  return principal.kind !== 'ip' && principal.kind !== 'device'
+}

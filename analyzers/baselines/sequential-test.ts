@@ -1,0 +1,91 @@
+import type { EventTime } from '../../daemon/model/time.ts'
+
+export interface WalkState {
+  readonly hits: number
+  readonly misses: number
+  readonly evidence: number
+  readonly at: EventTime
+}
+
+/**
+ * A random walk of log likelihood ratios on yes/no evidence (Wald's sequential test, used as in Jung et al. 2004).
+ *
+ * Under H0 the caller's rate is drawn from Beta(alpha, beta), so each step is judged by what the steps before it showed: runs
+ * are less surprising than under independence. Under H1 the rate is `attackRate`. The walk restarts at 0, so a long good
+ * conduct earns no credit to spend later. Evidence fades with a half-life: exp(evidence) reaches 1/p with probability at
+ * most p per restart (Ville), and fading only lowers it.
+ *
+ * Promise    under H0 the share of walks that ever reach ln(1/p) is at most p
+ * Memory     32 B
+ */
+export class SequentialTest {
+  /** Decayed counts since the last restart. */
+  hits = 0
+  misses = 0
+  /** ln of the likelihood ratio, never below 0. */
+  evidence = 0
+  #at: EventTime = 0
+
+  get log10P(): number {
+    return -this.evidence / Math.LN10
+  }
+
+  observe(
+    hit: boolean,
+    now: EventTime,
+    alpha: number,
+    beta: number,
+    attackRate: number,
+    halfLifeUs: number,
+    weight = 1,
+  ): number {
+    this.fade(now, halfLifeUs)
+    const rate = (alpha + this.hits) / (alpha + beta + this.hits + this.misses)
+    this.evidence += weight * (hit ? Math.log(attackRate / rate) : Math.log((1 - attackRate) / (1 - rate)))
+    if (hit) this.hits += weight
+    else this.misses += weight
+    if (this.evidence <= 0) this.reset()
+    return this.evidence
+  }
+
+  fade(now: EventTime, halfLifeUs: number): void {
+    const passed = now - this.#at
+    this.#at = now
+    // Under a thousandth of a half-life nothing visible fades, and the exponential would be paid on every step of a burst.
+    if (passed <= 0 || (this.hits === 0 && this.misses === 0)) return
+    if (passed < halfLifeUs / 1000) {
+      this.#at = now - passed
+      return
+    }
+    const factor = 2 ** (-passed / halfLifeUs)
+    this.hits *= factor
+    this.misses *= factor
+    this.evidence *= factor
+  }
+
+  /** Takes back one counted hit (its path turned out to be everyone's). */
+  withdraw(evidence: number): void {
+    this.hits = Math.max(0, this.hits - 1)
+    this.evidence -= evidence
+    if (this.evidence <= 0) this.reset()
+  }
+
+  reset(): void {
+    this.hits = 0
+    this.misses = 0
+    this.evidence = 0
+  }
+
+  toState(): WalkState {
+    return { hits: this.hits, misses: this.misses, evidence: this.evidence, at: this.#at }
+  }
+
+  static fromState(state: WalkState): SequentialTest {
+    const test = new SequentialTest()
+    test.hits = state.hits
+    test.misses = state.misses
+    test.evidence = state.evidence
+    test.#at = state.at
+    return test
+  }
+}

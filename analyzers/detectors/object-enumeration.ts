@@ -1,0 +1,562 @@
+import { z } from 'zod'
+import type { Severity, Signal } from '../../daemon/model/signal.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
+import type { Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
+import { DistinctCounter } from '../baselines/distinct-counter.ts'
+import { FirstTouch } from '../baselines/first-touch.ts'
+import { GuardedRate } from '../baselines/guarded-rate.ts'
+import { KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
+import { PopulationTail } from '../baselines/population-tail.ts'
+import { principalKey, voteKey } from '../baselines/principal-key.ts'
+import { SequentialTest } from '../baselines/sequential-test.ts'
+import { WindowHistory } from '../baselines/window-history.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { EvidenceTrail, percentText, shownAs, signalOf, spanText } from '../finding.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(1e-3).describe('combined p-value from which a reach is a signal'),
+  shortMinutes: z.number().positive().default(10).describe('short window for the population tail'),
+  longHours: z.number().positive().default(6).describe('long window; also how long an id counts once'),
+  maxCallers: z.int().min(16).default(50_000).describe('callers with state'),
+  maxEndpoints: z.int().min(1).default(4096).describe('endpoints with a population of their own'),
+  matureVotes: z.int().min(1).default(20).describe('votes before an endpoint has a population'),
+  firstTouchPlaces: z.int().min(64).default(262_144).describe('objects whose first caller is remembered'),
+})
+type EnumerationOptions = z.infer<typeof Options>
+
+/** Distinct ids before anything is judged: two are a comparison, five are the least that can be a pattern. */
+const LEAST_IDS = 5
+const HALF_LIFE_US = 2 * HOUR_US
+const MAX_REACHES_PER_CALLER = 24
+const MAX_COHORTS = 8
+const RECENT_IDS = 32
+/** Ids this close to one another are neighbours; also what a shuffled walk over a dense range keeps meeting. */
+const NEIGHBOUR = 2
+const REFUSED_RATE = 0.5
+const NEIGHBOUR_RATE = 0.8
+const FOREIGN_RATE = 0.9
+/** Windows of one's own past before it can excuse anything. */
+const OWN_WINDOWS = 3
+/** A single line of evidence is heard from here; two must be heard. */
+const HEARD = Math.log(100)
+
+/** Populations of one endpoint: everybody's, and per cohort (role, or kind of caller). */
+class Endpoint {
+  readonly short: PopulationTail
+  readonly long: PopulationTail
+  readonly cohorts = new Map<string, { readonly short: PopulationTail; readonly long: PopulationTail }>()
+  readonly refusals = new GuardedRate(1, 19, 0.4)
+  readonly neighbours = new GuardedRate(1, 9, 0.7)
+  readonly foreign = new GuardedRate(2, 8, 0.6)
+  readonly scope: number
+
+  constructor(scope: number, matureVotes: number) {
+    this.scope = scope
+    this.short = new PopulationTail(matureVotes)
+    this.long = new PopulationTail(matureVotes)
+  }
+}
+
+/** What one caller reached at one endpoint. */
+class Reach {
+  readonly key: string
+  seen = new DistinctCounter()
+  /** Position of the id that varies, and the values that stood at the others: position 0 alone in most templates. */
+  readonly refusedWalk = new SequentialTest()
+  readonly neighbourWalk = new SequentialTest()
+  readonly foreignWalk = new SequentialTest()
+  readonly recent: number[] = []
+  lastStep = 0
+  lastIds: readonly string[] = []
+  since: EventTime = 0
+  lastAt: EventTime = 0
+  /** New ids in the short and the long window, by outcome. */
+  shortAnswered = 0
+  answered = 0
+  denied = 0
+  missing = 0
+  foreign = 0
+  foreignAnswered = 0
+  neighbours = 0
+  /** Past windows of this caller that were admitted. */
+  readonly ownShort = new WindowHistory()
+  readonly ownLong = new WindowHistory()
+  ownTrials = 0
+  ownRefused = 0
+  ownNeighbours = 0
+  ownForeign = 0
+  signalled = false
+  readonly trail = new EvidenceTrail()
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  get total(): number {
+    return this.answered + this.denied + this.missing
+  }
+}
+
+class CallerState {
+  principal: Principal | null = null
+  cohort = ''
+  hash = 0
+  readonly reaches: Reach[] = []
+}
+
+interface ShortSummary {
+  readonly kind: 'short'
+  readonly endpoint: string
+  readonly cohort: string
+  readonly answered: number
+}
+interface LongSummary {
+  readonly kind: 'long'
+  readonly endpoint: string
+  readonly cohort: string
+  readonly answered: number
+  readonly trials: number
+  readonly refused: number
+  readonly neighbours: number
+  readonly foreign: number
+}
+
+interface Evidence {
+  readonly tail: number
+  readonly expected: { readonly median: number; readonly high: number } | null
+  readonly refused: number
+  readonly neighbour: number
+  readonly foreign: number
+  readonly combined: number
+  readonly lines: number
+}
+
+class ObjectEnumeration implements Detector {
+  readonly #options: EnumerationOptions
+  readonly #shortUs: number
+  readonly #longUs: number
+  readonly #report: number
+  readonly #callers: KeyedTable<CallerState>
+  readonly #endpoints: KeyedTable<Endpoint>
+  readonly #admission: Admission<ShortSummary | LongSummary>
+  readonly #firstTouch: FirstTouch
+  readonly #shown = new Map<string, string>()
+  #scopes = 0
+  #shortWindow = 0
+  #longWindow = 0
+  #lastService: string | null = null
+  #lastTemplate: string | null = null
+  #lastKey = ''
+
+  constructor(options: EnumerationOptions) {
+    this.#options = options
+    this.#shortUs = options.shortMinutes * MINUTE_US
+    this.#longUs = options.longHours * HOUR_US
+    this.#report = -Math.log(options.report)
+    this.#callers = new KeyedTable(options.maxCallers, () => new CallerState())
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint(++this.#scopes, options.matureVotes))
+    this.#admission = new Admission(ADMISSION_DEFAULTS, (summary, weight, now, caller) =>
+      this.#learn(summary, weight, now, caller),
+    )
+    this.#firstTouch = new FirstTouch(options.firstTouchPlaces)
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { status, objectIds } = tx
+    if (tx.endpoint === null || objectIds.length === 0 || status === null) return null
+    // A 429 or 5xx was not an answer about the object; a redirect is one about where it lives.
+    if (status >= 500 || status === 429 || (status >= 300 && status < 400 && status !== 304)) return null
+    const state = this.#callers.use(principalKey(tx.principal))
+    if (state.principal !== tx.principal) {
+      state.principal = tx.principal
+      state.cohort = tx.claims?.role[0] ?? tx.principal.kind
+      if (state.hash === 0) state.hash = hashText(principalKey(tx.principal))
+    }
+    const reach = this.#reachOf(state, tx.service ?? '', tx.endpoint)
+    const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
+    const grown = reach.seen.add(id)
+    if (grown === 0) return this.#repeated(tx, reach)
+    return this.#reached(tx, state, reach, id, grown, now)
+  }
+
+  tick(now: EventTime): void {
+    this.#admission.release(now)
+    const shortWindow = Math.floor(now / this.#shortUs)
+    if (shortWindow === this.#shortWindow) return
+    this.#shortWindow = shortWindow
+    const longWindow = Math.floor(now / this.#longUs)
+    const closeLong = longWindow !== this.#longWindow
+    this.#longWindow = longWindow
+    this.#callers.forEach((state) => {
+      for (const reach of state.reaches) this.#closeWindows(state, reach, closeLong, now)
+    })
+  }
+
+  suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
+    const text = `${subject.kind}:${subject.value}`
+    const key = this.#shown.get(text) ?? text
+    this.#admission.suspect(key, open, now)
+    if (open) return
+    // The attack is over or was none: what comes next is judged anew.
+    for (const reach of this.#callers.peek(key)?.reaches ?? []) reach.signalled = false
+  }
+
+  sizes() {
+    return {
+      callers: { entries: this.#callers.size, limit: this.#callers.limit, evicted: this.#callers.evicted },
+      endpoints: { entries: this.#endpoints.size, limit: this.#endpoints.limit, evicted: this.#endpoints.evicted },
+      first_touch: {
+        entries: this.#firstTouch.entries,
+        limit: this.#firstTouch.limit,
+        evicted: this.#firstTouch.evicted,
+      },
+      quarantine: {
+        entries: this.#admission.held,
+        limit: ADMISSION_DEFAULTS.maxHeld,
+        evicted: this.#admission.evicted,
+      },
+    }
+  }
+
+  maturity(): number {
+    let sum = 0
+    let count = 0
+    this.#endpoints.forEach((endpoint) => {
+      sum += endpoint.short.maturity
+      count++
+    })
+    return count === 0 ? 0 : sum / count
+  }
+
+  #reachOf(state: CallerState, service: string, template: string): Reach {
+    if (service !== this.#lastService || template !== this.#lastTemplate) {
+      this.#lastService = service
+      this.#lastTemplate = template
+      this.#lastKey = `${service} ${template}`
+    }
+    const key = this.#lastKey
+    const { reaches } = state
+    for (let i = 0; i < reaches.length; i++) if (reaches[i]!.key === key) return reaches[i]!
+    if (reaches.length >= MAX_REACHES_PER_CALLER) {
+      let oldest = 0
+      for (let i = 1; i < reaches.length; i++) if (reaches[i]!.lastAt < reaches[oldest]!.lastAt) oldest = i
+      reaches.splice(oldest, 1)
+    }
+    const reach = new Reach(key)
+    reaches.push(reach)
+    return reach
+  }
+
+  /** An id counted before: no evidence, but part of the attack's trail, and past 64 ids the sketch cannot always tell. */
+  #repeated(tx: Transaction, reach: Reach): null {
+    if (reach.signalled) reach.trail.add(tx)
+    return null
+  }
+
+  #reached(
+    tx: Transaction,
+    state: CallerState,
+    reach: Reach,
+    id: number,
+    grown: number,
+    now: EventTime,
+  ): Signal | null {
+    const status = tx.status!
+    const endpoint = this.#endpoints.use(reach.key)
+    if (reach.total === 0) reach.since = now
+    reach.lastAt = now
+    const answered = status < 400
+    if (answered) {
+      reach.answered += grown
+      reach.shortAnswered += grown
+    } else if (status === 404 || status === 410) reach.missing += grown
+    else if (status === 401 || status === 403) reach.denied += grown
+    else return null
+    const claim = answered && !reach.signalled
+    const foreign = this.#firstTouch.touch(endpoint.scope, id, state.hash, claim) === 'foreign'
+    if (foreign) {
+      reach.foreign += grown
+      if (answered) reach.foreignAnswered += grown
+    }
+    const neighbour = isNeighbour(reach, tx.objectIds)
+    if (neighbour === true) reach.neighbours += grown
+
+    step(reach.refusedWalk, !answered, now, endpoint.refusals, REFUSED_RATE, reach.ownRefused, reach.ownTrials)
+    step(reach.foreignWalk, foreign, now, endpoint.foreign, FOREIGN_RATE, reach.ownForeign, reach.ownTrials)
+    if (neighbour !== null) {
+      const own = reach.ownNeighbours
+      step(reach.neighbourWalk, neighbour, now, endpoint.neighbours, NEIGHBOUR_RATE, own, reach.ownTrials)
+    }
+    if (reach.total < LEAST_IDS) {
+      if (reach.total >= 2) reach.trail.add(tx)
+      return null
+    }
+    const evidence = this.#weigh(state, reach, endpoint)
+    if (evidence.lines < 2 || evidence.combined < this.#report) {
+      reach.trail.add(tx)
+      return null
+    }
+    return this.#signal(tx, reach, endpoint, evidence, now)
+  }
+
+  #weigh(state: CallerState, reach: Reach, endpoint: Endpoint): Evidence {
+    let tail = 0
+    let expected: Evidence['expected'] = null
+    const cohort = endpoint.cohorts.get(state.cohort)
+    for (const scale of ['short', 'long'] as const) {
+      const value = scale === 'short' ? reach.shortAnswered : reach.answered
+      const everyone = endpoint[scale]
+      const alike = cohort?.[scale]
+      const population = alike !== undefined && alike.maturity >= 1 ? alike : everyone
+      let p = population.tail(value)
+      if (p === null) continue
+      // Within what this caller's own past shows, nothing is unusual, whatever others do.
+      const own = (scale === 'short' ? reach.ownShort : reach.ownLong).upper(OWN_WINDOWS)
+      if (own !== null) p = Math.max(p, value <= own ? 1 : 0.1 * (value / own) ** -2.5)
+      const evidence = calibrated(p)
+      if (expected === null || evidence > tail) expected = population.usual
+      tail = Math.max(tail, evidence)
+    }
+    const refused = reach.refusedWalk.evidence
+    const neighbour = reach.neighbourWalk.evidence
+    const foreign = reach.foreignWalk.evidence
+    // The lines are not independent of one another: the strongest counts whole, the others by half.
+    const strongest = Math.max(tail, refused, neighbour, foreign)
+    const combined = strongest + (tail + refused + neighbour + foreign - strongest) / 2
+    const mature = endpoint.short.maturity >= 1
+    let lines = 0
+    if (refused >= HEARD) lines++
+    if (neighbour >= HEARD) lines++
+    if (mature && tail >= calibrated(0.005)) lines++
+    if (mature && foreign >= HEARD) lines++
+    return { tail, expected, refused, neighbour, foreign, combined, lines }
+  }
+
+  #signal(tx: Transaction, reach: Reach, endpoint: Endpoint, evidence: Evidence, now: EventTime): Signal {
+    reach.signalled = true
+    const key = principalKey(tx.principal)
+    this.#admission.suspect(key, true, now)
+    if (this.#shown.size >= 4096) this.#shown.clear()
+    this.#shown.set(`${tx.principal.kind}:${shownAs(tx.principal)}`, key)
+    const exposed = Math.round(evidence.foreign >= HEARD ? Math.max(reach.foreignAnswered, 0) : reach.answered)
+    const share = reach.total === 0 ? 0 : reach.answered / reach.total
+    const usual = evidence.expected
+    const usualText = usual === null ? 'too few callers yet to say what is usual' : `usual ${rangeText(usual)}`
+    const noun = nounOf(tx.endpoint!)
+    const head =
+      reach.foreignAnswered >= 1
+        ? `${Math.round(reach.foreignAnswered)} ${noun} of other users`
+        : `${Math.round(reach.answered)} different ${noun} answered`
+    const refusedCount = Math.round(reach.denied + reach.missing)
+    const parts = [`${head} in ${spanText(now - reach.since)}`]
+    if (refusedCount > 0) parts.push(`${refusedCount} more refused or not found`)
+    if (evidence.neighbour >= HEARD) parts.push('ids taken one after the other')
+    return signalOf('object.enumeration', tx, now, {
+      log10P: -evidence.combined / Math.LN10,
+      maturity: Math.max(0.3, endpoint.short.maturity),
+      severity: severityOf(exposed, share),
+      why: `${parts.join(', ')}; ${usualText}`,
+      expected: usual === null ? null : `${rangeText(usual)} different ${noun} per window`,
+      observed: Math.round(reach.total),
+      evidence: {
+        distinct_answered: Math.round(reach.answered),
+        distinct_denied: Math.round(reach.denied),
+        distinct_not_found: Math.round(reach.missing),
+        used_by_others_before: Math.round(reach.foreign),
+        neighbouring_ids: Math.round(reach.neighbours),
+        usual_refused: percentText(endpoint.refusals.mean),
+        llr_tail: Number(evidence.tail.toFixed(2)),
+        llr_refused: Number(evidence.refused.toFixed(2)),
+        llr_neighbours: Number(evidence.neighbour.toFixed(2)),
+        llr_foreign: Number(evidence.foreign.toFixed(2)),
+      },
+      subject: { kind: tx.principal.kind, value: tx.principal.id },
+      outcome: {
+        answered: Math.round(reach.answered),
+        refused: refusedCount,
+        objectsExposed: exposed,
+        accounts: [],
+        pSuccess: exposed === 0 ? 0.02 : Math.min(0.95, 0.3 + 0.65 * Math.min(1, exposed / 10)),
+      },
+      evidenceBefore: reach.trail.take(),
+    })
+  }
+
+  #closeWindows(state: CallerState, reach: Reach, closeLong: boolean, now: EventTime): void {
+    const principal = state.principal
+    if (principal === null) return
+    const key = principalKey(principal)
+    const clean = !reach.signalled && !this.#admission.isSuspect(key, now)
+    const endpoint = this.#endpoints.peek(reach.key)
+    const mature = endpoint !== undefined && endpoint.short.maturity >= 1
+    const voter = voteKey(principal)
+    if (clean && reach.shortAnswered > 0) {
+      const { key: name, shortAnswered: answered } = reach
+      this.#admission.offer(key, voter, { kind: 'short', endpoint: name, cohort: state.cohort, answered }, mature, now)
+    }
+    reach.shortAnswered = 0
+    if (!closeLong || reach.total === 0) return
+    if (clean) {
+      const summary: LongSummary = {
+        kind: 'long',
+        endpoint: reach.key,
+        cohort: state.cohort,
+        answered: reach.answered,
+        trials: reach.total,
+        refused: reach.denied + reach.missing,
+        neighbours: reach.neighbours,
+        foreign: reach.foreign,
+      }
+      this.#admission.offer(key, voter, summary, mature, now)
+    }
+    reach.seen = new DistinctCounter()
+    reach.answered = 0
+    reach.denied = 0
+    reach.missing = 0
+    reach.foreign = 0
+    reach.foreignAnswered = 0
+    reach.neighbours = 0
+    if (now - reach.lastAt > this.#longUs) reach.signalled = false
+  }
+
+  #learn(summary: ShortSummary | LongSummary, weight: number, now: EventTime, caller: string): void {
+    const endpoint = this.#endpoints.peek(summary.endpoint)
+    if (endpoint === undefined) return
+    let cohort = endpoint.cohorts.get(summary.cohort)
+    if (cohort === undefined && endpoint.cohorts.size < MAX_COHORTS) {
+      const needed = this.#options.matureVotes
+      cohort = { short: new PopulationTail(needed), long: new PopulationTail(needed) }
+      endpoint.cohorts.set(summary.cohort, cohort)
+    }
+    if (summary.answered > 0) {
+      endpoint[summary.kind].learnOne(summary.answered, weight, now)
+      cohort?.[summary.kind].learnOne(summary.answered, weight, now)
+    }
+    const own = this.#callers.peek(caller)?.reaches.find((reach) => reach.key === summary.endpoint)
+    if (summary.kind === 'short') {
+      own?.ownShort.learnOne(summary.answered)
+      return
+    }
+    endpoint.refusals.learnOne(summary.refused, summary.trials, weight, now)
+    endpoint.neighbours.learnOne(summary.neighbours, summary.trials, weight, now)
+    endpoint.foreign.learnOne(summary.foreign, summary.trials, weight, now)
+    if (own === undefined) return
+    own.ownLong.learnOne(summary.answered)
+    own.ownTrials += summary.trials
+    own.ownRefused += summary.refused
+    own.ownNeighbours += summary.neighbours
+    own.ownForeign += summary.foreign
+  }
+}
+
+/** One step of a walk, under the endpoint's population or the caller's own past, whichever finds it less surprising. */
+function step(
+  walk: SequentialTest,
+  hit: boolean,
+  now: EventTime,
+  usual: GuardedRate,
+  attackRate: number,
+  ownHits: number,
+  ownTrials: number,
+): void {
+  let { alpha, beta } = usual
+  if (ownTrials >= 10) {
+    // The own past speaks with the weight of the population's prior strength, so that it can excuse a habit.
+    const strength = alpha + beta
+    const rate = Math.min(0.95, ownHits / ownTrials)
+    if (rate > alpha / strength) {
+      alpha = rate * strength
+      beta = strength - alpha
+    }
+  }
+  if (alpha / (alpha + beta) >= attackRate) {
+    walk.reset()
+    return
+  }
+  walk.observe(hit, now, alpha, beta, attackRate, HALF_LIFE_US)
+}
+
+/** ln of the e-value 1 / (2 sqrt(p)), a calibrator: its mean under H0 is 1, whatever the test p comes from (Vovk and Wang 2021). */
+function calibrated(p: number): number {
+  return Math.max(0, -Math.log(2) - 0.5 * Math.log(p))
+}
+
+/**
+ * Whether an id lies next to one asked for before, or continues an even stride. Null when it is no number. Of several ids
+ * in a path the first that differs from the request before is the one that moves.
+ */
+function isNeighbour(reach: Reach, ids: readonly string[]): boolean | null {
+  let moving = ids.length - 1
+  for (let i = 0; i < ids.length; i++) {
+    if (ids[i] !== reach.lastIds[i]) {
+      moving = i
+      break
+    }
+  }
+  reach.lastIds = ids
+  const text = ids[moving]!
+  if (text.length > 15) return null
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) return null
+  const { recent } = reach
+  let near = false
+  for (let i = recent.length - 1; i >= 0 && !near; i--) {
+    const distance = Math.abs(recent[i]! - value)
+    near = distance > 0 && distance <= NEIGHBOUR
+  }
+  const last = recent[recent.length - 1]
+  const stride = last === undefined ? 0 : value - last
+  if (stride !== 0 && stride === reach.lastStep) near = true
+  reach.lastStep = stride
+  if (recent.length >= RECENT_IDS) recent.shift()
+  recent.push(value)
+  return recent.length === 1 ? null : near
+}
+
+/** Refused throughout: low. From there the number of objects that came out decides. */
+function severityOf(exposed: number, share: number): Severity {
+  if (exposed < 1) return 'low'
+  if (exposed < 5 || share < 0.02) return 'medium'
+  return 'high'
+}
+
+function rangeText(usual: { readonly median: number; readonly high: number }): string {
+  const low = Math.max(0, Math.round(usual.median))
+  const high = Math.max(low, Math.round(usual.high))
+  return low === high ? `0-${high}` : `${low}-${high}`
+}
+
+/** What the template calls its objects: the last literal segment before a variable one. */
+function nounOf(endpoint: string): string {
+  const segments = endpoint.slice(endpoint.indexOf(' ') + 1).split('/')
+  let noun = 'objects'
+  for (let i = 1; i < segments.length; i++) {
+    if (segments[i]!.startsWith('{') && segments[i - 1] !== '' && !segments[i - 1]!.startsWith('{'))
+      noun = segments[i - 1]!
+  }
+  return noun.slice(0, 40)
+}
+
+export const objectEnumeration = defineDetector({
+  id: 'object.enumeration',
+  title: 'Objects read one after the other',
+  owasp: ['API1:2023'],
+  attack: ['T1119', 'T1213'],
+  describes: {
+    detects:
+      'One caller reaching many different objects of an endpoint, as somebody does who walks through ids to find what he may read.',
+    statistic:
+      "Per caller and endpoint, distinct ids by outcome. Four lines of evidence: (a) how many were answered, against the population of this endpoint and role (sketch up to the 90th percentile, Pareto tail beyond) and against the caller's own past; (b) a sequential test on the share refused or not found; (c) one on ids next to each other or in an even stride; (d) one on objects another caller was seen with first. Two must speak; the strongest counts whole, the others by half.",
+    memory:
+      'maxCallers callers x 24 endpoints, about 0.6 KiB per reach and 1 KiB more past 64 ids; maxEndpoints populations of about 5 KiB per cohort; firstTouchPlaces x 12 B. Evictions are counted.',
+    warmUp:
+      'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire.',
+    traps:
+      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), shared catalogues (others' objects are usual there), a walk over random ids that all answer (only (a) speaks: silent).",
+    tuning: 'report; the windows; matureVotes. A known export account is learnt after three windows, not configured.',
+  },
+  options: Options,
+  create: (options) => new ObjectEnumeration(options),
+})

@@ -1,0 +1,7 @@
+import type { DetectorDeclaration } from './detector.ts'
+import { authBruteforce } from './detectors/auth-bruteforce.ts'
+import { objectEnumeration } from './detectors/object-enumeration.ts'
+import { scanProbing } from './detectors/scan-probing.ts'
+
+/** Every detector there is, by id. A new one is one file in detectors/, its test, and one line here. */
+export const DETECTORS: readonly DetectorDeclaration[] = [authBruteforce, objectEnumeration, scanProbing]
