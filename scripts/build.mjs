@@ -1,6 +1,6 @@
 // Bundles the program into dist/. One file per process: the command line, the capture child, the engine thread.
 // Only `pcap` stays outside: it is optional, native, and loaded by the capture child alone.
-import { chmod, copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -26,7 +26,6 @@ const exists = (path) =>
     () => false,
   )
 
-await rm(out, { recursive: true, force: true })
 await mkdir(join(out, 'demo'), { recursive: true })
 
 await Promise.all(

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { leaves, toJsonSchema } from '../config/key-tree.ts'
+import { snakeCase } from '../config/schema.ts'
 import { nearest } from '../config/suggest.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
@@ -88,7 +89,7 @@ function showText(declaration: DetectorDeclaration, width: number): string {
 /** The detector's own options, as the configuration takes them. */
 function optionsOf(declaration: DetectorDeclaration): { key: string; default: unknown; meaning: string }[] {
   return leaves(toJsonSchema(declaration.options)).map(({ path, node }) => ({
-    key: path,
+    key: snakeCase(path),
     default: node.default ?? null,
     meaning: node.description ?? '',
   }))

@@ -13,8 +13,8 @@ export interface Failure {
  * Anything a command can throw, for people: message, place, remedy, code. A stack trace is for developers and comes
  * with OFFPATH_DEBUG=1 only.
  */
-export function explainFailure(error: unknown, debug: boolean): Failure {
-  if (error instanceof CommanderError) return explainUsage(error)
+export function explainFailure(error: unknown, debug: boolean, command = 'offpath'): Failure {
+  if (error instanceof CommanderError) return explainUsage(error, command)
   if (error instanceof OffpathError) {
     const text = block(error.message, { at: error.at, remedy: error.remedy, code: error.code })
     return { text: text + stack(error, debug), exitCode: error.exitCode }
@@ -34,14 +34,14 @@ export function usageError(message: string, remedy?: string): OffpathError {
   return new OffpathError('OFFPATH_E_USAGE', message, remedy === undefined ? {} : { remedy })
 }
 
-function explainUsage(error: CommanderError): Failure {
+function explainUsage(error: CommanderError, command: string): Failure {
   // Help and version were asked for, and commander printed them.
   if (error.exitCode === 0) return { text: '', exitCode: 0 }
   if (error.code === 'commander.help') return { text: '', exitCode: 2 }
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
   const hint = suggestion === undefined ? '' : ` ${suggestion.replace(/^\(Did you mean/, '(did you mean')}`
   return {
-    text: block(message + hint, { remedy: 'offpath --help, offpath COMMAND --help', code: 'OFFPATH_E_USAGE' }),
+    text: block(message + hint, { remedy: `${command} --help`, code: 'OFFPATH_E_USAGE' }),
     exitCode: 2,
   }
 }

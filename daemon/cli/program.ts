@@ -18,10 +18,23 @@ export async function runProgram(argv: readonly string[], context: CliContext): 
     else await program.parseAsync([...argv], { from: 'user' })
     return context.exitCode
   } catch (error) {
-    const failure = explainFailure(error, context.environment.OFFPATH_DEBUG === '1')
+    const failure = explainFailure(error, context.environment.OFFPATH_DEBUG === '1', commandOf(argv, program))
     context.stderr.write(failure.text)
     return failure.exitCode
   }
+}
+
+/** The command whose help explains the line: `offpath config show`. */
+function commandOf(argv: readonly string[], program: Command): string {
+  let command = program
+  const names = ['offpath']
+  for (const word of argv) {
+    const next = command.commands.find((candidate) => candidate.name() === word)
+    if (next === undefined) break
+    command = next
+    names.push(word)
+  }
+  return names.join(' ')
 }
 
 export function buildProgram(context: CliContext): Command {

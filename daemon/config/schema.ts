@@ -21,7 +21,10 @@ const pcapSource = z
   .strictObject({
     kind: z.literal('pcap'),
     interface: z.string().min(1).describe('Network interface to listen on; `any` listens on all.'),
-    filter: z.string().default('tcp').describe('BPF filter, as for tcpdump.'),
+    filter: z
+      .string()
+      .default('')
+      .describe('BPF filter, as for tcpdump; empty: everything. `tcp` alone misses frames with a VLAN tag.'),
     ring_mib: wholeNumber(1, 4096).default(64).describe('Kernel ring buffer, in MiB.'),
     snap_length: wholeNumber(64, 262_144)
       .default(262_144)
@@ -99,16 +102,16 @@ const limits = z
     reassembly_mib: wholeNumber(16, 65_536).default(256).describe('Bytes held for reordering over all flows, in MiB.'),
     hold_kib: wholeNumber(16, 65_536).default(1024).describe('Bytes held behind a hole per flow direction, in KiB.'),
     hold_segments: wholeNumber(4, 65_536).default(256).describe('Segments held behind a hole per flow direction.'),
-    hold_seconds: wholeNumber(1, 60).default(2).describe('How long a hole may wait for its bytes, in packet time.'),
+    hold_seconds: wholeNumber(1, 4).default(2).describe('How long a hole may wait for its bytes, in packet time.'),
     flows: wholeNumber(256, 10_000_000).default(262_144).describe('Flows known at once; the longest idle goes first.'),
-    idle_seconds: wholeNumber(10, 86_400).default(300).describe('A flow without packets for this long is closed.'),
-    response_seconds: wholeNumber(1, 86_400).default(120).describe('How long a request waits for its response.'),
+    idle_seconds: wholeNumber(10, 300).default(300).describe('A flow without packets for this long is closed.'),
+    response_seconds: wholeNumber(1, 300).default(120).describe('How long a request waits for its response.'),
     pending_requests: wholeNumber(1, 10_000)
       .default(100)
       .describe('Pipelined requests of one connection without response.'),
-    head_kib: wholeNumber(1, 1024).default(64).describe('Start line and header fields of one message, in KiB.'),
+    head_kib: wholeNumber(1, 64).default(64).describe('Start line and header fields of one message, in KiB.'),
     headers: wholeNumber(8, 10_000).default(256).describe('Header fields of one message.'),
-    field_kib: wholeNumber(1, 1024).default(16).describe('One header field, in KiB.'),
+    field_kib: wholeNumber(1, 64).default(16).describe('One header field, in KiB.'),
     body_kib: wholeNumber(0, 65_536)
       .default(64)
       .describe('Body kept per message, decoded, in KiB; the rest is counted and marked.'),
@@ -135,14 +138,18 @@ export function buildConfigSchema(declarations: readonly DetectorDeclaration[]) 
     .describe('Offpath configuration.')
 }
 
+/** The detector's own options under names in snake case, as everywhere in the file, and `enabled`. */
 function detector(declaration: DetectorDeclaration): z.ZodType<DetectorSettings> {
-  if (!(declaration.options instanceof z.ZodObject))
-    throw new TypeError(`options of ${declaration.id} are no zod object`)
-  return declaration.options
-    .extend({ enabled: z.boolean().default(true).describe('Whether the detector runs.') })
-    .strict()
+  const { id, options, title } = declaration
+  if (!(options instanceof z.ZodObject)) throw new TypeError(`options of ${id} are no zod object`)
+  const own = Object.entries(options.shape).map(([name, option]) => [snakeCase(name), option] as const)
+  return z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether the detector runs.'),
+      ...(Object.fromEntries(own) as Record<string, z.ZodType>),
+    })
     .prefault({})
-    .describe(declaration.title) as unknown as z.ZodType<DetectorSettings>
+    .describe(title) as unknown as z.ZodType<DetectorSettings>
 }
 
 /** `enabled`, and the options of one detector, checked by its own schema. */
@@ -156,12 +163,20 @@ export type ValidatedConfig = Readonly<Omit<Shape, 'detectors'>> & {
 }
 export type SourceConfig = ValidatedConfig['sources'][number]
 
-/** The options of one detector, ready for its `create`, or null when it is switched off. */
+/** The options of one detector under the names its `create` takes, or null when it is switched off. */
 export function detectorOptions(config: ValidatedConfig, id: string): Record<string, unknown> | null {
   const settings = config.detectors[id]
   if (settings === undefined || !settings.enabled) return null
-  const { enabled: _, ...options } = settings
-  return options
+  const own = Object.entries(settings).filter(([key]) => key !== 'enabled')
+  return Object.fromEntries(own.map(([key, value]) => [camelCase(key), value]))
+}
+
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function isAddressBlock(text: string): boolean {

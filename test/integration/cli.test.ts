@@ -1,0 +1,303 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/** The built program, as a user has it: `node dist/offpath.js` from any working directory. */
+
+const root = join(import.meta.dirname, '../..')
+// Below the root, so that the optional package pcap is found as from dist/.
+const built = join(root, '.cache', `cli-${process.pid}`)
+const program = join(built, 'offpath.js')
+const elsewhere = mkdtempSync(join(tmpdir(), 'offpath-cli-'))
+const day = join(root, 'demo', 'day.jsonl.gz')
+
+interface Result {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const environment = {
+  PATH: process.env.PATH,
+  HOME: elsewhere,
+  XDG_CONFIG_HOME: join(elsewhere, 'config'),
+}
+
+function offpath(args: readonly string[], options: { cwd?: string; input?: string | Buffer } = {}): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [program, ...args],
+      { cwd: options.cwd ?? elsewhere, env: environment, maxBuffer: 256 * 1024 * 1024 },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    )
+    child.stdin?.end(options.input)
+  })
+}
+
+beforeAll(() => {
+  mkdirSync(built, { recursive: true })
+  const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--out', built], { encoding: 'utf8' })
+  expect(build.stderr).toBe('')
+  expect(build.status).toBe(0)
+})
+
+afterAll(() => {
+  rmSync(built, { recursive: true, force: true })
+  rmSync(elsewhere, { recursive: true, force: true })
+})
+
+describe('help', () => {
+  const commands = ['run', 'replay', 'demo', 'init', 'doctor', 'config', 'detector']
+  const leaves = ['run', 'replay', 'demo', 'init', 'doctor', 'config check', 'config show', 'config schema']
+
+  test('without a command lists every command', async () => {
+    const { code, stdout, stderr } = await offpath([])
+    expect(code).toBe(0)
+    expect(stderr).toBe('')
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+  })
+
+  test.each([...leaves, 'detector list', 'detector show'])(
+    'of %s has examples, on standard output',
+    async (command) => {
+      const { code, stdout, stderr } = await offpath([...command.split(' '), '--help'])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toContain(`Usage: offpath ${command}`)
+      expect(stdout).toMatch(/Examples?:\n {2}\$ .*offpath/)
+    },
+  )
+
+  test('the version is that of the package', async () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+    expect((await offpath(['--version'])).stdout).toBe(`${version}\n`)
+  })
+})
+
+describe('what is wrong is said in one block on standard error, with its exit code', () => {
+  const notCapture = join(elsewhere, 'notes.txt')
+  const badConfig = join(elsewhere, 'bad.yaml')
+  const openKey = join(elsewhere, 'open.key')
+  const openKeyConfig = join(elsewhere, 'open-key.yaml')
+
+  beforeAll(() => {
+    writeFileSync(notCapture, 'this is no capture, whatever its name says\n'.repeat(10))
+    writeFileSync(badConfig, 'limits:\n  flow: 1000\n')
+    writeFileSync(openKey, `${'0b'.repeat(32)}\n`)
+    chmodSync(openKey, 0o644)
+    writeFileSync(openKeyConfig, `privacy: {key_file: ${openKey}}\n`)
+  })
+
+  test.each([
+    ['an unknown command', ['conifg'], 2, "unknown command 'conifg' (did you mean config?)"],
+    ['an unknown option', ['replay', 'x.pcap', '--emti'], 2, "unknown option '--emti' (did you mean --emit?)"],
+    ['a missing argument', ['replay'], 2, "missing required argument 'file'"],
+    ['a wrong choice', ['replay', 'x.pcap', '--emit', 'transaction'], 2, "argument 'transaction' is invalid"],
+    [
+      'a format that does not go with the output',
+      ['replay', 'x', '--emit', 'signals', '-o', 'table'],
+      2,
+      'prints jsonl',
+    ],
+    ['a wrong speed', ['replay', 'x.pcap', '--speed', '-1'], 2, 'expected max or a number above 0'],
+    ['nothing to watch', ['run'], 2, 'there is no source to watch'],
+    ['--exec without a program', ['run', '--exec'], 2, '--exec needs a program'],
+    ['a program without --exec', ['run', 'tcpdump'], 2, "unexpected argument 'tcpdump'"],
+    ['--filter alone', ['run', '--filter', 'tcp'], 2, '--filter needs --pcap'],
+    ['an unknown detector', ['detector', 'show', 'auth.brutforce'], 2, 'did you mean auth.bruteforce?'],
+    ['a missing file', ['replay', 'nowhere.pcap'], 1, 'OFFPATH_E_NO_FILE'],
+    ['a file that is no capture', ['replay', notCapture], 1, 'OFFPATH_E_NOT_CAPTURE'],
+    ['a missing configuration', ['replay', 'x', '--config', 'nowhere.yaml'], 78, 'there is no such file'],
+    [
+      'a wrong configuration',
+      ['config', 'check', badConfig],
+      78,
+      'bad.yaml:2:3 limits.flow: unknown key, did you mean `flows`?',
+    ],
+    ['a key that others can read', ['replay', notCapture, '--config', openKeyConfig], 78, 'chmod 600'],
+  ])('%s', async (_, args, code, message) => {
+    const result = await offpath(args)
+    expect(result.stdout).toBe('')
+    expect(result.stderr).toContain(message)
+    expect(result.stderr).toMatch(/^offpath: .*\n(?: {2}.*\n)+$/)
+    expect(result.stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m)
+    expect(result.code).toBe(code)
+  })
+})
+
+describe('config', () => {
+  test('schema prints the schema that is in docs/', async () => {
+    const { stdout } = await offpath(['config', 'schema'])
+    expect(stdout).toBe(readFileSync(join(root, 'docs/offpath.schema.json'), 'utf8'))
+  })
+
+  test('show prints what is in force with where it comes from, and reads its own output', async () => {
+    const folder = mkdtempSync(join(elsewhere, 'show-'))
+    writeFileSync(join(folder, 'offpath.yaml'), 'limits:\n  flows: 1000\n')
+    const shown = await offpath(['config', 'show', '--pcap', 'eth7'], { cwd: folder })
+    expect(shown.stdout).toContain('interface: eth7 # flag')
+    expect(shown.stdout).toContain('flows: 1000 # offpath.yaml:2:3')
+    expect(shown.stdout).toContain('head_kib: 64 # default')
+    writeFileSync(join(folder, 'offpath.yaml'), shown.stdout)
+    expect((await offpath(['config', 'check'], { cwd: folder })).stdout).toBe('offpath.yaml: ok, 1 source\n')
+  })
+
+  test('show -o json has the configuration and the origins', async () => {
+    const { stdout } = await offpath(['config', 'show', '-o', 'json'])
+    const { config, origins } = JSON.parse(stdout) as {
+      config: Record<string, unknown>
+      origins: Record<string, unknown>
+    }
+    expect(Object.keys(config)).toEqual(['sources', 'identity', 'privacy', 'detectors', 'limits'])
+    expect(origins['limits.flows']).toEqual({ from: 'default' })
+  })
+})
+
+describe('init', () => {
+  test('writes a file that is valid and short, keeps one that is there, and overwrites it when told', async () => {
+    const folder = mkdtempSync(join(elsewhere, 'init-'))
+    const init = (...more: string[]) => offpath(['init', '--source', 'pcap:eth0', '--yes', ...more], { cwd: folder })
+    expect((await init()).code).toBe(0)
+    const text = readFileSync(join(folder, 'offpath.yaml'), 'utf8')
+    expect(text).toContain('interface: eth0')
+    expect(text.split('\n').length).toBeLessThan(30)
+    expect((await offpath(['config', 'check'], { cwd: folder })).stdout).toBe('offpath.yaml: ok, 1 source\n')
+    writeFileSync(join(folder, 'offpath.yaml'), 'mine')
+    const again = await init()
+    expect(again.code).toBe(2)
+    expect(again.stderr).toContain('--force')
+    expect(readFileSync(join(folder, 'offpath.yaml'), 'utf8')).toBe('mine')
+    expect((await init('--force')).code).toBe(0)
+    expect(readFileSync(join(folder, 'offpath.yaml'), 'utf8')).toBe(text)
+  })
+
+  test('what is commented out in it is valid too', async () => {
+    const folder = mkdtempSync(join(elsewhere, 'init-'))
+    await offpath(['init', '--source', 'exec:tcpdump -i eth0 -U -w -', '--yes'], { cwd: folder })
+    const text = readFileSync(join(folder, 'offpath.yaml'), 'utf8')
+    const uncommented = text.replace(/^# (?=[a-z]+:)|^#(?= {3}[a-z_.]+: )/gm, '')
+    expect(uncommented).toContain('\ndetectors:\n   scan.probing: {enabled: false}')
+    writeFileSync(join(folder, 'all.yaml'), uncommented)
+    expect(await offpath(['config', 'check', 'all.yaml'], { cwd: folder })).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('does not ask where nobody can answer', async () => {
+    const { code, stderr } = await offpath(['init'], { cwd: mkdtempSync(join(elsewhere, 'init-')) })
+    expect(code).toBe(2)
+    expect(stderr).toContain('standard input is no terminal')
+  })
+})
+
+describe('doctor', () => {
+  test('prints every finding as JSON, each failure and warning with a remedy', async () => {
+    const { stdout, stderr } = await offpath(['doctor', '-o', 'json'])
+    expect(stderr).toBe('')
+    const findings = JSON.parse(stdout) as { check: string; level: string; remedy?: string }[]
+    expect([...new Set(findings.map(({ check }) => check))]).toEqual([
+      'node',
+      'npm pcap',
+      'privileges',
+      'programs',
+      'interfaces',
+      'configuration',
+      'privacy key',
+      'trusted hops',
+      'memory',
+    ])
+    expect(findings.filter(({ level, remedy }) => level !== 'ok' && remedy === undefined)).toEqual([])
+  })
+
+  test('fails on an interface that is not there and a wrong configuration, and makes no key', async () => {
+    const folder = mkdtempSync(join(elsewhere, 'doctor-'))
+    writeFileSync(join(folder, 'offpath.yaml'), 'sources:\n  - {kind: pcap, interface: nosuch0}\n')
+    const missing = await offpath(['doctor'], { cwd: folder })
+    expect(missing.code).toBe(1)
+    expect(missing.stdout).toMatch(/^fail +interfaces +there is no interface nosuch0\n +fix: set sources/m)
+    writeFileSync(join(folder, 'offpath.yaml'), 'source: []\n')
+    const wrong = await offpath(['doctor'], { cwd: folder })
+    expect(wrong.code).toBe(1)
+    expect(wrong.stdout).toContain('did you mean `sources`?')
+    expect(statSync(join(elsewhere, 'config', 'offpath', 'privacy.key'), { throwIfNoEntry: false })).toBeUndefined()
+  })
+})
+
+describe('detector', () => {
+  test('list names the registered detectors', async () => {
+    const list = JSON.parse((await offpath(['detector', 'list', '-o', 'json'])).stdout) as { id: string }[]
+    expect(list.map(({ id }) => id).sort()).toEqual(['auth.bruteforce', 'object.enumeration', 'scan.probing'])
+  })
+
+  test('show prints its documentation and its options', async () => {
+    const { stdout } = await offpath(['detector', 'show', 'scan.probing'])
+    for (const part of ['Statistic', 'Memory', 'Warm-up', 'Traps', 'Tuning', 'detectors.scan.probing']) {
+      expect(stdout).toContain(part)
+    }
+  })
+})
+
+describe('replay', () => {
+  test('prints transactions as JSON Lines, from another working directory', async () => {
+    const { code, stdout, stderr } = await offpath(['replay', '--emit', 'transactions', day])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.length).toBeGreaterThan(1000)
+    for (const line of lines.slice(0, 20)) expect(JSON.parse(line)).toHaveProperty('endpoint')
+  })
+
+  test('prints a table without colours to a pipe, and one JSON object for a script', async () => {
+    const table = await offpath(['replay', day])
+    expect(table.code).toBe(0)
+    expect(table.stdout).toMatch(/^ +in +delivered +dropped$/m)
+    expect(table.stdout).not.toContain('\x1b')
+    const { stdout } = await offpath(['replay', '-o', 'json', day])
+    expect(stdout.trimEnd()).not.toContain('\n')
+    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(['frames', 'bytes', 'messages', 'pairs', 'incidents'])
+  })
+
+  test('--emit none prints nothing', async () => {
+    expect(await offpath(['replay', '--emit', 'none', day])).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test('a reader that goes away ends it quietly', async () => {
+    const child = spawn(process.execPath, [program, 'replay', '--emit', 'transactions', day], { env: environment })
+    let stderr = ''
+    child.stderr.on('data', (piece) => {
+      stderr += piece
+    })
+    await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()))
+    child.stdout.destroy()
+    expect(await ending(child)).toEqual({ code: 0, signal: null })
+    expect(stderr).toBe('')
+  })
+
+  test('a cut-off capture gives what came before, a message, and exit 0', async () => {
+    const whole = readFileSync(day)
+    const { code, stdout, stderr } = await offpath(['replay', '--emit', 'transactions', '-'], {
+      input: whole.subarray(0, Math.floor(whole.length / 2)),
+    })
+    expect(code).toBe(0)
+    expect(stdout.split('\n').length).toBeGreaterThan(100)
+    expect(stderr).not.toBe('')
+  })
+})
+
+describe('run', () => {
+  test('stops cleanly on a signal while nothing arrives', async () => {
+    const child = spawn(process.execPath, [program, 'run', '--exec', '--', 'sleep', '30'], { env: environment })
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    child.kill('SIGINT')
+    expect(await ending(child)).toEqual({ code: 0, signal: null })
+  })
+
+  test('names a program that is not there', async () => {
+    const { code, stderr } = await offpath(['run', '--exec', '--', 'no-such-program'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('OFFPATH_E_EXEC')
+  })
+})
+
+function ending(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })))
+}
