@@ -1,0 +1,46 @@
+// Lint, types and every suite; the last line of the output counts them all. Part of scripts/test.
+// Arguments go to vitest.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const folder = mkdtempSync(join(tmpdir(), 'offpath-tests-'))
+const ledgerFile = join(folder, 'ledger.json')
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+function runs(title, tool, args, env = {}) {
+  const startedMs = performance.now()
+  const command = join(root, 'node_modules/.bin', tool)
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${title} (${seconds} s)`)
+  return status === 0
+}
+
+counts[runs('lint', 'biome', ['ci', '.']) ? 'passed' : 'failed']++
+counts[runs('types', 'tsc', ['--noEmit']) ? 'passed' : 'failed']++
+
+const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/vitest-ledger.mjs')}`]
+const green = runs('suites', 'vitest', ['run', ...reporters, ...process.argv.slice(2)], {
+  OFFPATH_TEST_LEDGER: ledgerFile,
+})
+const ledger = existsSync(ledgerFile) ? JSON.parse(readFileSync(ledgerFile, 'utf8')) : null
+rmSync(folder, { recursive: true, force: true })
+
+if (ledger !== null) {
+  counts.passed += ledger.passed
+  counts.failed += ledger.failures.length
+  counts.skipped += ledger.skips.length
+  for (const failure of ledger.failures) console.log(`failed: ${failure}`)
+  // A skipped test says why: in its note, or in its name.
+  for (const skip of ledger.skips) console.log(`skipped: ${skip}`)
+}
+// Whatever else made vitest end badly must not be counted as nothing.
+if (!green && (ledger === null || ledger.failures.length === 0)) counts.failed++
+
+const skipsFail = process.env.CI === 'true' && counts.skipped > 0
+if (skipsFail) console.log('skipped tests fail here, because CI=true')
+console.log(`tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 || skipsFail ? 1 : 0
