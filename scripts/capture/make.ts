@@ -10,6 +10,7 @@ import type { CaptureNote } from './note.ts'
 import { REWRITES } from './rewrites.ts'
 import { SCENES, type Scene } from './scenes.ts'
 import type { Step } from './transcript.ts'
+import { TSHARK } from './tshark-differences.ts'
 
 const OUT = join(process.cwd(), 'test', 'captures')
 const MAX_BYTES = 200_000
@@ -58,8 +59,7 @@ async function main(names: readonly string[]): Promise<void> {
         command: `rewritten from ${rewrite.from}: ${rewrite.how}`,
         from: rewrite.from,
         transactions: made.transactions,
-        tshark: rewrite.tshark ?? [],
-        ...(rewrite.tsharkUnable === undefined ? {} : { tsharkUnable: rewrite.tsharkUnable }),
+        ...tsharkNotes(rewrite.name),
       })
     }
   } finally {
@@ -122,10 +122,18 @@ async function record(scene: Scene, world: World): Promise<void> {
     client: await scene.client(),
     command: `${command.join(' ')} -w ${file}`,
     transactions,
-    tshark: scene.tshark ?? [],
-    ...(scene.tsharkUnable === undefined ? {} : { tsharkUnable: scene.tsharkUnable }),
+    ...tsharkNotes(scene.name),
   })
   console.log(`${scene.name}: ${bytes.length} bytes, ${transactions.length} transactions`)
+}
+
+function tsharkNotes(name: string): Pick<CaptureNote, 'tshark' | 'tsharkLinks' | 'tsharkOptions'> {
+  const known = TSHARK[name] ?? {}
+  return {
+    tshark: known.differences ?? [],
+    ...(known.links === undefined ? {} : { tsharkLinks: known.links }),
+    ...(known.options === undefined ? {} : { tsharkOptions: known.options }),
+  }
 }
 
 function write(name: string, note: CaptureNote): void {

@@ -43,6 +43,8 @@ export interface CaptureNote {
   readonly from?: string
   readonly transactions: readonly LedgerEntry[]
   readonly tshark: readonly TsharkDifference[]
-  /** Why tshark is not asked about this file. */
-  readonly tsharkUnable?: string
+  /** Why tshark's messages are paired in order, and not by its own links. */
+  readonly tsharkLinks?: string
+  /** tshark preferences this file needs (`-o`). */
+  readonly tsharkOptions?: readonly string[]
 }

@@ -20,7 +20,7 @@ import {
   wrapSequence,
 } from '../../test/mutate/mutators.ts'
 import { payloadLength, resent, SYN, tcpParts, withPayload } from '../../test/mutate/tcp-frame.ts'
-import type { CaptureNote, LedgerEntry, TsharkDifference } from './note.ts'
+import type { CaptureNote, LedgerEntry } from './note.ts'
 
 /** A capture made from another one, with the effect on the ledger worked out by hand. */
 export interface Rewrite {
@@ -29,8 +29,6 @@ export interface Rewrite {
   readonly shows: string
   readonly how: string
   readonly extension?: string
-  readonly tshark?: readonly TsharkDifference[]
-  readonly tsharkUnable?: string
   readonly rewrite: (file: Buffer, note: CaptureNote) => { file: Buffer; transactions: readonly LedgerEntry[] }
 }
 

@@ -22,7 +22,7 @@ export const CONNECTIONS: readonly Scene[] = [
       byHand(
         NGINX_PORT,
         [`${get('/hello')}${get('/empty')}${get('/v1/orders/1')}HEAD /hello HTTP/1.1\r\nHost: api.shop.test\r\n\r\n`],
-        /200 OK[^]*204 No[^]*200 OK[^]*200 OK[^]*\r\n\r\n$/,
+        /200 OK[\s\S]*204 No[\s\S]*200 OK[\s\S]*200 OK[\s\S]*\r\n\r\n$/,
         [
           { method: 'GET', target: '/hello', status: 200, requestBody: 0, responseBody: 17 },
           { method: 'GET', target: '/empty', status: 204, requestBody: 0, responseBody: 0 },
@@ -44,7 +44,7 @@ export const CONNECTIONS: readonly Scene[] = [
           ` there${get('/bytes/100').slice(0, 20)}`,
           get('/bytes/100').slice(20),
         ],
-        /at last[^]*"received":11[^]*x{100}/,
+        /at last[\s\S]*"received":11[\s\S]*x{100}/,
         [
           { method: 'GET', target: '/slow/60', status: 200, requestBody: 0, responseBody: 7 },
           { method: 'POST', target: '/received', status: 201, requestBody: 11, responseBody: 15 },
@@ -61,7 +61,7 @@ export const CONNECTIONS: readonly Scene[] = [
       byHand(
         NGINX_PORT,
         [Array.from({ length: 20 }, (_, i) => get(`/v1/orders/${i}`)).join('')],
-        /(HTTP\/1\.1 200[^]*){20}open"}$/,
+        /(HTTP\/1\.1 200[\s\S]*){20}open"}$/,
         Array.from({ length: 20 }, (_, i) => ({
           method: 'GET',
           target: `/v1/orders/${i}`,
@@ -83,13 +83,13 @@ export const CONNECTIONS: readonly Scene[] = [
           {
             from: 'client',
             text: 'GET /half HTTP/1.1\r\nHost: api.shop.test\r\nConnection: close\r\n\r\n',
-            then: 'fin',
+            ending: 'fin',
           },
           {
             from: 'server',
             text: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone',
             delayMs: 50,
-            then: 'fin',
+            ending: 'fin',
           },
         ],
         [{ method: 'GET', target: '/half', status: 200, requestBody: 0, responseBody: 4 }],
@@ -110,7 +110,7 @@ export const CONNECTIONS: readonly Scene[] = [
     play: ({ script }) =>
       scripted(
         script,
-        [{ from: 'client', text: 'GET /never HTTP/1.1\r\nHost: api.shop.test\r\n\r\n', then: 'reset' }],
+        [{ from: 'client', text: 'GET /never HTTP/1.1\r\nHost: api.shop.test\r\n\r\n', ending: 'reset' }],
         [{ method: 'GET', target: '/never', status: null, requestBody: 0, responseBody: 0, state: 'request_only' }],
       ),
   },
@@ -126,7 +126,7 @@ export const CONNECTIONS: readonly Scene[] = [
           {
             from: 'client',
             text: `POST /up HTTP/1.1\r\nHost: api.shop.test\r\nContent-Length: 500\r\n\r\n${'a'.repeat(200)}`,
-            then: 'fin',
+            ending: 'fin',
           },
         ],
         [{ method: 'POST', target: '/up', status: null, requestBody: 200, responseBody: 0, state: 'request_only' }],
@@ -161,7 +161,7 @@ export const CONNECTIONS: readonly Scene[] = [
             [
               { from: 'client', text: get(target) },
               { from: 'server', text: `HTTP/1.1 200 OK\r\nContent-Length: ${target.length}\r\n\r\n${target}` },
-              { from: 'client', then: 'reset' },
+              { from: 'client', ending: 'reset' },
             ],
             [{ method: 'GET', target, status: 200, requestBody: 0, responseBody: target.length }],
             45_454,

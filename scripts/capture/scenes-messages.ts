@@ -147,7 +147,7 @@ export const MESSAGES: readonly Scene[] = [
       byHand(
         NODE_PORT,
         ['POST /received HTTP/1.1\r\nHost: api.shop.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello'],
-        /100 Continue[^]*HTTP\/1.1 201 [^]*"received":5/,
+        /100 Continue[\s\S]*HTTP\/1.1 201 [\s\S]*"received":5/,
         [{ method: 'POST', target: '/received', status: 201, requestBody: 5, responseBody: 14 }],
       ),
   },
@@ -313,7 +313,7 @@ export const MESSAGES: readonly Scene[] = [
           'e'.repeat(1200),
           { wait: /too large/ },
         ],
-        /413 Payload Too Large[^]*too large/,
+        /413 Payload Too Large[\s\S]*too large/,
         [
           {
             method: 'POST',
@@ -342,7 +342,7 @@ export const MESSAGES: readonly Scene[] = [
           { wait: /open"}/ },
           'GET /hello HTTP/1.1\r\nHost: api.shop.test\r\nX-Name: J\xf6rg\r\n\r\n',
         ],
-        /open"}[^]*hello from/,
+        /open"}[\s\S]*hello from/,
         [
           { method: 'GET', target: '/v1/caf\u00e9', status: 200, requestBody: 0, responseBody: 26 },
           { method: 'GET', target: '/hello', status: 200, requestBody: 0, responseBody: 17, weirds: ['text.latin1'] },

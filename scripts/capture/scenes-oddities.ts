@@ -190,7 +190,7 @@ export const ODDITIES: readonly Scene[] = [
       { from: 'server', text: '220 mail.shop.test ready\r\n' },
       { from: 'client', text: 'EHLO client.test\r\n' },
       { from: 'server', text: '250 hello\r\n' },
-      { from: 'client', text: '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00', then: 'fin' },
+      { from: 'client', text: '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00', ending: 'fin' },
     ],
     [],
   ),

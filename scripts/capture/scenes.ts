@@ -1,4 +1,4 @@
-import type { LedgerEntry, TsharkDifference } from './note.ts'
+import type { LedgerEntry } from './note.ts'
 import { BODIES } from './scenes-bodies.ts'
 import { CONNECTIONS } from './scenes-connections.ts'
 import { MESSAGES } from './scenes-messages.ts'
@@ -25,8 +25,6 @@ export interface Scene {
   /** Another recorder than `tcpdump -i eth-client`; `-w FILE` is added after the command. */
   readonly recorder?: readonly string[]
   readonly extension?: string
-  readonly tshark?: readonly TsharkDifference[]
-  readonly tsharkUnable?: string
 }
 
 export const SCENES: readonly Scene[] = [...MESSAGES, ...BODIES, ...CONNECTIONS, ...ODDITIES, ...WIRES]

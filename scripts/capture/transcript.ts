@@ -9,7 +9,7 @@ export interface Step {
   /** One byte per segment. */
   readonly drip?: boolean
   readonly delayMs?: number
-  readonly then?: 'fin' | 'reset'
+  readonly ending?: 'fin' | 'reset'
 }
 
 /** Plays one side: before each step of its own, waits for all that the other side said in the steps before. */
@@ -50,8 +50,8 @@ export async function play(socket: Socket, side: 'client' | 'server', steps: rea
         await sleep(1)
       }
     } else if (text.length > 0) socket.write(text)
-    if (step.then === 'fin') socket.end()
-    if (step.then === 'reset') {
+    if (step.ending === 'fin') socket.end()
+    if (step.ending === 'reset') {
       await sleep(5)
       socket.resetAndDestroy()
     }

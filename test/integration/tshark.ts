@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 
 /** One pair, or one side of it, as tshark sees it. `client` and `server` are `address port`. */
 export interface TsharkPair {
@@ -28,15 +27,24 @@ interface Message {
 
 /**
  * Reads a capture with tshark alone, in two passes, and pairs by its own http.response_in and http.request_in. In PDML
- * every message of a frame is an element of its own, so pipelined messages stay apart.
+ * every message of a frame is an element of its own, so pipelined messages stay apart. `inOrder` pairs the messages of
+ * a connection in their order instead: for captures whose note says why tshark's links cannot be used.
  */
-export async function readWithTshark(file: string): Promise<TsharkPair[]> {
-  const { stdout } = await promisify(execFile)(
-    'tshark',
-    ['-2', '-n', '-r', file, '-Y', 'http', '-d', 'tcp.port==8088,http', '-T', 'pdml'],
-    { maxBuffer: 256 * 1024 * 1024 },
-  )
-  return pair(messages(stdout))
+export async function readWithTshark(
+  file: string,
+  inOrder = false,
+  options: readonly string[] = [],
+): Promise<TsharkPair[]> {
+  const pdml = await new Promise<string>((resolve, reject) => {
+    const args = ['-2', '-n', '-r', file, '-Y', 'http', '-d', 'tcp.port==8088,http', '-T', 'pdml']
+    for (const option of options) args.push('-o', option)
+    execFile('tshark', args, { maxBuffer: 256 * 1024 * 1024 }, (error, stdout) => {
+      // It fails for a file cut off in the middle of a record, after having read what came before.
+      if (error === null || stdout.includes('</pdml>')) resolve(stdout)
+      else reject(error)
+    })
+  })
+  return pair(messages(pdml), inOrder)
 }
 
 function messages(pdml: string): Message[] {
@@ -49,7 +57,7 @@ function messages(pdml: string): Message[] {
       const message = text.split(/<proto name="(?!http")/)[0]!
       const field = (name: string) => {
         const match = new RegExp(`<field name="${name.replaceAll('.', '\\.')}"[^>]*? show="([^"]*)"`).exec(message)
-        return match === null ? null : unescape(match[1]!)
+        return match === null ? null : plain(match[1]!)
       }
       const number = (name: string) => (field(name) === null ? null : Number(field(name)))
       if (field('http.request') === null && field('http.response') === null) continue
@@ -59,7 +67,7 @@ function messages(pdml: string): Message[] {
         from: address('src'),
         to: address('dst'),
         method: field('http.request.method'),
-        target: field('http.request.uri'),
+        target: uri(message),
         status: number('http.response.code'),
         other: number('http.response_in') ?? number('http.request_in'),
         body: bodySize(message, number('http.content_length')),
@@ -69,12 +77,18 @@ function messages(pdml: string): Message[] {
   return found
 }
 
+/** From the raw bytes: tshark shows a target that is not ASCII in other ways. */
+function uri(message: string): string | null {
+  const hex = /name="http\.request\.uri"[^>]* value="([0-9a-f]*)"/.exec(message)?.[1]
+  return hex === undefined ? null : Buffer.from(hex, 'hex').toString()
+}
+
 function bodySize(message: string, contentLength: number | null): number | null {
   const chunks = [...message.matchAll(/name="http\.chunk_size"[^>]* show="(\d+)"/g)]
   return chunks.length > 0 ? chunks.reduce((total, chunk) => total + Number(chunk[1]), 0) : contentLength
 }
 
-function unescape(text: string): string {
+function plain(text: string): string {
   return text
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
@@ -83,7 +97,7 @@ function unescape(text: string): string {
     .replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString())
 }
 
-function pair(all: readonly Message[]): TsharkPair[] {
+function pair(all: readonly Message[], inOrder: boolean): TsharkPair[] {
   const responses = all.filter(
     (message) => message.status !== null && (message.status >= 200 || message.status === 101),
   )
@@ -95,7 +109,7 @@ function pair(all: readonly Message[]): TsharkPair[] {
       (candidate) =>
         !used.has(candidate) &&
         candidate.stream === request.stream &&
-        (candidate.other === request.frame || candidate.frame === request.other),
+        (inOrder || candidate.other === request.frame || candidate.frame === request.other),
     )
     if (response !== undefined) used.add(response)
     pairs.push({
