@@ -1,0 +1,50 @@
+import type { BodyPool } from './body-pool.ts'
+import type { HttpMessage } from './message.ts'
+
+/** Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut. */
+export function keepBody(
+  pool: BodyPool,
+  message: HttpMessage,
+  limit: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): void {
+  // After a hole the rest would stand in the wrong place: keep the part before it.
+  if (message.gap || message.bodyCut) {
+    message.bodyCut = true
+    return
+  }
+  let length = to - from
+  if (message.stored + length > limit) {
+    length = limit - message.stored
+    message.bodyCut = true
+  }
+  if (length === 0) return
+  const needed = message.stored + length
+  let store = message.store
+  if (store === null || store.length < needed) {
+    const larger = pool.take(needed)
+    if (store !== null) {
+      store.copy(larger, 0, 0, message.stored)
+      pool.give(store)
+    }
+    store = larger
+    message.store = larger
+  }
+  bytes.copy(store, message.stored, from, from + length)
+  message.stored = needed
+}
+
+/** Makes the kept bytes readable as `message.body`. */
+export function exposeBody(message: HttpMessage): void {
+  if (message.store !== null) message.body = message.store.subarray(0, message.stored)
+}
+
+/** Takes the storage back; `message.body` is gone. */
+export function releaseBody(pool: BodyPool, message: HttpMessage): void {
+  if (message.store === null) return
+  pool.give(message.store)
+  message.store = null
+  message.body = null
+}

@@ -1,0 +1,34 @@
+import type { Telemetry } from '../telemetry/counters.ts'
+import { BodyPool } from './body-pool.ts'
+import type { ExchangeSink } from './exchange.ts'
+import { Framing } from './framing.ts'
+import { HeadSlabs } from './head.ts'
+import { HeadScanner } from './head-scanner.ts'
+import type { HttpLimits } from './limits.ts'
+import { TimerQueue } from './timer-queue.ts'
+
+/** What the flows of one HTTP stage share: limits, accounts, and working storage that no flow keeps between calls. */
+export class HttpContext {
+  readonly limits: HttpLimits
+  readonly bodies: boolean
+  readonly telemetry: Telemetry
+  readonly sink: ExchangeSink
+  readonly scanner: HeadScanner
+  readonly framing = new Framing()
+  readonly slabs = new HeadSlabs()
+  readonly pool = new BodyPool()
+  /** Complete requests without an answer. */
+  readonly waiting: TimerQueue
+  /** Answers paired after a loss, until nothing speaks against them. */
+  readonly held: TimerQueue
+
+  constructor(limits: HttpLimits, bodies: boolean, telemetry: Telemetry, sink: ExchangeSink) {
+    this.limits = limits
+    this.bodies = bodies
+    this.telemetry = telemetry
+    this.sink = sink
+    this.scanner = new HeadScanner(limits)
+    this.waiting = new TimerQueue(limits.responseWaitUs)
+    this.held = new TimerQueue(limits.tentativeHoldUs)
+  }
+}

@@ -1,0 +1,212 @@
+import { isUtf8 } from 'node:buffer'
+import type { Header } from '../model/transaction.ts'
+import type { Head } from './exchange.ts'
+import { type HeadScanner, SLOTS } from './head-scanner.ts'
+import { equalsLowerCase, KNOWN_COUNT, knownIndex } from './known-headers.ts'
+
+const SLAB_BYTES = 16 * 1024
+const SLAB_OFFSETS = 4 * 1024
+
+/**
+ * Where heads are copied to: slabs filled from the front and left to the collector when the last head in them is gone.
+ * They are small, since one long-pending request keeps its whole slab alive.
+ */
+export class HeadSlabs {
+  #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  #bytesUsed = 0
+  #offsets = new Uint16Array(SLAB_OFFSETS)
+  #offsetsUsed = 0
+
+  /** The head that `scanner` has just read at [from, to) of `bytes`, copied. */
+  copy(scanner: HeadScanner, bytes: Buffer, from: number, to: number): ParsedHead {
+    const length = to - from
+    if (this.#bytesUsed + length > SLAB_BYTES) {
+      this.#bytes = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length))
+      this.#bytesUsed = 0
+    }
+    const base = this.#bytesUsed
+    const slab = this.#bytes
+    bytes.copy(slab, base, from, to)
+    this.#bytesUsed += length
+
+    const count = scanner.headerCount
+    const slots = KNOWN_COUNT + count * SLOTS
+    if (this.#offsetsUsed + slots > this.#offsets.length) {
+      this.#offsets = new Uint16Array(Math.max(SLAB_OFFSETS, slots))
+      this.#offsetsUsed = 0
+    }
+    const offsets = this.#offsets
+    const at = this.#offsetsUsed
+    for (let i = 0; i < KNOWN_COUNT; i++) offsets[at + i] = scanner.known[i]!
+    for (let i = 0; i < count * SLOTS; i++) offsets[at + KNOWN_COUNT + i] = scanner.offsets[i]!
+    this.#offsetsUsed += slots
+
+    const line = scanner.line
+    return new ParsedHead(
+      slab,
+      base,
+      length,
+      offsets,
+      at,
+      count,
+      line.status,
+      line.major * 10 + line.minor,
+      scanner.isRequest ? line.methodEnd - from : 0,
+      scanner.isRequest ? line.targetStart - from : 0,
+      scanner.isRequest ? line.targetEnd - from : 0,
+    )
+  }
+}
+
+/** A head over its own bytes; strings are made when asked for. */
+export class ParsedHead implements Head {
+  readonly status: number
+  readonly headerCount: number
+  readonly #bytes: Buffer
+  readonly #base: number
+  readonly #length: number
+  readonly #offsets: Uint16Array
+  readonly #at: number
+  readonly #version: number
+  readonly #methodEnd: number
+  readonly #targetStart: number
+  readonly #targetEnd: number
+  #encoding: 'latin1' | 'utf8' | null = null
+
+  constructor(
+    bytes: Buffer,
+    base: number,
+    length: number,
+    offsets: Uint16Array,
+    at: number,
+    headerCount: number,
+    status: number,
+    version: number,
+    methodEnd: number,
+    targetStart: number,
+    targetEnd: number,
+  ) {
+    this.#bytes = bytes
+    this.#base = base
+    this.#length = length
+    this.#offsets = offsets
+    this.#at = at
+    this.headerCount = headerCount
+    this.status = status
+    this.#version = version
+    this.#methodEnd = methodEnd
+    this.#targetStart = targetStart
+    this.#targetEnd = targetEnd
+  }
+
+  get method(): string {
+    if (this.#methodEnd === 0) return ''
+    return methodName(this.#bytes, this.#base, this.#base + this.#methodEnd)
+  }
+
+  get target(): string {
+    return this.#text(this.#targetStart, this.#targetEnd)
+  }
+
+  get version(): string {
+    if (this.#version === 11) return '1.1'
+    if (this.#version === 10) return '1.0'
+    return `${Math.floor(this.#version / 10)}.${this.#version % 10}`
+  }
+
+  get latin1(): boolean {
+    return this.#readAs() === 'latin1' && !this.#ascii
+  }
+
+  /** Pure ASCII reads the same both ways, and latin1 decoding is the cheaper one. */
+  #ascii = false
+
+  #readAs(): 'latin1' | 'utf8' {
+    if (this.#encoding !== null) return this.#encoding
+    const head = this.#bytes.subarray(this.#base, this.#base + this.#length)
+    this.#ascii = true
+    for (let i = 0; i < head.length; i++) {
+      if (head[i]! >= 0x80) {
+        this.#ascii = false
+        break
+      }
+    }
+    this.#encoding = this.#ascii || !isUtf8(head) ? 'latin1' : 'utf8'
+    return this.#encoding
+  }
+
+  #text(from: number, to: number): string {
+    if (to <= from) return ''
+    const start = this.#base + from
+    const end = this.#base + to
+    return this.#readAs() === 'latin1'
+      ? this.#bytes.toString('latin1', start, end)
+      : this.#bytes.toString('utf8', start, end)
+  }
+
+  #slot(index: number): number {
+    return this.#at + KNOWN_COUNT + index * SLOTS
+  }
+
+  #name(index: number): string {
+    const slot = this.#slot(index)
+    return this.#text(this.#offsets[slot]!, this.#offsets[slot + 1]!)
+  }
+
+  #value(index: number): string {
+    const slot = this.#slot(index)
+    const value = this.#text(this.#offsets[slot + 2]!, this.#offsets[slot + 3]!)
+    return value.includes('\n') ? unfold(value) : value
+  }
+
+  header(name: string): string | null {
+    const known = knownIndex(name)
+    if (known >= 0) {
+      const index = this.#offsets[this.#at + known]!
+      return index === 0 ? null : this.#value(index - 1)
+    }
+    const wanted = Buffer.from(name, 'latin1')
+    for (let i = 0; i < this.headerCount; i++) if (this.#named(wanted, i)) return this.#value(i)
+    return null
+  }
+
+  headerAll(name: string): string[] {
+    const values: string[] = []
+    const known = knownIndex(name)
+    if (known >= 0 && this.#offsets[this.#at + known] === 0) return values
+    const wanted = Buffer.from(name, 'latin1')
+    for (let i = 0; i < this.headerCount; i++) if (this.#named(wanted, i)) values.push(this.#value(i))
+    return values
+  }
+
+  headers(): Header[] {
+    const all: Header[] = []
+    for (let i = 0; i < this.headerCount; i++) all.push([this.#name(i), this.#value(i)])
+    return all
+  }
+
+  #named(wanted: Buffer, index: number): boolean {
+    const slot = this.#slot(index)
+    const start = this.#offsets[slot]!
+    const length = this.#offsets[slot + 1]! - start
+    return length === wanted.length && equalsLowerCase(wanted, this.#bytes, this.#base + start)
+  }
+}
+
+/** RFC 9112 §5.2: a folded line counts as blanks. A loop, since the text is hostile and may be all blanks. */
+function unfold(value: string): string {
+  return value
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.length > 0)
+    .join(' ')
+}
+
+/** The usual methods without making a new string. */
+function methodName(bytes: Buffer, from: number, to: number): string {
+  const length = to - from
+  const c = bytes[from]
+  if (length === 3 && c === 0x47 && bytes[from + 1] === 0x45 && bytes[from + 2] === 0x54) return 'GET'
+  if (length === 3 && c === 0x50 && bytes[from + 1] === 0x55 && bytes[from + 2] === 0x54) return 'PUT'
+  return bytes.toString('latin1', from, to)
+}

@@ -1,0 +1,643 @@
+import type { EventTime } from '../model/time.ts'
+import type { Weird } from '../telemetry/weirds.ts'
+import { keepBody } from './body-store.ts'
+import { ChunkedReader } from './chunked.ts'
+import type { HttpContext } from './context.ts'
+import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
+import { Gather } from './gather.ts'
+import { INVALID } from './head-scanner.ts'
+import { HttpMessage, isBogus } from './message.ts'
+import { findStartLine, type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
+
+/** What a parser tells its flow. `begun` comes once the head is read, `ended` exactly once for each message begun. */
+export interface ParserOwner {
+  /** The first start line of this direction tells which side it is. False: the other direction says otherwise. */
+  decided(parser: Http1Parser, kind: LineKind): boolean
+  /** The method of the request this response answers; '' when that is not known (yet). Requests: ignored. */
+  begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string
+  interim(parser: Http1Parser, message: HttpMessage): void
+  ended(parser: Http1Parser, message: HttpMessage, now: EventTime): void
+  /** From here on heads may be missing. */
+  lost(parser: Http1Parser, now: EventTime): void
+  /** A message was given up before its head was read. */
+  notHttp(parser: Http1Parser): boolean
+  upgraded(now: EventTime): void
+  /** `count` bytes were skipped on the way to a start line. */
+  skipped(count: number): void
+}
+
+const START = 0
+const LINE = 1
+const HEAD = 2
+const BODY = 3
+const CHUNKS = 4
+const TO_CLOSE = 5
+const RESYNC = 6
+/** A body whose request is unknown: if it begins like a status line, it was the answer to a HEAD. */
+const PEEK = 7
+const STOPPED = 8
+
+const LF = 0x0a
+const CR = 0x0d
+const STATUS_PREFIX = Buffer.from('HTTP/1.', 'latin1')
+/** How much of an unfinished line is kept while looking for a start line. */
+const RESYNC_TAIL = 4096
+
+/**
+ * The HTTP/1 messages of one direction of a flow (RFC 9112), from ordered bytes with holes.
+ *
+ * A head that lies whole in the delivered view is read in place; otherwise its bytes gather here, up to maxHeadBytes.
+ * Gathered bytes are watched by a one-byte state machine and scanned when the head is whole, so each byte is looked at
+ * a fixed number of times however small the pieces. A hole in a body whose framing gives its length is counted and
+ * passed over; any other hole loses the framing, and the next start line is looked for line by line.
+ */
+export class Http1Parser {
+  /** NO_LINE until it is known which side this direction is. */
+  want: LineKind = NO_LINE
+  /** Stream position after the last byte (or hole) seen. */
+  delivered = 0
+  /** Some bytes of this direction are missing, so it need not begin with a start line. */
+  holed: boolean
+  readonly #context: HttpContext
+  readonly #owner: ParserOwner
+  readonly #gather = new Gather()
+  readonly #chunks = new ChunkedReader()
+  #state = START
+  #message: HttpMessage | null = null
+  #left = 0
+  /** The body being peeked at. */
+  #peeked = 0
+  #peekKind: BodyKind = NO_BODY
+  /** The line being gathered is empty so far. */
+  #lineEmpty = true
+  /** This head was found by looking for it: only a flawless one counts. */
+  #found = false
+  /** The start line has been judged possible up to its first space. */
+  #methodSeen = false
+  #position = 0
+  #firstByte: EventTime = 0
+  #bogus = false
+  #acked = -1
+  #atSegmentStart = false
+  #chainStart = -1
+  #afterClose = false
+
+  constructor(context: HttpContext, owner: ParserOwner, holed: boolean) {
+    this.#context = context
+    this.#owner = owner
+    this.holed = holed
+  }
+
+  push(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): void {
+    this.delivered = position + end - start
+    let i = start
+    while (i < end) {
+      switch (this.#state) {
+        case START:
+          i = this.#start(bytes, i, start, end, position, acked, time, now)
+          break
+        case LINE:
+          i = this.#line(bytes, i, end, acked, time, now)
+          break
+        case HEAD:
+          i = this.#head(bytes, i, end, position + i - start, acked, time, now)
+          break
+        case RESYNC:
+          i = this.#resync(bytes, i, end, position + i - start, acked, time, now)
+          break
+        case STOPPED:
+          this.#owner.skipped(end - i)
+          return
+        default:
+          i = this.#body(bytes, i, end, position + i - start, acked, time, now)
+      }
+    }
+  }
+
+  #start(
+    bytes: Buffer,
+    from: number,
+    start: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): number {
+    let i = from
+    // RFC 9112 §2.2: empty lines before a start line are ignored.
+    while (i < end && (bytes[i] === CR || bytes[i] === LF)) i++
+    if (i > from) {
+      if (this.want === NO_LINE) this.#owner.skipped(i - from)
+      else this.#context.telemetry.funnel.bytes.delivered += i - from
+      if (i === end) return end
+    }
+    this.#position = position + i - start
+    this.#begin(acked, time, now, i === start)
+    const scanned = this.#context.scanner.scan(bytes, i, end, this.want, this.want === NO_LINE)
+    if (scanned >= 0 && scanned - i <= this.#context.limits.maxHeadBytes) {
+      this.#headRead(bytes, i, scanned, acked, time, now)
+      return scanned
+    }
+    if (scanned === INVALID) {
+      if (this.#owner.notHttp(this)) {
+        this.#state = STOPPED
+        return i
+      }
+      this.#toResync(now)
+      if (this.want !== NO_LINE) this.#weird('http.bad_start_line')
+      return i
+    }
+    this.#gather.length = 0
+    this.#methodSeen = false
+    this.#state = LINE
+    return i
+  }
+
+  #begin(acked: number, time: EventTime, now: EventTime, atSegmentStart: boolean): void {
+    this.#firstByte = time
+    this.#bogus = isBogus(time, now)
+    this.#acked = acked
+    this.#atSegmentStart = atSegmentStart
+    this.#found = false
+  }
+
+  /** Gathers the start line; it is judged as soon as it is whole, so that what is no HTTP does not pile up. */
+  #line(bytes: Buffer, from: number, end: number, acked: number, time: EventTime, now: EventTime): number {
+    const gather = this.#gather
+    const room = this.#context.limits.maxHeadBytes - gather.length
+    const stop = Math.min(end, from + room)
+    let i = from
+    while (i < stop && bytes[i] !== LF) i++
+    if (i < stop) i++
+    gather.append(bytes, from, i)
+    if (isBogus(time, now)) this.#bogus = true
+    if (gather.bytes[gather.length - 1] === LF) {
+      const lineEnd = gather.length - (gather.bytes[gather.length - 2] === CR ? 2 : 1)
+      const line = this.#context.scanner.line
+      if (line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE) !== NO_LINE) {
+        this.#state = HEAD
+        this.#lineEmpty = true
+        return i
+      }
+    } else if (gather.length < this.#context.limits.maxHeadBytes && this.#maybe()) return i
+    if (this.#owner.notHttp(this)) {
+      this.#owner.skipped(gather.length)
+      gather.clear()
+      this.#state = STOPPED
+      return i
+    }
+    if (this.want !== NO_LINE) this.#weird('http.bad_start_line')
+    this.#state = RESYNC
+    this.#chainStart = -1
+    this.#owner.lost(this, now)
+    this.#resyncGathered(this.#position, acked, time, now, this.#position)
+    return i
+  }
+
+  #maybe(): boolean {
+    if (this.#methodSeen) return true
+    const looked = Math.min(this.#gather.length, 64)
+    if (!maybeStartLine(this.#gather.bytes, 0, looked, this.want)) return false
+    this.#methodSeen = looked === 64
+    return true
+  }
+
+  #head(
+    bytes: Buffer,
+    from: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): number {
+    const gather = this.#gather
+    const stop = Math.min(end, from + this.#context.limits.maxHeadBytes - gather.length)
+    let i = from
+    let whole = false
+    while (i < stop && !whole) {
+      const c = bytes[i++]!
+      if (c === LF) {
+        whole = this.#lineEmpty
+        this.#lineEmpty = true
+      } else if (c !== CR) this.#lineEmpty = false
+    }
+    gather.append(bytes, from, i)
+    if (isBogus(time, now)) this.#bogus = true
+    if (!whole) {
+      if (i === end && gather.length < this.#context.limits.maxHeadBytes) return i
+      this.#weird('http.head_too_large')
+      this.#giveUpHead('limit', now)
+      return i
+    }
+    const strict = this.#found || this.want === NO_LINE
+    const scanned = this.#context.scanner.scan(gather.bytes, 0, gather.length, this.want, strict)
+    if (scanned < 0 || (this.#found && this.#context.scanner.malformed)) {
+      this.#owner.skipped(gather.length)
+      gather.clear()
+      this.#state = RESYNC
+      return i
+    }
+    this.#position = position + (i - from) - gather.length
+    this.#headRead(gather.bytes, 0, gather.length, acked, time, now)
+    gather.clear()
+    return i
+  }
+
+  /** The head at [from, to) was just scanned. */
+  #headRead(bytes: Buffer, from: number, to: number, acked: number, time: EventTime, now: EventTime): void {
+    const { scanner, telemetry, slabs, framing } = this.#context
+    const kind = scanner.line.kind
+    if (this.want === NO_LINE && !this.#owner.decided(this, kind)) {
+      this.#owner.skipped(to - from)
+      this.#toResync(now)
+      return
+    }
+    telemetry.funnel.bytes.delivered += to - from
+    telemetry.funnel.messages.in++
+    const interimStart = this.#chainStart
+    const message = new HttpMessage(
+      slabs.copy(scanner, bytes, from, to),
+      this.#position,
+      this.#firstByte,
+      time,
+      this.#bogus,
+      this.#acked,
+      acked,
+      interimStart >= 0 ? interimStart : this.#position,
+      this.#atSegmentStart,
+    )
+    for (const weird of scanner.weirds) message.weird(weird)
+    if (this.#found) message.weird('http.resynchronised')
+    if (this.#afterClose) message.weird('http.body_after_close')
+    this.#message = message
+    this.#left = this.#position + to - from
+    if (kind === REQUEST_LINE) this.#requestRead(message, bytes, from, now)
+    else this.#responseRead(message, bytes, from, now)
+    // The flow may have stopped this parser while it was told.
+    if (this.#state === STOPPED) return
+    this.#startBody(framing.kind, framing.length, now)
+  }
+
+  #requestRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
+    const { framing, scanner } = this.#context
+    if (scanner.known[0] === 0 && scanner.line.major === 1 && scanner.line.minor >= 1)
+      message.weird('http.missing_host')
+    framing.ofRequest(scanner, bytes, from, message)
+    const { kind, length } = framing
+    this.#owner.begun(this, message, now)
+    framing.kind = kind
+    framing.length = length
+  }
+
+  #responseRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
+    const { framing, scanner } = this.#context
+    const status = message.head.status
+    if (status < 200 && status !== 101) {
+      this.#chainStart = message.chainStart
+      this.#context.telemetry.funnel.messages.drop('interim')
+      this.#owner.interim(this, message)
+      this.#message = null
+      framing.kind = NO_BODY
+      return
+    }
+    this.#chainStart = -1
+    const method = this.#owner.begun(this, message, now)
+    framing.ofResponse(scanner, bytes, from, message, method)
+    const mayPeek = framing.kind === CHUNKED_BODY || framing.length >= STATUS_PREFIX.length
+    if (method === '' && mayPeek && framing.kind !== UNTIL_CLOSE && framing.kind !== UPGRADE) {
+      this.#peekKind = framing.kind
+      this.#peeked = 0
+    } else this.#peekKind = NO_BODY
+  }
+
+  #startBody(kind: BodyKind, length: number, now: EventTime): void {
+    const message = this.#message
+    if (message === null) {
+      this.#state = START
+      return
+    }
+    const headEnd = this.#left
+    message.end = headEnd
+    this.#left = length
+    switch (kind) {
+      case NO_BODY:
+        this.#end(true, headEnd, now)
+        return
+      case UPGRADE:
+        message.upgrade = true
+        this.#end(true, headEnd, now)
+        this.#owner.upgraded(now)
+        return
+      case LENGTH_BODY:
+        this.#state = BODY
+        break
+      case CHUNKED_BODY:
+        this.#chunks.start()
+        this.#state = CHUNKS
+        break
+      default:
+        this.#state = TO_CLOSE
+    }
+    message.end = -1
+    if (this.#peekKind !== NO_BODY) this.#state = PEEK
+  }
+
+  #body(
+    bytes: Buffer,
+    from: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): number {
+    const message = this.#message!
+    if (this.#state === PEEK) return this.#peek(bytes, from, end, position, acked, time, now)
+    message.lastByte = time
+    message.ackedLast = acked
+    if (isBogus(time, now)) message.bogusTime = true
+    if (this.#state === CHUNKS) return this.#chunked(message, bytes, from, end, position, now)
+    const stop = this.#state === BODY ? Math.min(end, from + this.#left) : end
+    this.#take(message, bytes, from, stop)
+    this.#context.telemetry.funnel.bytes.delivered += stop - from
+    if (this.#state === BODY) {
+      this.#left -= stop - from
+      if (this.#left === 0) this.#end(true, position + stop - from, now)
+    }
+    return stop
+  }
+
+  #take(message: HttpMessage, bytes: Buffer, from: number, to: number): void {
+    message.bodyBytes += to - from
+    const { bodies, pool, limits } = this.#context
+    if (bodies) keepBody(pool, message, limits.maxBodyBytes, bytes, from, to)
+  }
+
+  #chunked(message: HttpMessage, bytes: Buffer, from: number, end: number, position: number, now: EventTime): number {
+    const chunks = this.#chunks
+    let i = from
+    while (i < end && !chunks.done && !chunks.broken) {
+      if (chunks.inData) {
+        const stop = Math.min(end, i + chunks.left)
+        this.#take(message, bytes, i, stop)
+        chunks.took(stop - i)
+        i = stop
+      } else i = chunks.step(bytes, i, end, message, this.#context.limits.maxFieldBytes)
+    }
+    this.#context.telemetry.funnel.bytes.delivered += i - from
+    if (chunks.done) this.#end(true, position + i - from, now)
+    else if (chunks.broken) {
+      this.#end(false, -1, now)
+      this.#toResync(now)
+    }
+    return i
+  }
+
+  #peek(
+    bytes: Buffer,
+    from: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): number {
+    let i = from
+    while (i < end && this.#peeked < STATUS_PREFIX.length && bytes[i] === STATUS_PREFIX[this.#peeked]) {
+      i++
+      this.#peeked++
+    }
+    const peeked = this.#peeked
+    if (peeked === STATUS_PREFIX.length) {
+      // A message begins where the body should: there is no body, the request was a HEAD.
+      const next = position + i - from - peeked
+      this.#peekKind = NO_BODY
+      this.#end(true, next, now)
+      this.#position = next
+      this.#begin(acked, time, now, i - from === peeked)
+      this.#gather.length = 0
+      this.#gather.append(STATUS_PREFIX, 0, peeked)
+      this.#methodSeen = false
+      this.#state = LINE
+      return i
+    }
+    if (i === end) return i
+    const kind = this.#peekKind
+    this.#peekKind = NO_BODY
+    const length = this.#left
+    // Bytes that looked like a status line and turned out not to be one belong to the body after all.
+    const before = peeked - (i - from)
+    this.#state = kind === LENGTH_BODY ? BODY : CHUNKS
+    if (before > 0) {
+      const prefixPosition = position - before
+      this.#left = length
+      let at = 0
+      while (at < before && (this.#state === BODY || this.#state === CHUNKS)) {
+        at = this.#body(STATUS_PREFIX, at, before, prefixPosition + at, acked, time, now)
+      }
+      if (at < before) this.#context.telemetry.funnel.bytes.drop('one_sided', before - at)
+    }
+    return from
+  }
+
+  #end(whole: boolean, end: number, now: EventTime): void {
+    const message = this.#message!
+    this.#message = null
+    this.#state = START
+    message.whole = whole
+    message.end = end
+    message.complete = true
+    this.#owner.ended(this, message, now)
+  }
+
+  /** `length` bytes at `position` will never come. */
+  gap(length: number, position: number, now: EventTime): void {
+    this.delivered = position + length
+    this.holed = true
+    const message = this.#message
+    switch (this.#state) {
+      case STOPPED:
+        return
+      case LINE:
+      case HEAD:
+        this.#giveUpHead('gap', now)
+        return
+      case RESYNC:
+        this.#owner.skipped(this.#gather.length)
+        this.#gather.clear()
+        this.#owner.lost(this, now)
+        return
+      case START:
+        this.#toResync(now)
+        return
+      default:
+    }
+    message!.gap = true
+    if (this.#state === PEEK) this.#unpeek(message!)
+    if (this.#state === TO_CLOSE) {
+      message!.bodyBytes += length
+      return
+    }
+    const chunked = this.#state === CHUNKS
+    const left = chunked ? (this.#chunks.inData ? this.#chunks.left : 0) : this.#left
+    const covered = Math.min(left, length)
+    message!.bodyBytes += covered
+    if (chunked) {
+      // The line end after the data is framing: a hole that reaches it is a hole in the framing.
+      if (length <= left) {
+        this.#chunks.took(length)
+        return
+      }
+      this.#end(false, -1, now)
+    } else {
+      this.#left -= covered
+      if (this.#left > 0) return
+      this.#end(true, position + covered, now)
+      if (covered === length) return
+    }
+    this.#toResync(now)
+  }
+
+  /** A hole ends the peeking: what matched so far counts as body. */
+  #unpeek(message: HttpMessage): void {
+    const peeked = this.#peeked
+    const kind = this.#peekKind
+    this.#peekKind = NO_BODY
+    this.#state = kind === LENGTH_BODY ? BODY : CHUNKS
+    this.#context.telemetry.funnel.bytes.delivered += peeked
+    if (kind === LENGTH_BODY) {
+      const taken = Math.min(peeked, this.#left)
+      message.bodyBytes += taken
+      this.#left -= taken
+    }
+  }
+
+  /** FIN: what lasts until close is whole now. */
+  finish(now: EventTime): void {
+    if (this.#state === TO_CLOSE) this.#end(true, this.delivered, now)
+  }
+
+  /** The flow is over: whatever is half done ends here. */
+  close(now: EventTime): void {
+    switch (this.#state) {
+      case STOPPED:
+      case START:
+        break
+      case LINE:
+      case HEAD:
+        this.#giveUpHead('closed', now)
+        break
+      case RESYNC:
+        this.#owner.skipped(this.#gather.length)
+        break
+      case PEEK:
+        this.#unpeek(this.#message!)
+        this.#end(false, -1, now)
+        break
+      default:
+        this.#end(false, -1, now)
+    }
+    this.#gather.clear()
+    this.#state = STOPPED
+  }
+
+  /** What comes from here on is not HTTP. Returns how many bytes were gathered and not accounted for. */
+  stop(): number {
+    const gathered = this.#gather.length + (this.#state === PEEK ? this.#peeked : 0)
+    this.#gather.clear()
+    this.#state = STOPPED
+    return gathered
+  }
+
+  get stopped(): boolean {
+    return this.#state === STOPPED
+  }
+
+  /** The answer says that nothing follows it. */
+  closing(): void {
+    this.#afterClose = true
+  }
+
+  #giveUpHead(cause: 'gap' | 'limit' | 'closed', now: EventTime): void {
+    const { funnel } = this.#context.telemetry
+    if (this.#state === HEAD && !(this.want === NO_LINE)) {
+      funnel.messages.in++
+      funnel.messages.drop(cause)
+      funnel.bytes.drop('one_sided', this.#gather.length)
+    } else this.#owner.skipped(this.#gather.length)
+    this.#toResync(now)
+  }
+
+  #toResync(now: EventTime): void {
+    this.#gather.clear()
+    this.#message = null
+    this.#state = RESYNC
+    this.#chainStart = -1
+    this.#peekKind = NO_BODY
+    this.#owner.lost(this, now)
+  }
+
+  #resync(
+    bytes: Buffer,
+    from: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): number {
+    const gather = this.#gather
+    const stop = Math.min(end, from + 2 * RESYNC_TAIL - gather.length)
+    let i = from
+    while (i < stop && bytes[i] !== LF) i++
+    if (i < stop) i++
+    gather.append(bytes, from, i)
+    this.#resyncGathered(position + i - from - gather.length, acked, time, now, position)
+    return i
+  }
+
+  #resyncGathered(linePosition: number, acked: number, time: EventTime, now: EventTime, position: number): void {
+    const gather = this.#gather
+    if (gather.length > 0 && gather.bytes[gather.length - 1] === LF) {
+      this.#resyncLine(linePosition, acked, time, now, position)
+    } else if (gather.length >= 2 * RESYNC_TAIL) {
+      this.#owner.skipped(gather.length - RESYNC_TAIL)
+      gather.shift(gather.length - RESYNC_TAIL)
+    }
+  }
+
+  /** Looks for a start line in the gathered line, which begins at `linePosition`; this segment's bytes at `position`. */
+  #resyncLine(linePosition: number, acked: number, time: EventTime, now: EventTime, position: number): void {
+    const gather = this.#gather
+    // Only the tail, whatever came in one piece: the result must not depend on how the stream was cut.
+    const from = Math.max(0, gather.length - RESYNC_TAIL)
+    const last = gather.length - 1
+    const lineEnd = last - (last > 0 && gather.bytes[last - 1] === CR ? 1 : 0)
+    const at = lineEnd < from ? -1 : findStartLine(this.#context.scanner.line, gather.bytes, from, lineEnd, this.want)
+    if (at < 0) {
+      this.#owner.skipped(gather.length)
+      gather.length = 0
+      return
+    }
+    this.#owner.skipped(at)
+    gather.shift(at)
+    this.#begin(acked, time, now, linePosition + at === position)
+    this.#found = true
+    this.#lineEmpty = true
+    this.#state = HEAD
+  }
+
+  #weird(name: Weird): void {
+    this.#context.telemetry.weirds.add(name)
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Headers that framing or a later stage asks for on most messages. The scanner notes where each first stands, so asking
+ * costs no search. Names are lower case and unique by (length, first letter, last letter) or found through the chain.
+ */
+export const KNOWN_HEADERS = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'content-type',
+  'content-encoding',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'user-agent',
+  'x-forwarded-for',
+  'forwarded',
+  'x-real-ip',
+  'x-api-key',
+  'upgrade',
+  'expect',
+  'date',
+  'referer',
+  'location',
+  'accept',
+  'traceparent',
+  'x-request-id',
+  'cf-connecting-ip',
+  'true-client-ip',
+  'origin',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'proxy-authorization',
+  'x-consumer-id',
+  'x-csrf-token',
+  'accept-language',
+  'accept-encoding',
+] as const
+
+export const KNOWN_COUNT = KNOWN_HEADERS.length
+export const HOST = 0
+export const CONTENT_LENGTH = 1
+export const TRANSFER_ENCODING = 2
+export const CONNECTION = 3
+
+const MAX_LENGTH = 32
+const names = KNOWN_HEADERS.map((name) => Buffer.from(name, 'latin1'))
+/** By length * 32 + first letter: index of the first known name of that shape, -1 if none. */
+const first = new Int8Array(MAX_LENGTH * 32).fill(-1)
+/** Next known name of the same shape, -1 at the end. */
+const next = new Int8Array(KNOWN_COUNT).fill(-1)
+
+for (let index = KNOWN_COUNT - 1; index >= 0; index--) {
+  const name = names[index]!
+  const shape = name.length * 32 + (name[0]! & 31)
+  next[index] = first[shape]!
+  first[shape] = index
+}
+
+const byName = new Map<string, number>(KNOWN_HEADERS.map((name, index) => [name, index]))
+
+/** Index of a lower-case name, -1 when it is not known. */
+export function knownIndex(name: string): number {
+  return byName.get(name) ?? -1
+}
+
+/** Index of the name at [start, end) of `bytes`, in any case, -1 when it is not known. */
+export function knownHeaderAt(bytes: Buffer, start: number, end: number): number {
+  const length = end - start
+  if (length >= MAX_LENGTH || length === 0) return -1
+  let index = first[length * 32 + (bytes[start]! & 31)]!
+  while (index >= 0) {
+    if (equalsLowerCase(names[index]!, bytes, start)) return index
+    index = next[index]!
+  }
+  return -1
+}
+
+/** Compares a lower-case name with the bytes at `start`, letters in any case. */
+export function equalsLowerCase(name: Buffer, bytes: Buffer, start: number): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const expected = name[i]!
+    const found = bytes[start + i]!
+    if (found === expected) continue
+    if (expected < 0x61 || expected > 0x7a || (found | 0x20) !== expected) return false
+  }
+  return true
+}

@@ -1,0 +1,92 @@
+import type { EventTime } from '../model/time.ts'
+import type { Weird } from '../telemetry/weirds.ts'
+import type { Message } from './exchange.ts'
+import type { ParsedHead } from './head.ts'
+
+/** A capture timestamp this far from the event clock is bogus (contracts.md, the event clock). */
+const BOGUS_US = 3_600_000_000
+
+/** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
+export class HttpMessage implements Message {
+  readonly head: ParsedHead
+  readonly firstByte: EventTime
+  lastByte: EventTime
+  readonly position: number
+  bogusTime: boolean
+  bodyBytes = 0
+  body: Buffer | null = null
+  bodyCut = false
+  gap = false
+  whole = false
+
+  /** First stream byte after the message; -1 while it is still read, or when its framing was lost. */
+  end = -1
+  complete = false
+  /** Bytes of the other direction that the segment with this message's first, and with its last byte acknowledged. */
+  readonly acked: number
+  ackedLast: number
+  /** Where the interim responses before this one begin; `position` when there are none. */
+  readonly chainStart: number
+  /** The message begins where a segment begins. */
+  readonly atSegmentStart: boolean
+  /** Messages of this direction may be missing right before this one. */
+  breakBefore = false
+  weirds: Weird[] | null = null
+
+  /** The other half, once known. */
+  partner: HttpMessage | null = null
+  /** The partner was found after a loss, by acknowledgements only. */
+  tentative = false
+  /** Already handed over on its own: still holds its place in the order of requests. */
+  emitted = false
+  /** It was decided whose answer this is. Responses only. */
+  resolved = false
+  upgrade = false
+
+  /** Kept body storage, from the pool. */
+  store: Buffer | null = null
+  stored = 0
+
+  /** Links and deadline of the timer queue this message waits in. */
+  timerPrevious: HttpMessage | null = null
+  timerNext: HttpMessage | null = null
+  deadline = 0
+  waiter: Waiter | null = null
+
+  constructor(
+    head: ParsedHead,
+    position: number,
+    firstByte: EventTime,
+    lastByte: EventTime,
+    bogusTime: boolean,
+    acked: number,
+    ackedLast: number,
+    chainStart: number,
+    atSegmentStart: boolean,
+  ) {
+    this.head = head
+    this.position = position
+    this.firstByte = firstByte
+    this.lastByte = lastByte
+    this.bogusTime = bogusTime
+    this.acked = acked
+    this.ackedLast = ackedLast
+    this.chainStart = chainStart
+    this.atSegmentStart = atSegmentStart
+  }
+
+  weird(name: Weird): void {
+    if (this.weirds === null) this.weirds = [name]
+    else if (!this.weirds.includes(name)) this.weirds.push(name)
+  }
+}
+
+/** Whom a timer queue calls when a message has waited too long. */
+export interface Waiter {
+  expired(message: HttpMessage, now: EventTime): void
+}
+
+export function isBogus(time: EventTime, now: EventTime): boolean {
+  const difference = time - now
+  return difference > BOGUS_US || difference < -BOGUS_US
+}

@@ -1,0 +1,413 @@
+import type { EventTime } from '../model/time.ts'
+import type { PairingGrade, TransactionState } from '../model/transaction.ts'
+import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
+import type { Weird } from '../telemetry/weirds.ts'
+import { exposeBody, releaseBody } from './body-store.ts'
+import type { HttpContext } from './context.ts'
+import type { Exchange } from './exchange.ts'
+import type { HttpMessage, Waiter } from './message.ts'
+
+type OneSided =
+  | 'request_only_timeout'
+  | 'request_only_close'
+  | 'request_only_end'
+  | 'request_only_gap'
+  | 'request_only_ambiguous'
+  | 'request_only_limit'
+  | 'response_only'
+  | 'response_only_ambiguous'
+
+/** Exchanges in lockstep that must agree before a flow with no known past is believed. */
+const AGREEMENTS_NEEDED = 4
+/** A pause this long, with everything answered and acknowledged, says that nothing is outstanding. */
+const QUIET_US = 1_000_000
+const QUIET_RATIO = 4
+
+class PairedExchange implements Exchange {
+  readonly flow: FlowInfo
+  readonly clientSide: 0 | 1
+  readonly request: HttpMessage | null
+  readonly response: HttpMessage | null
+  readonly state: TransactionState
+  readonly pairing: PairingGrade
+  readonly weirds: readonly Weird[]
+  readonly endTime: EventTime
+
+  constructor(
+    flow: FlowInfo,
+    clientSide: 0 | 1,
+    request: HttpMessage | null,
+    response: HttpMessage | null,
+    pairing: PairingGrade,
+    endTime: EventTime,
+  ) {
+    this.flow = flow
+    this.clientSide = clientSide
+    this.request = request
+    this.response = response
+    this.pairing = pairing
+    this.endTime = endTime
+    this.state = stateOf(request, response)
+    this.weirds = mergeWeirds(request?.weirds ?? null, response?.weirds ?? null)
+  }
+}
+
+const NO_WEIRDS: readonly Weird[] = []
+
+function mergeWeirds(first: Weird[] | null, second: Weird[] | null): readonly Weird[] {
+  if (first === null) return second ?? NO_WEIRDS
+  if (second === null) return first
+  return [...new Set([...first, ...second])]
+}
+
+function stateOf(request: HttpMessage | null, response: HttpMessage | null): TransactionState {
+  if (request === null) return 'response_only'
+  if (response === null) return 'request_only'
+  if (response.upgrade) return 'upgraded'
+  if (request.gap || response.gap) return 'gap'
+  return request.whole && response.whole ? 'complete' : 'truncated'
+}
+
+/**
+ * Which response answers which request of one connection.
+ *
+ * Whole streams: in order (RFC 9112 §9.3.2), and each pair is checked: the segment that begins the response must
+ * acknowledge bytes of the request, else the response cannot answer it. It acknowledges all of it: exact. Only a part:
+ * an early answer, inferred. A response may be seen before its request (mirrors reorder, lost segments are waited for);
+ * one that acknowledges requests we have not been given yet waits for them.
+ *
+ * After a loss that may have hidden a head, order says nothing any more. Requests from before the hole are still
+ * answered in order; beyond, only *lockstep* pairs: the request begins where a message is known to begin, acknowledges
+ * every byte up to the first of the response, and the response's first segment acknowledges exactly up to the request's
+ * end. Even that fits a client that always keeps one more request outstanding, so such a pair is held until the next
+ * request shows that nothing else was answered in between, and is believed only with a past (an exact pair in lockstep
+ * on this connection), a quiet second before the request, or several such pairs in a row. A client seen pipelining is
+ * never believed. Whatever is refused goes out as two one-sided exchanges.
+ */
+export class Pairing implements Waiter {
+  readonly #context: HttpContext
+  readonly #flow: FlowInfo
+  clientSide: 0 | 1 = 0
+  /** Requests without an answer, oldest first; those already handed over keep their place. */
+  readonly #requests: HttpMessage[] = []
+  /** Responses of which it is open whose answer they are, oldest first. */
+  readonly #responses: HttpMessage[] = []
+  /** Complete lockstep responses waiting for evidence. */
+  #held: HttpMessage[] = []
+  #requestsSeen = 0
+  #lastRequest: HttpMessage | null = null
+  #previousResponse: HttpMessage | null = null
+  #aligned: boolean
+  #requestBreak = false
+  #responseBreak = false
+  #pipelined = false
+  #lockstepPairs = 0
+  /** Stream positions up to which requests and responses have been delivered. */
+  requestsDelivered = 0
+  responsesDelivered = 0
+
+  constructor(context: HttpContext, flow: FlowInfo) {
+    this.#context = context
+    this.#flow = flow
+    this.#aligned = flow.fromStart
+  }
+
+  /** Requests and responses that wait here. */
+  get pending(): number {
+    return this.#requests.length + this.#responses.length
+  }
+
+  /** Requests may be missing from here on. */
+  requestsLost(now: EventTime): void {
+    this.#requestBreak = true
+    this.#refuseHeld(now)
+  }
+
+  responsesLost(now: EventTime): void {
+    this.#responseBreak = true
+    this.#refuseHeld(now)
+  }
+
+  requestBegun(request: HttpMessage, now: EventTime): void {
+    request.breakBefore = this.#requestBreak
+    this.#requestBreak = false
+    this.#requestsSeen++
+    this.#notePipelining(request)
+    if (this.#held.length > 0) this.#judgeHeld(request, now)
+    if (this.#requests.length >= this.#context.limits.maxPending) this.#overflow(request, now)
+    this.#requests.push(request)
+    this.#lastRequest = request
+    if (this.#responses.length > 0) this.resolve(now)
+  }
+
+  requestEnded(request: HttpMessage, now: EventTime): void {
+    const response = request.partner
+    if (response === null) {
+      if (!request.emitted) this.#context.waiting.add(request, this, now)
+      if (this.#responses.length > 0) this.resolve(now)
+    } else if (response.complete) this.#finishPair(request, response, now)
+  }
+
+  /** Returns the method of the request it answers, '' while that is unknown. */
+  responseBegun(response: HttpMessage, now: EventTime): string {
+    response.breakBefore = this.#responseBreak
+    this.#responseBreak = false
+    if (this.#held.length > 0 && response.acked === this.#held.at(-1)!.acked) {
+      // A second answer with no further request in between: several requests were outstanding.
+      this.#pipelined = true
+      this.#refuseHeld(now)
+    }
+    if (this.#responses.length >= this.#context.limits.maxPending) {
+      const oldest = this.#responses.shift()!
+      oldest.resolved = true
+      this.#aligned = false
+      if (oldest.complete) this.#emitAlone(null, oldest, 'response_only_ambiguous', now)
+    }
+    this.#responses.push(response)
+    this.resolve(now)
+    return response.partner === null ? '' : response.partner.head.method
+  }
+
+  responseEnded(response: HttpMessage, now: EventTime): void {
+    if (response.resolved) this.#finishResponse(response, now)
+  }
+
+  /** A response other than the final one. */
+  interim(response: HttpMessage): void {
+    const request = this.#requests[0]
+    if (request !== undefined && response.head.status !== 100) request.weird('http.interim_response')
+  }
+
+  /** Decides about waiting responses as far as what has been delivered allows. */
+  resolve(now: EventTime): void {
+    while (this.#responses.length > 0) {
+      const response = this.#responses[0]!
+      if (!this.#assign(response, now)) return
+      this.#responses.shift()
+      response.resolved = true
+      this.#previousResponse = response
+      if (response.complete) this.#finishResponse(response, now)
+    }
+  }
+
+  expired(message: HttpMessage, now: EventTime): void {
+    if (message.head.status === 0) {
+      // It stays in the order of requests: a late answer must not be taken for the next request's.
+      this.#emitAlone(message, null, 'request_only_timeout', now)
+      message.emitted = true
+    } else this.#releaseHeld(now)
+  }
+
+  close(reason: CloseReason, now: EventTime): void {
+    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
+    else this.#refuseHeld(now)
+    // Nothing more will come: what waited for requests is decided without them.
+    this.requestsDelivered = Number.MAX_SAFE_INTEGER
+    this.resolve(now)
+    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
+    else this.#refuseHeld(now)
+    const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
+    this.#dropRequests(this.#requests.length, cause, now)
+  }
+
+  /** True when it is decided whose answer this is; false when it must wait for requests still to come. */
+  #assign(response: HttpMessage, now: EventTime): boolean {
+    if (response.breakBefore) this.#aligned = false
+    if (this.#aligned) {
+      const request = this.#requests[0]
+      if (request === undefined) {
+        if (response.acked > this.requestsDelivered) return false
+        if (this.#requestBreak) this.#aligned = false
+        else {
+          if (this.#requestsSeen > 0) response.weird('http.unexpected_response')
+          return true
+        }
+      } else if (request.breakBefore) this.#aligned = false
+      else {
+        // Sent before the request arrived: an answer to nothing, such as 408 on an idle connection.
+        if (response.acked >= 0 && response.acked <= request.position) {
+          response.weird('http.unexpected_response')
+          return true
+        }
+        this.#requests.shift()
+        this.#marry(request, response)
+        return true
+      }
+    }
+    return this.#assignByAcks(response, now)
+  }
+
+  #marry(request: HttpMessage, response: HttpMessage): void {
+    this.#context.waiting.remove(request)
+    request.partner = response
+    response.partner = request
+  }
+
+  #assignByAcks(response: HttpMessage, now: EventTime): boolean {
+    if (response.acked > this.requestsDelivered) return false
+    // Of those it can answer, the last.
+    let last = this.#requests.length - 1
+    while (last >= 0 && response.acked >= 0 && this.#requests[last]!.position >= response.acked) last--
+    if (last < 0) {
+      this.#refuseHeld(now)
+      return true
+    }
+    const request = this.#requests[last]!
+    if (this.#inLockstep(request, response)) {
+      this.#dropRequests(last, 'request_only_gap', now)
+      this.#requests.shift()
+      this.#marry(request, response)
+      request.tentative = true
+      return true
+    }
+    this.#refuseHeld(now)
+    response.tentative = true
+    this.#dropRequests(last + 1, 'request_only_ambiguous', now)
+    return true
+  }
+
+  #inLockstep(request: HttpMessage, response: HttpMessage): boolean {
+    if (this.#pipelined || request.emitted || !request.complete || request.end !== response.acked) return false
+    if (!request.atSegmentStart || !response.atSegmentStart) return false
+    const startsBoth = !this.#flow.fromStart && request.position === 0
+    if (request.acked !== response.chainStart && !(startsBoth && request.acked < 0 && response.chainStart === 0)) {
+      return false
+    }
+    if (!request.breakBefore && !startsBoth) return true
+    if (startsBoth) return true
+    const previous = this.#previousResponse
+    return (
+      previous?.complete === true && previous.end === response.chainStart && previous.ackedLast === request.position
+    )
+  }
+
+  #notePipelining(request: HttpMessage): void {
+    const before = this.#lastRequest
+    if (before === null || this.#pipelined) return
+    const answer = before.partner
+    if (answer === null) {
+      // An emitted request was given up by us; otherwise no response byte came between the two.
+      if (!before.emitted && request.acked === before.acked) this.#pipelined = true
+    } else if (!answer.complete && request.acked >= 0 && request.acked <= this.responsesDelivered) {
+      this.#pipelined = true
+    }
+  }
+
+  #finishResponse(response: HttpMessage, now: EventTime): void {
+    const request = response.partner
+    if (request === null) {
+      this.#emitAlone(null, response, response.tentative ? 'response_only_ambiguous' : 'response_only', now)
+    } else if (request.tentative) this.#hold(request, response, now)
+    else if (request.emitted) {
+      // Its request went out alone when its time was up.
+      this.#emitAlone(null, response, 'response_only', now)
+    } else if (request.complete) this.#finishPair(request, response, now)
+  }
+
+  #finishPair(request: HttpMessage, response: HttpMessage, now: EventTime): void {
+    const whole = request.end >= 0 && response.acked >= request.end
+    if (whole) {
+      if (response.acked === request.end && request.acked === response.chainStart) this.#lockstepPairs++
+    } else if (response.acked >= 0 && request.end >= 0) response.weird('http.early_response')
+    this.#emitPair(request, response, whole ? 'exact' : 'inferred', now)
+  }
+
+  #hold(request: HttpMessage, response: HttpMessage, now: EventTime): void {
+    this.#held.push(response)
+    const next = this.#requests[0]
+    if (next !== undefined) this.#judgeHeld(next, now)
+    else if (this.#requestBreak) this.#refuseHeld(now)
+    else if (this.#lastRequest !== request) this.#refuseHeld(now)
+    else this.#context.held.add(response, this, now)
+  }
+
+  /** The request after the held pairs: had the client all of the last answer, and nothing more, when it sent this? */
+  #judgeHeld(next: HttpMessage, now: EventTime): void {
+    const response = this.#held.at(-1)!
+    this.#context.held.remove(response)
+    if (next.breakBefore || next.acked !== response.end || this.#pipelined) {
+      if (next.acked >= 0 && next.acked < response.end) this.#pipelined = true
+      this.#refuseHeld(now)
+      return
+    }
+    if (this.#lockstepPairs > 0 || this.#held.length >= AGREEMENTS_NEEDED || this.#wasQuiet(response)) {
+      this.#releaseHeld(now)
+    }
+  }
+
+  #wasQuiet(response: HttpMessage): boolean {
+    const request = response.partner!
+    const index = this.#held.indexOf(response)
+    const before = index > 0 ? this.#held[index - 1]! : null
+    if (before === null) return false
+    const pause = request.firstByte - before.lastByte
+    const latency = response.firstByte - request.lastByte
+    return pause >= QUIET_US && latency >= 0 && latency * QUIET_RATIO <= pause
+  }
+
+  #releaseHeld(now: EventTime): void {
+    if (this.#held.length === 0) return
+    const held = this.#held
+    this.#held = []
+    for (const response of held) {
+      this.#context.held.remove(response)
+      this.#lockstepPairs++
+      this.#emitPair(response.partner!, response, 'inferred', now)
+    }
+  }
+
+  #refuseHeld(now: EventTime): void {
+    if (this.#held.length === 0) return
+    const held = this.#held
+    this.#held = []
+    for (const response of held) {
+      this.#context.held.remove(response)
+      this.#emitAlone(response.partner, null, 'request_only_ambiguous', now)
+      this.#emitAlone(null, response, 'response_only_ambiguous', now)
+    }
+  }
+
+  /** The oldest `count` requests will get no answer. */
+  #dropRequests(count: number, cause: OneSided, now: EventTime): void {
+    for (let i = 0; i < count; i++) {
+      const request = this.#requests.shift()!
+      this.#context.waiting.remove(request)
+      if (!request.emitted) this.#emitAlone(request, null, cause, now)
+      request.emitted = true
+    }
+  }
+
+  #overflow(request: HttpMessage, now: EventTime): void {
+    request.weird('http.pipeline_limit')
+    this.#dropRequests(this.#requests.length, 'request_only_limit', now)
+    request.breakBefore = true
+  }
+
+  #emitPair(request: HttpMessage, response: HttpMessage, grade: PairingGrade, now: EventTime): void {
+    const { funnel } = this.#context.telemetry
+    funnel.pairs.in++
+    funnel.pairs.delivered++
+    funnel.messages.delivered += 2
+    this.#emit(request, response, grade, now)
+  }
+
+  #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {
+    const { funnel } = this.#context.telemetry
+    funnel.pairs.in++
+    funnel.pairs.drop(cause)
+    funnel.messages.delivered++
+    const ambiguous = cause === 'request_only_ambiguous' || cause === 'response_only_ambiguous'
+    this.#emit(request, response, ambiguous ? 'ambiguous' : 'exact', now)
+  }
+
+  #emit(request: HttpMessage | null, response: HttpMessage | null, grade: PairingGrade, now: EventTime): void {
+    const { pool, sink, telemetry } = this.#context
+    if (request !== null) exposeBody(request)
+    if (response !== null) exposeBody(response)
+    const exchange = new PairedExchange(this.#flow, this.clientSide, request, response, grade, now)
+    for (const weird of exchange.weirds) telemetry.weirds.add(weird as Weird)
+    sink(exchange)
+    if (request !== null) releaseBody(pool, request)
+    if (response !== null) releaseBody(pool, response)
+  }
+}

@@ -1,0 +1,187 @@
+import type { EventTime } from '../model/time.ts'
+import type { CloseReason, Direction, FlowInfo, OpenStream, StreamConsumer } from '../reassembly/stream.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import { HttpContext } from './context.ts'
+import type { ExchangeSink } from './exchange.ts'
+import { Http1Parser, type ParserOwner } from './http1-parser.ts'
+import type { HttpLimits } from './limits.ts'
+import type { HttpMessage } from './message.ts'
+import { Pairing } from './pairing.ts'
+import { type LineKind, REQUEST_LINE, STATUS_LINE } from './start-line.ts'
+
+export interface HttpStageOptions {
+  readonly limits: HttpLimits
+  /** Whether body bytes are kept for the exchanges. */
+  readonly bodies: boolean
+  readonly telemetry: Telemetry
+  readonly sink: ExchangeSink
+}
+
+/**
+ * Ordered bytes in, exchanges out: one HttpFlow per connection, and the timers all of them share.
+ *
+ * Every byte handed in is accounted for once: used as HTTP, or dropped as not_http, after_upgrade, resync or one_sided.
+ */
+export class HttpStage {
+  readonly #context: HttpContext
+  readonly open: OpenStream
+
+  constructor(options: HttpStageOptions) {
+    this.#context = new HttpContext(options.limits, options.bodies, options.telemetry, options.sink)
+    this.open = (flow) => new HttpFlow(this.#context, flow)
+  }
+
+  /** Event time has moved on: requests that waited too long go out alone. */
+  tick(now: EventTime): void {
+    this.#context.waiting.expire(now)
+    this.#context.held.expire(now)
+  }
+
+  /** Requests that wait for their answer, over all flows. */
+  get waiting(): number {
+    return this.#context.waiting.size
+  }
+}
+
+/** Skipped bytes of a flow in which no HTTP was seen at all, after which it counts as something else. */
+const FOREIGN_AFTER_BYTES = 64 * 1024
+
+const OPEN = 0
+const FOREIGN = 1
+const UPGRADED = 2
+const CLOSED = 3
+
+class HttpFlow implements StreamConsumer, ParserOwner {
+  readonly #context: HttpContext
+  readonly #pairing: Pairing
+  readonly #parsers: readonly [Http1Parser, Http1Parser]
+  #mode = OPEN
+  /** Some start line was recognised. */
+  #decided = false
+  #clientSide: 0 | 1 = 0
+  /** Bytes skipped before it was known whether this is HTTP. */
+  #undecided = 0
+
+  constructor(context: HttpContext, flow: FlowInfo) {
+    this.#context = context
+    this.#pairing = new Pairing(context, flow)
+    this.#parsers = [new Http1Parser(context, this, !flow.fromStart), new Http1Parser(context, this, !flow.fromStart)]
+  }
+
+  data(
+    direction: Direction,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    position: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): void {
+    if (this.#mode !== OPEN) {
+      this.skipped(end - start)
+      return
+    }
+    const client = direction === this.#clientSide
+    if (client) this.#pairing.requestsDelivered = position + end - start
+    else this.#pairing.responsesDelivered = position + end - start
+    this.#parsers[direction].push(bytes, start, end, position, acked, time, now)
+    if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
+  }
+
+  gap(direction: Direction, length: number, position: number, _time: EventTime, now: EventTime): void {
+    if (this.#mode !== OPEN) return
+    const client = direction === this.#clientSide
+    if (client) this.#pairing.requestsDelivered = position + length
+    else this.#pairing.responsesDelivered = position + length
+    this.#parsers[direction].gap(length, position, now)
+    if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
+  }
+
+  end(direction: Direction, _time: EventTime, now: EventTime): void {
+    if (this.#mode === OPEN) this.#parsers[direction].finish(now)
+  }
+
+  close(reason: CloseReason, now: EventTime): void {
+    if (this.#mode === CLOSED) return
+    if (this.#mode === OPEN) {
+      if (reason === 'fin') for (const parser of this.#parsers) parser.finish(now)
+      // The client's side first: what a response answers must be known when it ends.
+      this.#parsers[this.#clientSide].close(now)
+      this.#parsers[1 - this.#clientSide]!.close(now)
+    }
+    this.#pairing.close(reason, now)
+    if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('not_http', this.#undecided)
+    this.#undecided = 0
+    this.#mode = CLOSED
+  }
+
+  decided(parser: Http1Parser, kind: LineKind): boolean {
+    const side = parser === this.#parsers[0] ? 0 : 1
+    this.#clientSide = kind === REQUEST_LINE ? side : side === 0 ? 1 : 0
+    this.#pairing.clientSide = this.#clientSide
+    this.#parsers[this.#clientSide].want = REQUEST_LINE
+    this.#parsers[this.#clientSide === 0 ? 1 : 0].want = STATUS_LINE
+    this.#decided = true
+    this.#pairing.requestsDelivered = this.#parsers[this.#clientSide].delivered
+    this.#pairing.responsesDelivered = this.#parsers[this.#clientSide === 0 ? 1 : 0].delivered
+    if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('resync', this.#undecided)
+    this.#undecided = 0
+    return true
+  }
+
+  begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string {
+    if (parser.want === STATUS_LINE) return this.#pairing.responseBegun(message, now)
+    this.#pairing.requestBegun(message, now)
+    return ''
+  }
+
+  interim(_parser: Http1Parser, message: HttpMessage): void {
+    this.#pairing.interim(message)
+  }
+
+  ended(parser: Http1Parser, message: HttpMessage, now: EventTime): void {
+    if (parser.want === STATUS_LINE) this.#pairing.responseEnded(message, now)
+    else this.#pairing.requestEnded(message, now)
+  }
+
+  lost(parser: Http1Parser, now: EventTime): void {
+    // Before the sides are known, either may turn out to be the one with the hole.
+    if (parser.want !== STATUS_LINE) this.#pairing.requestsLost(now)
+    if (parser.want !== REQUEST_LINE) this.#pairing.responsesLost(now)
+  }
+
+  notHttp(parser: Http1Parser): boolean {
+    if (this.#decided || parser.holed) return false
+    this.#becomeForeign()
+    return true
+  }
+
+  upgraded(_now: EventTime): void {
+    this.#mode = UPGRADED
+    for (const parser of this.#parsers) this.skipped(parser.stop())
+  }
+
+  skipped(count: number): void {
+    if (count === 0) return
+    const { bytes } = this.#context.telemetry.funnel
+    if (this.#mode === UPGRADED) bytes.drop('after_upgrade', count)
+    else if (this.#mode === FOREIGN) bytes.drop('not_http', count)
+    else if (this.#decided) bytes.drop('resync', count)
+    else {
+      this.#undecided += count
+      if (this.#undecided > FOREIGN_AFTER_BYTES) {
+        bytes.drop('not_http', this.#undecided)
+        this.#undecided = 0
+      }
+    }
+  }
+
+  #becomeForeign(): void {
+    this.#mode = FOREIGN
+    const { bytes } = this.#context.telemetry.funnel
+    bytes.drop('not_http', this.#undecided)
+    this.#undecided = 0
+    for (const parser of this.#parsers) this.skipped(parser.stop())
+  }
+}
