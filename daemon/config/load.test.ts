@@ -13,7 +13,10 @@ const schema = buildConfigSchema([
     owasp: [],
     attack: [],
     describes: { detects: '', statistic: '', memory: '', warmUp: '', traps: '', tuning: '' },
-    options: z.strictObject({ maxKeys: z.int().min(1).default(1000).describe('Most callers watched at once.') }),
+    options: z.strictObject({
+      maxKeys: z.int().min(1).default(1000).describe('Most callers watched at once.'),
+      report: z.number().gt(0).lt(1).default(0.5).describe('p-value of a signal.'),
+    }),
     create: () => {
       throw new Error('not needed')
     },
@@ -180,12 +183,12 @@ describe('a right file', () => {
 
   test('takes the options of a detector in snake case and gives them as the detector names them', () => {
     const { config } = load('detectors: {auth.bruteforce: {max_keys: 5}}')
-    expect(detectorOptions(config, 'auth.bruteforce')).toEqual({ maxKeys: 5 })
+    expect(detectorOptions(config, 'auth.bruteforce')).toEqual({ maxKeys: 5, report: 0.5 })
     expect(problems('detectors: {auth.bruteforce: {maxKeys: 5}}')).toContain('did you mean `max_keys`?')
   })
 
   test('gives a detector its options without `enabled`, and null when it is off', () => {
-    expect(detectorOptions(load('').config, 'auth.bruteforce')).toEqual({ maxKeys: 1000 })
+    expect(detectorOptions(load('').config, 'auth.bruteforce')).toEqual({ maxKeys: 1000, report: 0.5 })
     expect(detectorOptions(load('detectors: {auth.bruteforce: {enabled: false}}').config, 'auth.bruteforce')).toBeNull()
   })
 })

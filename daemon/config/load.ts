@@ -133,7 +133,10 @@ function describe(issue: z.core.$ZodIssue, found: unknown): string {
       return oneOf(issue.values.map(String), found)
     case 'too_small':
     case 'too_big': {
-      const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`
+      const bound =
+        issue.code === 'too_small'
+          ? `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+          : `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
       if (issue.origin === 'string')
         return found === '' ? 'expected text, found nothing' : `expected ${bound} characters`
       if (issue.origin === 'array')

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
+import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 
 /**
  * Every key of offpath.yaml, its default and what it means. This is the one place: docs/configuration.md, the JSON Schema and
@@ -71,7 +72,7 @@ const identity = z
     api_key_headers: z
       .array(headerName)
       .max(32)
-      .default(['x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token'])
+      .default([...CREDENTIAL_DEFAULTS.apiKeyHeaders])
       .describe('Headers that carry an API key.'),
     session_cookies: z
       .array(headerName)
@@ -114,10 +115,10 @@ const limits = z
     field_kib: wholeNumber(1, 64).default(16).describe('One header field, in KiB.'),
     body_kib: wholeNumber(0, 65_536)
       .default(64)
-      .describe('Body kept per message, decoded, in KiB; the rest is counted and marked.'),
+      .describe('Body kept per message, as sent, in KiB; the rest is counted and marked.'),
     body_decode_kib: wholeNumber(1, 65_536)
       .default(1024)
-      .describe('Most a compressed body may grow to while it is decoded, in KiB.'),
+      .describe('Body kept per message once it is decompressed, in KiB.'),
   })
   .prefault({})
   .describe('Bounds on memory. What goes over one is counted under a name of its own.')

@@ -97,15 +97,7 @@ function table(node: SchemaNode): string {
 function typeOf(node: SchemaNode): string {
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ')
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ')
-  const { minimum, maximum } = node
-  const range =
-    minimum !== undefined && maximum !== undefined
-      ? `, ${minimum} to ${maximum}`
-      : minimum !== undefined
-        ? `, at least ${minimum}`
-        : maximum !== undefined
-          ? `, at most ${maximum}`
-          : ''
+  const range = rangeOf(node)
   switch (node.type) {
     case 'integer':
       return `whole number${range}`
@@ -120,4 +112,19 @@ function typeOf(node: SchemaNode): string {
     default:
       return node.type ?? 'value'
   }
+}
+
+/** `, 1 to 16`, or what there is of it. Integers without a bound get the largest exact ones from zod. */
+function rangeOf(node: SchemaNode): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = node
+  const least = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? minimum : undefined
+  const most = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? maximum : undefined
+  if (least !== undefined && most !== undefined) return `, ${least} to ${most}`
+  const bounds = [
+    least === undefined ? '' : `, at least ${least}`,
+    most === undefined ? '' : `, at most ${most}`,
+    exclusiveMinimum === undefined ? '' : `, above ${exclusiveMinimum}`,
+    exclusiveMaximum === undefined ? '' : `, below ${exclusiveMaximum}`,
+  ]
+  return bounds.join('')
 }

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { DETECTORS } from '../../analyzers/registry.ts'
+import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
+import { IDENTITY_DEFAULTS } from '../identity/recorder.ts'
+import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
+import { CONFIG_SCHEMA } from './current-schema.ts'
+import { effectiveConfig } from './effective.ts'
+import { detectorOptions } from './schema.ts'
+
+const { identity, limits, detectors } = effectiveConfig(CONFIG_SCHEMA, null).config
+const KIB = 1024
+const SECOND_US = 1_000_000
+
+test('the defaults of the configuration are those of the stages', () => {
+  expect(identity).toEqual({
+    trusted_hops: IDENTITY_DEFAULTS.trustedHops,
+    api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
+    session_cookies: IDENTITY_DEFAULTS.sessionCookies,
+  })
+  expect(limits).toEqual({
+    reassembly_mib: REASSEMBLY_LIMITS.heldBytes / KIB / KIB,
+    hold_kib: REASSEMBLY_LIMITS.heldBytesPerDirection / KIB,
+    hold_segments: REASSEMBLY_LIMITS.heldSegmentsPerDirection,
+    hold_seconds: REASSEMBLY_LIMITS.holeUs / SECOND_US,
+    flows: REASSEMBLY_LIMITS.flows,
+    idle_seconds: REASSEMBLY_LIMITS.idleUs / SECOND_US,
+    response_seconds: DEFAULT_HTTP_LIMITS.responseWaitUs / SECOND_US,
+    pending_requests: DEFAULT_HTTP_LIMITS.maxPending,
+    head_kib: Math.ceil(DEFAULT_HTTP_LIMITS.maxHeadBytes / KIB),
+    headers: DEFAULT_HTTP_LIMITS.maxHeaders,
+    field_kib: DEFAULT_HTTP_LIMITS.maxFieldBytes / KIB,
+    body_kib: DEFAULT_HTTP_LIMITS.maxBodyBytes / KIB,
+    body_decode_kib: DEFAULT_HTTP_LIMITS.maxDecodedBytes / KIB,
+  })
+})
+
+test.each(DETECTORS)('$id runs by default, with options its own schema accepts', ({ id, options }) => {
+  const config = effectiveConfig(CONFIG_SCHEMA, null).config
+  expect(detectors[id]?.enabled).toBe(true)
+  expect(options.parse(detectorOptions(config, id))).toEqual(options.parse({}))
+})
