@@ -1,0 +1,126 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { type Pseudonyms, REDACTED } from './pseudonym.ts'
+import { bodyKind } from './redact-body.ts'
+import { unescapeJson } from './redact-json.ts'
+import { percentDecode } from './redact-url.ts'
+import { isAccountName, isPasswordName, secrecyOf } from './secret-names.ts'
+
+/**
+ * A request that tried to prove who its caller is. `secret` is a hash under a random key of this process, so it can only be
+ * compared, here and now; it is never printed and never stored.
+ */
+export interface LoginAttempt {
+  /** Where the secret stood: `body:/password`, `header:authorization`. */
+  readonly field: string
+  /** Pseudonym of the account; null when none was named. */
+  readonly account: string | null
+  readonly secret: string
+}
+
+/** Hashes that can be compared within this process and nowhere else. */
+export class SecretHasher {
+  readonly #key = randomBytes(32)
+
+  hash(secret: string): string {
+    return createHmac('sha256', this.#key).update(secret, 'utf8').digest('base64').slice(0, 22)
+  }
+}
+
+/** Login forms are small; what is larger is not looked at. */
+export const MAX_LOGIN_BODY = 16_384
+
+const HINT = /pass|pwd|otp|code|pin\b/i
+
+/** The attempt a request body makes, or null when it makes none. */
+export function loginInBody(
+  text: string,
+  contentType: string | null,
+  pseudonyms: Pseudonyms,
+  hasher: SecretHasher,
+): LoginAttempt | null {
+  if (text.length > MAX_LOGIN_BODY || !HINT.test(text)) return null
+  const kind = bodyKind(contentType, text)
+  const fields = kind === 'json' ? jsonFields(text) : kind === 'form' ? formFields(text) : []
+  let password: Field | null = null
+  let code: Field | null = null
+  let account: Field | null = null
+  for (const field of fields) {
+    const secret = isPasswordName(field.name)
+    if (secret === 'password') password ??= field
+    else if (secret === 'code') code ??= CODE.test(field.value) ? field : null
+    else if (account === null && field.value !== '' && isAccountName(field.name)) account = field
+  }
+  const proof = password ?? code
+  if (proof === null || proof.value === '') return null
+  // A form with a new password beside the old one changes it; a code alone names no account and is a second step.
+  return {
+    field: `body:${proof.path}`,
+    account: account === null || account.value === REDACTED ? null : pseudonyms.of('account', account.value.slice(0, 512)),
+    secret: hasher.hash(proof.value),
+  }
+}
+
+const CODE = /^[0-9A-Za-z-]{3,12}$/
+
+interface Field {
+  readonly name: string
+  readonly path: string
+  readonly value: string
+}
+
+const MAX_FIELDS = 64
+const MAX_LEVELS = 4
+
+/** Scalars of the first levels of an object, with their JSON pointers (RFC 6901). */
+function jsonFields(text: string): Field[] {
+  let root: unknown
+  try {
+    root = JSON.parse(text)
+  } catch {
+    return brokenJsonFields(text)
+  }
+  const fields: Field[] = []
+  collect(root, '', '', 0, fields)
+  return fields
+}
+
+function collect(value: unknown, name: string, path: string, level: number, fields: Field[]): void {
+  if (fields.length >= MAX_FIELDS) return
+  if (typeof value === 'string' || typeof value === 'number') {
+    fields.push({ name, path, value: String(value) })
+  } else if (typeof value === 'object' && value !== null && level < MAX_LEVELS) {
+    for (const [key, inner] of Object.entries(value)) {
+      if (fields.length >= MAX_FIELDS) return
+      collect(inner, key, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, level + 1, fields)
+    }
+  }
+}
+
+const PAIR = /"((?:[^"\\]|\\.){1,64})"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){0,1024})"/g
+
+/** Cut off or broken: the pairs of strings that can be read. */
+function brokenJsonFields(text: string): Field[] {
+  const fields: Field[] = []
+  for (const match of text.matchAll(PAIR)) {
+    if (fields.length >= MAX_FIELDS) break
+    const name = unescapeJson(match[1]!)
+    fields.push({ name, path: `/${name}`, value: unescapeJson(match[2]!) })
+  }
+  return fields
+}
+
+function formFields(text: string): Field[] {
+  return text.split('&', MAX_FIELDS).map((pair) => {
+    const equals = pair.indexOf('=')
+    const name = percentDecode(equals < 0 ? pair : pair.slice(0, equals), true)
+    return { name, path: `/${name}`, value: equals < 0 ? '' : percentDecode(pair.slice(equals + 1), true) }
+  })
+}
+
+/** Values of the fields of a login's answer that hand out tokens. */
+export function tokensInAnswer(text: string): string[] {
+  if (text.length > MAX_LOGIN_BODY) return []
+  return jsonFields(text)
+    .filter((field) => field.value.length >= 8 && secrecyOf(field.name) === 'token')
+    .map((field) => field.value)
+}

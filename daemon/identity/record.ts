@@ -1,0 +1,151 @@
+import type { SourceInfo } from '../model/frame.ts'
+import type { EventTime } from '../model/time.ts'
+import type {
+  Claims,
+  Header,
+  Mark,
+  PairingGrade,
+  Principal,
+  Transaction,
+  TransactionState,
+} from '../model/transaction.ts'
+import { type BodyText, NO_TEXT } from './body-text.ts'
+import { NOTHING, type Presented } from './credentials.ts'
+import type { Trust } from './forwarded.ts'
+import type { LoginAttempt } from './login-attempt.ts'
+
+/** What header arrays and bodies are made from, redacted on the way. */
+export interface Material {
+  requestHeaders(): readonly Header[]
+  responseHeaders(): readonly Header[]
+  /** Null when bodies are off. */
+  requestBody(): BodyText | null
+  responseBody(): BodyText | null
+}
+
+export const NO_TLS: Transaction['tls'] = { sni: null, ja4: null }
+const NO_SOURCE: Transaction['source'] = { kind: 'file', name: '', vlan: null, vni: null }
+export const NOBODY: Principal = { kind: 'ip', id: '', display: '', via: 'peer', app: null }
+const NONE: readonly never[] = []
+
+/** Names in `truncated`. */
+export const BINARY = 'binary'
+
+/**
+ * A transaction between identity's two halves: the parser's side fills it in and redacts, the analysis side (resolver,
+ * endpoint mapper) completes it. Everything below `presented` is internal and never encoded.
+ */
+export class TransactionRecord implements Transaction {
+  id = ''
+  time: EventTime = 0
+  endTime: EventTime = 0
+  durationUs: number | null = null
+  clientIp = ''
+  clientPort: number | null = null
+  serverIp: string | null = null
+  serverPort: number | null = null
+  httpVersion: string | null = null
+  method: string | null = null
+  scheme: string | null = null
+  host: string | null = null
+  path: string | null = null
+  query = ''
+  status: number | null = null
+  requestBodyBytes = 0
+  responseBodyBytes = 0
+  claims: Claims | null = null
+  forwarded: readonly string[] = NONE
+  consumer: string | null = null
+  tls: Transaction['tls'] = NO_TLS
+  traceId: string | null = null
+  state: TransactionState = 'complete'
+  pairing: PairingGrade = 'exact'
+  marks: readonly Mark[] = NONE
+  keyId = ''
+  source: SourceInfo & { readonly vlan: number | null; readonly vni: number | null } = NO_SOURCE
+
+  principal: Principal = NOBODY
+  endpoint: string | null = null
+  service: string | null = null
+  objectIds: readonly string[] = NONE
+  knownEndpoint = false
+
+  presented: Presented = NOTHING
+  login: LoginAttempt | null = null
+  /** The answer to a login handed something out, and does not look like the login page again. */
+  loginGranted = false
+  /** A redirect to a login page refuses as a 401 does. */
+  sentToLogin = false
+  trust: Trust = 'none'
+  /** From a native record: kept as it is. */
+  givenPrincipal: Principal | null = null
+  givenService: string | null = null
+
+  readonly #material: Material
+  #released = false
+  #requestHeaders: readonly Header[] | null = null
+  #responseHeaders: readonly Header[] | null = null
+  #requestBody: BodyText | null | undefined = undefined
+  #responseBody: BodyText | null | undefined = undefined
+  readonly #weirds: readonly string[]
+  readonly #truncated: readonly string[]
+
+  constructor(material: Material, weirds: readonly string[], truncated: readonly string[]) {
+    this.#material = material
+    this.#weirds = weirds
+    this.#truncated = truncated
+  }
+
+  get requestHeaders(): readonly Header[] {
+    this.#requestHeaders ??= this.#material.requestHeaders()
+    return this.#requestHeaders
+  }
+
+  get responseHeaders(): readonly Header[] {
+    this.#responseHeaders ??= this.#material.responseHeaders()
+    return this.#responseHeaders
+  }
+
+  get requestBody(): string | undefined {
+    return this.#request()?.text
+  }
+
+  get responseBody(): string | undefined {
+    return this.#response()?.text
+  }
+
+  /** Reads the bodies, since they may add `text.latin1`. */
+  get weirds(): readonly string[] {
+    const latin1 = this.#request()?.latin1 === true || this.#response()?.latin1 === true
+    return latin1 && !this.#weirds.includes('text.latin1') ? [...this.#weirds, 'text.latin1'] : this.#weirds
+  }
+
+  /** Reads the bodies, since they may turn out to be binary. */
+  get truncated(): readonly string[] {
+    const binary = this.#request()?.binary === true || this.#response()?.binary === true
+    return binary && !this.#truncated.includes(BINARY) ? [...this.#truncated, BINARY] : this.#truncated
+  }
+
+  /** Makes header arrays and bodies now, so that the record may outlive the call that handed it out. */
+  retain(): void {
+    this.requestHeaders.length
+    this.responseHeaders.length
+    this.#request()
+    this.#response()
+  }
+
+  /** Borrowed bytes are gone: what was not read by now reads as empty. */
+  release(): void {
+    this.#released = true
+  }
+
+  #request(): BodyText | null {
+    if (this.#requestBody === undefined) this.#requestBody = this.#released ? NO_TEXT : this.#material.requestBody()
+    return this.#requestBody
+  }
+
+  #response(): BodyText | null {
+    if (this.#responseBody === undefined) this.#responseBody = this.#released ? NO_TEXT : this.#material.responseBody()
+    return this.#responseBody
+  }
+}

@@ -1,0 +1,338 @@
+import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Header, Transaction } from '../model/transaction.ts'
+import type { FlowInfo } from '../reassembly/stream.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { Weird } from '../telemetry/weirds.ts'
+import { type BodyText, NO_TEXT, textOf } from './body-text.ts'
+import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
+import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { type LoginAttempt, loginInBody, MAX_LOGIN_BODY, SecretHasher, tokensInAnswer } from './login-attempt.ts'
+import type { PrivacyKey } from './privacy-key.ts'
+import { Pseudonyms } from './pseudonym.ts'
+import { type Material, TransactionRecord } from './record.ts'
+import { redactBody } from './redact-body.ts'
+import { HeaderRedactor, splitAuthorization } from './redact-headers.ts'
+import { redactPath, redactQuery } from './redact-url.ts'
+import { parseTarget } from './request-target.ts'
+import { TransactionIds } from './transaction-id.ts'
+
+export interface IdentityOptions {
+  /** `identity.trusted_hops`: networks whose forwarding headers are believed; empty means loopback, private and link-local. */
+  readonly trustedHops: readonly string[]
+  readonly apiKeyHeaders: readonly string[]
+  readonly sessionCookies: readonly string[]
+}
+
+export const IDENTITY_DEFAULTS: IdentityOptions = { trustedHops: [], ...CREDENTIAL_DEFAULTS }
+
+export interface RecorderSettings {
+  readonly key: PrivacyKey
+  readonly options: IdentityOptions
+  /** False: bodies are not copied, decoded or redacted, and are undefined in the transaction. */
+  readonly bodies: boolean
+  readonly telemetry: Telemetry
+  readonly emit: (transaction: Transaction) => void
+}
+
+/** Latest time that a record can print: the last whole microsecond a number holds exactly. */
+const MAX_TIME = Number.MAX_SAFE_INTEGER
+
+/** What is the same for all exchanges of one flow. */
+interface FlowFacts {
+  readonly address: readonly [string, string]
+  readonly trust: readonly [Trust, Trust]
+  readonly source: Transaction['source']
+}
+
+/**
+ * The end of the parser: turns exchanges into transactions, in which no secret is left. It reads the few headers that say who
+ * is asking; header arrays and bodies are made, and redacted, only if a later stage reads them.
+ */
+export class Recorder {
+  readonly exchange: ExchangeSink
+  readonly #emit: (transaction: Transaction) => void
+  readonly #bodies: boolean
+  readonly #telemetry: Telemetry
+  readonly #pseudonyms: Pseudonyms
+  readonly #ids: TransactionIds
+  readonly #hops: TrustedHops
+  readonly #credentials: CredentialReader
+  readonly #headers: HeaderRedactor
+  readonly #hasher = new SecretHasher()
+  readonly #apiKeyHeaders: readonly string[]
+  readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
+
+  constructor(settings: RecorderSettings) {
+    this.#emit = settings.emit
+    this.#bodies = settings.bodies
+    this.#telemetry = settings.telemetry
+    this.#pseudonyms = new Pseudonyms(settings.key)
+    this.#ids = new TransactionIds(this.#pseudonyms)
+    this.#hops = new TrustedHops(settings.options.trustedHops)
+    this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
+    this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
+    this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.exchange = (exchange) => this.#record(exchange)
+  }
+
+  /** Forgets every raw value. */
+  close(): void {
+    this.#credentials.close()
+    this.#pseudonyms.close()
+  }
+
+  #record(exchange: Exchange): void {
+    const { flow, request, response } = exchange
+    const first = request ?? response
+    if (first === null) return
+    const facts = this.#factsOf(flow)
+    const client = exchange.clientSide
+    const server = client === 0 ? 1 : 0
+    const bogus = request?.bogusTime === true || response?.bogusTime === true
+    const latin1 = request?.head.latin1 === true || response?.head.latin1 === true
+    const requestHead = request === null ? null : request.head
+    const forwardedFor = requestHead === null ? null : joined(requestHead, 'x-forwarded-for')
+    const forwarded = requestHead === null ? null : joined(requestHead, 'forwarded')
+    const realIp = requestHead === null ? null : requestHead.header('x-real-ip')
+    const trust = facts.trust[client]
+    const untrusted = trust === 'none' && (forwardedFor !== null || forwarded !== null || realIp !== null)
+
+    let weirds = exchange.weirds
+    if (bogus) weirds = withWeird(weirds, 'clock.jump')
+    if (latin1) weirds = withWeird(weirds, 'text.latin1')
+    if (untrusted) weirds = withWeird(weirds, 'forwarded.untrusted')
+    for (const weird of weirds) this.#telemetry.weirds.add(weird as Weird)
+
+    const record = new TransactionRecord(
+      new ExchangeMaterial(exchange, this.#bodies, this.#headers, this.#pseudonyms),
+      weirds,
+      cutMarks(request, response, this.#bodies),
+    )
+    const time = clampTime(first.firstByte)
+    record.id = this.#ids.ofExchange(flow, request === null ? 1 : 0, first.position, time)
+    record.time = time
+    record.endTime = clampTime(exchange.endTime)
+    if (response !== null && !bogus) record.durationUs = Math.max(0, clampTime(response.lastByte) - time)
+    record.clientIp = facts.address[client]
+    record.clientPort = flow.port[client]
+    record.serverIp = facts.address[server]
+    record.serverPort = flow.port[server]
+    record.httpVersion = first.head.version
+    record.state = exchange.state
+    record.pairing = exchange.pairing
+    record.keyId = this.#pseudonyms.keyId
+    record.source = facts.source
+    record.trust = trust
+
+    let rawQuery = ''
+    if (request !== null) {
+      const head = request.head
+      const target = parseTarget(head.method, head.target)
+      rawQuery = target.query
+      record.method = head.method
+      record.scheme = target.scheme ?? 'http'
+      record.host = target.host ?? head.header('host')
+      record.path = target.path === null ? null : redactPath(target.path, this.#pseudonyms)
+      record.query = redactQuery(rawQuery, this.#pseudonyms)
+      record.requestBodyBytes = request.bodyBytes
+      record.traceId = traceIdOf(head.header('traceparent'))
+      if (trust !== 'none' && (forwardedFor !== null || forwarded !== null || realIp !== null)) {
+        const caller = this.#hops.caller(trust, forwardedFor, forwarded, realIp)
+        record.forwarded = caller.forwarded
+        record.trust = caller.trust
+      }
+    }
+    if (response !== null) {
+      record.status = response.head.status
+      record.responseBodyBytes = response.bodyBytes
+    }
+    this.#identify(record, request, response, rawQuery)
+    this.#emit(record)
+    record.release()
+  }
+
+  /** What was presented, what was handed out, and whether this was an attempt to log in. */
+  #identify(record: TransactionRecord, request: Message | null, response: Message | null, query: string): void {
+    const head = request === null ? null : request.head
+    const authorization = head === null ? null : head.header('authorization')
+    const cookie = head === null ? null : joined(head, 'cookie')
+    let apiKey: string | null = null
+    let apiKeyHeader = ''
+    if (head !== null) {
+      for (const name of this.#apiKeyHeaders) {
+        apiKey = head.header(name)
+        apiKeyHeader = name
+        if (apiKey !== null) break
+      }
+    }
+    const setsCookie = response !== null && response.head.header('set-cookie') !== null
+    let issued: readonly string[] = NOTHING.issued
+    if (setsCookie) issued = this.#credentials.issuedBy(response.head.headerAll('set-cookie'))
+
+    const status = record.status
+    if (response !== null && status !== null && status >= 301 && status <= 308) {
+      record.sentToLogin = isLoginPage(response.head.header('location'))
+    }
+    record.login = this.#loginOf(record, request, authorization, apiKey, apiKeyHeader)
+    if (record.login !== null && record.login.account !== null && response !== null && status !== null && status < 400) {
+      const html = response.head.header('content-type')?.toLowerCase().includes('html') === true
+      record.loginGranted = !record.sentToLogin && !(html && status < 300)
+      if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response)]
+    }
+    record.presented = this.#credentials.read(authorization, cookie, apiKey, apiKeyHeader, query, null, issued)
+    record.claims = record.presented.claims
+  }
+
+  #loginOf(
+    record: TransactionRecord,
+    request: Message | null,
+    authorization: string | null,
+    apiKey: string | null,
+    apiKeyHeader: string,
+  ): LoginAttempt | null {
+    if (request === null) return null
+    if (mayLogIn(record.method, request)) {
+      const contentType = request.head.header('content-type')
+      const text = decoded(request, contentType).text
+      const attempt = text === '' ? null : loginInBody(text, contentType, this.#pseudonyms, this.#hasher)
+      if (attempt !== null) return attempt
+    }
+    if (record.status !== 401) return null
+    if (authorization !== null) {
+      const account = this.#credentials.basicAccount(authorization)
+      const { scheme, credentials } = splitAuthorization(authorization)
+      if (account === null && !BEARERS.has(scheme.toLowerCase())) return null
+      return { field: 'header:authorization', account, secret: this.#hasher.hash(credentials) }
+    }
+    if (apiKey === null) return null
+    return { field: `header:${apiKeyHeader}`, account: null, secret: this.#hasher.hash(apiKey) }
+  }
+
+  #answeredTokens(response: Message): string[] {
+    if (response.body === null || response.body.length > MAX_LOGIN_BODY || response.gap) return []
+    const { text } = decoded(response, response.head.header('content-type'))
+    return tokensInAnswer(text)
+      .slice(0, 4)
+      .map((token) => this.#pseudonyms.secret(token))
+  }
+
+  #factsOf(flow: FlowInfo): FlowFacts {
+    const known = this.#flows.get(flow)
+    if (known !== undefined) return known
+    const address: [string, string] = [
+      canonicalAddress(flow.address[0]) ?? flow.address[0],
+      canonicalAddress(flow.address[1]) ?? flow.address[1],
+    ]
+    const facts: FlowFacts = {
+      address,
+      trust: [this.#hops.trust(address[0]), this.#hops.trust(address[1])],
+      source: { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni },
+    }
+    this.#flows.set(flow, facts)
+    return facts
+  }
+}
+
+const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
+
+/** Redacts header arrays and bodies of an exchange when they are asked for. */
+class ExchangeMaterial implements Material {
+  readonly #exchange: Exchange
+  readonly #bodies: boolean
+  readonly #headers: HeaderRedactor
+  readonly #pseudonyms: Pseudonyms
+
+  constructor(exchange: Exchange, bodies: boolean, headers: HeaderRedactor, pseudonyms: Pseudonyms) {
+    this.#exchange = exchange
+    this.#bodies = bodies
+    this.#headers = headers
+    this.#pseudonyms = pseudonyms
+  }
+
+  requestHeaders(): readonly Header[] {
+    const message = this.#exchange.request
+    return message === null ? [] : this.#headers.redact(message.head.headers())
+  }
+
+  responseHeaders(): readonly Header[] {
+    const message = this.#exchange.response
+    return message === null ? [] : this.#headers.redact(message.head.headers())
+  }
+
+  requestBody(): BodyText | null {
+    return this.#bodies ? this.#body(this.#exchange.request, 'request') : null
+  }
+
+  responseBody(): BodyText | null {
+    return this.#bodies ? this.#body(this.#exchange.response, 'response') : null
+  }
+
+  #body(message: Message | null, place: 'request' | 'response'): BodyText {
+    // With a hole in it, a name and its secret may have come apart: then nothing of the body can be vouched for.
+    if (message === null || message.body === null || message.gap) return NO_TEXT
+    const contentType = message.head.header('content-type')
+    const body = decoded(message, contentType)
+    return body.text === '' ? body : { ...body, text: redactBody(body.text, contentType, place, this.#pseudonyms) }
+  }
+}
+
+function decoded(message: Message, contentType: string | null): BodyText {
+  return message.body === null ? NO_TEXT : textOf(message.body, contentType, message.bodyCut)
+}
+
+/** Bodies of login forms are small, and JSON or forms. */
+function mayLogIn(method: string | null, request: Message): boolean {
+  return (
+    request.body !== null &&
+    request.body.length > 0 &&
+    request.body.length <= MAX_LOGIN_BODY &&
+    !request.gap &&
+    method !== 'GET' &&
+    method !== 'HEAD'
+  )
+}
+
+/** All values of a list header as one (RFC 9110 §5.3; for Cookie RFC 6265 §5.4 asks for one field, so `;` is as good). */
+function joined(head: Head, name: string): string | null {
+  const first = head.header(name)
+  if (first === null) return null
+  const all = head.headerAll(name)
+  return all.length < 2 ? first : all.join(name === 'cookie' ? '; ' : ', ')
+}
+
+function withWeird(weirds: readonly string[], name: Weird): readonly string[] {
+  return weirds.includes(name) ? weirds : [...weirds, name]
+}
+
+const NO_MARKS: readonly string[] = []
+
+function cutMarks(request: Message | null, response: Message | null, bodies: boolean): readonly string[] {
+  const cutRequest = bodies && request !== null && (request.bodyCut || request.gap)
+  const cutResponse = bodies && response !== null && (response.bodyCut || response.gap)
+  if (!cutRequest && !cutResponse) return NO_MARKS
+  const marks: string[] = []
+  if (cutRequest) marks.push('request_body')
+  if (cutResponse) marks.push('response_body')
+  return marks
+}
+
+function clampTime(time: EventTime): EventTime {
+  return time >= 0 && time <= MAX_TIME ? time : time > MAX_TIME ? MAX_TIME : 0
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
+
+/** Trace id of a `traceparent` header (W3C Trace Context §3.2.2.3: all zeros is invalid). */
+export function traceIdOf(traceparent: string | null): string | null {
+  if (traceparent === null) return null
+  const id = TRACEPARENT.exec(traceparent)?.[1]
+  return id === undefined || id === '00000000000000000000000000000000' ? null : id
+}
+
+const LOGIN_PAGE = /(?:^|[/?&=._-])(?:log-?_?in|sign-?_?in|signon|auth|authorize|sso|error|denied|unauthori[sz]ed)(?:$|[/?&=._-])/i
+
+/** Whether a redirect leads to where one logs in, or says that one may not. */
+export function isLoginPage(location: string | null): boolean {
+  return location !== null && LOGIN_PAGE.test(location.length > 512 ? location.slice(0, 512) : location)
+}

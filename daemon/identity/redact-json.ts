@@ -1,0 +1,211 @@
+import { type Pseudonyms, REDACTED } from './pseudonym.ts'
+import { redactUrl } from './redact-url.ts'
+import { isCardLiteral, type Place, redactValue } from './redact-value.ts'
+import { type Secrecy, secrecyOf } from './secret-names.ts'
+
+/** Deeper levels share the secrecy of this one. */
+const MAX_DEPTH = 64
+/** JSON in strings of JSON, GraphQL in strings of JSON: followed this far. */
+const MAX_NESTING = 3
+const MAX_KEY = 256
+
+/**
+ * Replaces the secrets of JSON, or of what was meant to be JSON: cut off, broken, several documents, GraphQL. One pass over the
+ * characters with a bounded stack; what is no secret stays as it was sent, byte for byte. A string (or bare word) before
+ * a colon is a name; the value after it, and everything inside an object or array after it, has that name's secrecy.
+ */
+export function redactJson(text: string, place: Place, pseudonyms: Pseudonyms): string {
+  return new LenientJson(text, place, pseudonyms, MAX_NESTING).redact()
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+class LenientJson {
+  readonly #text: string
+  readonly #place: Place
+  readonly #pseudonyms: Pseudonyms
+  readonly #nesting: number
+  readonly #inherited: Secrecy[] = ['keep']
+  #depth = 0
+  /** Secrecy of the value that comes next: its name's, or that of the object or array it stands in. */
+  #next: Secrecy = 'keep'
+  /** Without quotes and commas, a value lasts until the end of its line. */
+  #valueSeen = false
+  #out = ''
+  #copied = 0
+
+  constructor(text: string, place: Place, pseudonyms: Pseudonyms, nesting: number) {
+    this.#text = text
+    this.#place = place
+    this.#pseudonyms = pseudonyms
+    this.#nesting = nesting
+  }
+
+  redact(): string {
+    const text = this.#text
+    let at = 0
+    while (at < text.length) {
+      const code = text.charCodeAt(at)
+      if (code === QUOTE) at = this.#string(at)
+      else if (code === 0x7b || code === 0x5b || code === 0x28) at = this.#open(at)
+      else if (code === 0x7d || code === 0x5d || code === 0x29) at = this.#close(at)
+      else if (code === 0x2c || code === 0x26 || (code === 0x0a && this.#valueSeen)) {
+        this.#expect(this.#current())
+        at++
+      } else if (code <= 0x20 || code === 0x3a || code === 0x3d || code === 0x3f) at++
+      else at = this.#bare(at)
+    }
+    return this.#copied === 0 ? text : this.#out + text.slice(this.#copied)
+  }
+
+  #expect(secrecy: Secrecy): void {
+    this.#next = secrecy
+    this.#valueSeen = false
+  }
+
+  #current(): Secrecy {
+    return this.#inherited[Math.min(this.#depth, MAX_DEPTH)] ?? 'keep'
+  }
+
+  #open(at: number): number {
+    this.#depth++
+    // Only secrets spread to what is inside: `code: {…}` or `key: {…}` is an ordinary object.
+    const spread = this.#next === 'token' || this.#next === 'erase' ? this.#next : this.#current0()
+    if (this.#depth <= MAX_DEPTH) this.#inherited[this.#depth] = spread
+    this.#expect(spread)
+    return at + 1
+  }
+
+  /** Secrecy of the level that is being left for a deeper one. */
+  #current0(): Secrecy {
+    return this.#inherited[Math.min(this.#depth - 1, MAX_DEPTH)] ?? 'keep'
+  }
+
+  #close(at: number): number {
+    if (this.#depth > 0) this.#depth--
+    this.#expect(this.#current())
+    return at + 1
+  }
+
+  #string(start: number): number {
+    const text = this.#text
+    let at = start + 1
+    let escaped = false
+    while (at < text.length) {
+      const code = text.charCodeAt(at)
+      if (code === QUOTE) break
+      if (code === BACKSLASH) {
+        escaped = true
+        at++
+      }
+      at++
+    }
+    const end = Math.min(at, text.length)
+    const after = end < text.length ? end + 1 : end
+    if (this.#isName(after)) {
+      this.#name(start + 1, end)
+      return after
+    }
+    this.#valueSeen = true
+    const raw = text.slice(start + 1, end)
+    const value = escaped ? unescapeJson(raw) : raw
+    const redacted = this.#redactString(value)
+    if (redacted !== value) this.#replace(start + 1, end, escapeJson(redacted))
+    return after
+  }
+
+  #redactString(value: string): string {
+    if (this.#next === 'token' || this.#next === 'erase') {
+      return redactValue(value, this.#next, this.#place, this.#pseudonyms)
+    }
+    if (value.length >= 8) {
+      const first = value.charCodeAt(0)
+      const nested = first === 0x7b || first === 0x5b || value.includes('{')
+      if (nested && this.#nesting > 0) {
+        return new LenientJson(value, this.#place, this.#pseudonyms, this.#nesting - 1).redact()
+      }
+      if (value.includes('://') || (first === 0x2f && value.includes('/', 1))) {
+        return redactValue(redactUrl(value, this.#pseudonyms), this.#next, this.#place, this.#pseudonyms)
+      }
+    }
+    return redactValue(value, this.#next, this.#place, this.#pseudonyms)
+  }
+
+  /** A number, true, null, or a word of GraphQL or of something broken. */
+  #bare(start: number): number {
+    const text = this.#text
+    let at = start + 1
+    while (at < text.length && !endsBare(text.charCodeAt(at))) at++
+    if (this.#isName(at)) {
+      this.#name(start, at)
+      return at
+    }
+    this.#valueSeen = true
+    const secrecy = this.#next
+    if (secrecy === 'keep' && at - start < 12) return at
+    const literal = text.slice(start, at)
+    if (literal === 'true' || literal === 'false' || literal === 'null') return at
+    if (isCardLiteral(literal)) this.#replace(start, at, `"${REDACTED}"`)
+    else {
+      const redacted = redactValue(literal, secrecy, this.#place, this.#pseudonyms)
+      if (redacted !== literal) this.#replace(start, at, `"${redacted}"`)
+    }
+    return at
+  }
+
+  /** Whether the next character that is no blank is a colon or equals sign. Skips at most 64 blanks, so blanks are read a fixed number of times. */
+  #isName(at: number): boolean {
+    const end = Math.min(this.#text.length, at + 64)
+    for (let i = at; i < end; i++) {
+      const code = this.#text.charCodeAt(i)
+      if (code === 0x3a || code === 0x3d) return true
+      if (code > 0x20) return false
+    }
+    return false
+  }
+
+  #name(start: number, end: number): void {
+    const inherited = this.#current()
+    const raw = end - start > MAX_KEY ? '' : this.#text.slice(start, end)
+    const own = secrecyOf(raw.includes('\\') ? unescapeJson(raw) : raw)
+    this.#expect(own === 'erase' || inherited === 'keep' ? own : inherited)
+  }
+
+  #replace(start: number, end: number, replacement: string): void {
+    this.#out += this.#text.slice(this.#copied, start) + replacement
+    this.#copied = end
+  }
+}
+
+function endsBare(code: number): boolean {
+  return (
+    code <= 0x20 ||
+    code === 0x2c ||
+    code === 0x3a ||
+    code === 0x3d ||
+    code === 0x26 ||
+    code === 0x3f ||
+    code === QUOTE ||
+    code === 0x28 ||
+    code === 0x29 ||
+    code === 0x5b ||
+    code === 0x5d ||
+    code === 0x7b ||
+    code === 0x7d
+  )
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
+
+/** The text of a JSON string; an escape that is none stays as it is. */
+export function unescapeJson(raw: string): string {
+  if (!raw.includes('\\')) return raw
+  return raw.replace(/\\(?:u([0-9a-fA-F]{4})|([^u]))/g, (_, hex: string | undefined, character: string | undefined) =>
+    hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : (ESCAPES[character!] ?? character!),
+  )
+}
+
+function escapeJson(value: string): string {
+  return JSON.stringify(value).slice(1, -1)
+}
