@@ -56,6 +56,13 @@ export class BoundedMap<Key, Value> {
     while (this.#entries.size > this.#limit || this.#weight > this.#maxWeight) this.#dropOldest()
   }
 
+  delete(key: Key): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#weight -= entry.weight
+    this.#entries.delete(key)
+  }
+
   clear(): void {
     this.#entries.clear()
     this.#weight = 0

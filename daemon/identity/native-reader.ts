@@ -146,8 +146,11 @@ export class NativeReader {
       tx.forwarded = caller.forwarded
       tx.trust = caller.trust
     }
+    tx.endpoint = fields.text('endpoint')
+    tx.service = fields.text('service', 512)
     const given = fields.principal()
     tx.givenPrincipal = given === null || kept ? given : this.#hidden(given)
+    if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
     this.#identify(tx, fields.claims(), requestHeaders, responseHeaders, rawQuery, kept)
     if (!kept) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
     return tx

@@ -79,7 +79,6 @@ export class TransactionRecord implements Transaction {
   trust: Trust = 'none'
   /** From a native record: kept as it is. */
   givenPrincipal: Principal | null = null
-  givenService: string | null = null
 
   readonly #material: Material
   #released = false
