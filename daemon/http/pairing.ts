@@ -17,7 +17,7 @@ type OneSided =
   | 'response_only'
   | 'response_only_ambiguous'
 
-/** Exchanges in lockstep that must agree before a flow with no known past is believed. */
+/** Pairs in lockstep, one after the other, that must agree before they are believed while the flow goes on. */
 const AGREEMENTS_NEEDED = 4
 /** A pause this long, with everything answered and acknowledged, says that nothing is outstanding. */
 const QUIET_US = 1_000_000
@@ -80,9 +80,10 @@ function stateOf(request: HttpMessage | null, response: HttpMessage | null): Tra
  * answered in order; beyond, only *lockstep* pairs: the request begins where a message is known to begin, acknowledges
  * every byte up to the first of the response, and the response's first segment acknowledges exactly up to the request's
  * end. Even that fits a client that always keeps one more request outstanding, so such a pair is held until the next
- * request shows that nothing else was answered in between, and is believed only with a past (an exact pair in lockstep
- * on this connection), a quiet second before the request, or several such pairs in a row. A client seen pipelining is
- * never believed. Whatever is refused goes out as two one-sided exchanges.
+ * request shows that nothing else was answered in between, and is believed once several such pairs follow each other,
+ * when there was a quiet second before the request, or when the connection falls silent or ends in order: an answer
+ * still owed would have shown by then. A client seen pipelining is never believed. Whatever is refused goes out as two
+ * one-sided exchanges.
  */
 export class Pairing implements Waiter {
   readonly #context: HttpContext
@@ -101,7 +102,6 @@ export class Pairing implements Waiter {
   #requestBreak = false
   #responseBreak = false
   #pipelined = false
-  #lockstepPairs = 0
   /** Stream positions up to which requests and responses have been delivered. */
   requestsDelivered = 0
   responsesDelivered = 0
@@ -306,9 +306,7 @@ export class Pairing implements Waiter {
 
   #finishPair(request: HttpMessage, response: HttpMessage, now: EventTime): void {
     const whole = request.end >= 0 && response.acked >= request.end
-    if (whole) {
-      if (response.acked === request.end && request.acked === response.chainStart) this.#lockstepPairs++
-    } else if (response.acked >= 0 && request.end >= 0) response.weird('http.early_response')
+    if (!whole && response.acked >= 0 && request.end >= 0) response.weird('http.early_response')
     this.#emitPair(request, response, whole ? 'exact' : 'inferred', now)
   }
 
@@ -330,7 +328,7 @@ export class Pairing implements Waiter {
       this.#refuseHeld(now)
       return
     }
-    if (this.#lockstepPairs > 0 || this.#held.length >= AGREEMENTS_NEEDED || this.#wasQuiet(response)) {
+    if (this.#held.length >= AGREEMENTS_NEEDED || this.#wasQuiet(response)) {
       this.#releaseHeld(now)
     }
   }
@@ -351,7 +349,6 @@ export class Pairing implements Waiter {
     this.#held = []
     for (const response of held) {
       this.#context.held.remove(response)
-      this.#lockstepPairs++
       this.#emitPair(response.partner!, response, 'inferred', now)
     }
   }

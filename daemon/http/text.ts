@@ -1,0 +1,83 @@
+import { isUtf8 } from 'node:buffer'
+
+/** Media types whose content is text whatever the bytes look like. */
+const TEXT_TYPES = new Set([
+  'application/json',
+  'application/xml',
+  'application/javascript',
+  'application/x-javascript',
+  'application/ecmascript',
+  'application/x-www-form-urlencoded',
+  'application/graphql',
+  'application/x-ndjson',
+  'application/jsonl',
+  'application/yaml',
+  'application/x-yaml',
+  'application/sql',
+  'application/csp-report',
+  'application/jwt',
+])
+const BINARY_FAMILIES = ['image/', 'audio/', 'video/', 'font/']
+/** Bytes looked at when the type says nothing. */
+const SNIFFED_BYTES = 512
+
+/** `Text/HTML; charset=x` to `text/html`. */
+function mediaType(contentType: string): string {
+  const semicolon = contentType.indexOf(';')
+  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase()
+}
+
+/**
+ * Whether a decoded body is text: by its type, and where the type is missing, generic or multipart, by its first bytes (no NUL and
+ * hardly any control characters). Bytes that contradict a text type with a NUL are binary.
+ */
+export function isText(contentType: string | null, bytes: Buffer): boolean {
+  const type = contentType === null ? '' : mediaType(contentType)
+  if (BINARY_FAMILIES.some((family) => type.startsWith(family))) return type === 'image/svg+xml'
+  if (type.startsWith('text/') || TEXT_TYPES.has(type) || type.endsWith('+json') || type.endsWith('+xml')) {
+    return !bytes.subarray(0, SNIFFED_BYTES).includes(0) || isWide(contentType)
+  }
+  return looksLikeText(bytes)
+}
+
+function isWide(contentType: string | null): boolean {
+  return contentType !== null && /charset="?utf-16/i.test(contentType)
+}
+
+function looksLikeText(bytes: Buffer): boolean {
+  const looked = Math.min(bytes.length, SNIFFED_BYTES)
+  let controls = 0
+  for (let i = 0; i < looked; i++) {
+    const c = bytes[i]!
+    if (c === 0) return false
+    if (c < 0x20 && c !== 0x09 && c !== 0x0a && c !== 0x0d && c !== 0x1b) controls++
+  }
+  if (controls * 100 > looked) return false
+  return isUtf8(wholeCharacters(bytes.subarray(0, looked)))
+}
+
+export interface DecodedText {
+  readonly text: string
+  /** Read byte for byte as U+0000-U+00FF, for it is not UTF-8: weird text.latin1. */
+  readonly latin1: boolean
+}
+
+/** Text as UTF-8, else byte for byte. A character that was cut off at the end is left out. */
+export function textOf(bytes: Buffer): DecodedText {
+  const whole = wholeCharacters(bytes)
+  if (isUtf8(whole)) return { text: whole.toString('utf8'), latin1: false }
+  return { text: bytes.toString('latin1'), latin1: true }
+}
+
+/** Without the first bytes of a UTF-8 character whose rest is missing (at most three). */
+function wholeCharacters(bytes: Buffer): Buffer {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const c = bytes[bytes.length - back]!
+    if (c < 0x80) return bytes
+    if (c >= 0xc0) {
+      const length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2
+      return back < length ? bytes.subarray(0, bytes.length - back) : bytes
+    }
+  }
+  return bytes
+}

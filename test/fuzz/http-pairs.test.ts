@@ -1,0 +1,184 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Direction } from '../../daemon/reassembly/stream.ts'
+import { HttpDriver } from './http-flow.ts'
+
+interface Segment {
+  readonly direction: Direction
+  readonly bytes: Buffer
+  readonly position: number
+  readonly acked: number
+  readonly time: number
+}
+
+interface Shape {
+  /** Requests the client keeps outstanding: 1 is no pipelining. */
+  readonly depth: number
+  /** Sends a burst, waits for all its answers, sends the next; otherwise keeps `depth` outstanding all the time. */
+  readonly burst: boolean
+  readonly messages: readonly Shot[]
+}
+
+interface Shot {
+  readonly method: string
+  readonly requestBody: number
+  readonly responseBody: number
+  readonly chunked: boolean
+  readonly status: number
+  readonly interim: boolean
+  readonly requestCut: number
+  readonly responseCut: number
+  readonly serverFirst: boolean
+  readonly think: number
+}
+
+/** Text that would make a start line if a parser lost its place. */
+const BAIT = 'GET /bait HTTP/1.1\r\nHost: bait.test\r\n\r\nHTTP/1.1 200 OK\r\nX-Tag: bait\r\nContent-Length: 0\r\n\r\n'
+
+function requestBytes(tag: number, shot: Shot): Buffer {
+  const withBody = shot.method === 'POST'
+  const length = withBody ? `Content-Length: ${shot.requestBody}\r\n` : ''
+  const body = withBody ? BAIT.repeat(20).slice(0, shot.requestBody) : ''
+  return Buffer.from(`${shot.method} /r/${tag} HTTP/1.1\r\nHost: api.test\r\n${length}\r\n${body}`)
+}
+
+function responseBytes(tag: number, shot: Shot): Buffer {
+  const bodiless = shot.method === 'HEAD' || shot.status === 304
+  const body = BAIT.repeat(20).slice(0, shot.responseBody)
+  const interim = shot.interim ? 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' : ''
+  const head = `${interim}HTTP/1.1 ${shot.status} OK\r\nX-Tag: ${tag}\r\n`
+  if (shot.chunked) {
+    const chunk = body === '' ? '' : `${body.length.toString(16)};a=b\r\n${body}\r\n`
+    return Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n${bodiless ? '' : `${chunk}0\r\nX-T: 1\r\n\r\n`}`)
+  }
+  return Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n${bodiless ? '' : body}`)
+}
+
+/** Plays both ends of a connection; the acknowledgements are those two real stacks would send. */
+function play(shape: Shape): Segment[] {
+  const segments: Segment[] = []
+  const sent: [number, number] = [0, 0]
+  let time = 1_000_000
+  const emit = (direction: Direction, bytes: Buffer, cut: number) => {
+    const parts = cut > 0 && cut < bytes.length ? [bytes.subarray(0, cut), bytes.subarray(cut)] : [bytes]
+    for (const part of parts) {
+      const other = direction === 0 ? 1 : 0
+      segments.push({ direction, bytes: part, position: sent[direction], acked: sent[other], time })
+      sent[direction] += part.length
+      time += 10
+    }
+  }
+  let asked = 0
+  let answered = 0
+  while (answered < shape.messages.length) {
+    const outstanding = asked - answered
+    const room = shape.burst ? outstanding === 0 : outstanding < shape.depth
+    if (asked < shape.messages.length && (outstanding === 0 || (room && !shape.messages[asked]!.serverFirst))) {
+      const count = shape.burst ? shape.depth : 1
+      for (let i = 0; i < count && asked < shape.messages.length; i++) {
+        const shot = shape.messages[asked]!
+        time += shot.think
+        emit(0, requestBytes(asked, shot), shot.requestCut)
+        asked++
+      }
+    } else {
+      emit(1, responseBytes(answered, shape.messages[answered]!), shape.messages[answered]!.responseCut)
+      answered++
+    }
+  }
+  return segments
+}
+
+const shot: fc.Arbitrary<Shot> = fc.record({
+  method: fc.constantFrom('GET', 'GET', 'POST', 'HEAD'),
+  requestBody: fc.integer({ min: 0, max: 600 }),
+  responseBody: fc.integer({ min: 0, max: 600 }),
+  chunked: fc.boolean(),
+  status: fc.constantFrom(200, 200, 404, 304),
+  interim: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  requestCut: fc.constantFrom(0, 0, 5, 30, 60, 100),
+  responseCut: fc.constantFrom(0, 0, 5, 20, 60, 100, 300),
+  serverFirst: fc.boolean(),
+  think: fc.constantFrom(0, 50, 500, 3_000_000),
+})
+
+const shape: fc.Arbitrary<Shape> = fc.record({
+  depth: fc.constantFrom(1, 1, 2, 3),
+  burst: fc.boolean(),
+  messages: fc.array(shot, { minLength: 1, maxLength: 12 }),
+})
+
+/** Delivers what was captured, a hole where something was not; `late`: holes show only when the stream has moved on. */
+function capture(
+  segments: readonly Segment[],
+  lost: (index: number) => boolean,
+  driver: HttpDriver,
+  tail = true,
+): void {
+  segments.forEach((segment, index) => {
+    driver.now = Math.max(driver.now, segment.time)
+    if (lost(index)) return
+    const missing = segment.position - driver.position[segment.direction]
+    if (missing > 0) driver.lose(segment.direction, missing)
+    driver.send(segment.direction, segment.bytes, segment.acked)
+  })
+  if (!tail) return
+  // What is missing at the end shows by the acknowledgement, or by the FIN, that follows.
+  for (const direction of [0, 1] as const) {
+    const last = segments.findLast((segment) => segment.direction === direction)
+    const missing = last === undefined ? 0 : last.position + last.bytes.length - driver.position[direction]
+    if (missing > 0) driver.lose(direction, missing)
+  }
+}
+
+function wrongPairs(driver: HttpDriver): string[] {
+  const wrong: string[] = []
+  for (const { request, response } of driver.exchanges) {
+    if (request === null || response === null) continue
+    const tag = response.headers.find(([name]) => name === 'X-Tag')?.[1]
+    if (request.target !== `/r/${tag}`) wrong.push(`${request.target} with ${tag}`)
+  }
+  return wrong
+}
+
+const reason = fc.constantFrom('fin', 'rst', 'idle', 'end_of_input') as fc.Arbitrary<
+  'fin' | 'rst' | 'idle' | 'end_of_input'
+>
+
+test('a conversation that was captured whole gives every pair, each exact', () => {
+  fc.assert(
+    fc.property(shape, reason, (conversation, why) => {
+      const driver = new HttpDriver()
+      capture(play(conversation), () => false, driver)
+      driver.close(why)
+      expect(driver.exchanges.map(({ pairing }) => pairing)).toEqual(conversation.messages.map(() => 'exact'))
+      expect(wrongPairs(driver)).toEqual([])
+      expect(driver.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
+    }),
+    { numRuns: 400 },
+  )
+})
+
+test('whatever segments are lost, no request is paired with the answer to another', () => {
+  fc.assert(
+    fc.property(
+      shape,
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 48 }),
+      fc.integer({ min: 1, max: 4 }),
+      reason,
+      (conversation, mask, rarity, why) => {
+        const driver = new HttpDriver()
+        capture(
+          play(conversation),
+          (index) => index % rarity === 0 && mask[index % mask.length]!,
+          driver,
+          why === 'fin' || why === 'idle',
+        )
+        driver.close(why)
+        expect(wrongPairs(driver)).toEqual([])
+        expect(driver.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
+      },
+    ),
+    { numRuns: 4000 },
+  )
+})
