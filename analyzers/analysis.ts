@@ -10,6 +10,12 @@ interface Running {
   failure: string | null
 }
 
+/** A detector to run, with its options from the configuration; `{}` stands for the defaults. */
+export interface EnabledDetector {
+  readonly declaration: DetectorDeclaration
+  readonly options: unknown
+}
+
 /** How one detector is doing, for status and metrics. */
 export interface DetectorHealth {
   readonly id: string
@@ -29,20 +35,18 @@ export class DetectorSet {
   readonly #onFailure: (detector: string, error: unknown) => void
   readonly #signals: Signal[] = []
 
-  /** `options` by detector id, as validated by each declaration; a detector left out gets its defaults. */
   constructor(
-    declarations: readonly DetectorDeclaration[],
-    options: Readonly<Record<string, unknown>>,
+    enabled: readonly EnabledDetector[],
     telemetry: Telemetry,
     onFailure: (detector: string, error: unknown) => void = () => {},
   ) {
     this.#telemetry = telemetry
     this.#onFailure = onFailure
-    this.#running = [...declarations]
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((declaration) => ({
+    this.#running = [...enabled]
+      .sort((a, b) => (a.declaration.id < b.declaration.id ? -1 : 1))
+      .map(({ declaration, options }) => ({
         id: declaration.id,
-        detector: declaration.create(declaration.options.parse(options[declaration.id] ?? {})),
+        detector: declaration.create(declaration.options.parse(options)),
         failure: null,
       }))
   }

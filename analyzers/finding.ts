@@ -47,7 +47,13 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
     subject: finding.subject,
     outcome: finding.outcome,
     evidenceBefore: finding.evidenceBefore,
+    whole: isWhole(tx),
   }
+}
+
+/** Both sides seen to their ends, and no doubt that they belong together. */
+function isWhole(tx: Transaction): boolean {
+  return tx.state === 'complete' && tx.pairing === 'exact'
 }
 
 /** How an incident names a principal: the address, the user's display, or the pseudonym (contracts.md, Incident). */
@@ -64,7 +70,7 @@ export class EvidenceTrail {
 
   add(tx: Transaction): void {
     if (this.#refs.length >= EvidenceTrail.length) this.#refs.shift()
-    this.#refs.push({ transactionId: tx.id, time: tx.time, status: tx.status })
+    this.#refs.push({ transactionId: tx.id, time: tx.time, status: tx.status, whole: isWhole(tx) })
   }
 
   /** Hands over what was gathered and starts anew. */

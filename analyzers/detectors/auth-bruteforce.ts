@@ -345,6 +345,7 @@ class AuthBruteforce implements Detector {
       evidence: {
         account: mark.account,
         source: single ? source.shown : null,
+        source_kind: single ? source.kind : null,
         sources,
         distinct_guesses: account.guesses,
         repeated_guesses: account.repeats,
@@ -393,6 +394,7 @@ class AuthBruteforce implements Detector {
       evidence: {
         account: mark.account,
         source: source.shown,
+        source_kind: source.kind,
         accounts_tried: from.failingTotal,
         accounts_signed_in: Math.round(from.fine.values[GUESS_SCALES - 1]!),
         distinct_guesses: from.refused,

@@ -48,12 +48,16 @@ export interface Signal {
   readonly outcome: Outcome
   /** Internal: transactions this finding rests on that had no signal of their own yet (the run-up), oldest first; at most 100. */
   readonly evidenceBefore: readonly EvidenceRef[]
+  /** Internal: false when the transaction was not seen whole (a gap, one side, an uncertain pairing). */
+  readonly whole?: boolean
 }
 
 export interface EvidenceRef {
   readonly transactionId: string
   readonly time: EventTime
   readonly status: number | null
+  /** Internal, see Signal. */
+  readonly whole?: boolean
 }
 
 /** Detectors are sorted by (time, transactionId, detector) wherever signals are printed. */
