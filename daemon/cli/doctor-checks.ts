@@ -5,6 +5,7 @@ import { totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
+import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { configPath, loadSettings } from './settings.ts'
 
@@ -34,7 +35,7 @@ export function examineHost(namedConfig: string | undefined, environment: Enviro
   return [
     examineNode(process.versions.node, process.versions.modules),
     examinePcap(live),
-    examinePrivileges(readText('/proc/self/status'), live),
+    examinePrivileges(capabilitiesOf('self'), process.geteuid?.() === 0, live),
     ...examinePrograms(environment, config),
     ...examineInterfaces('/sys/class/net', config),
     finding,
@@ -55,57 +56,65 @@ export function examineNode(version: string, abi: string): Finding {
 function examinePcap(needed: boolean): Finding {
   const check = 'npm pcap'
   const level = needed ? 'fail' : 'warn'
-  let path: string
+  const remedy = 'apt-get install -y libpcap-dev g++ make python3 && npm install pcap@3.1.0 --allow-scripts=pcap'
+  const require = createRequire(import.meta.url)
   try {
-    path = createRequire(import.meta.url).resolve('pcap')
+    require.resolve('pcap')
   } catch {
     return {
       check,
       level,
-      found: 'not installed; live capture works through an exec source (tcpdump, dumpcap)',
-      remedy: 'apt-get install libpcap-dev g++ make python3, then npm install -g offpath --allow-scripts=pcap',
+      found: 'not installed; live capture works through an exec source (dumpcap, tcpdump)',
+      remedy,
     }
   }
-  const load = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], {
+  let binding: string
+  try {
+    binding = require.resolve('pcap/build/Release/pcap_binding.node')
+  } catch {
+    return { check, level, found: 'installed, but not built; npm 12 builds only what it is told to', remedy }
+  }
+  const load = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', binding], {
     encoding: 'utf8',
     timeout: 10_000,
   })
   if (load.status === 0) return { check, level: 'ok', found: 'installed, loads' }
-  const reason = load.stderr.split('\n').find((line) => /Error/.test(line)) ?? 'no reason given'
+  const reason = (load.stderr ?? '').split('\n').find((line) => /Error/.test(line)) ?? 'no reason given'
   return {
     check,
     level,
-    found: `installed, but does not load: ${reason.trim().slice(0, 200)}`,
-    remedy: /libpcap/.test(reason)
-      ? 'apt-get install libpcap0.8'
-      : 'apt-get install libpcap-dev g++ make python3, then npm rebuild pcap --allow-scripts=pcap',
+    found: `built, but does not load: ${reason.trim().slice(0, 200)}`,
+    remedy: /libpcap/.test(reason) ? 'apt-get install -y libpcap0.8' : 'npm rebuild pcap --allow-scripts=pcap',
   }
 }
 
-const CAP_NET_RAW = 13n
+const CAP_NET_RAW = 1n << 13n
 
-/** Whether a capture started from here may open an interface: /proc/self/status, CapEff. */
-export function examinePrivileges(status: string | null, needed: boolean): Finding {
+/** Whether a capture child started from here could open an interface, and give the right up again. */
+export function examinePrivileges(own: Capabilities | null, root: boolean, needed: boolean): Finding {
   const check = 'privileges'
-  if (status === null)
+  const level = needed ? 'fail' : 'warn'
+  if (own === null)
     return { check, level: 'warn', found: 'cannot be read on this system', remedy: 'use an exec source' }
-  const set = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`)
-  const may = (caps: bigint) => (caps & (1n << CAP_NET_RAW)) !== 0n
-  if (may(set('CapEff'))) {
-    const how = may(set('CapAmb')) ? 'ambient CAP_NET_RAW' : 'CAP_NET_RAW'
+  if ((own.effective & CAP_NET_RAW) === 0n) {
     return {
       check,
-      level: 'ok',
-      found: `${how}; only the capture child uses it, and drops it once the interface is open`,
+      level,
+      found: 'no CAP_NET_RAW: interfaces cannot be opened from here',
+      remedy:
+        'start as root (it is given up), or use an exec source with a dumpcap that has the right: ' +
+        'setcap cap_net_raw+ep $(which dumpcap) && offpath run --exec -- dumpcap -q -i IFACE -w -',
     }
+  }
+  if (root) return { check, level: 'ok', found: 'root with CAP_NET_RAW; given up before traffic is read' }
+  if ((own.effective & CAP_SETUID) !== 0n) {
+    return { check, level: 'ok', found: 'CAP_NET_RAW and CAP_SETUID; given up before traffic is read' }
   }
   return {
     check,
-    level: needed ? 'fail' : 'warn',
-    found: 'no CAP_NET_RAW: interfaces cannot be opened from here',
-    remedy:
-      'sudo setpriv --reuid=$(id -u) --regid=$(id -g) --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw offpath run --pcap IFACE; ' +
-      'or an exec source with dumpcap',
+    level,
+    found: 'CAP_NET_RAW without CAP_SETUID: the capture child could not give it up, so it refuses to start',
+    remedy: 'add cap_setuid to the ambient capabilities, start as root, or use an exec source with dumpcap',
   }
 }
 

@@ -6,6 +6,7 @@ import { renderLossTable } from '../../sinks/loss-table.ts'
 import { LineWriter } from '../../sinks/stdout.ts'
 import type { SourceConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
+import type { IncidentChange } from '../incidents/incident-book.ts'
 import type { Incident } from '../model/incident.ts'
 import { formatTime } from '../model/time.ts'
 import type { CliContext } from './context.ts'
@@ -17,11 +18,6 @@ import { writeText } from './write-text.ts'
 interface RunOptions extends SourceFlags {
   readonly config?: string
   readonly output: 'table' | 'jsonl'
-}
-
-interface IncidentChange {
-  readonly kind: 'opened' | 'updated' | 'closed'
-  readonly incident: Incident
 }
 
 export function addRun(program: Command, context: CliContext): void {
@@ -59,27 +55,24 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
     terminal: context.stdout.isTTY === true,
     onClosed: () => context.stop.abort(),
   })
-  const print =
-    options.output === 'jsonl' ? encodeIncident : (incident: Incident) => incidentLine(incident, context.colour)
-  const unprinted = new Set<string>()
+  const jsonl = options.output === 'jsonl'
+  const print = (incident: Incident) => {
+    void lines.write(jsonl ? encodeIncident(incident) : incidentLine(incident, context.colour))
+  }
   const summary = await run({
     config,
     key,
     logger: context.logger,
     onIncident: ({ kind, incident }: IncidentChange) => {
-      // An update per signal would bury the reader: what changed is printed when the incident closes, or at the end.
-      if (kind === 'updated') {
-        unprinted.add(incident.id)
-        return
-      }
-      unprinted.delete(incident.id)
-      void lines.write(print(incident))
+      // A person reads openings and endings; a program gets every state and keeps the last one of each id.
+      if (kind === 'updated' && !jsonl) return
+      print(incident)
       void lines.flush()
     },
     onReady: () => context.logger.info({ sources: config.sources.map(sourceName) }, 'watching'),
     stop: context.stop.signal,
   })
-  for (const incident of summary.incidents) if (unprinted.has(incident.id)) await lines.write(print(incident))
+  if (jsonl) for (const incident of summary.incidents) if (incident.closedAt === null) print(incident)
   await lines.flush()
   if (options.output === 'table') {
     await writeText(context.stdout, `\n${renderLossTable(summary, { width: context.width, colour: context.colour })}`)
