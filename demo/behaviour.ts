@@ -100,21 +100,25 @@ export class Actor {
     if (!(yield* this.#refresh(this.random.between(40, 200)))) yield* this.login()
   }
 
-  *login(): Part {
+  /** Types the password, with the slips this caller makes; `slips` is how likely one is, where it is not the caller's own habit. */
+  *login(slips: number | null = null): Part {
     const { random, caller } = this
-    const wrong = wrongPasswords(caller, random)
+    const wrong = wrongPasswords(caller, random, slips)
     if (random.chance(0.02)) {
       const mistyped = caller.email.replace('.', '')
       yield* this.#try(random.skewed(3 * SECOND), mistyped, caller.password)
     }
     for (const password of wrong) yield* this.#try(random.skewed(3.5 * SECOND) + 900, caller.email, password)
-    const reply = yield* this.#try(random.skewed(4 * SECOND) + 900, caller.email, caller.password)
-    this.#keep(reply)
+    yield* this.signIn(random.skewed(4 * SECOND) + 900)
   }
 
-  /** Logs in at once, as a program does. */
+  /** Logs in with the right password, again when the shop is away for a moment. */
   *signIn(waitMs: number): Part {
-    this.#keep(yield* this.#try(waitMs, this.caller.email, this.caller.password))
+    let reply = yield* this.#try(waitMs, this.caller.email, this.caller.password)
+    for (let again = 0; again < 3 && reply.status === 503; again++) {
+      reply = yield* this.#try(waitMs, this.caller.email, this.caller.password)
+    }
+    this.#keep(reply)
   }
 
   /** One attempt with this password, from this actor's address. */
@@ -284,7 +288,7 @@ export function* stalePassword(actor: Actor): Script {
 }
 
 /** The wrong attempts before the right one. People who forgot go through their old ones, and repeat themselves. */
-function wrongPasswords(caller: Caller, random: Random): string[] {
+function wrongPasswords(caller: Caller, random: Random, slips: number | null): string[] {
   const mistyped = (): string => {
     const at = random.between(1, caller.password.length - 2)
     return caller.password.slice(0, at) + caller.password.slice(at + random.between(0, 1) + 1)
@@ -293,7 +297,7 @@ function wrongPasswords(caller: Caller, random: Random): string[] {
     const old = [1, 2, 3, 4].map((version) => caller.password.replace(/\d+$/, String(version)))
     return [...old.slice(0, random.between(2, 4)), old[0]!]
   }
-  const likely = caller.quirk === 'typist' ? 0.35 : 0.06
+  const likely = slips ?? (caller.quirk === 'typist' ? 0.35 : 0.06)
   if (!random.chance(likely)) return []
   return random.chance(0.25) ? [mistyped(), mistyped()] : [mistyped()]
 }

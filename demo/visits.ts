@@ -88,11 +88,11 @@ export function visitsOfDay(world: World, devices: Devices, endMs: number): Visi
         break
     }
   }
-  // Nine in the morning: an office arrives, and half of it mistypes.
+  // Nine in the morning: an office arrives, and everyone logs in.
   const office = world.callers.filter((caller) => caller.address === world.officeAddress)
   const arrival = world.random.fork('arrival')
   const nineMs = startMs + 19 * HOUR
-  for (const caller of office) add(caller, nineMs + arrival.between(0, 90) * SECOND, shop)
+  for (const caller of office) add(caller, nineMs + arrival.between(0, 60) * SECOND, arriveAtWork)
   return visits
 }
 
@@ -120,7 +120,7 @@ export function visitsOfScene(world: World, devices: Devices, lengthMs: number, 
   for (const caller of withQuirk(world, 'old-app').slice(0, 6)) add(caller, shop)
   for (const caller of withQuirk(world, 'bad-network').slice(0, 6)) add(caller, shop)
   const office = world.callers.filter((caller) => caller.address === world.officeAddress)
-  for (const caller of office) add(caller, loginThenShop, 15 * SECOND)
+  for (const caller of office) add(caller, arriveAtWork, 15 * SECOND)
 
   const present = new Set(visits.map((visit) => visit.caller.sub))
   const crowd = random.shuffled(withRole(world, 'customer').filter((caller) => !present.has(caller.sub))).slice(0, 70)
@@ -131,6 +131,12 @@ export function visitsOfScene(world: World, devices: Devices, lengthMs: number, 
 /** Somebody at a new device: the password has to be typed. */
 function* loginThenShop(actor: Actor, nowMs: number): Script {
   yield* actor.login()
+  yield* shop(actor, nowMs)
+}
+
+/** One address, thirty people, a minute: a dozen of the passwords are wrong at first. */
+function* arriveAtWork(actor: Actor, nowMs: number): Script {
+  yield* actor.login(0.4)
   yield* shop(actor, nowMs)
 }
 
