@@ -36,7 +36,7 @@ export interface Message {
   readonly bogusTime: boolean
   /** Body size on the wire after transfer decoding, gaps included where the framing gives the length. */
   readonly bodyBytes: number
-  /** Kept body bytes (transfer-decoded, still content-encoded); null when bodies are off or there is none. *Borrowed*: valid during the call that hands the exchange over. */
+  /** Kept body bytes (transfer-decoded, still content-encoded); null when bodies are off or there is none. *Owned* by the exchange: records wait for others of the same microsecond before they are read. */
   readonly body: Buffer | null
   /** The body was longer than what was kept. */
   readonly bodyCut: boolean

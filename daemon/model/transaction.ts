@@ -60,8 +60,7 @@ export type Mark = LoginMark | PayloadMark
 
 /**
  * One request/response pair, or one side of it, as every later stage sees it: redacted, linked to a caller.
- * JSON form: contracts.md, Transaction. Header arrays and bodies are made on first use; what they are made from is
- * borrowed, so read them before the call that handed out the transaction returns, or not at all.
+ * Header arrays and bodies are made on first use, from bytes that the transaction owns.
  */
 export interface Transaction {
   readonly id: string

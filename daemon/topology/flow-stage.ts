@@ -23,7 +23,13 @@ export class FlowStage {
 
   constructor(options: FlowStageOptions, telemetry: Telemetry, emit: (transaction: Transaction) => void) {
     this.#telemetry = telemetry
-    const recorder = new Recorder({ ...options.identity, key: options.key, bodies: options.bodies, telemetry, emit })
+    const recorder = new Recorder({
+      key: options.key,
+      options: options.identity,
+      bodies: options.bodies,
+      telemetry,
+      emit,
+    })
     this.#http = new HttpStage({ limits: options.http, bodies: options.bodies, telemetry, sink: recorder.exchange })
     this.#decoder = new Decoder(telemetry)
     this.#reassembler = new Reassembler({
@@ -55,7 +61,6 @@ export class FlowStage {
   /** End of input: everything still open becomes final at `now`. */
   close(now: EventTime): void {
     this.#reassembler.close(now)
-    this.#http.close(now)
   }
 
   sizes(): { readonly flows: number; readonly heldBytes: number } {

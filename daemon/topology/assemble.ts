@@ -1,0 +1,144 @@
+import { DetectorSet } from '../../analyzers/analysis.ts'
+import { DETECTORS } from '../../analyzers/registry.ts'
+import { detectorOptions, type ValidatedConfig } from '../config/schema.ts'
+import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
+import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
+import { NativeReader } from '../identity/native-reader.ts'
+import type { PrivacyKey } from '../identity/privacy-key.ts'
+import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
+import { IncidentBook } from '../incidents/incident-book.ts'
+import type { SourceInfo } from '../model/frame.ts'
+import type { Incident } from '../model/incident.ts'
+import { SECOND_US } from '../model/time.ts'
+import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
+import { Counters, type Telemetry } from '../telemetry/counters.ts'
+import { LossFunnel } from '../telemetry/funnel.ts'
+import { WeirdCounts } from '../telemetry/weirds.ts'
+import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
+import { Chain } from './chain.ts'
+import type { FlowStageOptions } from './options.ts'
+import type { ReplaySummary } from './replay.ts'
+
+const KIB = 1024
+const MIB = 1024 * 1024
+/** Closed incidents kept for the final list; each was reported when it closed. */
+const MAX_ENDED = 100_000
+
+export interface AssemblyRequest {
+  readonly config: ValidatedConfig
+  readonly key: PrivacyKey
+  readonly bodies: boolean
+  /** Whether detectors and incidents run. */
+  readonly detect: boolean
+  readonly listeners: AnalysisListeners
+  /** A detector threw and was switched off: a bug, to be told loudly. */
+  readonly detectorFailed: DetectorFailed
+}
+
+export type DetectorFailed = (detector: string, error: unknown) => void
+
+/** One chain, built from a configuration, with what it counts. */
+export interface Assembly {
+  readonly chain: Chain
+  readonly telemetry: Telemetry
+  readonly options: FlowStageOptions
+  readonly detection: Detection | null
+  /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
+  finish(): readonly Incident[]
+  summary(incidents: readonly Incident[]): ReplaySummary
+}
+
+export function assemble(request: AssemblyRequest): Assembly {
+  const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+  const options = flowOptions(request)
+  const detection = request.detect ? detectionOf(request.config, telemetry, request.detectorFailed) : null
+  const ended = new Map<string, Incident>()
+  const listeners: AnalysisListeners = {
+    ...request.listeners,
+    incident: (change) => {
+      // Reopened under its old id, it is one of the open ones again.
+      if (change.kind === 'opened') ended.delete(change.incident.id)
+      else if (change.kind === 'closed') {
+        if (ended.size < MAX_ENDED) ended.set(change.incident.id, change.incident)
+        else telemetry.counters.add('incidents.not_listed')
+      }
+      request.listeners.incident?.(change)
+    },
+  }
+  const analysis = new AnalysisStage(
+    new Resolver(RESOLVER_DEFAULTS, telemetry),
+    new EndpointMapper(ENDPOINT_DEFAULTS, telemetry),
+    detection,
+    listeners,
+  )
+  return {
+    chain: new Chain(options, telemetry, analysis),
+    telemetry,
+    options,
+    detection,
+    finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
+    summary: (incidents) => ({
+      ...telemetry.funnel.totals(),
+      incidents,
+      weirds: telemetry.weirds.entries(),
+      counters: telemetry.counters.entries(),
+    }),
+  }
+}
+
+/** What an operator is told when a detector fails: which, and where, for the report they should file. */
+export function switchedOff(detector: string, error: unknown): string {
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return `${detector} failed and is switched off; the rest goes on. This is a bug, please report it: ${reason}`
+}
+
+/** Reads the native records of one input as this chain's own. */
+export function nativeReader(assembly: Assembly, source: SourceInfo): NativeReader {
+  const { options, telemetry } = assembly
+  return new NativeReader({ key: options.key, options: options.identity, telemetry, sourceName: source.name })
+}
+
+function byOpening(a: Incident, b: Incident): number {
+  return a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1)
+}
+
+function detectionOf(config: ValidatedConfig, telemetry: Telemetry, failed: DetectorFailed): Detection {
+  const enabled = DETECTORS.flatMap((declaration) => {
+    const options = detectorOptions(config, declaration.id)
+    return options === null ? [] : [{ declaration, options }]
+  })
+  return { detectors: new DetectorSet(enabled, telemetry, failed), incidents: new IncidentBook({ telemetry }) }
+}
+
+function flowOptions(request: AssemblyRequest): FlowStageOptions {
+  const { identity, limits } = request.config
+  return {
+    key: request.key,
+    bodies: request.bodies,
+    identity: {
+      trustedHops: identity.trusted_hops,
+      apiKeyHeaders: identity.api_key_headers,
+      sessionCookies: identity.session_cookies,
+    },
+    http: {
+      ...DEFAULT_HTTP_LIMITS,
+      // Offsets in a head are kept in 16 bits.
+      maxHeadBytes: Math.min(limits.head_kib * KIB, DEFAULT_HTTP_LIMITS.maxHeadBytes),
+      maxHeaders: limits.headers,
+      maxFieldBytes: limits.field_kib * KIB,
+      maxPending: limits.pending_requests,
+      responseWaitUs: limits.response_seconds * SECOND_US,
+      maxBodyBytes: limits.body_kib * KIB,
+      maxDecodedBytes: limits.body_decode_kib * KIB,
+    },
+    reassembly: {
+      ...REASSEMBLY_LIMITS,
+      heldBytes: limits.reassembly_mib * MIB,
+      heldBytesPerDirection: limits.hold_kib * KIB,
+      heldSegmentsPerDirection: limits.hold_segments,
+      holeUs: limits.hold_seconds * SECOND_US,
+      flows: limits.flows,
+      idleUs: limits.idle_seconds * SECOND_US,
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import type { ValidatedConfig } from '../config/schema.ts'
+import type { IncidentChange } from '../incidents/incident-book.ts'
+import type { ErrorCode } from '../telemetry/errors.ts'
+import type { ReplaySummary } from './replay.ts'
+
+/**
+ * What control and engine say to each other over the process channel, as JSON. Control keeps the rights it needs to
+ * respawn a capture child and reads no traffic; the engine reads traffic and holds no rights.
+ */
+
+/** A file opened by control and inherited as a descriptor, since the engine may have lost the right to open it. */
+export interface EngineFile {
+  readonly kind: 'file'
+  readonly descriptor: number
+  readonly name: string
+  /** Added to every time in it, in microseconds: 0 reads it as recorded. */
+  readonly shiftUs: number
+}
+
+/** A live source arrives at a unix socket that the engine listens on, one connection per life of its capture child. */
+export interface EngineLive {
+  readonly kind: 'live'
+  readonly via: 'pcap' | 'exec'
+  readonly name: string
+  readonly socketPath: string
+}
+
+export type EngineInput = EngineFile | EngineLive
+
+export interface StartMessage {
+  readonly kind: 'start'
+  readonly config: ValidatedConfig
+  /** Privacy key, base64. */
+  readonly key: string
+  /** Read whole before the inputs. */
+  readonly learnFrom: EngineFile | null
+  readonly inputs: readonly EngineInput[]
+  /** Give up user, groups and capabilities before reading anything. */
+  readonly dropPrivileges: boolean
+}
+
+export type ToEngine =
+  | StartMessage
+  | {
+      readonly kind: 'capture_stats'
+      readonly kernelDrops: number
+      readonly interfaceDrops: number
+      readonly respawns: number
+    }
+  | { readonly kind: 'stop' }
+
+export type FromEngine =
+  | { readonly kind: 'learned'; readonly records: number }
+  /** Sockets are listening. */
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'incident'; readonly change: IncidentChange }
+  | { readonly kind: 'warning'; readonly message: string }
+  | { readonly kind: 'done'; readonly summary: ReplaySummary }
+  | {
+      readonly kind: 'failed'
+      readonly code: ErrorCode | null
+      readonly message: string
+      readonly at?: string
+      readonly remedy?: string
+    }

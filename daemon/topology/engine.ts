@@ -1,0 +1,153 @@
+import { createReadStream } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { keyFrom } from '../identity/privacy-key.ts'
+import type { SourceInfo } from '../model/frame.ts'
+import type { EventTime } from '../model/time.ts'
+import { openInput } from '../sources/capture-file.ts'
+import { liveEvents } from '../sources/live.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
+import type { EngineFile, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import { drive, endOf, type Input } from './inputs.ts'
+import { dropPrivileges } from './privileges.ts'
+import { shifted } from './shifted-input.ts'
+
+const hostClock = (): EventTime => Date.now() * 1000
+
+/**
+ * The engine process: reads traffic, holds no rights. Control tells it what to read and gets incidents back; everything
+ * between is the chain that replay runs. Several live sources interleave on one event clock as their frames arrive.
+ */
+export class Engine {
+  readonly #tell: (message: FromEngine) => void
+  readonly #stop = new AbortController()
+  readonly #servers: Server[] = []
+  #assembly: Assembly | null = null
+
+  constructor(tell: (message: FromEngine) => void) {
+    this.#tell = tell
+  }
+
+  async take(message: ToEngine): Promise<void> {
+    switch (message.kind) {
+      case 'start':
+        return await this.#run(message)
+      case 'capture_stats':
+        this.#countLosses(message)
+        return
+      case 'stop':
+        this.#stop.abort()
+        return
+    }
+  }
+
+  async #run(start: StartMessage): Promise<void> {
+    try {
+      // Everything is loaded by now: the checkout may be unreadable for the user we become.
+      if (start.dropPrivileges) dropPrivileges()
+      const assembly = assemble({
+        config: start.config,
+        key: keyFrom(Buffer.from(start.key, 'base64')),
+        bodies: true,
+        detect: true,
+        listeners: { incident: (change) => this.#tell({ kind: 'incident', change }) },
+        detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
+      })
+      this.#assembly = assembly
+      if (start.learnFrom !== null) await this.#learn(assembly, start.learnFrom)
+      const files = start.inputs.filter((input): input is EngineFile => input.kind === 'file')
+      const lives = start.inputs.filter((input): input is EngineLive => input.kind === 'live')
+      const reading = lives.map((live) => this.#live(assembly, live))
+      this.#tell({ kind: 'listening' })
+      if (files.length > 0) await this.#files(assembly, files)
+      await Promise.all(reading)
+      assembly.chain.close()
+      this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()) })
+    } catch (error) {
+      this.#tell(failure(error))
+    } finally {
+      for (const server of this.#servers) server.close()
+    }
+  }
+
+  async #learn(assembly: Assembly, input: EngineFile): Promise<void> {
+    await this.#files(assembly, [input])
+    this.#tell({ kind: 'learned', records: assembly.telemetry.funnel.pairs.in })
+  }
+
+  async #files(assembly: Assembly, files: readonly EngineFile[]): Promise<void> {
+    const inputs: Input[] = []
+    for (const file of files) {
+      const stdin = createReadStream('', { fd: file.descriptor })
+      const opened = await openInput('-', { stdin, counters: assembly.telemetry.counters })
+      const info: SourceInfo = { kind: 'file', name: file.name }
+      inputs.push({
+        opened: file.shiftUs === 0 ? opened : shifted(opened, file.shiftUs),
+        info,
+        reader: nativeReader(assembly, info),
+      })
+    }
+    await drive(assembly.chain, inputs, this.#stop.signal, () => undefined)
+    for (const { opened } of inputs) {
+      for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
+    }
+  }
+
+  /** Resolves when the engine is told to stop. Each life of the capture child is one connection. */
+  #live(assembly: Assembly, input: EngineLive): Promise<void> {
+    const info: SourceInfo = { kind: input.via, name: input.name }
+    const connections = new Set<Promise<void>>()
+    const server = createServer((socket) => {
+      const reading = this.#connection(assembly, info, socket).finally(() => connections.delete(reading))
+      connections.add(reading)
+    })
+    this.#servers.push(server)
+    server.listen(input.socketPath)
+    return new Promise((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => void Promise.allSettled(connections).then(() => resolve()))
+    })
+  }
+
+  async #connection(assembly: Assembly, info: SourceInfo, socket: Socket): Promise<void> {
+    try {
+      for await (const event of liveEvents(socket, info, { hostClock, stop: this.#stop.signal })) {
+        if (event.kind === 'frames') assembly.chain.frames(info, event.batch, 0, event.batch.count)
+        else assembly.chain.advance(event.now)
+      }
+    } catch (error) {
+      this.#tell({
+        kind: 'warning',
+        message: `${info.name}: ${error instanceof Error ? error.message : String(error)}`,
+      })
+    } finally {
+      socket.destroy()
+    }
+  }
+
+  #countLosses(stats: Extract<ToEngine, { kind: 'capture_stats' }>): void {
+    if (this.#assembly === null) return
+    const { funnel, counters } = this.#assembly.telemetry
+    funnel.frames.in += stats.kernelDrops + stats.interfaceDrops
+    funnel.frames.drop('kernel', stats.kernelDrops)
+    funnel.frames.drop('interface', stats.interfaceDrops)
+    if (stats.respawns > 0) counters.add('capture.respawned', stats.respawns)
+  }
+}
+
+function failure(error: unknown): FromEngine {
+  if (!(error instanceof OffpathError)) {
+    return {
+      kind: 'failed',
+      code: null,
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }
+  }
+  const { code, message, at, remedy } = error
+  return {
+    kind: 'failed',
+    code,
+    message,
+    ...(at === undefined ? {} : { at }),
+    ...(remedy === undefined ? {} : { remedy }),
+  }
+}

@@ -1,0 +1,56 @@
+import type { NativeReader } from '../identity/native-reader.ts'
+import type { FrameBatch, SourceInfo } from '../model/frame.ts'
+import type { CaptureFile, OpenedInput } from '../sources/capture-file.ts'
+import type { NativeBatch, NativeSource } from '../sources/native-file.ts'
+import { mergeTimeline, type TimedSource } from '../sources/timeline.ts'
+import type { Chain } from './chain.ts'
+import { NativeOrder } from './native-order.ts'
+
+/** An opened input, ready to be merged with others. */
+export interface Input {
+  readonly opened: OpenedInput
+  readonly info: SourceInfo
+  /** Reads this input's native records; unused for frames. */
+  readonly reader: NativeReader
+}
+
+/** Called between batches: where a writer waits for its output to drain, and where a paced replay sleeps. */
+export type BetweenBatches = (eventTime: number) => Promise<void> | void
+
+type AnyBatch = FrameBatch | NativeBatch
+
+/**
+ * Drives the chain with several inputs as one timeline. Native records pass a small sorter first, since gateway logs are
+ * written in the order in which requests started; frames need none.
+ */
+export async function drive(
+  chain: Chain,
+  inputs: readonly Input[],
+  stop: AbortSignal,
+  between: BetweenBatches,
+): Promise<void> {
+  const sorters = inputs.map((input) => new NativeOrder(input.reader, chain))
+  const sources = inputs.map(({ opened }): TimedSource<AnyBatch> => opened.source)
+  for await (const run of mergeTimeline(sources, stop)) {
+    if ('records' in run.batch) {
+      const sorter = sorters[run.source]!
+      for (let i = run.from; i < run.to; i++) sorter.push(run.batch.records[i]!)
+    } else {
+      chain.frames(inputs[run.source]!.info, run.batch, run.from, run.to)
+    }
+    const waiting = between(chain.now)
+    if (waiting !== undefined) await waiting
+  }
+  for (const sorter of sorters) sorter.flush()
+}
+
+/** What an operator should know about how an input ended, as sentences. Known once it has been read. */
+export function endOf(source: CaptureFile | NativeSource): string[] {
+  const messages: string[] = []
+  if (source.tail !== null) messages.push(`${source.info.name}: ${source.tail.message}`)
+  if ('badLines' in source) {
+    for (const [reason, count] of source.badLines)
+      messages.push(`${source.info.name}: ${count} lines passed over: ${reason}`)
+  }
+  return messages
+}

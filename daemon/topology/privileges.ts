@@ -1,0 +1,54 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { capabilitiesOf, relinquish, unprivilegedUser } from '../sources/relinquish.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+
+export { unprivilegedUser } from '../sources/relinquish.ts'
+
+/**
+ * Who holds which right. Control may keep what it was started with, so that it can start a capture child again; it reads
+ * no traffic. Whoever reads traffic (capture child, exec command, engine) has no capability while it does.
+ */
+
+/** For a process started as root, before it reads anything: becomes `nobody` without groups and capabilities. */
+export function dropPrivileges(): void {
+  relinquish(unprivilegedUser())
+}
+
+/** Effective capabilities of a process as a bit mask; null when it is gone. */
+export function effectiveCapabilities(pid: number | 'self'): bigint | null {
+  return capabilitiesOf(pid)?.effective ?? null
+}
+
+/**
+ * What to put before a command so that it starts without capabilities. Empty for root, which drops them itself
+ * (`dropPrivileges`), and for a plain user, who has none. Ambient ones must be taken off before the program starts: Node
+ * cannot do it from within.
+ */
+export function unprivilegedCommand(): string[] {
+  const own = capabilitiesOf('self')
+  if (own === null || process.geteuid?.() === 0) return []
+  if ((own.permitted | own.ambient | own.inheritable) === 0n) return []
+  const setpriv = findProgram('setpriv')
+  if (setpriv !== null) return [setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--']
+  throw new OffpathError(
+    'OFFPATH_E_NO_PRIVILEGE',
+    'started with capabilities, and there is no setpriv to take them off',
+    {
+      remedy: 'Install it (apt-get install util-linux), or start Offpath without capabilities and use an exec source.',
+    },
+  )
+}
+
+function findProgram(name: string): string | null {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null
+}

@@ -1,0 +1,122 @@
+import { encodeIncident } from '../../sinks/incident-json.ts'
+import { encodeTransaction } from '../../sinks/native-json.ts'
+import { encodeSignal } from '../../sinks/signal-json.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
+import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { Incident } from '../model/incident.ts'
+import { openInput } from '../sources/capture-file.ts'
+import type { LedgerTotals } from '../telemetry/funnel.ts'
+import type { AnalysisListeners } from './analysis-stage.ts'
+import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
+import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
+
+export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
+
+export interface ReplayRequest {
+  /** Paths; `-` is standard input. Several are one timeline. */
+  readonly files: readonly string[]
+  readonly emit: Emit
+  readonly bodies: 'text' | 'none'
+  readonly config: ValidatedConfig
+  readonly key: PrivacyKey
+  /** Event time per host time: 1 replays at the pace of the recording. */
+  readonly speed: 'max' | number
+  /** Takes one output line, without its line feed. May ask to wait. */
+  write(line: string): void | Promise<void>
+  /** A sentence for the operator. */
+  warn(message: string): void
+  readonly stop: AbortSignal
+}
+
+export interface ReplaySummary {
+  readonly frames: LedgerTotals
+  readonly bytes: LedgerTotals
+  readonly messages: LedgerTotals
+  readonly pairs: LedgerTotals
+  readonly incidents: readonly Incident[]
+  readonly weirds: readonly [string, number][]
+  readonly counters: readonly [string, number][]
+}
+
+/** Replays captures and native transactions in event time. Same input, configuration and key give the same lines. */
+export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
+  const output = new PendingOutput(request.write)
+  const detect = request.emit !== 'transactions' && request.emit !== 'none'
+  const assembly = assemble({
+    config: request.config,
+    key: request.key,
+    bodies: request.bodies === 'text' && request.emit !== 'none',
+    detect,
+    listeners: listenersFor(request.emit, output),
+    detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
+  })
+  const inputs = await openAll(request, assembly)
+  await drive(assembly.chain, inputs, request.stop, betweenBatches(request.speed, output))
+  assembly.chain.close()
+  const incidents = assembly.finish()
+  if (request.emit === 'incidents') for (const incident of incidents) output.write(encodeIncident(incident))
+  await output.drained()
+  for (const { opened } of inputs) for (const message of endOf(opened.source)) request.warn(message)
+  return assembly.summary(incidents)
+}
+
+function listenersFor(emit: Emit, output: PendingOutput): AnalysisListeners {
+  switch (emit) {
+    case 'transactions':
+      return { transaction: (transaction) => output.write(encodeTransaction(transaction)) }
+    case 'signals':
+      return { signal: (signal) => output.write(encodeSignal(signal)) }
+    case 'incidents':
+    case 'summary':
+    case 'none':
+      return {}
+  }
+}
+
+async function openAll(request: ReplayRequest, assembly: Assembly): Promise<Input[]> {
+  const inputs: Input[] = []
+  for (const path of request.files) {
+    const opened = await openInput(path, { stdin: process.stdin, counters: assembly.telemetry.counters })
+    const { info } = opened.source
+    inputs.push({ opened, info, reader: nativeReader(assembly, info) })
+  }
+  return inputs
+}
+
+/** Lines are written from inside synchronous stages, so a writer that asks to wait is waited for between batches. */
+class PendingOutput {
+  readonly #write: (line: string) => void | Promise<void>
+  #waiting: Promise<void> | null = null
+
+  constructor(write: (line: string) => void | Promise<void>) {
+    this.#write = write
+  }
+
+  write(line: string): void {
+    const waiting = this.#write(line)
+    if (waiting !== undefined) this.#waiting = waiting
+  }
+
+  drained(): Promise<void> | undefined {
+    const waiting = this.#waiting
+    if (waiting === null) return undefined
+    this.#waiting = null
+    return waiting
+  }
+}
+
+function betweenBatches(speed: 'max' | number, output: PendingOutput): BetweenBatches {
+  if (speed === 'max') return () => output.drained()
+  let firstEvent = Number.NaN
+  let firstHost = 0
+  return async (eventTime) => {
+    await output.drained()
+    const host = performance.now()
+    if (Number.isNaN(firstEvent)) {
+      firstEvent = eventTime
+      firstHost = host
+    }
+    const ahead = (eventTime - firstEvent) / 1000 / speed - (host - firstHost)
+    if (ahead > 1) await new Promise((resolve) => setTimeout(resolve, ahead))
+  }
+}
