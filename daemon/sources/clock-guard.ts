@@ -67,21 +67,23 @@ export class LiveClockGuard implements ClockGuard {
   watermark: EventTime = Number.NaN
   clock: EventTime = Number.NaN
   readonly #hostClock: () => EventTime
+  /** Up to here a time is honest without asking the host, whose clock only moves on. */
+  #limit = Number.NEGATIVE_INFINITY
 
   constructor(hostClock: () => EventTime) {
     this.#hostClock = hostClock
   }
 
   admit(time: EventTime): boolean {
-    // The host's clock is asked only for what is ahead of everything so far: it costs more than the comparison.
-    if (!(time <= this.watermark)) {
+    if (time > this.#limit) {
       const host = this.#hostClock()
-      if (time > host + MAX_AHEAD_US) {
+      this.#limit = host + MAX_AHEAD_US
+      if (time > this.#limit) {
         this.clock = Number.isNaN(this.watermark) ? host : this.watermark
         return false
       }
-      this.watermark = time
     }
+    if (!(time <= this.watermark)) this.watermark = time
     this.clock = time
     return true
   }
