@@ -38,7 +38,8 @@ export function templateOf(path: string): PathTemplate {
       start = end + 1
       continue
     }
-    if (++count > MAX_SEGMENTS) return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
+    if (++count > MAX_SEGMENTS)
+      return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
     if (!isPlainWord(path, start, end)) {
       const raw = path.slice(start, end)
       const read = readSegment(raw)
@@ -56,7 +57,8 @@ export function templateOf(path: string): PathTemplate {
     start = end + 1
   }
   const tail = path.length > 1 && path.charCodeAt(path.length - 1) === SLASH ? path.length - 1 : path.length
-  if (copied === 0 && template === '') return { template: tail === path.length ? path : path.slice(0, tail), values: NO_VALUES }
+  if (copied === 0 && template === '')
+    return { template: tail === path.length ? path : path.slice(0, tail), values: NO_VALUES }
   const whole = template + path.slice(copied, Math.max(copied, tail))
   return { template: whole === '' ? '/' : whole, values: values ?? NO_VALUES }
 }
@@ -130,7 +132,9 @@ function kindOf(segment: string): Segment['kind'] {
   if (digits === 0) {
     if (segment.includes('@') && EMAIL.test(segment)) return 'id'
     // Without a digit, only something long in mixed case is no word.
-    return length >= 24 && upper >= 4 && lower >= 4 && TOKEN.test(segment) && !/[A-Z]?[a-z]{5,}/.test(segment) ? 'id' : 'literal'
+    return length >= 24 && upper >= 4 && lower >= 4 && TOKEN.test(segment) && !/[A-Z]?[a-z]{5,}/.test(segment)
+      ? 'id'
+      : 'literal'
   }
   if (VERSION.test(segment)) return 'literal'
   if (NUMBERS.test(segment)) return 'id'
@@ -147,7 +151,12 @@ const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$/i
 
 /** The rest behind a prefix: a number, or digits and letters mixed, as opposed to a word with a digit at its end. */
 function looksMade(rest: string): boolean {
-  return /\d{3}/.test(rest) || /\d[A-Za-z]+\d/.test(rest) || /^\d+$/.test(rest) || (/\d/.test(rest) && /[a-z][A-Z]|[A-Z][a-z]+[A-Z]/.test(rest))
+  return (
+    /\d{3}/.test(rest) ||
+    /\d[A-Za-z]+\d/.test(rest) ||
+    /^\d+$/.test(rest) ||
+    (/\d/.test(rest) && /[a-z][A-Z]|[A-Z][a-z]+[A-Z]/.test(rest))
+  )
 }
 
 const counts = { digits: 0, upper: 0, lower: 0 }

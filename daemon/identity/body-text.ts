@@ -1,40 +1,35 @@
-import { isUtf8 } from 'node:buffer'
+import { decodeBody } from '../http/body.ts'
+import type { Message } from '../http/exchange.ts'
+import type { HttpLimits } from '../http/limits.ts'
+import { isText, textOf } from '../http/text.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { Weird } from '../telemetry/weirds.ts'
 
-/** A body as text. `binary` and `latin1` say what became of bytes that are no UTF-8. */
+/** A body as text, and what became of it on the way. */
 export interface BodyText {
   readonly text: string
+  /** It is no text: then `text` is empty. */
   readonly binary: boolean
-  readonly latin1: boolean
+  /** Something of it is missing. */
+  readonly cut: boolean
+  readonly weirds: readonly Weird[]
 }
 
-export const NO_TEXT: BodyText = { text: '', binary: false, latin1: false }
-const BINARY: BodyText = { text: '', binary: true, latin1: false }
+export const NO_TEXT: BodyText = { text: '', binary: false, cut: false, weirds: [] }
+const BINARY: BodyText = { text: '', binary: true, cut: false, weirds: [] }
 
-const BINARY_TYPE =
-  /^(?:image\/(?!svg)|video\/|audio\/|font\/|application\/(?:octet-stream|zip|gzip|pdf|x-protobuf|protobuf|grpc|msgpack|x-msgpack|vnd\.ms-|wasm|cbor))/
-const TEXT_TYPE = /^text\/|json|xml|urlencoded|javascript|graphql|yaml|csv|multipart\//
-
-/** Decoded bytes as text; `cut` allows for a character that the end cuts in two. */
-export function textOf(bytes: Buffer, contentType: string | null, cut: boolean): BodyText {
-  if (bytes.length === 0) return NO_TEXT
-  const type = contentType === null ? '' : contentType.toLowerCase()
-  if (BINARY_TYPE.test(type)) return BINARY
-  const whole = cut ? bytes.subarray(0, characterEnd(bytes)) : bytes
-  if (isUtf8(whole)) {
-    return whole.includes(0) && !TEXT_TYPE.test(type) ? BINARY : { text: whole.toString('utf8'), binary: false, latin1: false }
-  }
-  return TEXT_TYPE.test(type) ? { text: bytes.toString('latin1'), binary: false, latin1: true } : BINARY
-}
-
-/** Where the last whole UTF-8 character ends: an unfinished one is at most three bytes long (RFC 3629 §3). */
-function characterEnd(bytes: Buffer): number {
-  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
-    const byte = bytes[bytes.length - back]!
-    if (byte < 0x80) return bytes.length
-    if (byte >= 0xc0) {
-      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
-      return length > back ? bytes.length - back : bytes.length
-    }
-  }
-  return bytes.length
+/** Decoded text of a message that is not redacted yet. */
+export function bodyText(message: Message, limits: HttpLimits, telemetry: Telemetry): BodyText {
+  if (message.body === null) return message.bodyBytes > 0 ? { ...NO_TEXT, cut: true } : NO_TEXT
+  // With a hole in it, a name and its secret may have come apart: then nothing of the body can be vouched for.
+  if (message.gap) return { ...NO_TEXT, cut: true }
+  const { bytes, truncated, weirds } = decodeBody(message, limits, telemetry)
+  const cut = truncated.length > 0
+  if (bytes.length === 0) return cut ? { text: '', binary: false, cut, weirds } : NO_TEXT
+  if (!isText(message.head.header('content-type'), bytes))
+    return cut || weirds.length > 0 ? { ...BINARY, cut, weirds } : BINARY
+  const { text, latin1 } = textOf(bytes)
+  // UTF-16 and the like: names of fields cannot be told, so neither can secrets.
+  if (text.includes('\0')) return { ...BINARY, cut, weirds }
+  return { text, binary: false, cut, weirds: latin1 ? [...weirds, 'text.latin1'] : weirds }
 }

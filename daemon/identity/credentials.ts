@@ -109,14 +109,23 @@ export class CredentialReader {
     const second = cookie === null ? NO_PART : this.#cookiePart(cookie)
     const third = query === '' ? NO_PART : this.#queryPart(query)
     const key = apiKey === null || apiKey === '' ? null : this.#keyCredential(apiKey, apiKeyHeader)
-    if (first === NO_PART && second === NO_PART && third === NO_PART && key === null && consumer === null && issued.length === 0) {
+    if (
+      first === NO_PART &&
+      second === NO_PART &&
+      third === NO_PART &&
+      key === null &&
+      consumer === null &&
+      issued.length === 0
+    ) {
       return NOTHING
     }
     const sessions = first.sessions.length === 0 && third.sessions.length === 0
     return {
       user: first.user ?? second.user ?? third.user,
       basic: first.basic,
-      sessions: sessions ? second.sessions : [...first.sessions, ...second.sessions, ...third.sessions].slice(0, MAX_SESSIONS),
+      sessions: sessions
+        ? second.sessions
+        : [...first.sessions, ...second.sessions, ...third.sessions].slice(0, MAX_SESSIONS),
       apiKey: key ?? first.apiKey ?? third.apiKey,
       consumer: consumer === null ? null : this.#consumer(consumer),
       claims: first.claims ?? second.claims ?? third.claims,

@@ -22,20 +22,20 @@ export function readToken(text: string, pseudonyms: Pseudonyms): Token | null {
   const header = decodePart(text.slice(0, first))
   const payload = decodePart(text.slice(first + 1, second))
   if (header === null || payload === null) return null
-  const iss = claimText(payload['iss'])
-  const rawSub = subjectText(payload['sub'])
+  const iss = claimText(payload.iss)
+  const rawSub = subjectText(payload.sub)
   const tenant = firstClaim(payload, ['tenant', 'tenant_id', 'tid', 'org', 'org_id', 'account', 'account_id'])
   const sub = rawSub === null ? null : redactSubject(rawSub, pseudonyms)
   const claims: Claims = {
     iss,
     sub,
     tenant,
-    role: claimList(payload['role'] ?? payload['roles']),
-    scope: claimList(payload['scope'] ?? payload['scp'] ?? payload['scopes']),
-    alg: claimText(header['alg']),
-    kid: claimText(header['kid']),
-    iat: claimSeconds(payload['iat']),
-    exp: claimSeconds(payload['exp']),
+    role: claimList(payload.role ?? payload.roles),
+    scope: claimList(payload.scope ?? payload.scp ?? payload.scopes),
+    alg: claimText(header.alg),
+    kid: claimText(header.kid),
+    iat: claimSeconds(payload.iat),
+    exp: claimSeconds(payload.exp),
   }
   return { claims, user: userOf(claims, pseudonyms) }
 }
@@ -48,7 +48,9 @@ export function userOf(claims: Claims, pseudonyms: Pseudonyms): string | null {
 function decodePart(part: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
   } catch {
     return null
   }
@@ -72,7 +74,8 @@ function claimSeconds(value: unknown): number | null {
 
 /** `scope` is words in one text (RFC 8693 §4.2) or a list. */
 function claimList(value: unknown): string[] {
-  const list = typeof value === 'string' ? value.split(' ', MAX_LIST) : Array.isArray(value) ? value.slice(0, MAX_LIST) : []
+  const list =
+    typeof value === 'string' ? value.split(' ', MAX_LIST) : Array.isArray(value) ? value.slice(0, MAX_LIST) : []
   return list.map(claimText).filter((text) => text !== null)
 }
 

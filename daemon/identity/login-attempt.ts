@@ -55,7 +55,8 @@ export function loginInBody(
   // A form with a new password beside the old one changes it; a code alone names no account and is a second step.
   return {
     field: `body:${proof.path}`,
-    account: account === null || account.value === REDACTED ? null : pseudonyms.of('account', account.value.slice(0, 512)),
+    account:
+      account === null || account.value === REDACTED ? null : pseudonyms.of('account', account.value.slice(0, 512)),
     secret: hasher.hash(proof.value),
   }
 }

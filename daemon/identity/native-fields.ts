@@ -92,36 +92,36 @@ export class NativeFields {
     const value = this.#object('claims')
     if (value === null) return null
     return {
-      iss: textOrNull(value['iss']),
-      sub: textOrNull(value['sub']),
-      tenant: textOrNull(value['tenant']),
-      role: textList(value['role']),
-      scope: textList(value['scope']),
-      alg: textOrNull(value['alg']),
-      kid: textOrNull(value['kid']),
-      iat: numberOrNull(value['iat']),
-      exp: numberOrNull(value['exp']),
+      iss: textOrNull(value.iss),
+      sub: textOrNull(value.sub),
+      tenant: textOrNull(value.tenant),
+      role: textList(value.role),
+      scope: textList(value.scope),
+      alg: textOrNull(value.alg),
+      kid: textOrNull(value.kid),
+      iat: numberOrNull(value.iat),
+      exp: numberOrNull(value.exp),
     }
   }
 
   tls(): Transaction['tls'] {
     const value = this.#object('tls')
-    return { sni: textOrNull(value?.['sni']), ja4: textOrNull(value?.['ja4']) }
+    return { sni: textOrNull(value?.sni), ja4: textOrNull(value?.ja4) }
   }
 
   source(otherwise: string): Transaction['source'] {
     const value = this.#object('source')
-    const kind = SOURCE_KINDS.find((each) => each === value?.['kind'])
-    const name = value?.['name']
+    const kind = SOURCE_KINDS.find((each) => each === value?.kind)
+    const name = value?.name
     if (kind === undefined || typeof name !== 'string' || name.length > 256) {
       if (value !== null) this.#wrong('source')
       return { kind: 'file', name: otherwise, vlan: null, vni: null }
     }
-    return { kind, name, vlan: numberOrNull(value?.['vlan']), vni: numberOrNull(value?.['vni']) }
+    return { kind, name, vlan: numberOrNull(value?.vlan), vni: numberOrNull(value?.vni) }
   }
 
   marks(): Mark[] {
-    const value = this.#record['marks']
+    const value = this.#record.marks
     if (value === undefined || value === null) return []
     if (!Array.isArray(value)) return this.#wrong('marks') ?? []
     const marks: Mark[] = []

@@ -25,7 +25,14 @@ export interface NativeReaderSettings {
   readonly sourceName: string
 }
 
-const STATES: readonly TransactionState[] = ['complete', 'request_only', 'response_only', 'gap', 'truncated', 'upgraded']
+const STATES: readonly TransactionState[] = [
+  'complete',
+  'request_only',
+  'response_only',
+  'gap',
+  'truncated',
+  'upgraded',
+]
 const PAIRINGS: readonly PairingGrade[] = ['exact', 'inferred', 'ambiguous']
 const MAX_BODY = 16 * 1024 * 1024
 
@@ -66,7 +73,7 @@ export class NativeReader {
     const counters = this.#telemetry.counters
     for (const key of Object.keys(record)) if (!NATIVE_KEYS.has(key)) counters.add('native.unknown_field')
     const fields = new NativeFields(record, counters)
-    const kept = record['redacted'] === true
+    const kept = record.redacted === true
     this.#checkKey(kept, fields.text('key_id', 256), line)
 
     const state = fields.oneOf('state', STATES)
@@ -79,8 +86,8 @@ export class NativeReader {
     if (clientIp === null) return this.#unusable('client_ip')
     // Our own records of an answer without its request, or of a request without Host, have these as null.
     if (method === null && state !== 'response_only') return this.#unusable('method')
-    if (host === null && record['host'] === undefined) return this.#unusable('host')
-    if (path === null && record['path'] === undefined) return this.#unusable('path')
+    if (host === null && record.host === undefined) return this.#unusable('host')
+    if (path === null && record.path === undefined) return this.#unusable('path')
 
     const weirds = fields.texts('weirds')
     if (bogus && !weirds.includes('clock.jump')) weirds.push('clock.jump')
@@ -120,11 +127,12 @@ export class NativeReader {
     tx.serverPort = fields.whole('server_port', 0, 65_535)
     tx.httpVersion = fields.text('http_version', 16)
     tx.method = method
-    tx.scheme = record['scheme'] === undefined && method !== null ? 'http' : fields.text('scheme', 64)
+    tx.scheme = record.scheme === undefined && method !== null ? 'http' : fields.text('scheme', 64)
     tx.host = host
     const mark = path === null ? -1 : path.indexOf('?')
-    const rawPath = path !== null && mark >= 0 && record['query'] === undefined ? path.slice(0, mark) : path
-    const rawQuery = fields.text('query') ?? (path !== null && mark >= 0 && rawPath !== path ? path.slice(mark + 1) : '')
+    const rawPath = path !== null && mark >= 0 && record.query === undefined ? path.slice(0, mark) : path
+    const rawQuery =
+      fields.text('query') ?? (path !== null && mark >= 0 && rawPath !== path ? path.slice(mark + 1) : '')
     tx.path = kept || rawPath === null ? rawPath : redactPath(rawPath, this.#pseudonyms)
     tx.query = kept ? rawQuery : redactQuery(rawQuery, this.#pseudonyms)
     tx.status = fields.whole('status', 100, 999)
@@ -138,7 +146,7 @@ export class NativeReader {
     tx.keyId = this.#pseudonyms.keyId
     tx.source = fields.source(this.#sourceName)
     tx.marks = kept ? fields.marks() : fields.marks().filter((each) => each.kind === 'payload')
-    if (record['forwarded'] !== undefined) {
+    if (record.forwarded !== undefined) {
       tx.forwarded = forwardedGiven.filter((each) => each !== '')
       tx.trust = peer
     } else if (said !== null) {
@@ -167,7 +175,10 @@ export class NativeReader {
     throw new OffpathError(
       'OFFPATH_E_KEY_MISMATCH',
       `A record was pseudonymised under key ${printable(keyId)}, and this is key ${this.#pseudonyms.keyId}.`,
-      { at: `${this.#sourceName}:${line}`, remedy: 'Use the key the records were made with: privacy.key_file or OFFPATH_PRIVACY_KEY.' },
+      {
+        at: `${this.#sourceName}:${line}`,
+        remedy: 'Use the key the records were made with: privacy.key_file or OFFPATH_PRIVACY_KEY.',
+      },
     )
   }
 
@@ -292,7 +303,7 @@ class NativeMaterial implements Material {
 
 function asBody(text: string | undefined): BodyText | null {
   if (text === undefined) return null
-  return text === '' ? NO_TEXT : { text, binary: false, latin1: false }
+  return text === '' ? NO_TEXT : { ...NO_TEXT, text }
 }
 
 function redacted(
@@ -324,4 +335,3 @@ function readAddress(text: string | null): string | null {
 function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64)
 }
-

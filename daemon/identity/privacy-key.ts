@@ -18,7 +18,9 @@ export const MIN_KEY_BYTES = 32
 const MAX_KEY_FILE_BYTES = 4096
 
 /** Published for tests and golden files, so it protects nothing: `run` refuses it. */
-export const TEST_KEY: PrivacyKey = keyFrom(Buffer.from('offpath published test key, never use it for real traffic', 'latin1'))
+export const TEST_KEY: PrivacyKey = keyFrom(
+  Buffer.from('offpath published test key, never use it for real traffic', 'latin1'),
+)
 
 export function isTestKey(key: PrivacyKey): boolean {
   return key.bytes.equals(TEST_KEY.bytes)
@@ -41,8 +43,8 @@ export function parseKey(text: string): PrivacyKey | null {
 
 /** Where the key made for this user and host stands. */
 export function defaultKeyPath(environment: Readonly<Record<string, string | undefined>>): string {
-  const config = environment['XDG_CONFIG_HOME']
-  return join(config !== undefined && config.startsWith('/') ? config : join(homedir(), '.config'), 'offpath', 'privacy.key')
+  const config = environment.XDG_CONFIG_HOME
+  return join(config?.startsWith('/') ? config : join(homedir(), '.config'), 'offpath', 'privacy.key')
 }
 
 export interface KeySettings {
@@ -74,7 +76,7 @@ export function loadPrivacyKey(settings: KeySettings): LoadedKey {
 
 function findKey(settings: KeySettings): LoadedKey {
   if (settings.keyFile !== null) return { key: readKeyFile(settings.keyFile), origin: 'file', path: settings.keyFile }
-  const text = settings.environment['OFFPATH_PRIVACY_KEY']
+  const text = settings.environment.OFFPATH_PRIVACY_KEY
   if (text !== undefined && text !== '') {
     const key = parseKey(text)
     if (key === null) throw badKey('OFFPATH_PRIVACY_KEY', 'is not 32 bytes or more in hex or base64')

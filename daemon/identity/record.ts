@@ -28,8 +28,9 @@ const NO_SOURCE: Transaction['source'] = { kind: 'file', name: '', vlan: null, v
 export const NOBODY: Principal = { kind: 'ip', id: '', display: '', via: 'peer', app: null }
 const NONE: readonly never[] = []
 
-/** Names in `truncated`. */
-export const BINARY = 'binary'
+function add(marks: string[], mark: string): void {
+  if (!marks.includes(mark)) marks.push(mark)
+}
 
 /**
  * A transaction between identity's two halves: the parser's side fills it in and redacts, the analysis side (resolver,
@@ -113,16 +114,26 @@ export class TransactionRecord implements Transaction {
     return this.#response()?.text
   }
 
-  /** Reads the bodies, since they may add `text.latin1`. */
+  /** Reads the bodies, since decoding them may add some. */
   get weirds(): readonly string[] {
-    const latin1 = this.#request()?.latin1 === true || this.#response()?.latin1 === true
-    return latin1 && !this.#weirds.includes('text.latin1') ? [...this.#weirds, 'text.latin1'] : this.#weirds
+    const request = this.#request()
+    const response = this.#response()
+    if (request === null || response === null || (request.weirds.length === 0 && response.weirds.length === 0)) {
+      return this.#weirds
+    }
+    return [...new Set([...this.#weirds, ...request.weirds, ...response.weirds])]
   }
 
-  /** Reads the bodies, since they may turn out to be binary. */
+  /** `request_body`, `response_body`: something of it is missing; `binary`: one of them is no text. Reads the bodies. */
   get truncated(): readonly string[] {
-    const binary = this.#request()?.binary === true || this.#response()?.binary === true
-    return binary && !this.#truncated.includes(BINARY) ? [...this.#truncated, BINARY] : this.#truncated
+    const request = this.#request()
+    const response = this.#response()
+    if (request === null || response === null) return this.#truncated
+    const marks = [...this.#truncated]
+    if (request.cut) add(marks, 'request_body')
+    if (response.cut) add(marks, 'response_body')
+    if (request.binary || response.binary) add(marks, 'binary')
+    return marks
   }
 
   /** Makes header arrays and bodies now, so that the record may outlive the call that handed it out. */

@@ -1,10 +1,11 @@
 import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Header, Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { type BodyText, NO_TEXT, textOf } from './body-text.ts'
+import { type BodyText, bodyText, NO_TEXT } from './body-text.ts'
 import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
 import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { type LoginAttempt, loginInBody, MAX_LOGIN_BODY, SecretHasher, tokensInAnswer } from './login-attempt.ts'
@@ -32,6 +33,8 @@ export interface RecorderSettings {
   /** False: bodies are not copied, decoded or redacted, and are undefined in the transaction. */
   readonly bodies: boolean
   readonly telemetry: Telemetry
+  /** Bounds on decoding bodies; default: those of the HTTP stage. */
+  readonly limits?: HttpLimits
   readonly emit: (transaction: Transaction) => void
 }
 
@@ -52,27 +55,31 @@ interface FlowFacts {
 export class Recorder {
   readonly exchange: ExchangeSink
   readonly #emit: (transaction: Transaction) => void
-  readonly #bodies: boolean
+  readonly #tools: RedactionTools
   readonly #telemetry: Telemetry
   readonly #pseudonyms: Pseudonyms
   readonly #ids: TransactionIds
   readonly #hops: TrustedHops
   readonly #credentials: CredentialReader
-  readonly #headers: HeaderRedactor
   readonly #hasher = new SecretHasher()
   readonly #apiKeyHeaders: readonly string[]
   readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
 
   constructor(settings: RecorderSettings) {
     this.#emit = settings.emit
-    this.#bodies = settings.bodies
     this.#telemetry = settings.telemetry
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
     this.#hops = new TrustedHops(settings.options.trustedHops)
     this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
-    this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.#tools = {
+      bodies: settings.bodies,
+      headers: new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders),
+      pseudonyms: this.#pseudonyms,
+      limits: settings.limits ?? DEFAULT_HTTP_LIMITS,
+      telemetry: settings.telemetry,
+    }
     this.exchange = (exchange) => this.#record(exchange)
   }
 
@@ -99,16 +106,12 @@ export class Recorder {
     const untrusted = trust === 'none' && (forwardedFor !== null || forwarded !== null || realIp !== null)
 
     let weirds = exchange.weirds
-    if (bogus) weirds = withWeird(weirds, 'clock.jump')
-    if (latin1) weirds = withWeird(weirds, 'text.latin1')
-    if (untrusted) weirds = withWeird(weirds, 'forwarded.untrusted')
-    for (const weird of weirds) this.#telemetry.weirds.add(weird as Weird)
+    if (bogus) weirds = this.#withWeird(weirds, 'clock.jump')
+    if (latin1) weirds = this.#withWeird(weirds, 'text.latin1')
+    if (untrusted) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
 
-    const record = new TransactionRecord(
-      new ExchangeMaterial(exchange, this.#bodies, this.#headers, this.#pseudonyms),
-      weirds,
-      cutMarks(request, response, this.#bodies),
-    )
+    const material = new ExchangeMaterial(exchange, this.#tools)
+    const record = new TransactionRecord(material, weirds, NONE)
     const time = clampTime(first.firstByte)
     record.id = this.#ids.ofExchange(flow, request === null ? 1 : 0, first.position, time)
     record.time = time
@@ -147,13 +150,19 @@ export class Recorder {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, rawQuery)
+    this.#identify(record, request, response, rawQuery, material)
     this.#emit(record)
     record.release()
   }
 
   /** What was presented, what was handed out, and whether this was an attempt to log in. */
-  #identify(record: TransactionRecord, request: Message | null, response: Message | null, query: string): void {
+  #identify(
+    record: TransactionRecord,
+    request: Message | null,
+    response: Message | null,
+    query: string,
+    material: ExchangeMaterial,
+  ): void {
     const head = request === null ? null : request.head
     const authorization = head === null ? null : head.header('authorization')
     const cookie = head === null ? null : joined(head, 'cookie')
@@ -174,11 +183,17 @@ export class Recorder {
     if (response !== null && status !== null && status >= 301 && status <= 308) {
       record.sentToLogin = isLoginPage(response.head.header('location'))
     }
-    record.login = this.#loginOf(record, request, authorization, apiKey, apiKeyHeader)
-    if (record.login !== null && record.login.account !== null && response !== null && status !== null && status < 400) {
+    record.login = this.#loginOf(record, request, authorization, apiKey, apiKeyHeader, material)
+    if (
+      record.login !== null &&
+      record.login.account !== null &&
+      response !== null &&
+      status !== null &&
+      status < 400
+    ) {
       const html = response.head.header('content-type')?.toLowerCase().includes('html') === true
       record.loginGranted = !record.sentToLogin && !(html && status < 300)
-      if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response)]
+      if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response, material)]
     }
     record.presented = this.#credentials.read(authorization, cookie, apiKey, apiKeyHeader, query, null, issued)
     record.claims = record.presented.claims
@@ -190,11 +205,12 @@ export class Recorder {
     authorization: string | null,
     apiKey: string | null,
     apiKeyHeader: string,
+    material: ExchangeMaterial,
   ): LoginAttempt | null {
     if (request === null) return null
     if (mayLogIn(record.method, request)) {
       const contentType = request.head.header('content-type')
-      const text = decoded(request, contentType).text
+      const { text } = material.rawRequest()
       const attempt = text === '' ? null : loginInBody(text, contentType, this.#pseudonyms, this.#hasher)
       if (attempt !== null) return attempt
     }
@@ -209,12 +225,18 @@ export class Recorder {
     return { field: `header:${apiKeyHeader}`, account: null, secret: this.#hasher.hash(apiKey) }
   }
 
-  #answeredTokens(response: Message): string[] {
-    if (response.body === null || response.body.length > MAX_LOGIN_BODY || response.gap) return []
-    const { text } = decoded(response, response.head.header('content-type'))
-    return tokensInAnswer(text)
+  #answeredTokens(response: Message, material: ExchangeMaterial): string[] {
+    if (response.body === null || response.body.length > MAX_LOGIN_BODY) return []
+    return tokensInAnswer(material.rawResponse().text)
       .slice(0, 4)
       .map((token) => this.#pseudonyms.secret(token))
+  }
+
+  /** What the exchange brought with it was counted where it was found. */
+  #withWeird(weirds: readonly string[], name: Weird): readonly string[] {
+    if (weirds.includes(name)) return weirds
+    this.#telemetry.weirds.add(name)
+    return [...weirds, name]
   }
 
   #factsOf(flow: FlowInfo): FlowFacts {
@@ -234,51 +256,68 @@ export class Recorder {
   }
 }
 
+/** What redacting an exchange takes. */
+interface RedactionTools {
+  readonly bodies: boolean
+  readonly headers: HeaderRedactor
+  readonly pseudonyms: Pseudonyms
+  readonly limits: HttpLimits
+  readonly telemetry: Telemetry
+}
+
+const NONE: readonly never[] = []
 const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
 
-/** Redacts header arrays and bodies of an exchange when they are asked for. */
+/** Decodes and redacts header arrays and bodies of an exchange when they are asked for. */
 class ExchangeMaterial implements Material {
   readonly #exchange: Exchange
-  readonly #bodies: boolean
-  readonly #headers: HeaderRedactor
-  readonly #pseudonyms: Pseudonyms
+  readonly #tools: RedactionTools
+  #rawRequest: BodyText | null = null
+  #rawResponse: BodyText | null = null
 
-  constructor(exchange: Exchange, bodies: boolean, headers: HeaderRedactor, pseudonyms: Pseudonyms) {
+  constructor(exchange: Exchange, tools: RedactionTools) {
     this.#exchange = exchange
-    this.#bodies = bodies
-    this.#headers = headers
-    this.#pseudonyms = pseudonyms
+    this.#tools = tools
   }
 
   requestHeaders(): readonly Header[] {
     const message = this.#exchange.request
-    return message === null ? [] : this.#headers.redact(message.head.headers())
+    return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
   }
 
   responseHeaders(): readonly Header[] {
     const message = this.#exchange.response
-    return message === null ? [] : this.#headers.redact(message.head.headers())
+    return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
   }
 
   requestBody(): BodyText | null {
-    return this.#bodies ? this.#body(this.#exchange.request, 'request') : null
+    return this.#tools.bodies ? this.#redacted(this.#exchange.request, this.rawRequest(), 'request') : null
   }
 
   responseBody(): BodyText | null {
-    return this.#bodies ? this.#body(this.#exchange.response, 'response') : null
+    return this.#tools.bodies ? this.#redacted(this.#exchange.response, this.rawResponse(), 'response') : null
   }
 
-  #body(message: Message | null, place: 'request' | 'response'): BodyText {
-    // With a hole in it, a name and its secret may have come apart: then nothing of the body can be vouched for.
-    if (message === null || message.body === null || message.gap) return NO_TEXT
+  /** Before redaction: for what must be learnt from it here, and never handed on. */
+  rawRequest(): BodyText {
+    this.#rawRequest ??= this.#decode(this.#exchange.request)
+    return this.#rawRequest
+  }
+
+  rawResponse(): BodyText {
+    this.#rawResponse ??= this.#decode(this.#exchange.response)
+    return this.#rawResponse
+  }
+
+  #decode(message: Message | null): BodyText {
+    return message === null ? NO_TEXT : bodyText(message, this.#tools.limits, this.#tools.telemetry)
+  }
+
+  #redacted(message: Message | null, body: BodyText, place: 'request' | 'response'): BodyText {
+    if (message === null || body.text === '') return body
     const contentType = message.head.header('content-type')
-    const body = decoded(message, contentType)
-    return body.text === '' ? body : { ...body, text: redactBody(body.text, contentType, place, this.#pseudonyms) }
+    return { ...body, text: redactBody(body.text, contentType, place, this.#tools.pseudonyms) }
   }
-}
-
-function decoded(message: Message, contentType: string | null): BodyText {
-  return message.body === null ? NO_TEXT : textOf(message.body, contentType, message.bodyCut)
 }
 
 /** Bodies of login forms are small, and JSON or forms. */
@@ -301,22 +340,6 @@ function joined(head: Head, name: string): string | null {
   return all.length < 2 ? first : all.join(name === 'cookie' ? '; ' : ', ')
 }
 
-function withWeird(weirds: readonly string[], name: Weird): readonly string[] {
-  return weirds.includes(name) ? weirds : [...weirds, name]
-}
-
-const NO_MARKS: readonly string[] = []
-
-function cutMarks(request: Message | null, response: Message | null, bodies: boolean): readonly string[] {
-  const cutRequest = bodies && request !== null && (request.bodyCut || request.gap)
-  const cutResponse = bodies && response !== null && (response.bodyCut || response.gap)
-  if (!cutRequest && !cutResponse) return NO_MARKS
-  const marks: string[] = []
-  if (cutRequest) marks.push('request_body')
-  if (cutResponse) marks.push('response_body')
-  return marks
-}
-
 function clampTime(time: EventTime): EventTime {
   return time >= 0 && time <= MAX_TIME ? time : time > MAX_TIME ? MAX_TIME : 0
 }
@@ -330,7 +353,8 @@ export function traceIdOf(traceparent: string | null): string | null {
   return id === undefined || id === '00000000000000000000000000000000' ? null : id
 }
 
-const LOGIN_PAGE = /(?:^|[/?&=._-])(?:log-?_?in|sign-?_?in|signon|auth|authorize|sso|error|denied|unauthori[sz]ed)(?:$|[/?&=._-])/i
+const LOGIN_PAGE =
+  /(?:^|[/?&=._-])(?:log-?_?in|sign-?_?in|signon|auth|authorize|sso|error|denied|unauthori[sz]ed)(?:$|[/?&=._-])/i
 
 /** Whether a redirect leads to where one logs in, or says that one may not. */
 export function isLoginPage(location: string | null): boolean {

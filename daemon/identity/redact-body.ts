@@ -35,7 +35,9 @@ export function redactBody(
     case 'multipart':
       return redactMultipart(text, contentType, place, pseudonyms)
     case 'text':
-      return isMarkup(text) ? redactText(redactMarkup(text, place, pseudonyms), pseudonyms) : redactJson(text, place, pseudonyms)
+      return isMarkup(text)
+        ? redactText(redactMarkup(text, place, pseudonyms), pseudonyms)
+        : redactJson(text, place, pseudonyms)
   }
 }
 
@@ -78,17 +80,25 @@ function redactPart(part: string, place: 'request' | 'response', pseudonyms: Pse
   if (split < 0) return redactText(part, pseudonyms)
   const head = part.slice(0, split)
   const content = part.slice(split + gap)
-  const name = /\bname="([^"\r\n]{1,128})"/i.exec(head.slice(0, 2048))?.[1] ?? /\bname=([^\s;"]{1,128})/i.exec(head.slice(0, 2048))?.[1] ?? ''
+  const name =
+    /\bname="([^"\r\n]{1,128})"/i.exec(head.slice(0, 2048))?.[1] ??
+    /\bname=([^\s;"]{1,128})/i.exec(head.slice(0, 2048))?.[1] ??
+    ''
   const secrecy = secrecyOf(name)
   const ending = /\r?\n?$/.exec(content.slice(-2))?.[0] ?? ''
   const value = content.slice(0, content.length - ending.length)
   if (secrecy !== 'keep') {
-    return part.slice(0, split + gap) + redactValue(value, secrecy, place === 'request' ? 'query' : place, pseudonyms) + ending
+    return (
+      part.slice(0, split + gap) +
+      redactValue(value, secrecy, place === 'request' ? 'query' : place, pseudonyms) +
+      ending
+    )
   }
   const type = /^content-type:[ \t]*([^\r\n]{1,128})/im.exec(head.slice(0, 2048))?.[1] ?? null
   const inner = bodyKind(type, value) === 'form' && type === null ? 'text/plain' : type
-  const redacted =
-    inner !== null && inner.startsWith('multipart/') ? redactText(value, pseudonyms) : redactPlainPart(value, inner, place, pseudonyms)
+  const redacted = inner?.startsWith('multipart/')
+    ? redactText(value, pseudonyms)
+    : redactPlainPart(value, inner, place, pseudonyms)
   return part.slice(0, split + gap) + redacted + ending
 }
 

@@ -185,4 +185,3 @@ export function pseudonymAfter(scheme: string, value: string): string | null {
   const prefix = `${scheme} ${PREFIX}`
   return value.toLowerCase().startsWith(prefix.toLowerCase()) ? value.slice(scheme.length + 1) : null
 }
-

@@ -90,7 +90,9 @@ export function isPasswordName(name: string): 'password' | 'code' | null {
 const NEW_PASSWORD = /^(?:new|confirm|repeat|retype|verify|old)/
 const LOGIN_PASSWORDS = new Set('password passwd pwd pass passphrase userpassword loginpassword'.split(' '))
 const LOGIN_CODES = new Set(
-  'otp code totp pin passcode otpcode totpcode mfacode 2facode twofactorcode smscode verificationcode onetimecode'.split(' '),
+  'otp code totp pin passcode otpcode totpcode mfacode 2facode twofactorcode smscode verificationcode onetimecode'.split(
+    ' ',
+  ),
 )
 
 const ACCOUNT_NAMES = new Set(
