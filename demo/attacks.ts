@@ -84,7 +84,7 @@ export function plantAttacks(world: World): Attack[] {
     },
     {
       name: 'enumerate-slow',
-      title: 'invoices of others, tried at random and refused',
+      title: 'invoices of others, numbers around the own one, refused',
       detectors: ['object.enumeration'],
       attackers: [{ kind: 'user', value: patientReader.sub }],
       account: null,
@@ -123,11 +123,16 @@ function* readInSequence(actor: Actor, world: World): Script {
   for (let id = from; id < from + 214; id++) yield* actor.ask(actor.random.between(30, 60), 'order', { id })
 }
 
+/** A customer who looks around their own number, out of order and without haste, where the API does check the owner. */
 function* tryInvoices(actor: Actor, world: World): Script {
   yield* actor.signIn(200)
   yield* actor.ask(300, 'me')
   yield* actor.ask(900, 'orders')
-  for (const id of actor.random.shuffled([...world.orders.keys()]).slice(0, 60)) {
+  const all = [...world.orders.keys()]
+  const own = all.findIndex((id) => world.orders.get(id) === actor.caller.sub)
+  const from = Math.min(Math.max(0, own - 24), all.length - 48)
+  const around = all.slice(from, from + 48).filter((id) => world.orders.get(id) !== actor.caller.sub)
+  for (const id of actor.random.shuffled(around)) {
     yield* actor.ask(actor.random.between(350, 650), 'invoice', { id })
   }
 }
