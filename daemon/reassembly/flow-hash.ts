@@ -1,0 +1,58 @@
+import type { Segment } from '../decode/segment.ts'
+import { SHARDS } from './limits.ts'
+
+/**
+ * Hashes of a segment's two endpoints that are the same in both directions: each endpoint is mixed alone, and the sum
+ * forgets which came first.
+ */
+
+/**
+ * The virtual shard, 0..15. Not keyed: limits belong to shards, so the same capture must always fall into the same ones.
+ * Aiming flows at one shard gains an attacker that shard's limits and nothing else.
+ */
+export function shardOf(segment: Segment): number {
+  const source = Math.imul(segment.src0 ^ segment.src1 ^ segment.src2 ^ segment.src3, 0x9e3779b1) ^ segment.srcPort
+  const target = Math.imul(segment.dst0 ^ segment.dst1 ^ segment.dst2 ^ segment.dst3, 0x9e3779b1) ^ segment.dstPort
+  let hash = (Math.imul(source, 0x85ebca6b) + Math.imul(target, 0x85ebca6b)) | 0
+  hash ^= hash >>> 15
+  hash = Math.imul(hash, 0xc2b2ae35)
+  return (hash >>> 16) & (SHARDS - 1)
+}
+
+/**
+ * The place in the flow table. Keyed by five secret odd multipliers, so that keys that collide cannot be computed
+ * beforehand. Nothing that is printed depends on it.
+ */
+export class FlowHash {
+  readonly #k0: number
+  readonly #k1: number
+  readonly #k2: number
+  readonly #k3: number
+  readonly #k4: number
+
+  /** `key`: five random 32-bit words. */
+  constructor(key: ArrayLike<number>) {
+    this.#k0 = key[0]! | 1
+    this.#k1 = key[1]! | 1
+    this.#k2 = key[2]! | 1
+    this.#k3 = key[3]! | 1
+    this.#k4 = key[4]! | 1
+  }
+
+  of(segment: Segment): number {
+    return (
+      (this.#endpoint(segment.src0, segment.src1, segment.src2, segment.src3, segment.srcPort) +
+        this.#endpoint(segment.dst0, segment.dst1, segment.dst2, segment.dst3, segment.dstPort)) |
+      0
+    )
+  }
+
+  #endpoint(w0: number, w1: number, w2: number, w3: number, port: number): number {
+    let hash = Math.imul(w0 ^ this.#k1, this.#k0)
+    hash = Math.imul(hash ^ (hash >>> 15) ^ w1, this.#k1)
+    hash = Math.imul(hash ^ (hash >>> 15) ^ w2, this.#k2)
+    hash = Math.imul(hash ^ (hash >>> 15) ^ w3, this.#k3)
+    hash = Math.imul(hash ^ (hash >>> 15) ^ port, this.#k4)
+    return hash ^ (hash >>> 16)
+  }
+}

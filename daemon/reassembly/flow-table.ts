@@ -1,0 +1,276 @@
+import type { Segment } from '../decode/segment.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Flow } from './flow.ts'
+import type { Direction } from './stream.ts'
+
+/** One row is 16 words, one cache line. Side 0 is the flow's initiator where known. */
+const ROW = 16
+const SIDE1 = 4
+const PORTS = 8
+const HASH = 9
+const SEQ0 = 10
+const STATE = 12
+const PREVIOUS = 13
+const NEXT = 14
+const VNI = 15
+
+/** `state` bits: what is known of a flow that has carried no bytes yet, or no longer does. */
+export const SEQ0_KNOWN = 1
+export const SEQ1_KNOWN = 2
+/** Over; remembered so that late copies of its segments do not open it again. */
+export const CLOSED = 4
+
+/** The two age lists a flow can stand in: half-open and closed ones live shorter and are evicted first. */
+export const BRIEF = 0
+export const LASTING = 1
+export type Age = typeof BRIEF | typeof LASTING
+const LASTING_BIT = 8
+const VLAN_SHIFT = 8
+
+const NONE = -1
+
+/**
+ * The flows of one shard: an open-addressing table of numeric keys (linear probing, at most half full) over dense rows
+ * in typed arrays. String keys would cost more than all the rest of reassembly (docs/performance.md). A row is found
+ * from either end. Rows also form two lists, oldest activity first, so expiry never scans.
+ *
+ * A row alone is all that a half-open or closed flow costs; `flows` holds the state of those that carry bytes.
+ */
+export class FlowTable {
+  readonly flows: (Flow | null)[] = []
+  /** Event time of the last segment, and capture time of the first, per row. */
+  lastSeen: Float64Array
+  firstTime: Float64Array
+  count = 0
+  briefCount = 0
+  /** The direction of the segment that `find` found a row for. */
+  direction: Direction = 0
+  #rows: Int32Array
+  /** Row + 1 by hash; 0 is free. */
+  #index: Int32Array
+  #mask: number
+  #capacity: number
+  #used = 0
+  #free = NONE
+  readonly #heads = [NONE, NONE]
+  readonly #tails = [NONE, NONE]
+
+  constructor(capacity = 64) {
+    this.#capacity = capacity
+    this.#rows = new Int32Array(capacity * ROW)
+    this.lastSeen = new Float64Array(capacity)
+    this.firstTime = new Float64Array(capacity)
+    this.#index = new Int32Array(capacity * 2)
+    this.#mask = capacity * 2 - 1
+  }
+
+  /** The row of the segment's flow, or -1. Sets `direction`. */
+  find(segment: Segment, hash: number): number {
+    const rows = this.#rows
+    const index = this.#index
+    const mask = this.#mask
+    for (let place = hash & mask; index[place] !== 0; place = (place + 1) & mask) {
+      const row = index[place]! - 1
+      const base = row * ROW
+      if (rows[base + HASH] !== hash) continue
+      const ports = rows[base + PORTS]
+      if (
+        ports === ((segment.srcPort << 16) | segment.dstPort) &&
+        this.#isAt(base, segment.src0, segment.src1, segment.src2, segment.src3) &&
+        this.#isAt(base + SIDE1, segment.dst0, segment.dst1, segment.dst2, segment.dst3)
+      ) {
+        this.direction = 0
+        return row
+      }
+      if (
+        ports === ((segment.dstPort << 16) | segment.srcPort) &&
+        this.#isAt(base, segment.dst0, segment.dst1, segment.dst2, segment.dst3) &&
+        this.#isAt(base + SIDE1, segment.src0, segment.src1, segment.src2, segment.src3)
+      ) {
+        this.direction = 1
+        return row
+      }
+    }
+    return NONE
+  }
+
+  /** Adds the segment's flow, whose sender is side `direction`, to the brief list. It must not be there yet. */
+  add(segment: Segment, hash: number, direction: Direction, time: EventTime, now: EventTime): number {
+    const row = this.#takeRow()
+    const rows = this.#rows
+    const base = row * ROW
+    const source = base + direction * SIDE1
+    const target = base + (1 - direction) * SIDE1
+    rows[source] = segment.src0
+    rows[source + 1] = segment.src1
+    rows[source + 2] = segment.src2
+    rows[source + 3] = segment.src3
+    rows[target] = segment.dst0
+    rows[target + 1] = segment.dst1
+    rows[target + 2] = segment.dst2
+    rows[target + 3] = segment.dst3
+    rows[base + PORTS] =
+      direction === 0 ? (segment.srcPort << 16) | segment.dstPort : (segment.dstPort << 16) | segment.srcPort
+    rows[base + HASH] = hash
+    rows[base + STATE] = (segment.vlan + 1) << VLAN_SHIFT
+    rows[base + VNI] = segment.vni
+    this.flows[row] = null
+    this.firstTime[row] = time
+    this.lastSeen[row] = now
+    this.direction = direction
+    this.#append(row, BRIEF)
+    this.count++
+    let place = hash & this.#mask
+    while (this.#index[place] !== 0) place = (place + 1) & this.#mask
+    this.#index[place] = row + 1
+    return row
+  }
+
+  remove(row: number): void {
+    this.#unlink(row)
+    this.#removeFromIndex(row)
+    this.flows[row] = null
+    this.#rows[row * ROW + NEXT] = this.#free
+    this.#free = row
+    this.count--
+  }
+
+  /** Marks activity: the row becomes the youngest of its list. */
+  touch(row: number, now: EventTime): void {
+    this.lastSeen[row] = now
+    const age = this.ageOf(row)
+    if (this.#tails[age] === row) return
+    this.#unlink(row)
+    this.#append(row, age)
+  }
+
+  moveTo(age: Age, row: number): void {
+    if (this.ageOf(row) === age) return
+    this.#unlink(row)
+    this.#append(row, age)
+  }
+
+  ageOf(row: number): Age {
+    return (this.#rows[row * ROW + STATE]! & LASTING_BIT) === 0 ? BRIEF : LASTING
+  }
+
+  /** The row with the oldest activity, or -1. */
+  oldest(age: Age): number {
+    return this.#heads[age]!
+  }
+
+  state(row: number): number {
+    return this.#rows[row * ROW + STATE]! & (SEQ0_KNOWN | SEQ1_KNOWN | CLOSED)
+  }
+
+  setClosed(row: number): void {
+    this.#rows[row * ROW + STATE]! |= CLOSED
+  }
+
+  /** The next sequence number expected from a side, when its `SEQ*_KNOWN` bit is set. */
+  nextSeq(row: number, direction: Direction): number {
+    return this.#rows[row * ROW + SEQ0 + direction]!
+  }
+
+  setNextSeq(row: number, direction: Direction, seq: number): void {
+    const base = row * ROW
+    this.#rows[base + SEQ0 + direction] = seq
+    this.#rows[base + STATE]! |= direction === 0 ? SEQ0_KNOWN : SEQ1_KNOWN
+  }
+
+  /** Word 0..3 of a side's address. */
+  address(row: number, side: Direction, word: number): number {
+    return this.#rows[row * ROW + side * SIDE1 + word]!
+  }
+
+  port(row: number, side: Direction): number {
+    const ports = this.#rows[row * ROW + PORTS]!
+    return side === 0 ? ports >>> 16 : ports & 0xffff
+  }
+
+  vlan(row: number): number {
+    return (this.#rows[row * ROW + STATE]! >>> VLAN_SHIFT) - 1
+  }
+
+  vni(row: number): number {
+    return this.#rows[row * ROW + VNI]!
+  }
+
+  #isAt(at: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    const rows = this.#rows
+    return rows[at + 3] === w3 && rows[at + 2] === w2 && rows[at + 1] === w1 && rows[at] === w0
+  }
+
+  #takeRow(): number {
+    if (this.#free !== NONE) {
+      const row = this.#free
+      this.#free = this.#rows[row * ROW + NEXT]!
+      return row
+    }
+    if (this.#used === this.#capacity) this.#grow()
+    return this.#used++
+  }
+
+  #grow(): void {
+    this.#capacity *= 2
+    const rows = new Int32Array(this.#capacity * ROW)
+    rows.set(this.#rows)
+    this.#rows = rows
+    const lastSeen = new Float64Array(this.#capacity)
+    lastSeen.set(this.lastSeen)
+    this.lastSeen = lastSeen
+    const firstTime = new Float64Array(this.#capacity)
+    firstTime.set(this.firstTime)
+    this.firstTime = firstTime
+
+    const old = this.#index
+    this.#index = new Int32Array(this.#capacity * 2)
+    this.#mask = this.#capacity * 2 - 1
+    for (const entry of old) {
+      if (entry === 0) continue
+      let place = rows[(entry - 1) * ROW + HASH]! & this.#mask
+      while (this.#index[place] !== 0) place = (place + 1) & this.#mask
+      this.#index[place] = entry
+    }
+  }
+
+  /** Linear probing without tombstones: entries behind the hole move up when their own place allows it. */
+  #removeFromIndex(row: number): void {
+    const index = this.#index
+    const mask = this.#mask
+    let hole = this.#rows[row * ROW + HASH]! & mask
+    while (index[hole] !== row + 1) hole = (hole + 1) & mask
+    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
+      const home = this.#rows[(index[place]! - 1) * ROW + HASH]! & mask
+      if (((place - home) & mask) < ((place - hole) & mask)) continue
+      index[hole] = index[place]!
+      hole = place
+    }
+    index[hole] = 0
+  }
+
+  #append(row: number, age: Age): void {
+    const rows = this.#rows
+    const base = row * ROW
+    const tail = this.#tails[age]!
+    rows[base + STATE] = (rows[base + STATE]! & ~LASTING_BIT) | (age === LASTING ? LASTING_BIT : 0)
+    rows[base + PREVIOUS] = tail
+    rows[base + NEXT] = NONE
+    if (tail === NONE) this.#heads[age] = row
+    else rows[tail * ROW + NEXT] = row
+    this.#tails[age] = row
+    if (age === BRIEF) this.briefCount++
+  }
+
+  #unlink(row: number): void {
+    const rows = this.#rows
+    const age = this.ageOf(row)
+    const previous = rows[row * ROW + PREVIOUS]!
+    const next = rows[row * ROW + NEXT]!
+    if (previous === NONE) this.#heads[age] = next
+    else rows[previous * ROW + NEXT] = next
+    if (next === NONE) this.#tails[age] = previous
+    else rows[next * ROW + PREVIOUS] = previous
+    if (age === BRIEF) this.briefCount--
+  }
+}

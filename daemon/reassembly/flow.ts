@@ -1,0 +1,100 @@
+import { ACK, FIN, type Segment } from '../decode/segment.ts'
+import type { EventTime } from '../model/time.ts'
+import { HalfStream, type HoldAccount } from './half-stream.ts'
+import { DIFFERENT, DUPLICATE, fingerprint } from './recent-segments.ts'
+import { seqDiff } from './sequence.ts'
+import type { CloseReason, Direction, StreamConsumer } from './stream.ts'
+
+/** So many implausible segments in a row mean that the flow has moved to another sequence space, not that they are forged. */
+const STRAYS = 16
+
+/** A flow that carries bytes: two ordered directions and their consumer. */
+export class Flow {
+  readonly row: number
+  readonly halves: readonly [HalfStream, HalfStream]
+  readonly #consumer: StreamConsumer
+  readonly #account: HoldAccount
+
+  constructor(row: number, consumer: StreamConsumer, account: HoldAccount) {
+    this.row = row
+    this.#consumer = consumer
+    this.#account = account
+    this.halves = [new HalfStream(row, 0, consumer, account), new HalfStream(row, 1, consumer, account)]
+  }
+
+  /** Both directions have ended. */
+  get finished(): boolean {
+    return this.halves[0].ended && this.halves[1].ended
+  }
+
+  /**
+   * One segment without SYN or RST (their sequence numbers mean other things), its first payload byte at `seq`. False,
+   * and nothing counted: the segment belongs to another connection on the same ports.
+   */
+  receive(segment: Segment, seq: number, direction: Direction, time: EventTime, now: EventTime): boolean {
+    const half = this.halves[direction]
+    const peer = this.halves[1 - direction]!
+    const { funnel, weirds, counters } = this.#account.telemetry
+    const { holeBytes } = this.#account.limits
+    const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
+    if (!half.known) half.startAt(seq)
+
+    const offset = seqDiff(seq, half.next)
+    if (offset > holeBytes || offset < -holeBytes) {
+      if (length > 0 && ++half.strays >= STRAYS) return false
+      funnel.frames.delivered++
+      funnel.bytes.in += length
+      if (length > 0) funnel.bytes.drop('out_of_window', length)
+      counters.add('reassembly.stray_segments')
+      return true
+    }
+
+    const print = fingerprint(segment)
+    if (offset !== 0 || length === 0) {
+      const sighting = half.recent.seen(segment, print, now)
+      if (sighting === DUPLICATE) {
+        funnel.frames.drop('duplicate')
+        return true
+      }
+      // A keep-alive probe repeats the place of the last byte with any byte (RFC 9293 §3.8.4).
+      if (sighting === DIFFERENT && !(length === 1 && offset === -1)) weirds.add('tcp.overlap_differs')
+    }
+    half.recent.note(segment, print, now)
+    funnel.frames.delivered++
+
+    let acked = -1
+    if ((segment.flags & ACK) !== 0 && peer.known) {
+      const ahead = seqDiff(segment.ack, peer.next)
+      if (ahead <= holeBytes) {
+        acked = peer.position + ahead
+        if (acked < 0) acked = 0
+        if (peer.fin >= 0 && acked > peer.fin) acked = peer.fin
+        peer.acknowledged(acked, now)
+      }
+    }
+    const start = half.position + offset
+    if (length > 0) {
+      half.strays = 0
+      funnel.bytes.in += length
+      const { bytes, payloadStart, payloadEnd, payloadMissing } = segment
+      half.accept(start, bytes, payloadStart, payloadEnd, payloadMissing, acked, time, now)
+    }
+    if ((segment.flags & FIN) !== 0) half.finish(start + length, time, now)
+    return true
+  }
+
+  /** Ends the flow. What is held goes on behind explicit gaps, except from an evicted flow: its memory is wanted. */
+  close(reason: CloseReason, now: EventTime): void {
+    const [forth, back] = this.halves
+    if (reason !== 'evicted') {
+      // Each step gives one hole up, so it ends; the earlier bytes first, as the wire had them.
+      while (forth.hasHole || back.hasHole) {
+        const half = !back.hasHole || (forth.hasHole && forth.heldSince <= back.heldSince) ? forth : back
+        half.giveUp(now)
+      }
+    }
+    forth.discard()
+    back.discard()
+    this.#consumer.close(reason, now)
+  }
+}

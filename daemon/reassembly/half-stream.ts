@@ -1,0 +1,343 @@
+import type { EventTime } from '../model/time.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { HoleQueue } from './hole-queue.ts'
+import type { ReassemblyLimits } from './limits.ts'
+import { RecentSegments } from './recent-segments.ts'
+import { seqAdd } from './sequence.ts'
+import type { Direction, StreamConsumer } from './stream.ts'
+
+/** What a held piece costs beside its bytes; keeps one-byte pieces from being free. */
+const PIECE_OVERHEAD = 128
+
+/** What the directions of one shard share. */
+export interface HoldAccount {
+  readonly limits: ReassemblyLimits
+  readonly telemetry: Telemetry
+  readonly holes: HoleQueue
+  /** Payload bytes held. */
+  heldBytes: number
+  /** The same with the overhead of each piece: what the budget is compared with. */
+  heldCost: number
+}
+
+/** An early piece of the stream: *owned* bytes, or null for bytes that were on the wire but not captured. */
+interface HeldPiece {
+  readonly start: number
+  readonly end: number
+  readonly bytes: Buffer | null
+  readonly acked: number
+  readonly time: EventTime
+}
+
+/**
+ * Orders the segments of one flow direction into a byte stream.
+ *
+ *            position
+ *     delivered | hole | held | hole | held |      fin
+ *   ------------+......+======+......+======+........|--> positions of the stream
+ *
+ * In order: handed on as a borrowed view, no copy. Early: copied and held, up to the limits, after which the first hole
+ * becomes an explicit gap and we move on; waiting forever would let one lost packet hide a flow. Overlap: the first copy
+ * wins, and a differing second copy is a weird (two hosts may read it two ways). Sequence numbers become positions at
+ * the door; positions do not wrap. Knows nothing of HTTP.
+ */
+export class HalfStream {
+  /** The flow's row in the flow table. */
+  readonly row: number
+  readonly direction: Direction
+  readonly recent = new RecentSegments()
+  /** Whether `next` is known: a segment of this direction was seen. */
+  known = false
+  /** Sequence number of the byte at `position`. */
+  next = 0
+  /** First byte that was not handed on yet. */
+  position = 0
+  /** Where the FIN stands, -1 while there is none. */
+  fin = -1
+  finTime: EventTime = 0
+  ended = false
+  /** How far the peer has acknowledged, and when it was last heard to acknowledge anything. */
+  peerPosition = 0
+  peerHeard: EventTime = -1
+  /** Implausible segments in a row. */
+  strays = 0
+
+  /** Links of the hole queue. */
+  waiting = false
+  waitingSince: EventTime = 0
+  previousHole: HalfStream | null = null
+  nextHole: HalfStream | null = null
+
+  readonly #consumer: StreamConsumer
+  readonly #account: HoldAccount
+  #held: HeldPiece[] | null = null
+  #heldBytes = 0
+
+  constructor(row: number, direction: Direction, consumer: StreamConsumer, account: HoldAccount) {
+    this.row = row
+    this.direction = direction
+    this.#consumer = consumer
+    this.#account = account
+  }
+
+  startAt(seq: number): void {
+    this.known = true
+    this.next = seq | 0
+  }
+
+  /**
+   * Payload at stream position `start`: captured bytes [from, to) of `bytes`, then `missing` bytes that were not
+   * captured. `acked` as in StreamConsumer.data. The caller has counted the bytes as `in`.
+   */
+  accept(
+    start: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    missing: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): void {
+    const before = this.position
+    if (start === before && this.#held === null && missing === 0 && this.fin < 0) {
+      this.#consumer.data(this.direction, bytes, from, to, before, acked, time, now)
+      this.#advance(to - from)
+    } else {
+      const captured = start + (to - from)
+      this.#place(start, captured, bytes, from, acked, time, now)
+      if (missing > 0) this.#place(captured, captured + missing, null, 0, acked, time, now)
+      this.#drain(now)
+      this.#keepLimits(now)
+    }
+    this.#settle(before, now)
+  }
+
+  /** A FIN at stream position `at`. The first plausible one counts. */
+  finish(at: number, time: EventTime, now: EventTime): void {
+    if (this.fin >= 0 || at < this.position) return
+    const held = this.#held
+    if (held !== null && held[held.length - 1]!.end > at) return // bytes beyond it are known: not the end
+    this.fin = at
+    this.finTime = time
+    this.#settle(this.position, now)
+  }
+
+  /** The peer acknowledged everything before `position`. Past what we have, that is a hole, but perhaps one that fills. */
+  acknowledged(position: number, now: EventTime): void {
+    this.peerHeard = now
+    if (position <= this.peerPosition) return
+    this.peerPosition = position
+    if (position > this.position && !this.waiting) this.#settle(this.position, now)
+  }
+
+  /**
+   * Whether the receiver has not got the bytes of the hole either: it was heard since and did not acknowledge them. Then
+   * they are still to come, and a gap would hide them; one forged early segment could blind us so.
+   */
+  isOwed(): boolean {
+    return this.peerHeard > this.waitingSince && this.peerPosition <= this.position
+  }
+
+  /** Turns the first hole into a gap and hands on what follows it. */
+  giveUp(now: EventTime): void {
+    const before = this.position
+    this.#skipHole(now)
+    this.#settle(before, now)
+  }
+
+  /** Capture time of the first held piece, for a flush of both directions in time order; Infinity when none is held. */
+  get heldSince(): EventTime {
+    return this.#held?.[0]?.time ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether bytes are known to exist beyond `position`. */
+  get hasHole(): boolean {
+    return this.#held !== null || this.#peerEnd() > this.position || this.fin > this.position
+  }
+
+  /** Drops what is held: the flow is evicted. */
+  discard(): void {
+    const held = this.#held
+    if (this.waiting) this.#account.holes.remove(this)
+    if (held === null) return
+    while (held.length > 0) this.#drop(held.pop()!)
+    this.#held = null
+  }
+
+  #peerEnd(): number {
+    return this.fin >= 0 && this.peerPosition > this.fin ? this.fin : this.peerPosition
+  }
+
+  /** Walks [start, end) against what is held: new pieces are handed on or copied, known ones compared and counted. */
+  #place(
+    start: number,
+    end: number,
+    bytes: Buffer | null,
+    from: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): void {
+    const { funnel } = this.#account.telemetry
+    const shift = from - start // place in `bytes` of a position
+    let at = start
+    let last = end
+    if (this.fin >= 0 && last > this.fin) {
+      last = Math.max(at, this.fin)
+      funnel.bytes.drop('out_of_window', end - last)
+    }
+    if (at < this.position) {
+      const known = Math.min(last, this.position)
+      funnel.bytes.drop('retransmitted', known - at)
+      at = known
+    }
+    let index = this.#firstHeldAfter(at)
+    while (at < last) {
+      const piece = this.#held?.[index]
+      if (piece !== undefined && piece.start <= at) {
+        const covered = Math.min(last, piece.end)
+        this.#compare(piece, at, covered, bytes, shift)
+        funnel.bytes.drop('retransmitted', covered - at)
+        at = covered
+        if (piece.start === this.position) this.#drain(now)
+        index = this.#firstHeldAfter(at)
+        continue
+      }
+      const until = piece === undefined ? last : Math.min(last, piece.start)
+      if (at === this.position) {
+        this.#handOn(bytes, at + shift, until - at, acked, time, now)
+      } else {
+        this.#hold(index, at, until, bytes === null ? null : copy(bytes, at + shift, until + shift), acked, time)
+        index++
+      }
+      at = until
+    }
+  }
+
+  /** Index of the first held piece that ends after `at`. Pieces are sorted and apart. */
+  #firstHeldAfter(at: number): number {
+    const held = this.#held
+    if (held === null) return 0
+    let low = 0
+    let high = held.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (held[middle]!.end <= at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #compare(piece: HeldPiece, from: number, to: number, bytes: Buffer | null, shift: number): void {
+    if (bytes === null || piece.bytes === null) return
+    const first = from - piece.start
+    if (bytes.compare(piece.bytes, first, first + (to - from), from + shift, to + shift) !== 0) {
+      this.#account.telemetry.weirds.add('tcp.overlap_differs')
+    }
+  }
+
+  #hold(index: number, start: number, end: number, bytes: Buffer | null, acked: number, time: EventTime): void {
+    this.#held ??= []
+    this.#held.splice(index, 0, { start, end, bytes, acked, time })
+    this.#heldBytes += end - start
+    this.#account.heldBytes += end - start
+    this.#account.heldCost += (bytes === null ? 0 : end - start) + PIECE_OVERHEAD
+  }
+
+  #release(piece: HeldPiece): void {
+    const length = piece.end - piece.start
+    this.#heldBytes -= length
+    this.#account.heldBytes -= length
+    this.#account.heldCost -= (piece.bytes === null ? 0 : length) + PIECE_OVERHEAD
+  }
+
+  #drop(piece: HeldPiece): void {
+    this.#release(piece)
+    this.#account.telemetry.funnel.bytes.drop('held_lost', piece.end - piece.start)
+  }
+
+  /** Hands on the held pieces that have become next. */
+  #drain(now: EventTime): void {
+    const held = this.#held
+    if (held === null) return
+    while (held.length > 0 && held[0]!.start === this.position) {
+      const piece = held.shift()!
+      this.#release(piece)
+      this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
+    }
+    if (held.length === 0) this.#held = null
+  }
+
+  #handOn(bytes: Buffer | null, from: number, length: number, acked: number, time: EventTime, now: EventTime): void {
+    if (bytes !== null) {
+      this.#consumer.data(this.direction, bytes, from, from + length, this.position, acked, time, now)
+    } else {
+      const { funnel, weirds } = this.#account.telemetry
+      funnel.bytes.drop('snap_length', length)
+      weirds.add('tcp.snap_length')
+      this.#consumer.gap(this.direction, length, this.position, time, now)
+    }
+    this.#advance(length)
+  }
+
+  #advance(length: number): void {
+    this.position += length
+    this.next = seqAdd(this.next, length)
+  }
+
+  #skipHole(now: EventTime): void {
+    const first = this.#held?.[0]
+    const peerEnd = this.#peerEnd()
+    const target = first !== undefined ? first.start : peerEnd > this.position ? peerEnd : this.fin
+    const length = target - this.position
+    if (length <= 0) return
+    this.#account.telemetry.weirds.add('tcp.gap')
+    this.#consumer.gap(this.direction, length, this.position, first?.time ?? now, now)
+    this.#advance(length)
+    this.#drain(now)
+  }
+
+  /** Over the limits: what is owed keeps waiting and the furthest piece goes; otherwise the first hole is given up. */
+  #keepLimits(now: EventTime): void {
+    const { limits, telemetry } = this.#account
+    while (
+      this.#held !== null &&
+      (this.#held.length > limits.heldSegmentsPerDirection || this.#heldBytes > limits.heldBytesPerDirection)
+    ) {
+      telemetry.counters.add('reassembly.hold_limit')
+      if (this.waiting && this.isOwed()) {
+        this.#drop(this.#held.pop()!)
+        if (this.#held.length === 0) this.#held = null
+      } else {
+        this.#skipHole(now)
+      }
+    }
+  }
+
+  /** After any change: ends the direction when its FIN is reached, and starts, restarts or stops the wait for a hole. */
+  #settle(before: number, now: EventTime): void {
+    if (this.fin === this.position && !this.ended) {
+      this.ended = true
+      this.#consumer.end(this.direction, this.finTime, now)
+    }
+    const { holes } = this.#account
+    if (this.hasHole) {
+      if (!this.waiting) {
+        holes.add(this, now)
+      } else if (this.position !== before) {
+        // The next hole waits anew: something arrived, so more may.
+        holes.remove(this)
+        holes.add(this, now)
+      }
+    } else if (this.waiting) {
+      holes.remove(this)
+    }
+  }
+}
+
+function copy(bytes: Buffer, from: number, to: number): Buffer {
+  const owned = Buffer.allocUnsafeSlow(to - from)
+  bytes.copy(owned, 0, from, to)
+  return owned
+}

@@ -1,0 +1,467 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { ACK, FIN, PSH, RST, Segment, SYN } from '../decode/segment.ts'
+import { SECOND_US } from '../model/time.ts'
+import { Counters, type Telemetry } from '../telemetry/counters.ts'
+import { LossFunnel } from '../telemetry/funnel.ts'
+import { WeirdCounts } from '../telemetry/weirds.ts'
+import type { ReassemblyLimits } from './limits.ts'
+import { Reassembler } from './reassembler.ts'
+import type { Direction, FlowInfo } from './stream.ts'
+
+/** Everything a consumer was told, as text lines and as bytes per direction (gaps left out). */
+interface Heard {
+  readonly info: FlowInfo
+  readonly lines: string[]
+  readonly bytes: [number[], number[]]
+  readonly positions: [number, number]
+  readonly acked: number[]
+  gaps: number
+  closed: string | null
+}
+
+class Wire {
+  readonly telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+  readonly heard: Heard[] = []
+  readonly reassembler: Reassembler
+  handedOn = 0
+  now = 1_700_000_000 * SECOND_US
+  ipId = 1
+  readonly #segment = new Segment()
+
+  constructor(limits: Partial<ReassemblyLimits> = {}, hashKey?: number[]) {
+    this.reassembler = new Reassembler({
+      telemetry: this.telemetry,
+      limits,
+      ...(hashKey === undefined ? {} : { hashKey }),
+      source: () => ({ kind: 'file', name: 'test.pcap' }),
+      open: (info) => {
+        const heard: Heard = { info, lines: [], bytes: [[], []], positions: [0, 0], acked: [], gaps: 0, closed: null }
+        this.heard.push(heard)
+        return {
+          data: (direction, bytes, start, end, position, acked) => {
+            expect(position).toBe(heard.positions[direction])
+            expect(end).toBeGreaterThan(start)
+            heard.positions[direction] += end - start
+            this.handedOn += end - start
+            for (let at = start; at < end; at++) heard.bytes[direction].push(bytes[at]!)
+            heard.acked.push(acked)
+            heard.lines.push(`${direction} data ${bytes.toString('latin1', start, end)}`)
+          },
+          gap: (direction, length, position) => {
+            expect(position).toBe(heard.positions[direction])
+            expect(length).toBeGreaterThan(0)
+            heard.positions[direction] += length
+            heard.gaps++
+            heard.lines.push(`${direction} gap ${length}`)
+          },
+          end: (direction) => heard.lines.push(`${direction} end`),
+          close: (reason) => {
+            expect(heard.closed).toBe(null)
+            heard.closed = reason
+            heard.lines.push(`close ${reason}`)
+          },
+        }
+      },
+    })
+  }
+
+  /** One frame from the client (0) or the server (1) of connection `connection`. */
+  send(
+    side: Direction,
+    flags: number,
+    seq: number,
+    payload: string | Buffer = '',
+    more: {
+      ack?: number
+      missing?: number
+      connection?: number
+      ipId?: number
+      afterUs?: number
+      source?: number
+    } = {},
+  ): this {
+    const segment = this.#segment
+    const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload
+    const client = more.source ?? 0x0a000001
+    const server = 0x0a000002
+    segment.family = 4
+    segment.src0 = segment.src1 = segment.dst0 = segment.dst1 = 0
+    segment.src2 = segment.dst2 = 0xffff
+    segment.src3 = side === 0 ? client : server
+    segment.dst3 = side === 0 ? server : client
+    segment.srcPort = side === 0 ? 50_000 + (more.connection ?? 0) : 80
+    segment.dstPort = side === 0 ? 80 : 50_000 + (more.connection ?? 0)
+    segment.seq = seq >>> 0
+    segment.ack = (more.ack ?? 0) >>> 0
+    segment.flags = more.ack === undefined ? flags : flags | ACK
+    this.ipId = (this.ipId % 65_535) + 1
+    segment.ipId = more.ipId ?? this.ipId
+    segment.bytes = bytes
+    segment.payloadStart = 0
+    segment.payloadEnd = bytes.length
+    segment.payloadMissing = more.missing ?? 0
+    this.now += more.afterUs ?? 1000
+    this.telemetry.funnel.frames.in++
+    this.reassembler.push(segment, this.now, this.now)
+    return this
+  }
+
+  handshake(connection = 0, clientIsn = 1000, serverIsn = 5000): this {
+    return this.send(0, SYN, clientIsn, '', { connection })
+      .send(1, SYN, serverIsn, '', { ack: clientIsn + 1, connection })
+      .send(0, 0, clientIsn + 1, '', { ack: serverIsn + 1, connection })
+  }
+
+  wait(seconds: number): this {
+    this.now += seconds * SECOND_US
+    this.reassembler.tick(this.now)
+    return this
+  }
+
+  close(): this {
+    this.reassembler.close(this.now)
+    this.expectBalanced()
+    return this
+  }
+
+  /** in = delivered + each cause, for frames; and for bytes, where this consumer is who delivers. */
+  expectBalanced(): void {
+    expect(this.telemetry.funnel.frames.unexplained()).toBe(0)
+    expect(this.telemetry.funnel.bytes.unexplained()).toBe(this.handedOn)
+    expect(this.reassembler.heldBytes).toBe(0)
+  }
+
+  get lines(): string[] {
+    return this.heard.flatMap((heard) => heard.lines)
+  }
+
+  weird(name: string): number {
+    return this.telemetry.weirds.entries().find((entry) => entry[0] === name)?.[1] ?? 0
+  }
+}
+
+test('a connection is opened with its first bytes, handed on in order and closed by FIN both ways', () => {
+  const wire = new Wire().handshake()
+  expect(wire.heard).toEqual([])
+  wire
+    .send(0, PSH, 1001, 'GET', { ack: 5001 })
+    .send(1, PSH, 5001, 'OK', { ack: 1004 })
+    .send(1, FIN, 5003, '', { ack: 1004 })
+    .send(0, FIN, 1004, '', { ack: 5004 })
+    .send(1, 0, 5004, '', { ack: 1005 })
+    .close()
+  expect(wire.lines).toEqual(['0 data GET', '1 data OK', '1 end', '0 end', 'close fin'])
+  expect(wire.heard[0]!.acked).toEqual([0, 3])
+  expect(wire.heard[0]!.info).toMatchObject({
+    address: ['10.0.0.1', '10.0.0.2'],
+    port: [50_000, 80],
+    vlan: null,
+    vni: null,
+    fromStart: true,
+    time: 1_700_000_000 * SECOND_US + 1000,
+  })
+  expect(wire.telemetry.funnel.frames.delivered).toBe(8)
+})
+
+test('an early segment is held until the hole fills, and keeps the acknowledgement it came with', () => {
+  const wire = new Wire().handshake().send(1, 0, 5001, 'abc', { ack: 1001 }).send(0, 0, 1004, 'two', { ack: 5004 })
+  expect(wire.lines).toEqual(['1 data abc'])
+  expect(wire.reassembler.heldBytes).toBe(3)
+  wire.send(0, 0, 1001, 'one', { ack: 5001 }).close()
+  expect(wire.lines.slice(1)).toEqual(['0 data one', '0 data two', 'close end_of_input'])
+  expect(wire.heard[0]!.acked).toEqual([0, 0, 3])
+})
+
+test('a hole that does not fill within two seconds becomes a gap', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'e')
+  wire.wait(1)
+  expect(wire.lines).toEqual(['0 data a'])
+  wire.wait(1)
+  expect(wire.lines).toEqual(['0 data a', '0 gap 3', '0 data e'])
+  expect(wire.weird('tcp.gap')).toBe(1)
+  wire.send(0, 0, 1002, 'bcd').close()
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(3)
+})
+
+test('the hole timer fires by the next segment too, not only by tick', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'e')
+  wire.handshake(7)
+  wire.send(0, 0, 1001, 'x', { connection: 7, afterUs: 3 * SECOND_US })
+  expect(wire.lines).toEqual(['0 data a', '0 gap 3', '0 data e', '0 data x'])
+})
+
+test('an acknowledgement past what was captured makes a gap, but only after the wait', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'GET').send(1, 0, 5001, 'OK', { ack: 1011 })
+  expect(wire.heard[0]!.acked).toEqual([-1, 10])
+  wire.wait(1)
+  expect(wire.heard[0]!.gaps).toBe(0)
+  wire.wait(1)
+  expect(wire.lines.at(-1)).toBe('0 gap 7')
+  wire.close()
+})
+
+test('bytes that the receiver has not acknowledged either are waited for: a forged early segment hides nothing', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'forged')
+  for (let second = 0; second < 5; second++) {
+    wire.send(1, 0, 5001, '', { ack: 1002, afterUs: SECOND_US })
+  }
+  expect(wire.heard[0]!.gaps).toBe(0)
+  wire.send(0, 0, 1002, 'bcd').close()
+  expect(wire.lines.slice(0, 3)).toEqual(['0 data a', '0 data bcd', '0 data forged'])
+})
+
+test('the first copy of overlapping bytes wins, and a differing second copy is a weird', () => {
+  const wire = new Wire().handshake().send(0, 0, 1003, 'CDE').send(0, 0, 1001, 'abxxxfg') // covers the held bytes with others
+  expect(wire.lines).toEqual(['0 data ab', '0 data CDE', '0 data fg'])
+  expect(wire.weird('tcp.overlap_differs')).toBe(1)
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(3)
+  wire.send(0, 0, 1001, 'abxxxfG').close()
+  expect(wire.weird('tcp.overlap_differs')).toBe(2)
+})
+
+test('an equal second copy is a retransmission and no weird', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'abc').send(0, 0, 1001, 'abc').send(0, 0, 1002, 'bcd').close()
+  expect(wire.lines).toEqual(['0 data abc', '0 data d', 'close end_of_input'])
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(5)
+  expect(wire.weird('tcp.overlap_differs')).toBe(0)
+})
+
+test('the same packet captured twice is a duplicate frame, a later copy with a new IP id a retransmission', () => {
+  const wire = new Wire()
+    .handshake()
+    .send(0, 0, 1001, 'abc', { ipId: 77 })
+    .send(0, 0, 1001, 'abc', { ipId: 77 })
+    .send(0, 0, 1001, 'abc', { ipId: 78 })
+    .send(0, 0, 1001, 'abc', { ipId: 77, afterUs: 3 * SECOND_US })
+    .close()
+  expect(wire.telemetry.funnel.frames.dropped('duplicate')).toBe(1)
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(6)
+})
+
+test('a keep-alive probe is neither new bytes nor an overlap', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'abc', { ack: 5001 }).send(0, 0, 1003, '\0', { ack: 5001 })
+  wire.send(0, 0, 1004, 'd', { ack: 5001 }).close()
+  expect(wire.lines).toEqual(['0 data abc', '0 data d', 'close end_of_input'])
+  expect(wire.weird('tcp.overlap_differs')).toBe(0)
+})
+
+test('bytes cut off by the snap length are a counted gap of the right size', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'abc', { missing: 7 }).send(0, 0, 1011, 'k').close()
+  expect(wire.lines).toEqual(['0 data abc', '0 gap 7', '0 data k', 'close end_of_input'])
+  expect(wire.telemetry.funnel.bytes.dropped('snap_length')).toBe(7)
+  expect(wire.weird('tcp.snap_length')).toBe(1)
+})
+
+test('a FIN ends its direction when the bytes before it are there; the other goes on', () => {
+  const wire = new Wire()
+    .handshake()
+    .send(0, FIN, 1004, 'def')
+    .send(0, 0, 1001, 'abc')
+    .send(1, 0, 5001, 'later', { ack: 1008 })
+  expect(wire.lines).toEqual(['0 data abc', '0 data def', '0 end', '1 data later'])
+  expect(wire.heard[0]!.acked.at(-1)).toBe(6)
+  wire.send(0, 0, 1007, 'past the end').close()
+  expect(wire.telemetry.funnel.bytes.dropped('out_of_window')).toBe(12)
+  expect(wire.heard[0]!.gaps).toBe(0)
+})
+
+test('a RST near the expected byte closes, one far away is ignored', () => {
+  const wire = new Wire()
+    .handshake()
+    .send(0, 0, 1001, 'abc')
+    .send(0, RST, 1001 + 500_000_000)
+  expect(wire.heard[0]!.closed).toBe(null)
+  wire.send(0, RST, 1004)
+  expect(wire.heard[0]!.closed).toBe('rst')
+  wire.close()
+})
+
+test('late copies of a closed flow do not open it again', () => {
+  const wire = new Wire()
+    .handshake()
+    .send(0, FIN, 1001, 'abc')
+    .send(1, FIN, 5001, 'OK', { ack: 1005 })
+    .send(1, FIN, 5001, 'OK', { ack: 1005, afterUs: 200_000 })
+    .close()
+  expect(wire.heard.length).toBe(1)
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(2)
+})
+
+test('a SYN with a new sequence number closes the old flow as reused; the same SYN again does not', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'abc').send(0, SYN, 1000)
+  expect(wire.heard[0]!.closed).toBe(null)
+  wire.handshake(0, 900_000, 700_000).send(0, 0, 900_001, 'new').close()
+  expect(wire.heard.map((heard) => heard.closed)).toEqual(['reuse', 'end_of_input'])
+  expect(wire.heard[0]!.info.key).not.toBe(wire.heard[1]!.info.key)
+})
+
+test('a flow whose start was missed begins with its first bytes, side 0 being whoever is no server', () => {
+  const wire = new Wire().send(1, 0, 5001, 'late answer', { ack: 1004 }).send(0, 0, 1004, 'GET', { ack: 5012 }).close()
+  expect(wire.lines).toEqual(['1 data late answer', '0 data GET', 'close end_of_input'])
+  expect(wire.heard[0]!.info).toMatchObject({ fromStart: false, port: [50_000, 80] })
+  expect(wire.heard[0]!.acked).toEqual([-1, 11])
+  expect(wire.weird('tcp.midstream')).toBe(1)
+})
+
+test('a bare ACK, FIN or RST of no known flow is counted and opens nothing', () => {
+  const wire = new Wire().send(0, ACK, 1).send(0, FIN, 1).send(0, RST, 1).send(0, ACK, 1, '\0').close()
+  expect(wire.telemetry.funnel.frames.dropped('no_flow')).toBe(4)
+  expect(wire.reassembler.rows).toBe(0)
+})
+
+test('bytes in a SYN are the first bytes of the stream', () => {
+  const wire = new Wire()
+    .send(0, SYN, 1000, 'fast')
+    .send(1, SYN, 5000, '', { ack: 1005 })
+    .send(0, 0, 1005, 'open', { ack: 5001 })
+    .close()
+  expect(wire.lines).toEqual(['0 data fast', '0 data open', 'close end_of_input'])
+})
+
+test('a SYN-ACK alone tells who the client is', () => {
+  const wire = new Wire().send(1, SYN, 5000, '', { ack: 1001 }).send(0, 0, 1001, 'GET', { ack: 5001 }).close()
+  expect(wire.lines[0]).toBe('0 data GET')
+  expect(wire.heard[0]!.info.fromStart).toBe(true)
+  expect(wire.heard[0]!.acked).toEqual([0])
+})
+
+test('an idle flow ends after 300 s, an active one never', () => {
+  const wire = new Wire().handshake().handshake(1).send(0, 0, 1001, 'a').send(0, 0, 1001, 'b', { connection: 1 })
+  for (let step = 0; step < 40; step++) {
+    wire.wait(10)
+    wire.send(0, ACK, 1002, '', { connection: 1, ack: 5001 })
+  }
+  expect(wire.heard.map((heard) => heard.closed)).toEqual(['idle', null])
+  wire.close()
+})
+
+test('too much held makes the first hole a gap; too much altogether, the oldest', () => {
+  const wire = new Wire({ heldSegmentsPerDirection: 4 }).handshake()
+  for (let piece = 0; piece < 5; piece++) wire.send(0, 0, 1003 + 2 * piece, 'x')
+  expect(wire.lines).toEqual(['0 gap 2', '0 data x'])
+  wire.close()
+
+  const tight = new Wire({ heldBytes: 16 * 1000 }).handshake().send(0, 0, 1101, Buffer.alloc(900))
+  expect(tight.heard[0]!.positions).toEqual([1000, 0])
+  expect(tight.telemetry.counters.get('reassembly.held_budget')).toBe(1)
+  tight.close()
+})
+
+test('a full table evicts the flow that was idle longest, and half-open ones before it', () => {
+  const wire = new Wire({ flows: 16, halfOpenFlows: 16 })
+  for (let connection = 0; connection < 200; connection++) {
+    wire.send(0, 0, 1, 'x', { connection }).send(0, 0, 3, 'held', { connection })
+  }
+  expect(wire.reassembler.rows).toBeLessThanOrEqual(16)
+  expect(wire.heard.filter((heard) => heard.closed === 'evicted').length).toBeGreaterThan(180)
+  expect(wire.telemetry.funnel.bytes.dropped('held_lost')).toBeGreaterThan(0)
+  wire.close()
+})
+
+test('a flow that moved to another sequence space is picked up again', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'old')
+  for (let piece = 0; piece < 20; piece++) wire.send(0, 0, 2_000_000_000 + piece, String.fromCharCode(97 + piece))
+  wire.close()
+  expect(wire.heard.map((heard) => heard.closed)).toEqual(['reuse', 'end_of_input'])
+  expect(wire.telemetry.funnel.bytes.dropped('out_of_window')).toBe(15)
+})
+
+test('a flood of half-open connections stays within the table and costs no consumer', () => {
+  const wire = new Wire({ halfOpenFlows: 1600 })
+  wire.handshake().send(0, 0, 1001, 'real')
+  for (let source = 0; source < 50_000; source++) wire.send(0, SYN, source, '', { source, afterUs: 1 })
+  expect(wire.reassembler.rows).toBeLessThanOrEqual(1601)
+  expect(wire.heard.length).toBe(1)
+  wire.send(0, 0, 1005, ' bytes')
+  expect(wire.lines).toEqual(['0 data real', '0 data  bytes'])
+  wire.wait(31)
+  expect(wire.reassembler.rows).toBe(1)
+  wire.close()
+})
+
+/** A stream cut into segments, some sent again at other boundaries, in any order, near the wrap. */
+const delivery = fc
+  .record({
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+    isn: fc.oneof(fc.integer({ min: 0xffffff00, max: 0xffffffff }), fc.nat(0xffffffff)),
+    cuts: fc.array(fc.tuple(fc.nat(299), fc.nat(299)), { maxLength: 40 }),
+    order: fc.infiniteStream(fc.nat(1_000_000)),
+  })
+  .map(({ bytes, isn, cuts, order }) => {
+    const pieces = cuts
+      .map(([a, b]) => [Math.min(a, b) % bytes.length, Math.min(Math.max(a, b) + 1, bytes.length)] as const)
+      .filter(([from, to]) => from < to)
+    // Whatever the random pieces leave out: everything once, in tens.
+    for (let from = 0; from < bytes.length; from += 10) pieces.push([from, Math.min(from + 10, bytes.length)])
+    const sent = pieces
+      .map((piece) => ({ piece, key: order.next().value as number }))
+      .sort((a, b) => a.key - b.key)
+      .map(({ piece }) => piece)
+    return { bytes: Buffer.from(bytes), isn, sent }
+  })
+
+test('order, overlap and retransmission never change the stream', () => {
+  fc.assert(
+    fc.property(delivery, ({ bytes, isn, sent }) => {
+      const wire = new Wire().send(0, SYN, isn)
+      for (const [from, to] of sent) wire.send(0, 0, isn + 1 + from, bytes.subarray(from, to))
+      expect(Buffer.from(wire.heard[0]!.bytes[0])).toEqual(bytes)
+      expect(wire.heard[0]!.gaps).toBe(0)
+      expect(wire.weird('tcp.overlap_differs')).toBe(0)
+      wire.close()
+    }),
+    { numRuns: 300 },
+  )
+})
+
+const step = fc.record({
+  side: fc.constantFrom<Direction>(0, 1),
+  flags: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.nat(255)),
+  seq: fc.oneof({ weight: 6, arbitrary: fc.integer({ min: -5, max: 60 }) }, fc.nat(0xffffffff)),
+  ack: fc.option(fc.oneof({ weight: 6, arbitrary: fc.integer({ min: -5, max: 80 }) }, fc.nat(0xffffffff)), {
+    nil: undefined,
+  }),
+  length: fc.nat(12),
+  missing: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.nat(5)),
+  connection: fc.nat(3),
+  ipId: fc.nat(3),
+  afterUs: fc.oneof({ weight: 8, arbitrary: fc.nat(100_000) }, fc.nat(400 * SECOND_US)),
+})
+
+test('any segments end, throw nothing, and every frame and byte is accounted for', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(0xffffffff), (steps, base) => {
+      const limits = { heldSegmentsPerDirection: 5, heldBytesPerDirection: 40, flows: 48, halfOpenFlows: 32 }
+      const wire = new Wire(limits)
+      for (const { side, flags, seq, length, ack, ...more } of steps) {
+        const payload = Buffer.alloc(length, seq)
+        wire.send(side, flags, base + seq, payload, ack === undefined ? more : { ...more, ack: base + ack })
+      }
+      wire.close()
+      expect(wire.heard.every((heard) => heard.closed !== null)).toBe(true)
+      expect(wire.reassembler.rows).toBe(0)
+    }),
+    { numRuns: 1500 },
+  )
+})
+
+test('the hash key changes nothing that is told', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const told = [
+        [1, 2, 3, 4, 5],
+        [9, 8, 7, 6, 5],
+      ].map((key) => {
+        const wire = new Wire({ flows: 32, halfOpenFlows: 16 }, key)
+        for (const { side, flags, seq, length, ack, ...more } of steps) {
+          wire.send(side, flags, seq, Buffer.alloc(length), ack === undefined ? more : { ...more, ack })
+        }
+        wire.close()
+        return [wire.lines, wire.heard.map((heard) => heard.info)]
+      })
+      expect(told[0]).toEqual(told[1])
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -1,0 +1,78 @@
+import type { Segment } from '../decode/segment.ts'
+import type { EventTime } from '../model/time.ts'
+
+const KEPT = 4
+const FIELDS = 6
+const DUPLICATE_MS = 2000
+/** Without an IP id a copy this close together is a mirrored one; TCP itself does not resend that fast. */
+const DUPLICATE_NO_ID_MS = 10
+
+export const UNSEEN = 0
+/** The very same packet, captured twice. */
+export const DUPLICATE = 1
+/** The same bytes, sent again. */
+export const RESENT = 2
+/** The same place in the stream with other bytes. */
+export const DIFFERENT = 3
+export type Sighting = typeof UNSEEN | typeof DUPLICATE | typeof RESENT | typeof DIFFERENT
+
+/**
+ * The last four segments of one direction: enough to tell a mirrored duplicate (neighbours on the wire, same IP id) from
+ * a retransmission, and a retransmission from a differing second copy of bytes that are no longer held. Payloads are
+ * compared by a fingerprint of sampled bytes: a full hash would cost more than reassembly itself.
+ */
+export class RecentSegments {
+  readonly #fields = new Int32Array(KEPT * FIELDS)
+  #at = 0
+  #count = 0
+
+  note(segment: Segment, print: number, now: EventTime): void {
+    const fields = this.#fields
+    const at = this.#at
+    fields[at] = segment.seq
+    fields[at + 1] = segment.ack
+    fields[at + 2] = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
+    fields[at + 3] = (segment.flags << 16) | (segment.ipId & 0xffff)
+    fields[at + 4] = print
+    fields[at + 5] = now / 1000
+    this.#at = at + FIELDS === KEPT * FIELDS ? 0 : at + FIELDS
+    if (this.#count < KEPT) this.#count++
+  }
+
+  seen(segment: Segment, print: number, now: EventTime): Sighting {
+    const fields = this.#fields
+    const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
+    let sighting: Sighting = UNSEEN
+    for (let entry = 0; entry < this.#count; entry++) {
+      const at = entry * FIELDS
+      if (fields[at] !== (segment.seq | 0) || fields[at + 2] !== length) continue
+      if (fields[at + 4] !== print) {
+        sighting = DIFFERENT
+        continue
+      }
+      if (this.#isDuplicate(at, segment, length, now)) return DUPLICATE
+      if (sighting === UNSEEN) sighting = RESENT
+    }
+    return sighting
+  }
+
+  #isDuplicate(at: number, segment: Segment, length: number, now: EventTime): boolean {
+    const fields = this.#fields
+    if (fields[at + 1] !== (segment.ack | 0)) return false
+    if (fields[at + 3] !== ((segment.flags << 16) | (segment.ipId & 0xffff))) return false
+    const ageMs = ((now / 1000) | 0) - fields[at + 5]!
+    // Bare acknowledgements repeat in earnest (duplicate ACKs), so without an id nothing tells.
+    return segment.ipId > 0 ? ageMs <= DUPLICATE_MS : length > 0 && ageMs <= DUPLICATE_NO_ID_MS
+  }
+}
+
+/** Samples at most 18 bytes of the captured payload. */
+export function fingerprint(segment: Segment): number {
+  const { bytes, payloadStart, payloadEnd } = segment
+  const length = payloadEnd - payloadStart
+  if (length <= 0) return 0
+  const step = (length >>> 4) + 1
+  let print = length
+  for (let at = payloadStart; at < payloadEnd; at += step) print = Math.imul(print ^ bytes[at]!, 0x01000193)
+  return Math.imul(print ^ bytes[payloadEnd - 1]!, 0x01000193)
+}

@@ -1,0 +1,135 @@
+import type { EventTime } from '../model/time.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { Flow } from './flow.ts'
+import { type Age, BRIEF, FlowTable, LASTING } from './flow-table.ts'
+import type { HalfStream, HoldAccount } from './half-stream.ts'
+import { HoleQueue } from './hole-queue.ts'
+import { type ReassemblyLimits, SHARDS } from './limits.ts'
+import { seqAdd } from './sequence.ts'
+import type { CloseReason } from './stream.ts'
+
+/** One of the 16 parts of the flow table, with its share of every limit, its timers and its evictions. */
+export class Shard implements HoldAccount {
+  readonly number: number
+  readonly table = new FlowTable()
+  readonly holes = new HoleQueue()
+  readonly limits: ReassemblyLimits
+  readonly telemetry: Telemetry
+  heldBytes = 0
+  heldCost = 0
+  /** Flows with a consumer. */
+  openFlows = 0
+  readonly #maxRows: number
+  readonly #maxBrief: number
+  readonly #maxHeldCost: number
+
+  constructor(number: number, limits: ReassemblyLimits, telemetry: Telemetry) {
+    this.number = number
+    this.limits = limits
+    this.telemetry = telemetry
+    this.#maxRows = Math.max(1, Math.floor(limits.flows / SHARDS))
+    this.#maxBrief = Math.max(1, Math.floor(limits.halfOpenFlows / SHARDS))
+    this.#maxHeldCost = Math.floor(limits.heldBytes / SHARDS)
+  }
+
+  /** Makes room for one more row: half-open and closed flows go first, then the one that has been idle longest. */
+  makeRoom(now: EventTime): void {
+    const { table } = this
+    if (table.briefCount >= this.#maxBrief) this.#evict(table.oldest(BRIEF), now)
+    else if (table.count >= this.#maxRows) this.#evict(table.oldest(table.briefCount > 0 ? BRIEF : LASTING), now)
+  }
+
+  /** Over the held budget the longest wait ends first: that frees memory at the price of one gap. */
+  keepHeldBudget(now: EventTime): void {
+    while (this.heldCost > this.#maxHeldCost && this.holes.head !== null) {
+      this.telemetry.counters.add('reassembly.held_budget')
+      this.#giveUp(this.holes.head, now)
+    }
+  }
+
+  /** Holes that have waited long enough, then flows that have been idle long enough. */
+  tick(now: EventTime): void {
+    const { holes, limits } = this
+    for (let half = holes.head; half !== null && now - half.waitingSince >= limits.holeUs; half = holes.head) {
+      if (half.isOwed()) {
+        holes.remove(half)
+        holes.add(half, now)
+      } else {
+        this.#giveUp(half, now)
+      }
+    }
+    this.#expire(LASTING, limits.idleUs, now)
+    this.#expire(BRIEF, limits.halfOpenUs, now)
+  }
+
+  /** When `tick` next has something to do, as far as is known now. */
+  due(): EventTime {
+    const { table, limits } = this
+    const brief = table.oldest(BRIEF)
+    const lasting = table.oldest(LASTING)
+    return Math.min(
+      this.holes.head === null ? Number.POSITIVE_INFINITY : this.holes.head.waitingSince + limits.holeUs,
+      brief < 0 ? Number.POSITIVE_INFINITY : table.lastSeen[brief]! + limits.halfOpenUs,
+      lasting < 0 ? Number.POSITIVE_INFINITY : table.lastSeen[lasting]! + limits.idleUs,
+    )
+  }
+
+  /** Ends a flow but remembers where its streams stood, so that late copies of its segments are known as such. */
+  finish(flow: Flow, reason: CloseReason, now: EventTime): void {
+    const { table } = this
+    const { row } = flow
+    this.#closeFlow(flow, reason, now)
+    for (const half of flow.halves) {
+      if (half.known) table.setNextSeq(row, half.direction, seqAdd(half.next, half.ended ? 1 : 0))
+    }
+    this.remember(row, now)
+  }
+
+  /** Makes the row a closed one. */
+  remember(row: number, now: EventTime): void {
+    const { table } = this
+    table.setClosed(row)
+    table.moveTo(BRIEF, row)
+    if (table.briefCount > this.#maxBrief) this.#evict(table.oldest(BRIEF), now)
+  }
+
+  /** Ends what the row holds and forgets it. */
+  remove(row: number, reason: CloseReason, now: EventTime): void {
+    const flow = this.table.flows[row]
+    if (flow != null) this.#closeFlow(flow, reason, now)
+    this.table.remove(row)
+  }
+
+  /** Ends every flow, oldest activity first. */
+  close(now: EventTime): void {
+    for (const age of [LASTING, BRIEF] as const) {
+      for (let row = this.table.oldest(age); row >= 0; row = this.table.oldest(age))
+        this.remove(row, 'end_of_input', now)
+    }
+  }
+
+  #closeFlow(flow: Flow, reason: CloseReason, now: EventTime): void {
+    this.table.flows[flow.row] = null
+    this.openFlows--
+    flow.close(reason, now)
+  }
+
+  #giveUp(half: HalfStream, now: EventTime): void {
+    half.giveUp(now)
+    const flow = this.table.flows[half.row]
+    if (flow?.finished) this.finish(flow, 'fin', now)
+  }
+
+  #evict(row: number, now: EventTime): void {
+    const open = this.table.flows[row] !== null
+    this.telemetry.counters.add(open ? 'reassembly.evicted_flows' : 'reassembly.evicted_half_open')
+    this.remove(row, 'evicted', now)
+  }
+
+  #expire(age: Age, afterUs: EventTime, now: EventTime): void {
+    const { table } = this
+    for (let row = table.oldest(age); row >= 0 && now - table.lastSeen[row]! >= afterUs; row = table.oldest(age)) {
+      this.remove(row, 'idle', now)
+    }
+  }
+}
