@@ -40,11 +40,3 @@ export function keepBody(
 export function exposeBody(message: HttpMessage): void {
   if (message.store !== null) message.body = message.store.subarray(0, message.stored)
 }
-
-/** Takes the storage back; `message.body` is gone. */
-export function releaseBody(pool: BodyPool, message: HttpMessage): void {
-  if (message.store === null) return
-  pool.give(message.store)
-  message.store = null
-  message.body = null
-}

@@ -422,6 +422,7 @@ export class Http1Parser {
       // A message begins where the body should: there is no body, the request was a HEAD.
       const next = position + i - from - peeked
       this.#peekKind = NO_BODY
+      this.#message!.answersHead = true
       this.#end(true, next, now)
       this.#position = next
       this.#begin(acked, time, now, i - from === peeked)
@@ -483,7 +484,14 @@ export class Http1Parser {
       default:
     }
     message!.gap = true
-    if (this.#state === PEEK) this.#unpeek(message!)
+    if (this.#state === PEEK) {
+      // Whether the hole is this body or, after an answer to a HEAD, the next message: not known.
+      this.#unpeek(message!)
+      message!.answersHead = true
+      this.#end(false, -1, now)
+      this.#toResync(now)
+      return
+    }
     if (this.#state === TO_CLOSE) {
       message!.bodyBytes += length
       return
@@ -542,6 +550,7 @@ export class Http1Parser {
         break
       case PEEK:
         this.#unpeek(this.#message!)
+        this.#message!.answersHead = true
         this.#end(false, -1, now)
         break
       default:

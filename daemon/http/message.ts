@@ -42,6 +42,8 @@ export class HttpMessage implements Message {
   /** It was decided whose answer this is. Responses only. */
   resolved = false
   upgrade = false
+  /** The announced body did not come, or nothing shows that it did: what was asked may have been a HEAD. */
+  answersHead = false
 
   /** Kept body storage, from the pool. */
   store: Buffer | null = null

@@ -2,7 +2,7 @@ import type { EventTime } from '../model/time.ts'
 import type { PairingGrade, TransactionState } from '../model/transaction.ts'
 import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { exposeBody, releaseBody } from './body-store.ts'
+import { exposeBody } from './body-store.ts'
 import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import type { HttpMessage, Waiter } from './message.ts'
@@ -18,8 +18,11 @@ type OneSided =
   | 'response_only_ambiguous'
 
 /** Pairs in lockstep, one after the other, that must agree before they are believed while the flow goes on. */
-const AGREEMENTS_NEEDED = 4
-/** A pause this long, with everything answered and acknowledged, says that nothing is outstanding. */
+const AGREEMENTS_NEEDED = 16
+/**
+ * A pause this long before the request, and an answer that comes in a quarter of it, say that nothing else was outstanding:
+ * a server does not sit on one request for a second and then answer it right after the next arrives.
+ */
 const QUIET_US = 1_000_000
 const QUIET_RATIO = 4
 
@@ -165,7 +168,11 @@ export class Pairing implements Waiter {
     }
     this.#responses.push(response)
     this.resolve(now)
-    return response.partner === null ? '' : response.partner.head.method
+    const request = response.partner
+    if (request === null) return ''
+    const { method } = request.head
+    // A pair that is only likely: look whether the announced body comes, which also tells the answer to another HEAD.
+    return request.tentative && method !== 'HEAD' && method !== 'CONNECT' ? '' : method
   }
 
   responseEnded(response: HttpMessage, now: EventTime): void {
@@ -312,6 +319,13 @@ export class Pairing implements Waiter {
 
   #hold(request: HttpMessage, response: HttpMessage, now: EventTime): void {
     this.#held.push(response)
+    const following = this.#responses[0]
+    if (following !== undefined && following.acked === response.acked) this.#pipelined = true
+    const broken = following === undefined ? this.#responseBreak : following.breakBefore
+    if (response.answersHead || this.#pipelined || broken) {
+      this.#refuseHeld(now)
+      return
+    }
     const next = this.#requests[0]
     if (next !== undefined) this.#judgeHeld(next, now)
     else if (this.#requestBreak) this.#refuseHeld(now)
@@ -398,13 +412,11 @@ export class Pairing implements Waiter {
   }
 
   #emit(request: HttpMessage | null, response: HttpMessage | null, grade: PairingGrade, now: EventTime): void {
-    const { pool, sink, telemetry } = this.#context
+    const { sink, telemetry } = this.#context
     if (request !== null) exposeBody(request)
     if (response !== null) exposeBody(response)
     const exchange = new PairedExchange(this.#flow, this.clientSide, request, response, grade, now)
     for (const weird of exchange.weirds) telemetry.weirds.add(weird as Weird)
     sink(exchange)
-    if (request !== null) releaseBody(pool, request)
-    if (response !== null) releaseBody(pool, response)
   }
 }
