@@ -14,7 +14,9 @@ function ordered(clocks: readonly number[]): number[] {
   const reader = { read: (_record: unknown, line: number, clock: number) => ({ endTime: clock, id: String(line) }) }
   const chain = { transaction: (_transaction: Transaction, clock: number) => void out.push(clock) }
   const order = new NativeOrder(reader as unknown as NativeReader, chain as unknown as Chain)
-  clocks.forEach((clock, line) => order.push({ line, record: {}, clock, bogusTime: false } satisfies NativeRecord))
+  for (const [line, clock] of clocks.entries()) {
+    order.push({ line, record: {}, clock, bogusTime: false } satisfies NativeRecord)
+  }
   order.flush()
   return out
 }
