@@ -19,8 +19,10 @@ export interface PathTemplate {
 const MAX_SEGMENTS = 32
 const MAX_LITERAL = 64
 const NO_VALUES: readonly string[] = []
+const ROOT: PathTemplate = { template: '/', values: NO_VALUES }
 
 export function templateOf(path: string): PathTemplate {
+  if (path === '') return ROOT
   let template = ''
   let values: string[] | null = null
   let ids = 0

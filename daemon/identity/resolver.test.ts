@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import type { Header, Principal, Transaction } from '../model/transaction.ts'
+import { type FakeRequest, fakeExchange, fakeTelemetry, fakeToken } from './fake-exchange.ts'
+import { TEST_KEY } from './privacy-key.ts'
+import { IDENTITY_DEFAULTS, type IdentityOptions, Recorder } from './recorder.ts'
+import { Resolver } from './resolver.ts'
+
+function resolving(options: Partial<IdentityOptions> = {}) {
+  const telemetry = fakeTelemetry()
+  const resolver = new Resolver(undefined, telemetry)
+  let last: Transaction | null = null
+  const recorder = new Recorder({
+    key: TEST_KEY,
+    options: { ...IDENTITY_DEFAULTS, ...options },
+    bodies: true,
+    telemetry,
+    emit: (tx) => {
+      resolver.resolve(tx)
+      last = tx
+    },
+  })
+  const send = (fake: FakeRequest): Transaction => {
+    recorder.exchange(fakeExchange(fake))
+    return last!
+  }
+  const who = (headers: readonly Header[], status = 200, more: FakeRequest = {}): Principal =>
+    send({ ...more, headers, status }).principal
+  return { send, who, resolver }
+}
+
+const bearer = (token: string): Header => ['Authorization', `Bearer ${token}`]
+const basic = (user: string, password: string): Header => [
+  'Authorization',
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+]
+const token = fakeToken({
+  iss: 'https://id.test',
+  sub: 'u_481',
+  tenant: 't1',
+  role: 'agent',
+  scope: 'a b',
+  iat: 1,
+  exp: 2,
+})
+const json: Header = ['Content-Type', 'application/json']
+
+describe('the order of contracts.md', () => {
+  test('token subject, then session, Basic user, key, address', () => {
+    const { who } = resolving()
+    const key: Header = ['X-Api-Key', 'key-0001']
+    const cookie: Header = ['Cookie', 'sid=session-1']
+    const opaque = who([cookie])
+    expect(opaque).toMatchObject({ kind: 'session', via: 'cookie.sid' })
+    expect(who([key])).toMatchObject({ kind: 'api_key', via: 'header.x-api-key', app: null })
+    const user = who([bearer(token), cookie, key])
+    expect(user).toMatchObject({ kind: 'user', display: 'u_481', via: 'jwt.sub', app: who([key]).id })
+    expect(who([basic('jo', 'pw')])).toMatchObject({ kind: 'user', via: 'basic' })
+    expect(who([bearer('opaque-token')])).toMatchObject({ kind: 'session', via: 'bearer' })
+    expect(who([])).toEqual({ kind: 'ip', id: '203.0.113.7', display: '203.0.113.7', via: 'peer', app: null })
+    expect(who([cookie]), 'the session of a user stands for the user').toMatchObject({ kind: 'user', id: user.id })
+  })
+
+  test('two tokens of one subject are one user; another issuer or tenant is another', () => {
+    const { who } = resolving()
+    const of = (claims: object) => who([bearer(fakeToken({ iss: 'a', sub: '1', tenant: 't', ...claims }))]).id
+    expect(of({ jti: 'x' })).toBe(of({ jti: 'y' }))
+    expect(new Set([of({}), of({ iss: 'b' }), of({ tenant: 'u' }), of({ sub: '2' })]).size).toBe(4)
+  })
+
+  test('an e-mail address or a phone number as subject is shown as a pseudonym', () => {
+    const { send } = resolving()
+    for (const sub of ['jo@shop.test', '+49 30 901820', '49309018200', 'hmac:00000000000000000000000000000000']) {
+      const tx = send({ headers: [bearer(fakeToken({ sub }))] })
+      expect(tx.claims?.sub).toMatch(/^hmac:[0-9a-f]{32}$/)
+      expect(tx.claims?.sub).not.toBe(sub)
+      expect(tx.principal.display).toMatch(/^hmac:/)
+    }
+  })
+})
+
+describe('a credential counts once the server accepted it', () => {
+  test('a scanner with a fresh credential per request stays its address while it is refused', () => {
+    const { who } = resolving()
+    for (const status of [401, 403, 404, 400, 429, 500]) {
+      expect(
+        who([bearer(`made-up-${status}`), ['Cookie', `sid=m-${status}`], ['X-Api-Key', `k-${status}`]], status).kind,
+      ).toBe('ip')
+    }
+    expect(who([bearer(fakeToken({ sub: 'forged' }))], 401).kind).toBe('ip')
+    expect(who([['Cookie', 'sid=x']], 302, { responseHeaders: [['Location', '/login?next=/a']] }).kind).toBe('ip')
+  })
+
+  test('once accepted, it goes on standing for its owner where access is denied', () => {
+    const { who } = resolving()
+    const good = who([bearer(token)])
+    expect(who([bearer(token)], 403)).toEqual(good)
+    expect(who([bearer(token)], 404)).toEqual(good)
+  })
+
+  test('a session counts from the answer on that handed it out', () => {
+    const { send, who } = resolving()
+    send({ status: 401, responseHeaders: [['Set-Cookie', 'sid=fresh-1; Path=/']] })
+    expect(who([['Cookie', 'sid=fresh-1']], 404).kind).toBe('session')
+  })
+
+  test('a wrong Basic password is not the user, however well known the user is', () => {
+    const { who } = resolving()
+    expect(who([basic('jo', 'right')]).kind).toBe('user')
+    expect(who([basic('jo', 'wrong')], 401).kind).toBe('ip')
+  })
+})
+
+describe('login', () => {
+  const login = (password: string, status: number, account = 'jo'): FakeRequest => ({
+    method: 'POST',
+    target: '/login',
+    headers: [json],
+    body: JSON.stringify({ username: account, password }),
+    status,
+    responseHeaders: status < 400 ? [json, ['Set-Cookie', `sid=s-${account}; HttpOnly`]] : [json],
+    responseBody: status < 400 ? JSON.stringify({ access_token: `opaque-${account}-1` }) : '{}',
+  })
+
+  test('guesses are new, repeated for the account, or shared with another', () => {
+    const { send } = resolving()
+    const guess = (password: string, account?: string) => {
+      const [mark] = send(login(password, 401, account)).marks
+      return mark?.kind === 'login' ? [mark.field, mark.guess] : null
+    }
+    expect(guess('a')).toEqual(['body:/password', 'new'])
+    expect(guess('a')).toEqual(['body:/password', 'repeated'])
+    expect(guess('b')).toEqual(['body:/password', 'new'])
+    expect(guess('a', 'mia')).toEqual(['body:/password', 'shared'])
+    expect(guess('a')).toEqual(['body:/password', 'repeated'])
+  })
+
+  test('the session and the token that it hands out belong to the account', () => {
+    const { send, who } = resolving()
+    const account = send(login('right', 200)).marks[0]
+    if (account?.kind !== 'login' || account.account === null) throw new Error('no mark')
+    expect(who([['Cookie', 'sid=s-jo']])).toMatchObject({ kind: 'user', id: account.account, via: 'login' })
+    expect(who([bearer('opaque-jo-1')])).toMatchObject({ kind: 'user', id: account.account })
+  })
+
+  test('a login page shown again links nobody', () => {
+    const { send, who } = resolving()
+    send({
+      ...login('wrong', 200),
+      responseHeaders: [
+        ['Content-Type', 'text/html'],
+        ['Set-Cookie', 'sid=guest'],
+      ],
+    })
+    expect(who([['Cookie', 'sid=guest']]).kind).toBe('session')
+  })
+
+  test('forms, Basic and keys that are refused are attempts; changes of a password and plain requests are none', () => {
+    const { send } = resolving()
+    const form: Header = ['Content-Type', 'application/x-www-form-urlencoded']
+    const marks = (fake: FakeRequest) => send(fake).marks.map((mark) => mark.field)
+    expect(marks({ method: 'POST', headers: [form], body: 'email=a%40b.test&user[password]=x', status: 401 })).toEqual([
+      'body:/user[password]',
+    ])
+    expect(marks({ method: 'POST', headers: [json], body: '{"otp":"123456"}', status: 401 })).toEqual(['body:/otp'])
+    expect(marks({ headers: [basic('jo', 'x')], status: 401 })).toEqual(['header:authorization'])
+    expect(marks({ headers: [basic('jo', 'x')], status: 200 })).toEqual([])
+    expect(marks({ headers: [['X-Api-Key', 'k']], status: 401 })).toEqual(['header:x-api-key'])
+    expect(marks({ headers: [bearer('t')], status: 401 })).toEqual(['header:authorization'])
+    expect(marks({ method: 'POST', headers: [json], body: '{"note":"password","code":"A"}', status: 401 })).toEqual([])
+    expect(marks({ method: 'POST', headers: [json], body: '{"new_password":"a"}' })).toEqual([])
+  })
+})
+
+describe('callers behind proxies', () => {
+  const via = (value: string): Header => ['X-Forwarded-For', value]
+
+  test('a public peer is never believed', () => {
+    const tx = resolving().send({ headers: [via('198.51.100.9')] })
+    expect(tx).toMatchObject({ forwarded: [], clientIp: '203.0.113.7', weirds: ['forwarded.untrusted'] })
+    expect(tx.principal).toMatchObject({ id: '203.0.113.7', via: 'peer' })
+  })
+
+  test('a private peer is, from right to left, up to the first address that is not trusted', () => {
+    const { send } = resolving()
+    const tx = send({ client: '10.0.0.5', headers: [via('192.0.2.66, 198.51.100.9, 10.0.0.7')] })
+    expect(tx.forwarded).toEqual(['10.0.0.7', '198.51.100.9'])
+    expect(tx.principal).toMatchObject({ kind: 'ip', id: '198.51.100.9', via: 'forwarded.default' })
+    expect(send({ client: '10.0.0.5', headers: [via('198.51.100.9'), via('garbage')] }).forwarded).toEqual([])
+    expect(
+      send({ client: '10.0.0.5', headers: [['Forwarded', 'for="[2001:db8:1:2::9]:4711";proto=https']] }).principal.id,
+    ).toBe('2001:db8:1:2::/64')
+    expect(send({ client: '10.0.0.5', headers: [['X-Real-IP', '198.51.100.9']] }).principal.id).toBe('198.51.100.9')
+  })
+
+  test('configured hops are believed, and nobody else', () => {
+    const { send } = resolving({ trustedHops: ['203.0.113.0/24'] })
+    expect(send({ headers: [via('198.51.100.9')] }).principal).toMatchObject({ id: '198.51.100.9', via: 'forwarded' })
+    expect(send({ client: '10.0.0.5', headers: [via('198.51.100.9')] }).principal.id).toBe('10.0.0.5')
+  })
+
+  test('IPv6 callers are their /64', () => {
+    const { send } = resolving()
+    expect(send({ client: '2001:db8::1' }).principal).toMatchObject({ id: '2001:db8::/64', via: 'peer' })
+    expect(send({ client: '2001:db8::1' }).clientIp).toBe('2001:db8::1')
+    expect(send({ client: '::ffff:198.51.100.9' }).principal.id).toBe('198.51.100.9')
+  })
+})
+
+test('a million credentials never accepted take no memory, and bounded memory forgets the oldest', () => {
+  const { send, resolver } = resolving()
+  for (let i = 0; i < 2000; i++) send({ headers: [bearer(`t-${i}`)], status: 401 })
+  expect(resolver.sizes().credentials!.entries).toBe(0)
+  const small = new Resolver({ maxCredentials: 10, maxAddresses: 10 })
+  const recorder = new Recorder({
+    key: TEST_KEY,
+    options: IDENTITY_DEFAULTS,
+    bodies: false,
+    telemetry: fakeTelemetry(),
+    emit: (tx) => small.resolve(tx),
+  })
+  for (let i = 0; i < 100; i++)
+    recorder.exchange(fakeExchange({ headers: [bearer(`t-${i}`)], client: `203.0.113.${i}` }))
+  expect(small.sizes().credentials).toEqual({ entries: 10, limit: 10, evicted: 90 })
+})
