@@ -66,6 +66,27 @@ export function demoConfig(sources: readonly Partial<SourceConfig>[]): Validated
   return effectiveConfig(CONFIG_SCHEMA, null, { sources }).config
 }
 
+/** An attack as the card looks for it: with the pseudonyms that this key makes of the attacked account. */
+export function plantedAttack(
+  world: World,
+  key: PrivacyKey,
+  attack: Attack,
+  at: { readonly firstMs: number; readonly lastMs: number },
+): PlantedAttack {
+  const { name, title, detectors, endpoint, account } = attack
+  const pseudonym = account === null ? null : new Pseudonyms(key).of('account', account)
+  return {
+    name,
+    title,
+    detectors,
+    subjects: [...attack.attackers, ...(pseudonym === null ? [] : [{ kind: 'user', value: pseudonym }])],
+    endpoint,
+    service: world.host,
+    firstMs: at.firstMs,
+    lastMs: at.lastMs,
+  }
+}
+
 interface Found {
   readonly summary: ReplaySummary
   readonly attacks: readonly PlantedAttack[]
@@ -157,7 +178,7 @@ class Demo {
         )
         return {
           summary,
-          attacks: scene.attacks.map((attackRun) => this.#planted(world, attackRun.attack, attackRun)),
+          attacks: scene.attacks.map((attackRun) => plantedAttack(world, this.#key, attackRun.attack, attackRun)),
           startedMs,
         }
       } finally {
@@ -191,7 +212,11 @@ class Demo {
       onReady: () => undefined,
       stop: this.#stop.signal,
     })
-    return { summary, attacks: plantedIn(scene, attacks, shiftMs, (a, at) => this.#planted(world, a, at)), startedMs }
+    return {
+      summary,
+      attacks: plantedIn(scene, attacks, shiftMs, (attack, at) => plantedAttack(world, this.#key, attack, at)),
+      startedMs,
+    }
   }
 
   /** What both ways have in common. */
@@ -225,21 +250,6 @@ class Demo {
     const endsMs = Date.now()
     await writeDay(path, { world, endMs: endsMs, port: this.#options.port ?? 8080 })
     return { path, shiftUs: 0, endsMs }
-  }
-
-  #planted(world: World, attack: Attack, at: { readonly firstMs: number; readonly lastMs: number }): PlantedAttack {
-    const pseudonyms = new Pseudonyms(this.#key)
-    const account = attack.account === null ? [] : [{ kind: 'user', value: pseudonyms.of('account', attack.account) }]
-    return {
-      name: attack.name,
-      title: attack.title,
-      detectors: attack.detectors,
-      subjects: [...attack.attackers, ...account],
-      endpoint: attack.endpoint,
-      service: world.host,
-      firstMs: at.firstMs,
-      lastMs: at.lastMs,
-    }
   }
 
   #sayAttack(atMs: number, attack: Attack): void {

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Attack } from './attacks.ts'
 import type { Call, Reply, Script } from './behaviour.ts'
-import { requestHeaders } from './day.ts'
+import { requestHeaders } from './simulation.ts'
 import { Devices, type Visit, visitsOfScene } from './visits.ts'
 import type { World } from './world.ts'
 
