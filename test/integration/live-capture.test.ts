@@ -1,16 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, constants, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { build } from 'esbuild'
+import { fileURLToPath } from 'node:url'
+import { type BuildOptions, build } from 'esbuild'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveEvents } from '../../daemon/sources/live.ts'
 import { type CaptureSettings, type CaptureStats, CaptureSupervisor } from '../../daemon/topology/capture-supervisor.ts'
-import { effectiveCapabilities } from '../../daemon/topology/privileges.ts'
+import { effectiveCapabilities, unprivilegedUser } from '../../daemon/topology/privileges.ts'
 
 /**
  * Live capture on a veth pair between this machine's namespace and one made for the test, with real HTTP over it.
@@ -24,16 +25,18 @@ const OUTSIDE = `opn${process.pid}`
 const HERE = `opv${process.pid}`
 
 const isRoot = process.getuid?.() === 0
-const hasBinding = canResolve('pcap/build/Release/pcap_binding.node')
+const BINDING = 'pcap/build/Release/pcap_binding.node'
+const hasBinding = canResolve(BINDING)
 const whyNot = isRoot ? null : 'needs root to make a network namespace'
 if (whyNot !== null) console.warn(`skipped: live capture: ${whyNot}`)
 if (!hasBinding) console.warn('skipped: live capture through npm pcap: the package is not built')
 
-const workFolder = join(root, 'node_modules', '.cache', `offpath-live-${process.pid}`)
-const socketFolder = mkdtempSync(join(tmpdir(), 'offpath-live-'))
-/** Built where the package `pcap` can be found, and once where it cannot. */
-const childScript = join(workFolder, 'capture-child.mjs')
-const lonelyChild = join(socketFolder, 'capture-child.mjs')
+const folder = mkdtempSync(join(tmpdir(), 'offpath-live-'))
+/** Built where the package `pcap` can be found, and once where it cannot; readable for `nobody`, as the checkout may not be. */
+const programs = join(folder, 'programs')
+const childScript = join(programs, 'capture-child.mjs')
+const probeScript = join(programs, 'probe.mjs')
+const lonelyChild = join(folder, 'capture-child.mjs')
 
 function canResolve(name: string): boolean {
   try {
@@ -67,7 +70,7 @@ class Engine {
   readonly #stop = new AbortController()
 
   constructor(name: string) {
-    this.socketPath = join(socketFolder, `${name}.sock`)
+    this.socketPath = join(folder, `${name}.sock`)
     this.#server = createServer((socket) => {
       this.connections++
       void this.#read(socket)
@@ -164,7 +167,13 @@ async function until(condition: () => boolean, milliseconds = 8000): Promise<boo
   return condition()
 }
 
-/** How often each path of the exchange appears in what was captured, both directions. */
+/** A descriptor that blocks: synchronous writes wait for a slow engine instead of failing with EAGAIN. */
+function isBlocking(pid: number, descriptor: number): boolean {
+  const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, 'utf8'))?.[1]
+  return (Number.parseInt(flags ?? '', 8) & constants.O_NONBLOCK) === 0
+}
+
+/** What of an exchange was not captured, both directions. */
 function missing(engine: Engine, count: number, tag: string): string[] {
   const seen = engine.payload
   const wanted = Array.from({ length: count }, (_, index) => [
@@ -174,20 +183,51 @@ function missing(engine: Engine, count: number, tag: string): string[] {
   return wanted.filter((text) => !seen.includes(text))
 }
 
+/** Starts what control starts for the engine, and shows with which rights it runs. */
+const PROBE = `
+import { spawnSync } from 'node:child_process'
+import { effectiveCapabilities, unprivilegedCommand } from './daemon/topology/privileges.ts'
+const [command, ...args] = [...unprivilegedCommand(), 'cat', '/proc/self/status']
+const status = spawnSync(command, args, { encoding: 'utf8' }).stdout
+console.log(JSON.stringify({ own: String(effectiveCapabilities('self')), status }))
+`
+
+/** Runs a program as `nobody` with ambient capabilities, as systemd's AmbientCapabilities= does. */
+function asNobody(capabilities: readonly string[], ...command: string[]): [program: string, args: string[]] {
+  const list = capabilities.length === 0 ? '-all' : capabilities.map((name) => `+${name}`).join(',')
+  const { uid, gid } = unprivilegedUser()
+  const account = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
+  return ['setpriv', [...account, `--inh-caps=${list}`, `--ambient-caps=${list}`, '--', ...command]]
+}
+
+const ORDER = JSON.stringify({ interface: HERE, filter: 'tcp', snapLength: 65_535, ringBytes: 4_194_304, gatherMs: 25 })
+
+/** Starts the capture child alone and waits for its first report, or its end. */
+async function firstReport(capabilities: readonly string[]): Promise<{ report: string; pid: number; end(): void }> {
+  const [program, args] = asNobody(capabilities, process.execPath, childScript, ORDER)
+  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await until(() => said.includes('\n'))
+  return { report: said, pid: child.pid!, end: () => child.kill('SIGKILL') }
+}
+
 let httpServer: HttpServer
 
 beforeAll(async () => {
   if (whyNot !== null) return
-  mkdirSync(workFolder, { recursive: true })
+  chmodSync(folder, 0o755)
+  const bundled = { bundle: true, platform: 'node', format: 'esm', external: ['pcap'] } satisfies BuildOptions
   for (const outfile of [childScript, lonelyChild]) {
-    await build({
-      entryPoints: [join(root, 'daemon/sources/capture-child.ts')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      external: ['pcap'],
-    })
+    await build({ ...bundled, entryPoints: [join(root, 'daemon/sources/capture-child.ts')], outfile })
+  }
+  await build({ ...bundled, stdin: { contents: PROBE, resolveDir: root, loader: 'ts' }, outfile: probeScript })
+  if (hasBinding) {
+    const place = join(programs, 'node_modules/pcap/build/Release')
+    mkdirSync(place, { recursive: true })
+    cpSync(fileURLToPath(import.meta.resolve(BINDING)), join(place, 'pcap_binding.node'))
   }
   sh(`ip netns add ${OUTSIDE}`)
   addLink()
@@ -202,8 +242,7 @@ afterAll(async () => {
   }
   httpServer?.close()
   if (whyNot === null) sh(`ip netns del ${OUTSIDE}`)
-  rmSync(workFolder, { recursive: true, force: true })
-  rmSync(socketFolder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true })
 })
 
 describe.skipIf(whyNot !== null || !hasBinding)('npm pcap', () => {
@@ -211,6 +250,7 @@ describe.skipIf(whyNot !== null || !hasBinding)('npm pcap', () => {
     const { engine, supervisor, stats } = await rig(pcapSource())
     await supervisor.start()
     expect(effectiveCapabilities(supervisor.pid!)).toBe(0n)
+    expect(isBlocking(supervisor.pid!, 1)).toBe(true)
     await exchange(40, 'orders')
     expect(await until(() => missing(engine, 40, 'orders').length === 0)).toBe(true)
     await supervisor.stop()
@@ -335,5 +375,47 @@ describe.skipIf(whyNot !== null)('without npm pcap', () => {
   ])('%s is refused with what it said', async (_name, command) => {
     const { supervisor } = await rig({ kind: 'exec', command })
     await expect(supervisor.start()).rejects.toMatchObject({ code: 'OFFPATH_E_EXEC', message: expect.any(String) })
+  })
+})
+
+describe.skipIf(whyNot !== null)('started as a plain user with ambient capabilities', () => {
+  test('the engine is started without any', () => {
+    const [program, args] = asNobody(['net_raw', 'setuid'], process.execPath, probeScript)
+    const { own, status } = JSON.parse(execFileSync(program, args, { encoding: 'utf8' }))
+    expect(own).not.toBe('0')
+    for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb']) expect(status).toMatch(new RegExp(`${set}:\\s+0+\\n`))
+  })
+
+  test('a user without capabilities needs nothing before the command', () => {
+    const [program, args] = asNobody([], process.execPath, probeScript)
+    expect(JSON.parse(execFileSync(program, args, { encoding: 'utf8' })).status).toMatch(/CapPrm:\s+0+\n/)
+  })
+
+  test.skipIf(!hasBinding)('the capture child gives up all of them when it may change its user', async () => {
+    const { report, pid, end } = await firstReport(['net_raw', 'setuid'])
+    expect(report).toContain('"kind":"ready"')
+    expect(effectiveCapabilities(pid)).toBe(0n)
+    end()
+  })
+
+  test.skipIf(!hasBinding)('the capture child refuses to read when it could not give up the one it has', async () => {
+    const { report } = await firstReport(['net_raw'])
+    expect(report).toContain('OFFPATH_E_NO_PRIVILEGE')
+    expect(report).toContain('dumpcap')
+  })
+
+  test.skipIf(!hasBinding)('without the right to capture, the error says how to get it', async () => {
+    const { report } = await firstReport([])
+    expect(report).toContain('OFFPATH_E_NO_PRIVILEGE')
+    expect(report).toContain('setcap')
+  })
+
+  test('dumpcap gives them up by itself', async () => {
+    const [program, args] = asNobody(['net_raw'], 'dumpcap', '-q', '-i', HERE, '-w', '-')
+    const dumpcap = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    dumpcap.stdout.resume()
+    await new Promise((resolve) => dumpcap.stdout.once('data', resolve))
+    expect(effectiveCapabilities(dumpcap.pid!)).toBe(0n)
+    dumpcap.kill('SIGKILL')
   })
 })
