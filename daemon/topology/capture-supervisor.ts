@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
 import { basename, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -244,12 +243,21 @@ class Life {
   }
 
   #listen(stderr: Readable): void {
-    const lines = createInterface({ input: stderr, crlfDelay: Number.POSITIVE_INFINITY })
-    lines.on('line', (line) => {
-      const report = this.#options.capture.kind === 'pcap' ? parseReport(line) : null
-      if (report === null) this.#text(line.slice(0, MAX_TEXT))
-      else this.#take(report)
+    stderr.setEncoding('utf8')
+    let rest = ''
+    stderr.on('data', (chunk: string) => {
+      // dumpcap counts on one line without end; what is too long to be a report or a complaint is let go.
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop()!.slice(-MAX_TEXT)
+      for (const line of lines) this.#line(line)
     })
+    stderr.on('end', () => this.#line(rest))
+  }
+
+  #line(line: string): void {
+    const report = this.#options.capture.kind === 'pcap' ? parseReport(line) : null
+    if (report === null) this.#text(line.trim().slice(0, MAX_TEXT))
+    else this.#take(report)
   }
 
   #take(report: CaptureReport): void {
@@ -269,7 +277,7 @@ class Life {
   }
 
   #text(line: string): void {
-    if (line.trim() === '') return
+    if (line === '') return
     this.#lastLine = line
     const losses = lossesIn(line)
     if (losses !== null) this.#options.onStats({ ...NOTHING, ...losses })
@@ -324,4 +332,4 @@ const LOUD_ATTEMPTS = 3
 const QUIET_EVERY = 60
 const UNPRIVILEGED_WITHIN_MS = 2000
 const POLL_MS = 50
-const MAX_TEXT = 1000
+const MAX_TEXT = 4000
