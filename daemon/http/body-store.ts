@@ -1,15 +1,13 @@
-import type { BodyPool } from './body-pool.ts'
 import type { HttpMessage } from './message.ts'
 
-/** Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut. */
-export function keepBody(
-  pool: BodyPool,
-  message: HttpMessage,
-  limit: number,
-  bytes: Buffer,
-  from: number,
-  to: number,
-): void {
+/** First storage of a body whose length is not announced. */
+const FIRST_BYTES = 512
+
+/**
+ * Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut.
+ * Storage belongs to the message: as large as announced, else grown by doubling.
+ */
+export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, from: number, to: number): void {
   // After a hole the rest would stand in the wrong place: keep the part before it.
   if (message.gap || message.bodyCut) {
     message.bodyCut = true
@@ -24,11 +22,9 @@ export function keepBody(
   const needed = message.stored + length
   let store = message.store
   if (store === null || store.length < needed) {
-    const larger = pool.take(needed)
-    if (store !== null) {
-      store.copy(larger, 0, 0, message.stored)
-      pool.give(store)
-    }
+    const wanted = store === null ? Math.max(message.announced, FIRST_BYTES) : store.length * 2
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(limit, wanted)))
+    if (store !== null) store.copy(larger, 0, 0, message.stored)
     store = larger
     message.store = larger
   }

@@ -1,5 +1,4 @@
 import type { Telemetry } from '../telemetry/counters.ts'
-import { BodyPool } from './body-pool.ts'
 import type { ExchangeSink } from './exchange.ts'
 import { Framing } from './framing.ts'
 import { HeadSlabs } from './head.ts'
@@ -16,7 +15,6 @@ export class HttpContext {
   readonly scanner: HeadScanner
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
-  readonly pool = new BodyPool()
   /** Complete requests without an answer. */
   readonly waiting: TimerQueue
   /** Answers paired after a loss, until nothing speaks against them. */

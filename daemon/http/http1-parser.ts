@@ -247,8 +247,11 @@ export class Http1Parser {
       this.#state = RESYNC
       return i
     }
-    this.#position = position + (i - from) - gather.length
-    this.#headRead(gather.bytes, 0, gather.length, acked, time, now)
+    const length = gather.length
+    this.#position = position + (i - from) - length
+    // Accounted for by what follows, even if that stops this parser.
+    gather.length = 0
+    this.#headRead(gather.bytes, 0, length, acked, time, now)
     gather.clear()
     return i
   }
@@ -339,6 +342,7 @@ export class Http1Parser {
         this.#owner.upgraded(now)
         return
       case LENGTH_BODY:
+        message.announced = length
         this.#state = BODY
         break
       case CHUNKED_BODY:
@@ -379,8 +383,8 @@ export class Http1Parser {
 
   #take(message: HttpMessage, bytes: Buffer, from: number, to: number): void {
     message.bodyBytes += to - from
-    const { bodies, pool, limits } = this.#context
-    if (bodies) keepBody(pool, message, limits.maxBodyBytes, bytes, from, to)
+    const { bodies, limits } = this.#context
+    if (bodies) keepBody(message, limits.maxBodyBytes, bytes, from, to)
   }
 
   #chunked(message: HttpMessage, bytes: Buffer, from: number, end: number, position: number, now: EventTime): number {
@@ -484,6 +488,7 @@ export class Http1Parser {
       default:
     }
     message!.gap = true
+    message!.weird('tcp.gap')
     if (this.#state === PEEK) {
       // Whether the hole is this body or, after an answer to a HEAD, the next message: not known.
       this.#unpeek(message!)

@@ -45,7 +45,9 @@ export class HttpMessage implements Message {
   /** The announced body did not come, or nothing shows that it did: what was asked may have been a HEAD. */
   answersHead = false
 
-  /** Kept body storage, from the pool. */
+  /** Body bytes announced by Content-Length, 0 when none were. */
+  announced = 0
+  /** Kept body storage and how much of it is used. */
   store: Buffer | null = null
   stored = 0
 

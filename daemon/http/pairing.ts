@@ -102,6 +102,8 @@ export class Pairing implements Waiter {
   #lastRequest: HttpMessage | null = null
   #previousResponse: HttpMessage | null = null
   #aligned: boolean
+  /** The first exchange still has to tell that the connection was picked up midway. */
+  #midstream: boolean
   #requestBreak = false
   #responseBreak = false
   #pipelined = false
@@ -113,6 +115,7 @@ export class Pairing implements Waiter {
     this.#context = context
     this.#flow = flow
     this.#aligned = flow.fromStart
+    this.#midstream = !flow.fromStart
   }
 
   /** Requests and responses that wait here. */
@@ -413,10 +416,16 @@ export class Pairing implements Waiter {
 
   #emit(request: HttpMessage | null, response: HttpMessage | null, grade: PairingGrade, now: EventTime): void {
     const { sink, telemetry } = this.#context
+    if (this.#midstream) {
+      this.#midstream = false
+      const first = request ?? response
+      first?.weird('tcp.midstream')
+    }
     if (request !== null) exposeBody(request)
     if (response !== null) exposeBody(response)
     const exchange = new PairedExchange(this.#flow, this.clientSide, request, response, grade, now)
-    for (const weird of exchange.weirds) telemetry.weirds.add(weird as Weird)
+    // Reassembly has counted its own.
+    for (const weird of exchange.weirds) if (!weird.startsWith('tcp.')) telemetry.weirds.add(weird)
     sink(exchange)
   }
 }
