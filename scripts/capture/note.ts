@@ -20,6 +20,11 @@ export interface LedgerEntry {
   readonly state?: TransactionState
   /** Default `exact`. */
   readonly pairing?: PairingGrade
+  /**
+   * Why the pair cannot be proven from the capture alone, so that refusing it is right: it is printed as two one-sided
+   * transactions graded ambiguous. The ledger knows the pair because the players did.
+   */
+  readonly refused?: string
   /** Weirds that must be among those reported. */
   readonly weirds?: readonly string[]
 }

@@ -19,7 +19,7 @@ import {
   truncate,
   wrapSequence,
 } from '../../test/mutate/mutators.ts'
-import { payloadLength, resent, SYN, tcpParts, withPayload } from '../../test/mutate/tcp-frame.ts'
+import { FIN, payloadLength, resent, SYN, tcpParts, withPayload } from '../../test/mutate/tcp-frame.ts'
 import type { CaptureNote, LedgerEntry } from './note.ts'
 
 /** A capture made from another one, with the effect on the ledger worked out by hand. */
@@ -39,6 +39,20 @@ const same: Touch = (ledger) => ledger
 /** Changes line `index` of the ledger. */
 function touched(index: number, change: Partial<LedgerEntry>): Touch {
   return (ledger) => ledger.map((line, i) => (i === index ? { ...line, ...change } : line))
+}
+
+/** Where a message may have been missed before, the order proves nothing and acknowledgements have to: a lower grade. */
+function inferredFrom(index: number): Touch {
+  return (ledger) => ledger.map((line, i) => (i < index ? line : { ...line, pairing: 'inferred' }))
+}
+
+const JOINED_IN_ANSWER = 'the first request after joining in the middle of an answer: others may have been under way'
+const TOGETHER = 'requests held behind the hole come together, after their answers'
+const CUT_OFF = 'joined midstream and the file ends without the end of the connection: another answer may have followed'
+
+/** The pairs at these places of the ledger cannot be proven. */
+function refused(why: string, ...places: readonly number[]): Touch {
+  return (ledger) => ledger.map((line, i) => (places.includes(i) ? { ...line, refused: why } : line))
 }
 
 const NO_REQUEST = { method: null, target: null, requestBody: 0, state: 'response_only' } as const
@@ -176,7 +190,7 @@ export const REWRITES: readonly Rewrite[] = [
     'the recorder came late: the first two pairs and the handshake are not there',
     'all frames before the third request left out',
     (frames) => frames.slice(message(frames, 'client', 2)[0]),
-    (ledger) => ledger.slice(2),
+    (ledger) => inferredFrom(0)(ledger.slice(2)),
   ),
   byMutator(
     'midstream-response',
@@ -184,7 +198,7 @@ export const REWRITES: readonly Rewrite[] = [
     'the recorder came in the middle of a response body',
     'all frames up to the first segment of the first response left out',
     (frames) => frames.slice(message(frames, 'server', 0)[0]! + 1),
-    (ledger) => ledger.slice(1),
+    (ledger) => refused(JOINED_IN_ANSWER, 0)(inferredFrom(0)(ledger.slice(1))),
   ),
   byMutator(
     'gap-in-body',
@@ -192,7 +206,7 @@ export const REWRITES: readonly Rewrite[] = [
     'a segment of a response body is missing; its bytes are counted, the later pairs are whole',
     'the second segment of the first response left out',
     without((frames) => [message(frames, 'server', 0)[1]!]),
-    touched(0, { state: 'gap', weirds: ['tcp.gap'] }),
+    touched(0, { state: 'gap' }),
   ),
   byMutator(
     'gap-in-large-body',
@@ -200,7 +214,7 @@ export const REWRITES: readonly Rewrite[] = [
     'ten segments of a long body are missing in two places',
     'segments 20 to 24 and 60 to 64 of the response left out',
     without((frames) => [...message(frames, 'server', 0).slice(20, 25), ...message(frames, 'server', 0).slice(60, 65)]),
-    touched(0, { state: 'gap', weirds: ['tcp.gap'] }),
+    touched(0, { state: 'gap' }),
   ),
   byMutator(
     'gap-in-chunked-body',
@@ -208,7 +222,7 @@ export const REWRITES: readonly Rewrite[] = [
     'a segment in the middle of a chunked body is missing: where the next chunk starts is not known',
     'the fourth segment of the response left out',
     without((frames) => [message(frames, 'server', 0)[3]!]),
-    touched(0, { state: 'gap', responseBody: null, weirds: ['tcp.gap'] }),
+    touched(0, { state: 'gap', responseBody: null }),
   ),
   byMutator(
     'gap-in-head',
@@ -220,27 +234,27 @@ export const REWRITES: readonly Rewrite[] = [
   ),
   byMutator(
     'lost-request',
-    'keep-alive',
+    'keep-alive-paced',
     'one request is missing; its response stands alone and no other pair moves',
     'the second request left out',
     without((frames) => message(frames, 'client', 1)),
-    touched(1, NO_REQUEST),
+    (ledger) => refused(TOGETHER, 2, 3)(inferredFrom(2)(touched(1, NO_REQUEST)(ledger))),
   ),
   byMutator(
     'lost-response',
-    'keep-alive',
+    'keep-alive-paced',
     'one response is missing; its request stands alone and no other pair moves',
     'the second response left out',
     without((frames) => message(frames, 'server', 1)),
-    touched(1, NO_RESPONSE),
+    (ledger) => inferredFrom(2)(touched(1, NO_RESPONSE)(ledger)),
   ),
   byMutator(
     'lost-pair',
-    'keep-alive',
+    'keep-alive-paced',
     'a request and its response are both missing',
     'the fourth request and response left out',
     without((frames) => [...message(frames, 'client', 3), ...message(frames, 'server', 3)]),
-    (ledger) => ledger.filter((_, i) => i !== 3),
+    (ledger) => refused(TOGETHER, 3, 4)(inferredFrom(3)(ledger.filter((_, i) => i !== 3))),
   ),
   byMutator(
     'requests-only',
@@ -330,7 +344,6 @@ export const REWRITES: readonly Rewrite[] = [
       const copy = { ...withPayload(resent(frames[third]!), other, at.seq), time: frames[third]!.time + 1000n }
       return [...frames.slice(0, third + 1), copy, ...frames.slice(third + 1)]
     },
-    touched(0, { weirds: ['tcp.overlap_differs'] }),
   ),
   byMutator(
     'keep-alive-probes',
@@ -353,7 +366,12 @@ export const REWRITES: readonly Rewrite[] = [
     'interleaved',
     'connections without SYN and without FIN',
     'frames with SYN or FIN and no data left out',
-    (frames) => frames.filter((frame) => ((tcpParts(frame)?.flags ?? 0) & (SYN | 1)) === 0),
+    (frames) =>
+      frames.filter((frame) => {
+        const at = tcpParts(frame)
+        return at === null || (at.flags & (SYN | FIN)) === 0 || payloadLength(at) > 0
+      }),
+    (ledger) => refused(CUT_OFF, 0, 1, 2, 3, 4, 5)(ledger),
   ),
   byMutator(
     'snap-length-heads',

@@ -161,7 +161,17 @@ export const MESSAGES: readonly Scene[] = [
         NODE_PORT,
         ['POST /refuse HTTP/1.1\r\nHost: api.shop.test\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n'],
         /HTTP\/1.1 417 /,
-        [{ method: 'POST', target: '/refuse', status: 417, requestBody: 0, responseBody: 0 }],
+        [
+          {
+            method: 'POST',
+            target: '/refuse',
+            status: 417,
+            requestBody: 0,
+            responseBody: 0,
+            state: 'truncated',
+            pairing: 'inferred',
+          },
+        ],
       ),
   },
   {
@@ -323,7 +333,6 @@ export const MESSAGES: readonly Scene[] = [
             responseBody: 9,
             state: 'truncated',
             pairing: 'inferred',
-            weirds: ['http.early_response'],
           },
         ],
       ),
@@ -403,6 +412,24 @@ export const MESSAGES: readonly Scene[] = [
           return nodeCall('/orders/1001', { agent })
         },
       ]),
+  },
+  {
+    name: 'keep-alive-paced',
+    shows: 'six requests on one connection, 700 ms apart, as a person clicks',
+    server: node,
+    client: node,
+    play: () =>
+      inTurn(
+        ['/orders/', '/orders/1001', '/received', '/orders/1002', '/status/404', '/orders/1003'].map(
+          (target) => async (agent) => {
+            await sleep(700)
+            return nodeCall(target, {
+              agent,
+              ...(target === '/received' ? { method: 'POST', body: '{"item":7}' } : {}),
+            })
+          },
+        ),
+      ),
   },
   {
     name: 'nginx-keep-alive',

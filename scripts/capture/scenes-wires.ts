@@ -76,7 +76,7 @@ export const WIRES: readonly Scene[] = [
     client: node,
     tcpdump: ['-s', '200'],
     play: async () => {
-      const cut = { state: 'gap', weirds: ['tcp.snap_length'] } as const
+      const cut = { state: 'gap' } as const
       return [
         { ...(await nodeCall('/bytes/900')), ...cut },
         { ...(await nodeCall('/hello')) },
@@ -107,7 +107,7 @@ export const WIRES: readonly Scene[] = [
     recorder: ['tcpdump', '-i', 'eth-client', 'tcp and not (tcp[13] & 2 != 0)'],
     play: async () => {
       const ledger = [await nodeCall('/orders/1001'), await nodeCall('/chunked/3000')]
-      return ledger.map((line) => ({ ...line, weirds: ['tcp.midstream'] }))
+      return ledger.map((line) => ({ ...line, pairing: 'inferred' as const }))
     },
   },
 ]

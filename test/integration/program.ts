@@ -25,7 +25,7 @@ export function offpath(args: readonly string[], stdin?: Buffer): Promise<Ran> {
     const child = spawn(process.execPath, [PROGRAM, ...args], {
       cwd: join(ROOT, 'test'),
       env: {
-        PATH: process.env['PATH'],
+        PATH: process.env.PATH,
         HOME: '/nonexistent',
         OFFPATH_PRIVACY_KEY: TEST_KEY.bytes.toString('hex'),
         NO_COLOR: '1',
