@@ -1,5 +1,4 @@
-import type { EventTime } from '../../daemon/model/time.ts'
-import { DAY_US } from '../../daemon/model/time.ts'
+import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import { DriftCap } from './drift-cap.ts'
 import { QuantileSketch } from './quantile-sketch.ts'
 
@@ -11,6 +10,8 @@ const PRIOR_WEIGHT = 10
 /** No tail is believed to fall faster: windows of people do not. */
 const MAX_EXPONENT = 5
 const HALF_LIFE_US = 7 * DAY_US
+/** Nor has it an opinion before it has watched this long: a job that runs every half hour must have been seen to run. */
+const LEAST_SPAN_US = HOUR_US
 
 /**
  * How unusual a value is among a population of callers: counted up to the 90th percentile, a Pareto tail (Hill's estimator,
@@ -29,6 +30,7 @@ export class PopulationTail {
   #typical = 0
   #stale = true
   #now: EventTime = 0
+  #startedAt: EventTime = 0
   #fadedAt: EventTime = 0
 
   /** `votersNeeded`: votes before it has an opinion. */
@@ -41,7 +43,7 @@ export class PopulationTail {
   }
 
   get maturity(): number {
-    return Math.min(1, this.#voters / this.#votersNeeded)
+    return Math.min(1, this.#voters / this.#votersNeeded, (this.#now - this.#startedAt) / LEAST_SPAN_US)
   }
 
   /** The ordinary range: median and 90th percentile. */
@@ -51,7 +53,10 @@ export class PopulationTail {
   }
 
   learnOne(value: number, weight: number, now: EventTime): void {
-    if (this.#fadedAt === 0) this.#fadedAt = now
+    if (this.#fadedAt === 0) {
+      this.#fadedAt = now
+      this.#startedAt = now
+    }
     if (now - this.#fadedAt > DAY_US) {
       const factor = 2 ** (-(now - this.#fadedAt) / HALF_LIFE_US)
       this.#sketch.fade(factor)
@@ -66,7 +71,7 @@ export class PopulationTail {
 
   /** P(an ordinary caller's window reaches `value`), or null while warming up. */
   tail(value: number): number | null {
-    if (this.#voters < this.#votersNeeded) return null
+    if (this.maturity < 1) return null
     this.#fit()
     if (value <= this.#edge) return Math.max(1 - TAIL_FROM, this.#sketch.shareFrom(value))
     return (1 - TAIL_FROM) * (value / this.#edge) ** -this.#exponent
@@ -77,7 +82,7 @@ export class PopulationTail {
     this.#stale = false
     this.#typical = this.#sketch.quantile(0.5) ?? 0
     const proposed = Math.max(1, this.#sketch.quantile(TAIL_FROM) ?? 1)
-    if (this.#voters < this.#votersNeeded) this.#edge = proposed
+    if (this.maturity < 1) this.#edge = proposed
     else {
       const limit = this.#cap.limit
       this.#edge = this.#cap.admit(proposed, limit === null ? 1 : this.#sketch.shareFrom(limit * 1.05), this.#now)

@@ -1,5 +1,7 @@
 import type { EventTime } from '../../daemon/model/time.ts'
 
+const ATTACK_STRENGTH = 10
+
 export interface WalkState {
   readonly hits: number
   readonly misses: number
@@ -11,7 +13,8 @@ export interface WalkState {
  * A random walk of log likelihood ratios on yes/no evidence (Wald's sequential test, used as in Jung et al. 2004).
  *
  * Under H0 the caller's rate is drawn from Beta(alpha, beta), so each step is judged by what the steps before it showed: runs
- * are less surprising than under independence. Under H1 the rate is `attackRate`. The walk restarts at 0, so a long good
+ * are less surprising than under independence. Under H1 it is drawn from a Beta around `attackRate`, with the strength of ten
+ * observations: with a fixed rate a long unbroken run would in the end speak for H0, which allows any rate. The walk restarts at 0, so a long good
  * conduct earns no credit to spend later. Evidence fades with a half-life: exp(evidence) reaches 1/p with probability at
  * most p per restart (Ville), and fading only lowers it.
  *
@@ -40,8 +43,10 @@ export class SequentialTest {
     weight = 1,
   ): number {
     this.fade(now, halfLifeUs)
-    const rate = (alpha + this.hits) / (alpha + beta + this.hits + this.misses)
-    this.evidence += weight * (hit ? Math.log(attackRate / rate) : Math.log((1 - attackRate) / (1 - rate)))
+    const seen = this.hits + this.misses
+    const usual = (alpha + this.hits) / (alpha + beta + seen)
+    const attack = (attackRate * ATTACK_STRENGTH + this.hits) / (ATTACK_STRENGTH + seen)
+    this.evidence += weight * Math.log(hit ? attack / usual : (1 - attack) / (1 - usual))
     if (hit) this.hits += weight
     else this.misses += weight
     if (this.evidence <= 0) this.reset()

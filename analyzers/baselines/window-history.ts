@@ -1,40 +1,46 @@
 import { median, medianAbsoluteDeviation } from 'simple-statistics'
+import type { EventTime } from '../../daemon/model/time.ts'
+import { DriftCap } from './drift-cap.ts'
+
+/** Windows after which the limit may only drift: the first few say too little to be held to. */
+const SETTLED = 8
 
 /**
  * What a caller's own last windows looked like, by median and median absolute deviation: a minority of odd windows (an
- * attack that was not noticed) does not move it.
+ * attack that was not noticed) does not move it. Once settled, the limit rises 20 % a day at most: nobody excuses himself by
+ * doing a little more every time.
  *
- * Promise    with fewer than half of the windows replaced by anything, `upper` stays within the range of the honest ones' spread
+ * Promise    replacing up to 7 of 16 windows by anything leaves `upper` within the honest windows' spread (6 x the median)
  * Memory     at most 16 numbers
  */
 export class WindowHistory {
   static readonly length = 16
-  #values: number[] = []
+  readonly #values: number[] = []
+  #seen = 0
+  #cap: DriftCap | null = null
+  #limit: number | null = null
 
   get count(): number {
     return this.#values.length
   }
 
-  learnOne(value: number): void {
+  learnOne(value: number, now: EventTime): void {
     if (this.#values.length >= WindowHistory.length) this.#values.shift()
     this.#values.push(value)
+    this.#seen++
+    const middle = median(this.#values)
+    const spread = 1.4826 * Math.max(medianAbsoluteDeviation(this.#values), 0.1 * middle, 0.5)
+    const proposed = middle + 4 * spread
+    if (this.#seen < SETTLED) {
+      this.#limit = proposed
+      return
+    }
+    this.#cap ??= new DriftCap()
+    this.#limit = this.#cap.admit(proposed, 0, now)
   }
 
   /** The most that is ordinary for this caller, or null with fewer than `least` windows. */
   upper(least: number): number | null {
-    if (this.#values.length < least) return null
-    const middle = median(this.#values)
-    const spread = 1.4826 * Math.max(medianAbsoluteDeviation(this.#values), 0.1 * middle, 0.5)
-    return middle + 4 * spread
-  }
-
-  toState(): readonly number[] {
-    return [...this.#values]
-  }
-
-  static fromState(values: readonly number[]): WindowHistory {
-    const history = new WindowHistory()
-    for (const value of values.slice(-WindowHistory.length)) history.learnOne(value)
-    return history
+    return this.#values.length < least ? null : this.#limit
   }
 }

@@ -30,6 +30,8 @@ const MAX_ACCOUNTS_PER_SOURCE = 64
 const STRANGER_STRENGTH = 20
 const KNOWN_STRENGTH = 8
 const KNOWN_MEAN = 0.25
+/** An attacker's share of wrong guesses is drawn from a Beta of this strength, so that the longest run still speaks for him. */
+const ATTACK_STRENGTH = 10
 const MATURE_VOTES = 30
 
 /** One source's attempts at one account. */
@@ -310,7 +312,8 @@ class AuthBruteforce implements Detector {
       const fine = from.fine.values[i]!
       const alpha = (usual.mean + i * 0.05) * STRANGER_STRENGTH
       const ratio =
-        failing * Math.log(rate) + fine * Math.log(1 - rate) - logRun(alpha, Math.max(beta - i, 2), failing, fine)
+        logRun(rate * ATTACK_STRENGTH, (1 - rate) * ATTACK_STRENGTH, failing, fine) -
+        logRun(alpha, Math.max(beta - i, 2), failing, fine)
       sum += Math.exp(Math.min(ratio, 600)) / GUESS_SCALES
     }
     return Math.log(Math.max(sum, 1e-9))
@@ -485,7 +488,8 @@ function runEvidence(wrong: readonly number[], mean: number, strength: number, a
     const k = wrong[i]!
     // Over longer spans an honest caller collects more failures that no success of the same device clears.
     const rate = Math.min(0.5, mean + i * 0.05)
-    const ratio = k * Math.log(attackRate) - logRun(rate * strength, (1 - rate) * strength, k, 0)
+    const attack = logRun(attackRate * ATTACK_STRENGTH, (1 - attackRate) * ATTACK_STRENGTH, k, 0)
+    const ratio = attack - logRun(rate * strength, (1 - rate) * strength, k, 0)
     sum += Math.exp(Math.min(ratio, 600)) / GUESS_SCALES
   }
   return Math.log(sum)

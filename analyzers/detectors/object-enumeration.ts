@@ -26,12 +26,12 @@ const Options = z.strictObject({
 })
 type EnumerationOptions = z.infer<typeof Options>
 
-/** Distinct ids before anything is judged: two are a comparison, five are the least that can be a pattern. */
-const LEAST_IDS = 5
+/** Distinct ids before anything is judged. Fewer are what anybody looks at in a minute, whatever the odds say. */
+const LEAST_IDS = 8
 const HALF_LIFE_US = 2 * HOUR_US
 const MAX_REACHES_PER_CALLER = 24
 const MAX_COHORTS = 8
-const RECENT_IDS = 32
+const RECENT_IDS = 64
 /** Ids this close to one another are neighbours; also what a shuffled walk over a dense range keeps meeting. */
 const NEIGHBOUR = 2
 const REFUSED_RATE = 0.5
@@ -59,6 +59,8 @@ class Endpoint {
   }
 }
 
+const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0 }
+
 /** What one caller reached at one endpoint. */
 class Reach {
   readonly key: string
@@ -74,12 +76,16 @@ class Reach {
   lastAt: EventTime = 0
   /** New ids in the short and the long window, by outcome. */
   shortAnswered = 0
+  /** Short windows of the present long one in which something was answered. */
+  activeWindows = 0
   answered = 0
   denied = 0
   missing = 0
   foreign = 0
   foreignAnswered = 0
   neighbours = 0
+  /** The counts when the present short window began. */
+  marks = { ...NOTHING }
   /** Past windows of this caller that were admitted. */
   readonly ownShort = new WindowHistory()
   readonly ownLong = new WindowHistory()
@@ -101,19 +107,16 @@ class Reach {
 
 class CallerState {
   principal: Principal | null = null
+  /** Role, or kind of caller. */
   cohort = ''
+  /** Whether the cohort says what a caller is for, so that others are no measure for it. */
+  distinctive = false
   hash = 0
   readonly reaches: Reach[] = []
 }
 
-interface ShortSummary {
-  readonly kind: 'short'
-  readonly endpoint: string
-  readonly cohort: string
-  readonly answered: number
-}
-interface LongSummary {
-  readonly kind: 'long'
+interface WindowSummary {
+  readonly scale: 'short' | 'long'
   readonly endpoint: string
   readonly cohort: string
   readonly answered: number
@@ -140,7 +143,7 @@ class ObjectEnumeration implements Detector {
   readonly #report: number
   readonly #callers: KeyedTable<CallerState>
   readonly #endpoints: KeyedTable<Endpoint>
-  readonly #admission: Admission<ShortSummary | LongSummary>
+  readonly #admission: Admission<WindowSummary>
   readonly #firstTouch: FirstTouch
   readonly #shown = new Map<string, string>()
   #scopes = 0
@@ -171,7 +174,9 @@ class ObjectEnumeration implements Detector {
     const state = this.#callers.use(principalKey(tx.principal))
     if (state.principal !== tx.principal) {
       state.principal = tx.principal
-      state.cohort = tx.claims?.role[0] ?? tx.principal.kind
+      const role = tx.claims?.role[0]
+      state.cohort = role ?? tx.principal.kind
+      state.distinctive = role !== undefined || tx.principal.kind === 'api_key' || tx.principal.kind === 'consumer'
       if (state.hash === 0) state.hash = hashText(principalKey(tx.principal))
     }
     const reach = this.#reachOf(state, tx.service ?? '', tx.endpoint)
@@ -283,11 +288,13 @@ class ObjectEnumeration implements Detector {
     const neighbour = isNeighbour(reach, tx.objectIds)
     if (neighbour === true) reach.neighbours += grown
 
-    step(reach.refusedWalk, !answered, now, endpoint.refusals, REFUSED_RATE, reach.ownRefused, reach.ownTrials)
-    step(reach.foreignWalk, foreign, now, endpoint.foreign, FOREIGN_RATE, reach.ownForeign, reach.ownTrials)
+    // A habit excuses what stays within the habit's size.
+    const own = ownUpper(reach, 'short')
+    const trials = own !== null && reach.shortAnswered <= own ? reach.ownTrials : 0
+    step(reach.refusedWalk, !answered, now, endpoint.refusals, REFUSED_RATE, reach.ownRefused, trials)
+    step(reach.foreignWalk, foreign, now, endpoint.foreign, FOREIGN_RATE, reach.ownForeign, trials)
     if (neighbour !== null) {
-      const own = reach.ownNeighbours
-      step(reach.neighbourWalk, neighbour, now, endpoint.neighbours, NEIGHBOUR_RATE, own, reach.ownTrials)
+      step(reach.neighbourWalk, neighbour, now, endpoint.neighbours, NEIGHBOUR_RATE, reach.ownNeighbours, trials)
     }
     if (reach.total < LEAST_IDS) {
       if (reach.total >= 2) reach.trail.add(tx)
@@ -305,15 +312,20 @@ class ObjectEnumeration implements Detector {
     let tail = 0
     let expected: Evidence['expected'] = null
     const cohort = endpoint.cohorts.get(state.cohort)
+    // Staff and machines are no customers: until enough of their kind were seen, only their own past speaks about how much they
+    // reach and whose it is.
+    const judged = !state.distinctive || cohort?.short.maturity === 1 || ownUpper(reach, 'short') !== null
     for (const scale of ['short', 'long'] as const) {
       const value = scale === 'short' ? reach.shortAnswered : reach.answered
       const everyone = endpoint[scale]
       const alike = cohort?.[scale]
-      const population = alike !== undefined && alike.maturity >= 1 ? alike : everyone
+      const isMature = alike !== undefined && alike.maturity >= 1
+      const own = ownUpper(reach, scale)
+      if (!judged) continue
+      const population = isMature ? alike : everyone
       let p = population.tail(value)
       if (p === null) continue
       // Within what this caller's own past shows, nothing is unusual, whatever others do.
-      const own = (scale === 'short' ? reach.ownShort : reach.ownLong).upper(OWN_WINDOWS)
       if (own !== null) p = Math.max(p, value <= own ? 1 : 0.1 * (value / own) ** -2.5)
       const evidence = calibrated(p)
       if (expected === null || evidence > tail) expected = population.usual
@@ -321,11 +333,11 @@ class ObjectEnumeration implements Detector {
     }
     const refused = reach.refusedWalk.evidence
     const neighbour = reach.neighbourWalk.evidence
-    const foreign = reach.foreignWalk.evidence
+    const foreign = judged ? reach.foreignWalk.evidence : 0
     // The lines are not independent of one another: the strongest counts whole, the others by half.
     const strongest = Math.max(tail, refused, neighbour, foreign)
     const combined = strongest + (tail + refused + neighbour + foreign - strongest) / 2
-    const mature = endpoint.short.maturity >= 1
+    const mature = endpoint.short.maturity >= 1 && judged
     let lines = 0
     if (refused >= HEARD) lines++
     if (neighbour >= HEARD) lines++
@@ -340,15 +352,17 @@ class ObjectEnumeration implements Detector {
     this.#admission.suspect(key, true, now)
     if (this.#shown.size >= 4096) this.#shown.clear()
     this.#shown.set(`${tx.principal.kind}:${shownAs(tx.principal)}`, key)
-    const exposed = Math.round(evidence.foreign >= HEARD ? Math.max(reach.foreignAnswered, 0) : reach.answered)
+    const exposed = Math.round(reach.answered)
     const share = reach.total === 0 ? 0 : reach.answered / reach.total
     const usual = evidence.expected
     const usualText = usual === null ? 'too few callers yet to say what is usual' : `usual ${rangeText(usual)}`
     const noun = nounOf(tx.endpoint!)
+    const answered = Math.round(reach.answered)
+    const foreign = Math.round(reach.foreignAnswered)
     const head =
-      reach.foreignAnswered >= 1
-        ? `${Math.round(reach.foreignAnswered)} ${noun} of other users`
-        : `${Math.round(reach.answered)} different ${noun} answered`
+      foreign > 0 && foreign >= 0.9 * answered
+        ? `${foreign} ${noun} of other users`
+        : `${answered} different ${noun} answered${foreign > 0 ? ` (${foreign} known to be of other users)` : ''}`
     const refusedCount = Math.round(reach.denied + reach.missing)
     const parts = [`${head} in ${spanText(now - reach.since)}`]
     if (refusedCount > 0) parts.push(`${refusedCount} more refused or not found`)
@@ -392,36 +406,45 @@ class ObjectEnumeration implements Detector {
     const endpoint = this.#endpoints.peek(reach.key)
     const mature = endpoint !== undefined && endpoint.short.maturity >= 1
     const voter = voteKey(principal)
-    if (clean && reach.shortAnswered > 0) {
-      const { key: name, shortAnswered: answered } = reach
-      this.#admission.offer(key, voter, { kind: 'short', endpoint: name, cohort: state.cohort, answered }, mature, now)
-    }
-    reach.shortAnswered = 0
-    if (!closeLong || reach.total === 0) return
-    if (clean) {
-      const summary: LongSummary = {
-        kind: 'long',
+    const { marks } = reach
+    if (clean && reach.total > marks.trials) {
+      const summary: WindowSummary = {
+        scale: 'short',
         endpoint: reach.key,
         cohort: state.cohort,
-        answered: reach.answered,
-        trials: reach.total,
-        refused: reach.denied + reach.missing,
-        neighbours: reach.neighbours,
-        foreign: reach.foreign,
+        answered: reach.shortAnswered,
+        trials: reach.total - marks.trials,
+        refused: reach.denied + reach.missing - marks.refused,
+        neighbours: reach.neighbours - marks.neighbours,
+        foreign: reach.foreign - marks.foreign,
       }
       this.#admission.offer(key, voter, summary, mature, now)
     }
+    if (reach.shortAnswered > 0) reach.activeWindows++
+    reach.shortAnswered = 0
+    marks.trials = reach.total
+    marks.refused = reach.denied + reach.missing
+    marks.neighbours = reach.neighbours
+    marks.foreign = reach.foreign
+    if (!closeLong || reach.total === 0) return
+    if (clean) {
+      const { key: endpoint, answered } = reach
+      const summary = { scale: 'long', endpoint, cohort: state.cohort, answered, ...NOTHING } as const
+      this.#admission.offer(key, voter, summary, mature, now)
+    }
     reach.seen = new DistinctCounter()
+    reach.activeWindows = 0
     reach.answered = 0
     reach.denied = 0
     reach.missing = 0
     reach.foreign = 0
     reach.foreignAnswered = 0
     reach.neighbours = 0
+    reach.marks = { ...NOTHING }
     if (now - reach.lastAt > this.#longUs) reach.signalled = false
   }
 
-  #learn(summary: ShortSummary | LongSummary, weight: number, now: EventTime, caller: string): void {
+  #learn(summary: WindowSummary, weight: number, now: EventTime, caller: string): void {
     const endpoint = this.#endpoints.peek(summary.endpoint)
     if (endpoint === undefined) return
     let cohort = endpoint.cohorts.get(summary.cohort)
@@ -431,24 +454,36 @@ class ObjectEnumeration implements Detector {
       endpoint.cohorts.set(summary.cohort, cohort)
     }
     if (summary.answered > 0) {
-      endpoint[summary.kind].learnOne(summary.answered, weight, now)
-      cohort?.[summary.kind].learnOne(summary.answered, weight, now)
+      endpoint[summary.scale].learnOne(summary.answered, weight, now)
+      cohort?.[summary.scale].learnOne(summary.answered, weight, now)
     }
     const own = this.#callers.peek(caller)?.reaches.find((reach) => reach.key === summary.endpoint)
-    if (summary.kind === 'short') {
-      own?.ownShort.learnOne(summary.answered)
+    if (summary.scale === 'long') {
+      own?.ownLong.learnOne(summary.answered, now)
       return
     }
-    endpoint.refusals.learnOne(summary.refused, summary.trials, weight, now)
-    endpoint.neighbours.learnOne(summary.neighbours, summary.trials, weight, now)
-    endpoint.foreign.learnOne(summary.foreign, summary.trials, weight, now)
+    const { trials, refused, neighbours, foreign } = summary
+    endpoint.refusals.learnOne(refused, trials, weight, now)
+    endpoint.neighbours.learnOne(neighbours, trials, weight, now)
+    endpoint.foreign.learnOne(foreign, trials, weight, now)
     if (own === undefined) return
-    own.ownLong.learnOne(summary.answered)
-    own.ownTrials += summary.trials
-    own.ownRefused += summary.refused
-    own.ownNeighbours += summary.neighbours
-    own.ownForeign += summary.foreign
+    own.ownShort.learnOne(summary.answered, now)
+    own.ownTrials += trials
+    own.ownRefused += refused
+    own.ownNeighbours += neighbours
+    own.ownForeign += foreign
   }
+}
+
+/**
+ * The most that this caller's own past makes ordinary, or null without enough of it. While too few long windows have closed, a
+ * long window may hold as many times the short limit as it has had active short windows.
+ */
+function ownUpper(reach: Reach, scale: 'short' | 'long'): number | null {
+  const short = reach.ownShort.upper(OWN_WINDOWS)
+  if (scale === 'short') return short
+  const long = reach.ownLong.upper(OWN_WINDOWS)
+  return long ?? (short === null ? null : short * (reach.activeWindows + 1))
 }
 
 /** One step of a walk, under the endpoint's population or the caller's own past, whichever finds it less surprising. */
@@ -461,7 +496,9 @@ function step(
   ownHits: number,
   ownTrials: number,
 ): void {
-  let { alpha, beta } = usual
+  // Never less than one in (1 + beta): what nobody has done yet somebody may do tomorrow.
+  let alpha = Math.max(usual.alpha, 1)
+  let beta = usual.beta
   if (ownTrials >= 10) {
     // The own past speaks with the weight of the population's prior strength, so that it can excuse a habit.
     const strength = alpha + beta
@@ -478,9 +515,14 @@ function step(
   walk.observe(hit, now, alpha, beta, attackRate, HALF_LIFE_US)
 }
 
-/** ln of the e-value 1 / (2 sqrt(p)), a calibrator: its mean under H0 is 1, whatever the test p comes from (Vovk and Wang 2021). */
+/**
+ * ln of an e-value made of a p-value by the mixture calibrator (1 - p + p ln p) / (p ln² p): its mean under H0 is 1, whatever the
+ * test p comes from (Vovk and Wang 2021). Below 1 it says nothing.
+ */
 function calibrated(p: number): number {
-  return Math.max(0, -Math.log(2) - 0.5 * Math.log(p))
+  if (p >= 0.3) return 0
+  const log = Math.log(p)
+  return Math.max(0, Math.log((1 - p + p * log) / (log * log)) - log)
 }
 
 /**

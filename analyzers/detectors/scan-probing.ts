@@ -317,7 +317,7 @@ class ScanProbing implements Detector {
       log10P: caller.walk.log10P,
       maturity: maturityOf(service),
       severity,
-      why: `${tried} different paths that do not exist here${sensitiveText} asked for in ${spanText(now - caller.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
+      why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - caller.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
       expected: `${percentText(usual)} of requests miss`,
       observed: `${tried} distinct missing paths, ${percentText(total === 0 ? 1 : caller.walk.hits / total)} of counted requests`,
       evidence: {
