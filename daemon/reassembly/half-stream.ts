@@ -200,7 +200,7 @@ export class HalfStream {
         this.#compare(piece, at, covered, bytes, shift)
         funnel.bytes.drop('retransmitted', covered - at)
         at = covered
-        if (piece.start === this.position) this.#drain(now)
+        if (piece.start === this.position) this.#handOnFirst(now)
         index = this.#firstHeldAfter(at)
         continue
       }
@@ -259,14 +259,15 @@ export class HalfStream {
 
   /** Hands on the held pieces that have become next. */
   #drain(now: EventTime): void {
-    const held = this.#held
-    if (held === null) return
-    while (held.length > 0 && held[0]!.start === this.position) {
-      const piece = held.shift()!
-      this.#release(piece)
-      this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
-    }
+    while (this.#held?.[0]?.start === this.position) this.#handOnFirst(now)
+  }
+
+  #handOnFirst(now: EventTime): void {
+    const held = this.#held!
+    const piece = held.shift()!
     if (held.length === 0) this.#held = null
+    this.#release(piece)
+    this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
   }
 
   #handOn(bytes: Buffer | null, from: number, length: number, acked: number, time: EventTime, now: EventTime): void {
