@@ -25,6 +25,8 @@ const AGREEMENTS_NEEDED = 16
  */
 const QUIET_US = 1_000_000
 const QUIET_RATIO = 4
+/** The same after the pair, where the flow breaks off. */
+const SILENCE_US = 20_000
 
 class PairedExchange implements Exchange {
   readonly flow: FlowInfo
@@ -209,12 +211,10 @@ export class Pairing implements Waiter {
   }
 
   close(reason: CloseReason, now: EventTime): void {
-    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
-    else this.#refuseHeld(now)
     // Nothing more will come: what waited for requests is decided without them.
     this.requestsDelivered = Number.MAX_SAFE_INTEGER
     this.resolve(now)
-    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
+    if (reason === 'fin' || reason === 'idle' || this.#silentSince(now)) this.#releaseHeld(now)
     else this.#refuseHeld(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
     this.#dropRequests(this.#requests.length, cause, now)
@@ -263,6 +263,7 @@ export class Pairing implements Waiter {
       return true
     }
     const request = this.#requests[last]!
+    if (!request.complete) return false
     if (this.#inLockstep(request, response)) {
       this.#dropRequests(last, 'request_only_gap', now)
       this.#requests.shift()
@@ -277,7 +278,7 @@ export class Pairing implements Waiter {
   }
 
   #inLockstep(request: HttpMessage, response: HttpMessage): boolean {
-    if (this.#pipelined || request.emitted || !request.complete || request.end !== response.acked) return false
+    if (this.#pipelined || request.emitted || request.end !== response.acked) return false
     if (!request.atSegmentStart || !response.atSegmentStart) return false
     const startsBoth = !this.#flow.fromStart && request.position === 0
     if (request.acked !== response.chainStart && !(startsBoth && request.acked < 0 && response.chainStart === 0)) {
@@ -358,6 +359,15 @@ export class Pairing implements Waiter {
     const pause = request.firstByte - before.lastByte
     const latency = response.firstByte - request.lastByte
     return pause >= QUIET_US && latency >= 0 && latency * QUIET_RATIO <= pause
+  }
+
+  /** Nothing followed the last held pair for so long that an answer still owed would have come. */
+  #silentSince(now: EventTime): boolean {
+    const response = this.#held.at(-1)
+    if (response === undefined) return false
+    const silence = now - response.lastByte
+    const latency = response.firstByte - response.partner!.lastByte
+    return silence >= SILENCE_US && latency >= 0 && latency * QUIET_RATIO <= silence
   }
 
   #releaseHeld(now: EventTime): void {
