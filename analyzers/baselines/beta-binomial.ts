@@ -95,7 +95,8 @@ export class BetaBinomial {
     let strength = this.#priorStrength
     if (this.#voters > 0) {
       const spread = Math.max(this.#squares / this.#voters - mean * mean, 1e-6)
-      const fitted = Math.min(Math.max((mean * (1 - mean)) / spread - 1, 2), 40)
+      // Never so wide that a few odd callers (or one who poisons) make any run ordinary.
+      const fitted = Math.min(Math.max((mean * (1 - mean)) / spread - 1, 8), 40)
       strength = (this.#priorStrength * 50 + fitted * this.#voters) / (50 + this.#voters)
     }
     this.#alpha = Math.max(mean * strength, 0.1)

@@ -45,7 +45,7 @@ export const BUILT_IN_RULES: readonly FoldingRule[] = [
     policy: 'object-enumeration',
     detector: 'object.enumeration',
     title: 'Object enumeration',
-    maxLog10P: budget(1_000_000), // callers times endpoints
+    maxLog10P: budget(200_000), // callers times endpoints, where eight or more ids were reached
     ...LIFE,
     // Over the endpoints of a service: who walks orders and then their invoices is one attacker at one piece of work.
     keys: (signal) => [`${signal.service} ${signal.subject.kind}:${signal.subject.value}`],

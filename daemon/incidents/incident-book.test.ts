@@ -1,0 +1,199 @@
+import { describe, expect, test } from 'vitest'
+import type { Incident } from '../model/incident.ts'
+import type { Signal } from '../model/signal.ts'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../model/time.ts'
+import { Counters } from '../telemetry/counters.ts'
+import { LossFunnel } from '../telemetry/funnel.ts'
+import { WeirdCounts } from '../telemetry/weirds.ts'
+import { IncidentBook, type IncidentChange } from './incident-book.ts'
+
+const START = Date.UTC(2026, 10, 20, 8) * 1000
+
+function book(options: { maxOpen?: number } = {}): { book: IncidentBook; counters: Counters } {
+  const counters = new Counters()
+  const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters }
+  return { book: new IncidentBook({ telemetry, ...options }), counters }
+}
+
+function signal(time: number, given: Partial<Signal> = {}): Signal {
+  return {
+    time,
+    detector: 'scan.probing',
+    transactionId: `t${time}`,
+    transactionTime: time - 1000,
+    status: 404,
+    principal: { kind: 'ip', id: '203.0.113.9', display: '203.0.113.9', via: 'peer', app: null },
+    endpoint: null,
+    service: 'api.shop.test',
+    pValue: 1e-8,
+    log10P: -8,
+    maturity: 0.5,
+    score: 0.9,
+    severity: 'low',
+    owasp: ['API8:2023'],
+    attack: ['T1595.003'],
+    why: 'seven paths',
+    expected: null,
+    observed: 7,
+    evidence: {},
+    subject: { kind: 'ip', value: '203.0.113.9' },
+    outcome: { answered: 0, refused: 7, objectsExposed: 0, accounts: [], pSuccess: 0.02 },
+    evidenceBefore: [],
+    ...given,
+  }
+}
+
+function guess(time: number, account: string, source: string | null, given: Partial<Signal> = {}): Signal {
+  return signal(time, {
+    detector: 'auth.bruteforce',
+    subject: { kind: 'user', value: account },
+    evidence: { source, source_kind: source === null ? null : 'ip' },
+    ...given,
+  })
+}
+
+const kinds = (changes: readonly IncidentChange[]): string[] => changes.map((change) => change.kind)
+
+describe('IncidentBook', () => {
+  test('one attack is one incident, opened when the evidence is complete and never back-dated', () => {
+    const { book: incidents } = book()
+    expect(incidents.push(signal(START, { log10P: -3.2 }))).toEqual([])
+    const opened = incidents.push(signal(START + SECOND_US, { log10P: -5.1 }))
+    expect(kinds(opened)).toEqual(['opened'])
+    expect(opened[0]!.incident).toMatchObject({ openedAt: START + SECOND_US, status: 'open', signalCount: 1 })
+    for (let i = 2; i < 500; i++) incidents.push(signal(START + i * SECOND_US))
+    expect(incidents.open()).toHaveLength(1)
+    expect(incidents.open()[0]!.signalCount).toBe(499)
+  })
+
+  test('evidence holds the run-up and the signals below the budget, is capped at 100, and the count says the rest', () => {
+    const { book: incidents } = book()
+    const before = [{ transactionId: 'a', time: START - 5, status: 404 }]
+    incidents.push(signal(START, { log10P: -3.2, evidenceBefore: before }))
+    for (let i = 1; i < 300; i++) incidents.push(signal(START + i * SECOND_US))
+    const incident = incidents.open()[0]!
+    expect(incident.evidence).toHaveLength(100)
+    expect(incident.evidence[0]!.transactionId).toBe('a')
+    expect(incident.evidence.at(-1)!.transactionId).toBe(`t${START + 299 * SECOND_US}`)
+    expect(incident.transactionCount).toBe(301)
+  })
+
+  test('a flood of signals is few updates, and a graver signal is told at once', () => {
+    const { book: incidents } = book()
+    const changes: IncidentChange[] = []
+    for (let i = 0; i < 1000; i++) changes.push(...incidents.push(signal(START + i * 10_000)))
+    changes.push(...incidents.push(signal(START + 11 * SECOND_US, { severity: 'high', why: 'it was answered' })))
+    expect(changes.length).toBeLessThan(10)
+    expect(changes.at(-1)).toMatchObject({ kind: 'updated', incident: { severity: 'high', why: 'it was answered' } })
+  })
+
+  test('severity and sentence do not fall back when later attempts are refused', () => {
+    const { book: incidents } = book()
+    incidents.push(signal(START, { severity: 'high', why: 'it was answered' }))
+    incidents.push(signal(START + SECOND_US, { severity: 'low', why: 'refused' }))
+    expect(incidents.open()[0]).toMatchObject({ severity: 'high', why: 'it was answered' })
+  })
+
+  test('two hours of silence close it, more of the same within six hours reopens it, later opens another', () => {
+    const { book: incidents } = book()
+    const [opened] = incidents.push(signal(START))
+    expect(incidents.tick(START + HOUR_US)).toEqual([])
+    const [closed] = incidents.tick(START + 2 * HOUR_US + MINUTE_US)
+    expect(closed).toMatchObject({ kind: 'closed', incident: { status: 'resolved', closedAt: START + 2 * HOUR_US } })
+    const [reopened] = incidents.push(signal(START + 5 * HOUR_US))
+    expect(reopened).toMatchObject({
+      kind: 'opened',
+      incident: { id: opened!.incident.id, status: 'open', closedAt: null },
+    })
+    expect(kinds(incidents.push(signal(START + 20 * HOUR_US)))).toEqual(['closed', 'opened'])
+    expect(incidents.open()[0]!.id).not.toBe(opened!.incident.id)
+  })
+
+  test('a scanner on two services is one incident; two scanners are two', () => {
+    const { book: incidents } = book()
+    incidents.push(signal(START))
+    incidents.push(signal(START + 1000, { service: 'admin.shop.test' }))
+    const other = { kind: 'ip', value: '203.0.113.10' }
+    incidents.push(signal(START + 2000, { subject: other }))
+    expect(incidents.open()).toHaveLength(2)
+  })
+
+  test('one source guessing at many accounts is one incident about the source', () => {
+    const { book: incidents } = book()
+    for (let i = 0; i < 20; i++) incidents.push(guess(START + i * SECOND_US, `hmac:a${i}`, '203.0.113.9'))
+    const [incident] = incidents.open()
+    expect(incidents.open()).toHaveLength(1)
+    expect(incident!.subject).toMatchObject({ kind: 'ip', value: '203.0.113.9' })
+    expect(incident!.subject.members).toContain('hmac:a7')
+  })
+
+  test('many sources guessing at one account are one incident about the account', () => {
+    const { book: incidents } = book()
+    for (let i = 0; i < 20; i++)
+      incidents.push(guess(START + i * SECOND_US, 'hmac:ada', i % 2 === 0 ? null : `203.0.113.${i}`))
+    expect(incidents.open()).toHaveLength(1)
+    expect(incidents.open()[0]!.subject).toMatchObject({ kind: 'user', value: 'hmac:ada' })
+  })
+
+  test('outcomes are merged: accounts, objects of each endpoint, the highest chance of success', () => {
+    const { book: incidents } = book()
+    const read = (time: number, endpoint: string, objectsExposed: number) =>
+      incidents.push(
+        signal(time, {
+          detector: 'object.enumeration',
+          endpoint,
+          outcome: { answered: 1, refused: 0, objectsExposed, accounts: [], pSuccess: objectsExposed / 100 },
+        }),
+      )
+    read(START, 'GET /v1/orders/{id}', 10)
+    read(START + 1000, 'GET /v1/orders/{id}', 40)
+    read(START + 2000, 'GET /v1/invoices/{id}', 5)
+    expect(incidents.open()[0]).toMatchObject({
+      endpoints: ['GET /v1/orders/{id}', 'GET /v1/invoices/{id}'],
+      outcome: { objectsExposed: 45, pSuccess: 0.4 },
+    })
+  })
+
+  test('what was not seen whole lowers completeness', () => {
+    const { book: incidents } = book()
+    incidents.push(signal(START))
+    incidents.push(signal(START + 1000, { whole: false }))
+    expect(incidents.open()[0]!.completeness).toBe(0.5)
+  })
+
+  test('open incidents are bounded: the one silent longest is closed and counted', () => {
+    const { book: incidents, counters } = book({ maxOpen: 10 })
+    const closed: Incident[] = []
+    for (let i = 0; i < 50; i++) {
+      const changes = incidents.push(signal(START + i * 1000, { subject: { kind: 'ip', value: `203.0.113.${i}` } }))
+      for (const change of changes) if (change.kind === 'closed') closed.push(change.incident)
+    }
+    expect(incidents.open()).toHaveLength(10)
+    expect(closed[0]!.subject.value).toBe('203.0.113.0')
+    expect(counters.get('incidents.evicted')).toBe(40)
+  })
+
+  test('an observation opens nothing', () => {
+    expect(book().book.push(signal(START, { severity: 'info' }))).toEqual([])
+  })
+
+  test('ids are 26 digits, the same for the same signals, and begin with the opening time', () => {
+    const ids = [0, 1].map(() => {
+      const { book: incidents } = book()
+      incidents.push(signal(START))
+      return incidents.open()[0]!.id
+    })
+    expect(ids[0]).toMatch(/^[0-7][0-9a-hjkmnp-tv-z]{25}$/)
+    expect(ids[0]).toBe(ids[1])
+    const later = book().book
+    const [change] = later.push(signal(START + SECOND_US))
+    expect(change!.incident.id > ids[0]!).toBe(true)
+  })
+
+  test('a user is shown as display says, and grouped by pseudonym', () => {
+    const { book: incidents } = book()
+    const principal = { kind: 'user', id: 'hmac:5b', display: 'u_48', via: 'jwt.sub', app: null } as const
+    incidents.push(signal(START, { principal, subject: { kind: 'user', value: 'hmac:5b' } }))
+    expect(incidents.open()[0]!.subject).toEqual({ kind: 'user', value: 'u_48', members: [] })
+  })
+})

@@ -1,0 +1,186 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { DetectorSet } from '../../analyzers/analysis.ts'
+import { type DetectorDeclaration, defineDetector } from '../../analyzers/detector.ts'
+import { DETECTOR_IDS, DETECTOR_TAGS, type DetectorId } from '../../analyzers/detector-ids.ts'
+import { DETECTORS } from '../../analyzers/registry.ts'
+import { BUILT_IN_RULES } from '../../daemon/incidents/rules.ts'
+import { SEVERITIES, type Signal } from '../../daemon/model/signal.ts'
+import { HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
+import type { Mark, Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { Counters } from '../../daemon/telemetry/counters.ts'
+import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
+import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
+import { address, login, missing, order, START, transaction } from './traffic.ts'
+
+const make = (declaration: DetectorDeclaration, options: unknown = {}) =>
+  declaration.create(declaration.options.parse(options))
+
+const text: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ maxLength: 20 }),
+  fc.constantFrom('/.env', '/v1/orders/7', '', '__proto__', 'constructor'),
+)
+const mark: fc.Arbitrary<Mark> = fc.record({
+  kind: fc.constant('login' as const),
+  field: text,
+  account: fc.option(text),
+  guess: fc.constantFrom('new', 'repeated', 'shared'),
+})
+const principal: fc.Arbitrary<Principal> = fc.record({
+  kind: fc.constantFrom('user', 'session', 'api_key', 'consumer', 'device', 'ip'),
+  id: text,
+  display: text,
+  via: text,
+  app: fc.constant(null),
+})
+/** Transactions of any shape: no endpoint, no status, no path, no service, odd identities, time that stands still or leaps. */
+const weird: fc.Arbitrary<Transaction> = fc
+  .record({
+    gap: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 30 * HOUR_US })),
+    principal,
+    path: fc.option(text),
+    endpoint: fc.option(text),
+    service: fc.option(text),
+    knownEndpoint: fc.boolean(),
+    status: fc.option(fc.constantFrom(100, 200, 204, 302, 304, 400, 401, 403, 404, 429, 500, 0, 999)),
+    objectIds: fc.array(fc.oneof(text, fc.constantFrom('1', '2', '1e999', '-0', '9007199254740993')), { maxLength: 3 }),
+    marks: fc.array(mark, { maxLength: 2 }),
+    method: fc.option(fc.constantFrom('GET', 'POST', 'OPTIONS', 'x')),
+    responseBodyBytes: fc.nat(2000),
+  })
+  .map(({ gap, ...given }) => ({ ...transaction({ time: 0, ...given }), time: gap, endTime: gap }))
+
+/** Turns gaps into times that never run backwards. */
+function inOrder(list: readonly Transaction[]): Transaction[] {
+  let now = START
+  return list.map((tx) => {
+    now += tx.time
+    return { ...tx, time: now, endTime: now }
+  })
+}
+
+describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as const))('%s', (id, declaration) => {
+  test('has an id and tags of the closed list, a rule, a description, and strict options with defaults', () => {
+    expect(DETECTOR_IDS).toContain(id)
+    expect(declaration.owasp).toEqual(DETECTOR_TAGS[id as DetectorId].owasp)
+    expect(declaration.attack).toEqual(DETECTOR_TAGS[id as DetectorId].attack)
+    expect(BUILT_IN_RULES.some((rule) => rule.detector === id)).toBe(true)
+    for (const [part, sentence] of Object.entries(declaration.describes))
+      expect(sentence.length, part).toBeGreaterThan(20)
+    expect(() => declaration.options.parse({})).not.toThrow()
+    expect(declaration.options.safeParse({ no_such_option: 1 }).success).toBe(false)
+  })
+
+  test('takes any transaction, and every signal is whole', () => {
+    fc.assert(
+      fc.property(fc.array(weird, { maxLength: 120 }), (list) => {
+        const detector = make(declaration, { report: 0.99 })
+        for (const tx of inOrder(list)) {
+          detector.tick(tx.endTime)
+          const signal = detector.observe(tx, tx.endTime)
+          if (signal === null) continue
+          expect(signal).toMatchObject({ detector: id, transactionId: tx.id, time: tx.endTime, endpoint: tx.endpoint })
+          expect(SEVERITIES).toContain(signal.severity)
+          for (const share of [signal.pValue, signal.maturity, signal.score, signal.outcome.pSuccess]) {
+            expect(share).toBeGreaterThanOrEqual(0)
+            expect(share).toBeLessThanOrEqual(1)
+          }
+          expect(signal.log10P).toBeLessThanOrEqual(0)
+          expect(Number.isFinite(signal.log10P)).toBe(true)
+          expect(signal.why.length).toBeGreaterThan(10)
+          expect(signal.why).not.toMatch(/NaN|undefined|Infinity|null/)
+          expect(signal.evidenceBefore.length).toBeLessThanOrEqual(100)
+        }
+        const maturity = detector.maturity()
+        expect(maturity).toBeGreaterThanOrEqual(0)
+        expect(maturity).toBeLessThanOrEqual(1)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('the same input gives the same signals', () => {
+    fc.assert(
+      fc.property(fc.array(weird, { maxLength: 60 }), (list) => {
+        const run = (): (Signal | null)[] => {
+          const detector = make(declaration, { report: 0.9 })
+          return inOrder(list).map((tx) => {
+            detector.tick(tx.endTime)
+            return detector.observe(tx, tx.endTime)
+          })
+        }
+        expect(run()).toEqual(run())
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('a hundred thousand new callers stay within the limits, and evictions are counted', () => {
+    const detector = make(declaration)
+    for (let i = 0; i < 100_000; i++) {
+      const at = START + i * 20_000
+      const from = address(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
+      const tx =
+        id === 'auth.bruteforce'
+          ? login(at, from.id, `a${i}`, false)
+          : id === 'scan.probing'
+            ? missing(at, from, `/x${i}`)
+            : { ...order(at, '', i), principal: from, service: `h${i}.test` }
+      detector.observe(tx, at)
+      if (i % 500 === 0) detector.tick(at)
+    }
+    let evicted = 0
+    for (const [name, size] of Object.entries(detector.sizes())) {
+      expect(size.entries, name).toBeLessThanOrEqual(size.limit)
+      evicted += size.evicted
+    }
+    expect(evicted).toBeGreaterThan(0)
+  })
+
+  test('does not need bodies', () => {
+    const detector = make(declaration)
+    const tx = { ...order(START, 'ada', 1), requestBody: undefined, responseBody: undefined }
+    expect(detector.observe(tx, START)).toBeNull()
+  })
+})
+
+test('every id of the registry is there once', () => {
+  const ids = DETECTORS.map((declaration) => declaration.id)
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
+test('ATT&CK and OWASP tags have their shape', () => {
+  for (const { owasp, attack } of Object.values(DETECTOR_TAGS)) {
+    for (const tag of owasp) expect(tag).toMatch(/^API(10|[1-9]):2023$/)
+    for (const tag of attack) expect(tag).toMatch(/^T\d{4}(\.\d{3})?$/)
+  }
+})
+
+test('a detector that throws is switched off alone, and counted', () => {
+  const counters = new Counters()
+  const broken = defineDetector({
+    ...DETECTORS[0]!,
+    id: 'auth.otp',
+    create: () => ({
+      observe: () => {
+        throw new Error('a bug')
+      },
+      tick: () => {},
+      sizes: () => ({}),
+      maturity: () => 1,
+    }),
+  })
+  const enabled = [broken, ...DETECTORS].map((declaration) => ({ declaration, options: {} }))
+  const failures: string[] = []
+  const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters }
+  const set = new DetectorSet(enabled, telemetry, (detector) => failures.push(detector))
+  let signals = 0
+  for (let i = 0; i < 20; i++) {
+    signals += set.observe(login(START + i * 100_000, '203.0.113.9', 'ada', false), START + i * 100_000).length
+    set.tick(START + i * MINUTE_US)
+  }
+  expect(signals).toBeGreaterThan(0)
+  expect(failures).toEqual(['auth.otp'])
+  expect(counters.get('detector.failed')).toBe(1)
+  expect(set.health().find((health) => health.id === 'auth.otp')!.failure).toBe('a bug')
+})
