@@ -7,13 +7,14 @@ const BUFFER_CHARACTERS = 64 * 1024
 export interface LineWriterOptions {
   /** Whether a person looks at it: then JSON text is escaped so that it cannot act on the terminal. */
   readonly terminal: boolean
-  /** The reader is gone (`| head`): nothing more will be written. Called once. */
+  /** The reader is gone (`| head`) or the disk is full: nothing more will be written. Called once. */
   readonly onClosed: () => void
 }
 
 /**
  * JSON Lines to standard output. Buffers, so that a million lines are not a million writes, and passes back-pressure on:
- * a promise means wait. A reader that goes away is an ordinary end, not a failure; what is written after it is dropped.
+ * a promise means wait. A reader that goes away is an ordinary end; what is written after it is dropped. Whether an error of
+ * the stream is a failure is for its owner to say, who listens to it too.
  */
 export class LineWriter {
   readonly #stream: Writable
@@ -24,11 +25,10 @@ export class LineWriter {
   constructor(stream: Writable, options: LineWriterOptions) {
     this.#stream = stream
     this.#terminal = options.terminal
-    stream.on('error', (error: NodeJS.ErrnoException) => {
+    stream.on('error', () => {
       if (this.#closed) return
       this.#closed = true
       this.#text = ''
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
       options.onClosed()
     })
   }

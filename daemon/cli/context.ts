@@ -23,7 +23,7 @@ export interface CliContext {
 const PAGE_WIDTH = 120
 
 export function processContext(): CliContext {
-  const { env: environment, stdin, stdout, stderr } = process
+  const { env: environment, stdout, stderr } = process
   const level = logLevel(environment)
   const terminal = stderr.isTTY === true
   const colour = hasColour(stderr, environment)
@@ -32,7 +32,10 @@ export function processContext(): CliContext {
   })
   return {
     environment,
-    stdin,
+    // Only asked for, it becomes non-blocking, which whoever inherits the descriptor would have to live with.
+    get stdin() {
+      return process.stdin
+    },
     stdout,
     stderr,
     logger,

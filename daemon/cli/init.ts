@@ -66,9 +66,13 @@ async function answersFor(options: InitOptions, context: CliContext): Promise<An
     throw usageError('init asks questions and standard input is no terminal', 'offpath init --source pcap:eth0 --yes')
   }
   const questions = createInterface({ input: context.stdin, output: context.stderr })
+  const stopped = new AbortController()
+  // Ctrl-C and Ctrl-D reach readline, not the process, and would leave the question open for good.
+  questions.on('SIGINT', () => stopped.abort())
+  questions.on('close', () => stopped.abort())
   const ask = async (question: string, fallback: string) => {
     const answer = await questions.question(`${question} [${fallback === '' ? 'none' : fallback}] `, {
-      signal: context.stop.signal,
+      signal: AbortSignal.any([stopped.signal, context.stop.signal]),
     })
     return answer.trim() === '' ? fallback : answer.trim()
   }
@@ -78,6 +82,9 @@ async function answersFor(options: InitOptions, context: CliContext): Promise<An
       trustedHops: words(await ask('Addresses or blocks of your own proxies and load balancers?', '')),
       apiKeyHeaders: words(await ask('Headers that carry API keys, besides the usual ones?', '')),
     }
+  } catch (error) {
+    if (stopped.signal.aborted || context.stop.signal.aborted) throw usageError('stopped; nothing was written')
+    throw error
   } finally {
     questions.close()
   }

@@ -1,5 +1,15 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,18 +29,22 @@ interface Result {
   readonly stderr: string
 }
 
-const environment = {
-  PATH: process.env.PATH,
-  HOME: elsewhere,
-  XDG_CONFIG_HOME: join(elsewhere, 'config'),
+/** No key, configuration or colour of whoever runs the tests. */
+function environmentOf(home: string): Record<string, string | undefined> {
+  return { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: join(home, 'config') }
 }
+const environment = environmentOf(elsewhere)
 
-function offpath(args: readonly string[], options: { cwd?: string; input?: string | Buffer } = {}): Promise<Result> {
+function offpath(
+  args: readonly string[],
+  options: { cwd?: string; input?: string | Buffer; home?: string } = {},
+): Promise<Result> {
+  const home = options.home ?? elsewhere
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
       [program, ...args],
-      { cwd: options.cwd ?? elsewhere, env: environment, maxBuffer: 256 * 1024 * 1024 },
+      { cwd: options.cwd ?? elsewhere, env: environmentOf(home), maxBuffer: 256 * 1024 * 1024 },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
     child.stdin?.end(options.input)
@@ -212,14 +226,14 @@ describe('doctor', () => {
   test('fails on an interface that is not there and a wrong configuration, and makes no key', async () => {
     const folder = mkdtempSync(join(elsewhere, 'doctor-'))
     writeFileSync(join(folder, 'offpath.yaml'), 'sources:\n  - {kind: pcap, interface: nosuch0}\n')
-    const missing = await offpath(['doctor'], { cwd: folder })
+    const missing = await offpath(['doctor'], { cwd: folder, home: join(folder, 'home') })
     expect(missing.code).toBe(1)
     expect(missing.stdout).toMatch(/^fail +interfaces +there is no interface nosuch0\n +fix: set sources/m)
     writeFileSync(join(folder, 'offpath.yaml'), 'source: []\n')
-    const wrong = await offpath(['doctor'], { cwd: folder })
+    const wrong = await offpath(['doctor'], { cwd: folder, home: join(folder, 'home') })
     expect(wrong.code).toBe(1)
     expect(wrong.stdout).toContain('did you mean `sources`?')
-    expect(statSync(join(elsewhere, 'config', 'offpath', 'privacy.key'), { throwIfNoEntry: false })).toBeUndefined()
+    expect(existsSync(join(folder, 'home'))).toBe(false)
   })
 })
 
@@ -266,10 +280,23 @@ describe('replay', () => {
     child.stderr.on('data', (piece) => {
       stderr += piece
     })
+    const ended = ending(child)
     await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()))
     child.stdout.destroy()
-    expect(await ending(child)).toEqual({ code: 0, signal: null })
+    expect(await ended).toEqual({ code: 0, signal: null })
     expect(stderr).toBe('')
+  })
+
+  test('a full disk is a failure, said once', () => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [program, 'replay', '--emit', 'transactions', day], {
+      env: environment,
+      encoding: 'utf8',
+      stdio: ['ignore', full, 'pipe'],
+    })
+    closeSync(full)
+    expect(stderr).toMatch(/^offpath: standard output cannot be written: .*ENOSPC.*\n$/)
+    expect(status).toBe(1)
   })
 
   test('a cut-off capture gives what came before, a message, and exit 0', async () => {
@@ -284,11 +311,51 @@ describe('replay', () => {
 })
 
 describe('run', () => {
-  test('stops cleanly on a signal while nothing arrives', async () => {
-    const child = spawn(process.execPath, [program, 'run', '--exec', '--', 'sleep', '30'], { env: environment })
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+  test.each(['SIGINT', 'SIGTERM'] as const)('stops cleanly on %s while nothing arrives', async (signal) => {
+    // A command that keeps root while it reads traffic is refused.
+    const silent = [
+      ...(process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []),
+      'sleep',
+      '30',
+    ]
+    const child = spawn(process.execPath, [program, 'run', '--exec', '--', ...silent], { env: environment })
+    const ended = ending(child)
+    await new Promise<void>((resolve) =>
+      child.stderr.on('data', (log) => String(log).includes('watching') && resolve()),
+    )
+    child.kill(signal)
+    expect(await ended).toEqual({ code: 0, signal: null })
+  })
+
+  test('does not hang on a signal when standard input is open and silent', async () => {
+    const child = spawn(process.execPath, [program, 'replay', '-'], { env: environment })
+    const ended = ending(child)
+    await new Promise((resolve) => setTimeout(resolve, 500))
     child.kill('SIGINT')
-    expect(await ending(child)).toEqual({ code: 0, signal: null })
+    expect((await ended).signal).toBeNull()
+  })
+
+  test('prints incidents of a recorded scene as JSON Lines, logs on standard error', async () => {
+    const { code, stdout, stderr } = await offpath(['run', '-o', 'jsonl', '--file', join(root, 'demo/scene.pcap.gz')])
+    expect(code).toBe(0)
+    const states = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: string; detector: string })
+    expect(new Set(states.map(({ detector }) => detector))).toEqual(
+      new Set(['auth.bruteforce', 'object.enumeration', 'scan.probing']),
+    )
+    for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('level')
+  })
+
+  test('refuses the published test key', async () => {
+    const published = Buffer.from('offpath published test key, never use it for real traffic').toString('hex')
+    const key = join(elsewhere, 'published.key')
+    writeFileSync(key, published, { mode: 0o600 })
+    writeFileSync(join(elsewhere, 'published.yaml'), `privacy: {key_file: ${key}}\n`)
+    const { code, stderr } = await offpath(['run', '--file', day, '--config', 'published.yaml'])
+    expect(code).toBe(78)
+    expect(stderr).toContain('OFFPATH_E_KEY')
   })
 
   test('names a program that is not there', async () => {
