@@ -23,7 +23,7 @@ const text: fc.Arbitrary<string> = fc.oneof(
 const mark: fc.Arbitrary<Mark> = fc.record({
   kind: fc.constant('login' as const),
   field: text,
-  account: fc.option(text),
+  account: fc.option(text, { nil: null }),
   guess: fc.constantFrom('new', 'repeated', 'shared'),
 })
 const principal: fc.Arbitrary<Principal> = fc.record({
