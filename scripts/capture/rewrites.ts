@@ -47,7 +47,7 @@ function inferredFrom(index: number): Touch {
 }
 
 const JOINED_IN_ANSWER = 'the first request after joining in the middle of an answer: others may have been under way'
-const TOGETHER = 'requests held behind the hole come together, after their answers'
+const HOLE_IN_BOTH = 'both directions have a hole, and an unanswered request may have been in it'
 const CUT_OFF = 'joined midstream and the file ends without the end of the connection: another answer may have followed'
 
 /** The pairs at these places of the ledger cannot be proven. */
@@ -238,7 +238,7 @@ export const REWRITES: readonly Rewrite[] = [
     'one request is missing; its response stands alone and no other pair moves',
     'the second request left out',
     without((frames) => message(frames, 'client', 1)),
-    (ledger) => refused(TOGETHER, 2, 3)(inferredFrom(2)(touched(1, NO_REQUEST)(ledger))),
+    (ledger) => inferredFrom(2)(touched(1, NO_REQUEST)(ledger)),
   ),
   byMutator(
     'lost-response',
@@ -254,7 +254,7 @@ export const REWRITES: readonly Rewrite[] = [
     'a request and its response are both missing',
     'the fourth request and response left out',
     without((frames) => [...message(frames, 'client', 3), ...message(frames, 'server', 3)]),
-    (ledger) => refused(TOGETHER, 3, 4)(inferredFrom(3)(ledger.filter((_, i) => i !== 3))),
+    (ledger) => refused(HOLE_IN_BOTH, 3, 4)(inferredFrom(3)(ledger.filter((_, i) => i !== 3))),
   ),
   byMutator(
     'requests-only',
