@@ -64,6 +64,7 @@ export class StreamInput implements ByteInput {
 /**
  * Inflates as it is asked, so memory stays at two chunks whatever a bomb expands to. Each write is inflated and read out
  * before the next one: zlib throws away output it holds when it meets an error, and everything before a cut must be kept.
+ * Corrupt data in the middle costs at most the compressed chunk it stands in.
  */
 export class GunzipInput implements ByteInput {
   damage: string | null = null
@@ -142,7 +143,8 @@ export class GunzipInput implements ByteInput {
 }
 
 const EMPTY = Buffer.alloc(0)
-const COMPRESSED_CHUNK = 64 * 1024
+/** Small, since of the write that holds corrupt data zlib hands out nothing at all. */
+const COMPRESSED_CHUNK = 16 * 1024
 const INFLATED_CHUNK = 256 * 1024
 
 function messageOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +61,11 @@ function frames(count: number, length = 40): Frame[] {
     time: BASE + index * 1000 + 7,
     bytes: Buffer.alloc(length + (index % 5), index),
   }))
+}
+
+/** 192 bytes, the same each time, that gzip cannot shorten. */
+function incompressible(index: number): Buffer {
+  return Buffer.concat([0, 1, 2].map((part) => createHash('sha512').update(`${index}.${part}`).digest()))
 }
 
 /** The bytes as a stream cut into pieces of the given sizes, repeated. */
@@ -206,6 +212,18 @@ describe('gzip', () => {
       expect(seen).toEqual(expected(sent.slice(0, seen.length)))
       expect(source.tail?.message).toContain('gzip')
     }
+  })
+
+  test('corrupt in the middle, it gives the frames of the chunks before and says so', async () => {
+    const sent = Array.from({ length: 3000 }, (_, index) => ({ time: BASE + index, bytes: incompressible(index) }))
+    const whole = gzipSync(pcap(sent))
+    const at = Math.floor(whole.length / 2)
+    whole.fill(0xff, at, at + 2000)
+    const source = await openFrames(whole)
+    const seen = await readAll(source)
+    expect(seen.length).toBeGreaterThan(1200)
+    expect(seen.slice(0, 1200)).toEqual(expected(sent.slice(0, 1200)))
+    expect(source.tail).not.toBeNull()
   })
 
   test('several members follow each other', async () => {

@@ -67,7 +67,7 @@ class CaptureReading implements CaptureFile {
   async *batches(stop: AbortSignal): AsyncGenerator<FrameBatch, void, undefined> {
     const reader = this.#type === 'pcap' ? new PcapReader() : new PcapngReader()
     try {
-      this.tail = yield* frameBatches(this.#window, reader, new FileClockGuard(), stop)
+      this.tail = yield* frameBatches(this.#window, reader, new FileClockGuard(), stop, 'count')
     } finally {
       await this.#window.close()
     }

@@ -11,6 +11,12 @@ export interface DamagedTail {
   readonly message: string
 }
 
+/**
+ * What to do with bytes that follow damage. `count`: read a file to its end, to say how much is lost. `leave`: end at
+ * once; the writer of a live capture then fails and is started again, instead of being read in vain for ever.
+ */
+export type AfterDamage = 'count' | 'leave'
+
 /** One read of a capture; with it two frames held back and a partial record always fit (see MAX_CAPTURED). */
 export const CHUNK_BYTES = 2 * 1024 * 1024
 /** Rows of one batch: enough for a chunk of ordinary frames, bounded for a chunk of empty ones. */
@@ -25,6 +31,7 @@ export async function* frameBatches(
   reader: CaptureReader,
   guard: ClockGuard,
   stop: AbortSignal,
+  afterDamage: AfterDamage,
 ): AsyncGenerator<FrameBatch, DamagedTail | null, undefined> {
   const columns = new FrameColumns(window.buffer, BATCH_ROWS)
   while (!stop.aborted) {
@@ -37,14 +44,13 @@ export async function* frameBatches(
       yield columns
       columns.release()
     }
-    if (last) return await tailOf(window, reader, stop)
+    if (last) return tailOf(window, reader, afterDamage === 'count' ? await window.drain(stop) : window.available)
     if (!full) columns.moved(await window.fill(columns.gather(window.start)))
   }
   return null
 }
 
-async function tailOf(window: ByteWindow, reader: CaptureReader, stop: AbortSignal): Promise<DamagedTail | null> {
-  const truncatedBytes = await window.drain(stop)
+function tailOf(window: ByteWindow, reader: CaptureReader, truncatedBytes: number): DamagedTail | null {
   if (reader.corrupt !== null) return { truncatedBytes, message: `${reader.corrupt}; ${truncatedBytes} bytes unread` }
   if (window.damage !== null) return { truncatedBytes, message: window.damage }
   if (truncatedBytes === 0 && reader.skipping === 0) return null

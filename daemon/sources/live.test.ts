@@ -83,6 +83,17 @@ test('a writer that dies inside a record leaves what came before, and says so', 
   expect(tails).toEqual([{ truncatedBytes: 9, message: expect.stringContaining('9 bytes') }])
 })
 
+test('damage ends the events at once, so that the writer can be started again', async () => {
+  const stream = new PassThrough()
+  stream.write(Buffer.concat([HEADER, record(NOW), Buffer.alloc(100, 0xee)]))
+  const tails: DamagedTail[] = []
+  for await (const event of liveEvents(stream, INFO, options({ onTail: (tail) => tails.push(tail) }))) {
+    expect(event.kind).toBe('frames')
+  }
+  expect(tails).toEqual([{ truncatedBytes: 100, message: expect.stringContaining('claims') }])
+  expect(stream.destroyed).toBe(true)
+})
+
 test('a writer that ends without a word is an end', async () => {
   const stream = new PassThrough()
   stream.end()

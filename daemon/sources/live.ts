@@ -91,7 +91,7 @@ async function* readFrames(
     })
   }
   const reader = type === 'pcap' ? new PcapReader() : new PcapngReader()
-  return yield* frameBatches(window, reader, new LiveClockGuard(options.hostClock), options.stop)
+  return yield* frameBatches(window, reader, new LiveClockGuard(options.hostClock), options.stop, 'leave')
 }
 
 /** Sleeps until woken or for a while, whichever is first. */
