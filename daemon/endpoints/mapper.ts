@@ -70,6 +70,8 @@ export class EndpointMapper {
   readonly #candidates: BoundedMap<string, Candidate>
   readonly #established: BoundedMap<string, Candidate>
   readonly #services: BoundedMap<string, Service>
+  /** Host header, as sent, to service. */
+  readonly #hosts: BoundedMap<string, string>
   readonly #doorkeeper = new Doorkeeper()
 
   constructor(options: EndpointOptions, telemetry: Telemetry) {
@@ -78,11 +80,12 @@ export class EndpointMapper {
     this.#candidates = new BoundedMap(options.maxCandidates)
     this.#established = new BoundedMap(options.maxEstablished)
     this.#services = new BoundedMap(options.maxServices)
+    this.#hosts = new BoundedMap(options.maxServices)
   }
 
   /** Sets service, endpoint, objectIds and knownEndpoint. What a native record says stays where nothing is known here. */
   map(tx: Transaction): void {
-    const service = serviceOf(tx)
+    const service = this.#serviceOf(tx)
     tx.service = service ?? tx.service
     if (service === null || tx.method === null || tx.path === null || tx.method.length > MAX_METHOD) return
     if (tx.path.charCodeAt(0) !== 0x2f) return
@@ -109,6 +112,16 @@ export class EndpointMapper {
       endpoints: size(this.#established),
       services: size(this.#services),
     }
+  }
+
+  #serviceOf(tx: Transaction): string | null {
+    if (tx.host === null || tx.scheme !== 'http') return serviceOf(tx)
+    const known = this.#hosts.get(tx.host)
+    if (known !== undefined) return known
+    const service = serviceOf(tx)
+    // A host that is none stands for the address, which differs.
+    if (service !== null && HOST.test(tx.host)) this.#hosts.set(tx.host, service)
+    return service
   }
 
   #admit(key: string, endpoint: string, name: string, status: number | null): Candidate | null {

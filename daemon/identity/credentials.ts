@@ -1,6 +1,7 @@
 import type { Claims, Principal, PrincipalKind } from '../model/transaction.ts'
+import type { Weird } from '../telemetry/weirds.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { isPhoneNumber, readToken } from './jwt.ts'
+import { isPhoneNumber, MAX_TOKEN_CHARACTERS, readToken } from './jwt.ts'
 import type { SecretHasher } from './login-attempt.ts'
 import { isPseudonym, type Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { API_KEY_HEADERS, basicPseudonym, basicUser, cookieValue, splitAuthorization } from './redact-headers.ts'
@@ -31,6 +32,8 @@ export interface Presented {
   readonly claims: Claims | null
   /** Proofs of sessions and tokens that the response handed out. */
   readonly issued: readonly string[]
+  /** `token.too_long`, `token.malformed`: something like a token that cannot be read. */
+  readonly weird: Weird | null
 }
 
 export const NOTHING: Presented = {
@@ -41,6 +44,7 @@ export const NOTHING: Presented = {
   consumer: null,
   claims: null,
   issued: [],
+  weird: null,
 }
 
 /** What one header or parameter said. */
@@ -50,9 +54,10 @@ interface Part {
   readonly sessions: readonly Credential[]
   readonly apiKey: Credential | null
   readonly claims: Claims | null
+  readonly weird: Weird | null
 }
 
-const NO_PART: Part = { user: null, basic: null, sessions: [], apiKey: null, claims: null }
+const NO_PART: Part = { user: null, basic: null, sessions: [], apiKey: null, claims: null, weird: null }
 
 export interface CredentialOptions {
   readonly apiKeyHeaders: readonly string[]
@@ -130,6 +135,7 @@ export class CredentialReader {
       consumer: consumer === null ? null : this.#consumer(consumer),
       claims: first.claims ?? second.claims ?? third.claims,
       issued,
+      weird: first.weird ?? second.weird ?? third.weird,
     }
   }
 
@@ -215,7 +221,8 @@ export class CredentialReader {
   #readBearer(text: string, via: string): Part {
     const token = readToken(text, this.#pseudonyms)
     const proof = this.#proof(text)
-    if (token === null) return { ...NO_PART, sessions: [credential('session', proof, via, proof)] }
+    if (token === null)
+      return { ...NO_PART, sessions: [credential('session', proof, via, proof)], weird: oddToken(text) }
     if (token.user === null) {
       return { ...NO_PART, sessions: [credential('session', proof, via, proof)], claims: token.claims }
     }
@@ -236,6 +243,7 @@ export class CredentialReader {
   #readCookies(header: string): Part {
     let user: Credential | null = null
     let claims: Claims | null = null
+    let weird: Weird | null = null
     const sessions: Credential[] = []
     for (const pair of header.split(';', MAX_COOKIES)) {
       const equals = pair.indexOf('=')
@@ -246,9 +254,10 @@ export class CredentialReader {
       const part = this.#readBearer(value, `cookie.${name.slice(0, 64)}`)
       user ??= part.user
       claims ??= part.claims
+      weird ??= part.weird
       if (part.user === null && sessions.length < MAX_SESSIONS) sessions.push(...part.sessions)
     }
-    return user === null && sessions.length === 0 ? NO_PART : { ...NO_PART, user, sessions, claims }
+    return user === null && sessions.length === 0 ? NO_PART : { ...NO_PART, user, sessions, claims, weird }
   }
 
   #queryPart(query: string): Part {
@@ -288,6 +297,11 @@ export class CredentialReader {
   #proof(value: string): string {
     return this.#kept && isPseudonym(value) ? value : this.#pseudonyms.secret(value)
   }
+}
+
+function oddToken(text: string): Weird | null {
+  if (!isJwtShaped(text)) return null
+  return text.length > MAX_TOKEN_CHARACTERS ? 'token.too_long' : 'token.malformed'
 }
 
 const QUERY_CREDENTIAL = /token=|jwt=|key=/i

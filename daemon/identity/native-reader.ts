@@ -210,6 +210,7 @@ export class NativeReader {
     if (tx.status !== null && tx.status >= 301 && tx.status <= 308) {
       tx.sentToLogin = isLoginPage(find(responseHeaders, 'location'))
     }
+    if (!kept && presented.weird !== null) tx.addWeird(presented.weird)
     const open = claims === null || kept ? claims : this.#openClaims(claims)
     tx.claims = open ?? presented.claims
     tx.presented = open === null || presented.user !== null ? presented : this.#withUser(presented, open)

@@ -9,6 +9,7 @@ import type {
   Transaction,
   TransactionState,
 } from '../model/transaction.ts'
+import type { Weird } from '../telemetry/weirds.ts'
 import { type BodyText, NO_TEXT } from './body-text.ts'
 import { NOTHING, type Presented } from './credentials.ts'
 import type { Trust } from './forwarded.ts'
@@ -87,7 +88,7 @@ export class TransactionRecord implements Transaction {
   #responseHeaders: readonly Header[] | null = null
   #requestBody: BodyText | null | undefined = undefined
   #responseBody: BodyText | null | undefined = undefined
-  readonly #weirds: readonly string[]
+  #weirds: readonly string[]
   readonly #truncated: readonly string[]
 
   constructor(material: Material, weirds: readonly string[], truncated: readonly string[]) {
@@ -134,6 +135,10 @@ export class TransactionRecord implements Transaction {
     if (response.cut) add(marks, 'response_body')
     if (request.binary || response.binary) add(marks, 'binary')
     return marks
+  }
+
+  addWeird(name: Weird): void {
+    if (!this.#weirds.includes(name)) this.#weirds = [...this.#weirds, name]
   }
 
   /** Makes header arrays and bodies now, so that the record may outlive the call that handed it out. */

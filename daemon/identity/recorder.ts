@@ -165,7 +165,8 @@ export class Recorder {
   ): void {
     const head = request === null ? null : request.head
     const authorization = head === null ? null : head.header('authorization')
-    const cookie = head === null ? null : joined(head, 'cookie')
+    // One field (RFC 6265 §5.4): a second Cookie field is redacted like the first, but names nobody.
+    const cookie = head === null ? null : head.header('cookie')
     let apiKey: string | null = null
     let apiKeyHeader = ''
     if (head !== null) {
@@ -197,6 +198,11 @@ export class Recorder {
     }
     record.presented = this.#credentials.read(authorization, cookie, apiKey, apiKeyHeader, query, null, issued)
     record.claims = record.presented.claims
+    const { weird } = record.presented
+    if (weird !== null) {
+      record.addWeird(weird)
+      this.#telemetry.weirds.add(weird)
+    }
   }
 
   #loginOf(
@@ -332,25 +338,27 @@ function mayLogIn(method: string | null, request: Message): boolean {
   )
 }
 
-/** All values of a list header as one (RFC 9110 §5.3; for Cookie RFC 6265 §5.4 asks for one field, so `;` is as good). */
+/** All values of a list header as one (RFC 9110 §5.3). */
 function joined(head: Head, name: string): string | null {
   const first = head.header(name)
   if (first === null) return null
   const all = head.headerAll(name)
-  return all.length < 2 ? first : all.join(name === 'cookie' ? '; ' : ', ')
+  return all.length < 2 ? first : all.join(', ')
 }
 
 function clampTime(time: EventTime): EventTime {
   return time >= 0 && time <= MAX_TIME ? time : time > MAX_TIME ? MAX_TIME : 0
 }
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/
+const NO_TRACE = '0'.repeat(32)
 
 /** Trace id of a `traceparent` header (W3C Trace Context §3.2.2.3: all zeros is invalid). */
 export function traceIdOf(traceparent: string | null): string | null {
   if (traceparent === null) return null
-  const id = TRACEPARENT.exec(traceparent)?.[1]
-  return id === undefined || id === '00000000000000000000000000000000' ? null : id
+  if (!TRACEPARENT.test(traceparent)) return null
+  const id = traceparent.slice(3, 35)
+  return id === NO_TRACE ? null : id
 }
 
 const LOGIN_PAGE =

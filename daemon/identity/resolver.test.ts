@@ -78,6 +78,14 @@ describe('the order of contracts.md', () => {
   })
 })
 
+test('a token that is too long or cannot be read is odd, and a session of its own', () => {
+  const { send } = resolving()
+  const long = send({ headers: [bearer(fakeToken({ sub: 'u', pad: 'x'.repeat(8192) }))] })
+  expect([long.weirds, long.principal.kind]).toEqual([['token.too_long'], 'session'])
+  const broken = send({ headers: [bearer('eyJhbGciOiJub25lIn0.bm8ganNvbg.')] })
+  expect([broken.weirds, broken.principal.kind]).toEqual([['token.malformed'], 'session'])
+})
+
 describe('a credential counts once the server accepted it', () => {
   test('a scanner with a fresh credential per request stays its address while it is refused', () => {
     const { who } = resolving()
