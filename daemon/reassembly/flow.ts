@@ -1,4 +1,4 @@
-import { ACK, FIN, type Segment } from '../decode/segment.ts'
+import { ACK, FIN, type Segment, SYN } from '../decode/segment.ts'
 import type { EventTime } from '../model/time.ts'
 import { HalfStream, type HoldAccount } from './half-stream.ts'
 import { DIFFERENT, DUPLICATE, fingerprint } from './recent-segments.ts'
@@ -28,7 +28,7 @@ export class Flow {
   }
 
   /**
-   * One segment without SYN or RST (their sequence numbers mean other things), its first payload byte at `seq`. False,
+   * One segment without RST, its first payload byte at `seq` (a SYN takes a number of its own). False,
    * and nothing counted: the segment belongs to another connection on the same ports.
    */
   receive(segment: Segment, seq: number, direction: Direction, time: EventTime, now: EventTime): boolean {
@@ -79,7 +79,8 @@ export class Flow {
       const { bytes, payloadStart, payloadEnd, payloadMissing } = segment
       half.accept(start, bytes, payloadStart, payloadEnd, payloadMissing, acked, time, now)
     }
-    if ((segment.flags & FIN) !== 0) half.finish(start + length, time, now)
+    // SYN and FIN together is no end: hosts drop it.
+    if ((segment.flags & (FIN | SYN)) === FIN) half.finish(start + length, time, now)
     return true
   }
 

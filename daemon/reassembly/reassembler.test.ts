@@ -465,3 +465,18 @@ test('the hash key changes nothing that is told', () => {
     { numRuns: 100 },
   )
 })
+
+test('SYN and FIN in one segment end nothing', () => {
+  const wire = new Wire()
+    .handshake()
+    .send(0, 0, 1001, 'a')
+    .send(0, SYN | FIN, 1000, 'a')
+    .send(0, 0, 1002, 'b')
+    .close()
+  expect(wire.lines).toEqual(['0 data a', '0 data b', 'close end_of_input'])
+  const first = new Wire()
+    .send(0, SYN | FIN, 1000, 'a')
+    .send(0, 0, 1002, 'b')
+    .close()
+  expect(first.lines).toEqual(['0 data a', '0 data b', 'close end_of_input'])
+})
