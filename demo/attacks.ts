@@ -32,6 +32,9 @@ v1/admin v1/users v1/admin/users v1/internal v1/debug v1/config v1/keys v1/secre
 private test tmp old dev staging jenkins solr elasticsearch kibana grafana cgi-bin/test shell.php dump.sql db.sqlite
 .DS_Store robots.txt.bak users.csv`.split(/\s+/)
 
+const ROUTE_NAMES = `users accounts admin roles permissions internal debug config reports invoices payments refunds
+discounts coupons vouchers webhooks keys tokens sessions audit logs jobs queues stats backup`.split(/\s+/)
+
 const GUESSES = `123456 password qwerty letmein welcome1 dragon monkey sunshine football iloveyou princess shadow master
 superman batman trustno1 hello123 freedom whatever starwars summer2025 winter2025 spring2026 passw0rd admin123 qwerty123
 abc123 login1234 flower99 hottie1 loveme zaq1zaq1 ginger pepper jordan23 harley buster soccer hunter2 tigger`.split(
@@ -41,7 +44,7 @@ abc123 login1234 flower99 hottie1 loveme zaq1zaq1 ginger pepper jordan23 harley 
 export function plantAttacks(world: World): Attack[] {
   const random = world.random.fork('attacks')
   const customers = random.shuffled(withRole(world, 'customer').filter((caller) => caller.quirk === 'none'))
-  const [victim, otherVictim, reader, patientReader] = customers as [Caller, Caller, Caller, Caller]
+  const [victim, otherVictim, reader, patientReader, curious] = customers as [Caller, Caller, Caller, Caller, Caller]
   const { routes } = world
   const guesser = attackerAddress(random, 60)
   const swarm = Array.from({ length: 6 }, (_, i) => attackerAddress(random, 64 + i * 3))
@@ -84,7 +87,7 @@ export function plantAttacks(world: World): Attack[] {
     },
     {
       name: 'enumerate-slow',
-      title: 'invoices of others, numbers around the own one, refused',
+      title: 'invoices of others, counted on from the own one, refused',
       detectors: ['object.enumeration'],
       attackers: [{ kind: 'user', value: patientReader.sub }],
       account: null,
@@ -101,6 +104,16 @@ export function plantAttacks(world: World): Attack[] {
       endpoint: null,
       startMs: 9 * SECOND,
       scripts: [probing(outsider(world, random, prober), random.shuffled(WORDLIST))],
+    },
+    {
+      name: 'probe-slow',
+      title: 'looking for routes between ordinary requests, as a customer with a token',
+      detectors: ['scan.probing'],
+      attackers: [{ kind: 'user', value: curious.sub }],
+      account: null,
+      endpoint: null,
+      startMs: 1 * SECOND,
+      scripts: [lookAround(insider(world, random, curious, curious.address), world)],
     },
   ]
 }
@@ -123,22 +136,31 @@ function* readInSequence(actor: Actor, world: World): Script {
   for (let id = from; id < from + 214; id++) yield* actor.ask(actor.random.between(30, 60), 'order', { id })
 }
 
-/** A customer who looks around their own number, out of order and without haste, where the API does check the owner. */
+/** A customer who counts on from their own number without haste, where the API does check the owner. */
 function* tryInvoices(actor: Actor, world: World): Script {
   yield* actor.signIn(200)
   yield* actor.ask(300, 'me')
   yield* actor.ask(900, 'orders')
   const all = [...world.orders.keys()]
   const own = all.findIndex((id) => world.orders.get(id) === actor.caller.sub)
-  const from = Math.min(Math.max(0, own - 24), all.length - 48)
-  const around = all.slice(from, from + 48).filter((id) => world.orders.get(id) !== actor.caller.sub)
-  for (const id of actor.random.shuffled(around)) {
-    yield* actor.ask(actor.random.between(350, 650), 'invoice', { id })
+  const from = Math.min(Math.max(0, own), all.length - 60)
+  for (const id of all.slice(from, from + 60)) {
+    if (actor.random.chance(0.8)) yield* actor.ask(actor.random.between(350, 650), 'invoice', { id })
   }
 }
 
 function* probing(actor: Actor, paths: readonly string[]): Script {
   for (const path of paths) yield* actor.send(actor.random.between(120, 260), 'GET', `/${path}`, { anonymous: true })
+}
+
+/** Guesses the names of routes that an API like this could have, and goes on shopping meanwhile. */
+function* lookAround(actor: Actor, world: World): Script {
+  const { random } = actor
+  yield* actor.signIn(200)
+  for (const word of random.shuffled(ROUTE_NAMES)) {
+    yield* actor.send(random.between(500, 900), 'GET', world.routes.renamed(`/v1/${word}`))
+    yield* actor.ask(random.between(300, 600), 'product', { id: random.pick(world.products) })
+  }
 }
 
 /** Not among the addresses of the day. */

@@ -16,7 +16,7 @@ describe.each<[string, Renames, number]>([
 ])('seed %s, paths %j, port %i', (seed, renames, port) => {
   test('gives a clean card', async () => {
     const card = await cardOf(seed, renames, port)
-    expect(renderScorecard(card, START_MS).at(-1)).toBe('5 of 5 planted attacks found, 0 false incidents')
+    expect(renderScorecard(card, START_MS).at(-1)).toBe('6 of 6 planted attacks found, 0 false incidents')
     expect(card.clean).toBe(true)
   })
 })

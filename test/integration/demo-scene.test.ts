@@ -99,8 +99,8 @@ describe('two seconds of the scene over sockets', () => {
 describe.each(['1', '2', '31'])('the attacks of seed %s', (seed) => {
   const attacks = plantAttacks(createWorld(seed))
 
-  test('are at least five, each with attackers, and each attacker in one attack only', () => {
-    expect(attacks.length).toBeGreaterThanOrEqual(5)
+  test('are two of each kind, each with attackers, and each attacker in one attack only', () => {
+    expect(attacks.flatMap((attack) => attack.detectors).sort()).toEqual(DETECTORS.flatMap(({ id }) => [id, id]).sort())
     const attackers = attacks.flatMap((attack) => attack.attackers.map(({ value }) => value))
     expect(new Set(attackers).size).toBe(attackers.length)
   })
@@ -112,6 +112,7 @@ describe.each(['1', '2', '31'])('the attacks of seed %s', (seed) => {
     expect(statuses.get('enumerate')).toContain(200)
     expect(statuses.get('enumerate-slow')).toContain(403)
     expect(statuses.get('probe')).toEqual(new Set([404]))
+    expect(statuses.get('probe-slow')).toEqual(new Set([200, 404]))
   })
 })
 
