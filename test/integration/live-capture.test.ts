@@ -186,7 +186,8 @@ function missing(engine: Engine, count: number, tag: string): string[] {
 /** Starts what control starts for the engine, and shows with which rights it runs. */
 const PROBE = `
 import { spawnSync } from 'node:child_process'
-import { effectiveCapabilities, unprivilegedCommand } from './daemon/topology/privileges.ts'
+import { dropPrivileges, effectiveCapabilities, unprivilegedCommand } from './daemon/topology/privileges.ts'
+if (process.argv[2] === 'drop') dropPrivileges()
 const [command, ...args] = [...unprivilegedCommand(), 'cat', '/proc/self/status']
 const status = spawnSync(command, args, { encoding: 'utf8' }).stdout
 console.log(JSON.stringify({ own: String(effectiveCapabilities('self')), status }))
@@ -376,6 +377,16 @@ describe.skipIf(whyNot !== null)('without npm pcap', () => {
     const { supervisor } = await rig({ kind: 'exec', command })
     await expect(supervisor.start()).rejects.toMatchObject({ code: 'OFFPATH_E_EXEC', message: expect.any(String) })
   })
+})
+
+test.skipIf(whyNot !== null)('a root process that drops its privileges keeps no capability, group or user', () => {
+  const { own, status } = JSON.parse(execFileSync(process.execPath, [probeScript, 'drop'], { encoding: 'utf8' }))
+  const { uid, gid } = unprivilegedUser()
+  expect(own).toBe('0')
+  expect(status).toMatch(/^CapPrm:\s+0+$/m)
+  expect(status).toMatch(new RegExp(`^Uid:\\s+${uid}\\s+${uid}\\s+${uid}\\s`, 'm'))
+  expect(status).toMatch(new RegExp(`^Gid:\\s+${gid}\\s+${gid}\\s+${gid}\\s`, 'm'))
+  expect(status).toMatch(/^Groups:\s*$/m)
 })
 
 describe.skipIf(whyNot !== null)('started as a plain user with ambient capabilities', () => {
