@@ -47,15 +47,20 @@ test('whatever parses, ipaddr.js parses to the same bytes; strict forms only', (
   fc.assert(
     fc.property(strange, (text) => {
       const parsed = parseAddress(text)
-      if (parsed === null) return
+      // ipaddr.js takes `::a.b.c.d` for mapped; RFC 4291 §2.5.5.1 and inet_pton do not. Tested apart, below.
+      if (parsed === null || /^::\d+\./.test(text)) return
       const oracle = ipaddr.parse(text)
       const mapped = oracle.kind() === 'ipv4' ? (oracle as ipaddr.IPv4).toIPv4MappedAddress() : (oracle as ipaddr.IPv6)
       const bytes = mapped.toByteArray()
-      expect([...new Uint8Array(new Uint32Array(parsed).buffer)].length).toBe(16)
       expect([...parsed].flatMap((w) => [w >>> 24, (w >>> 16) & 255, (w >>> 8) & 255, w & 255])).toEqual(bytes)
     }),
     { numRuns: 3000 },
   )
+})
+
+test('an IPv4-compatible address is not a mapped one', () => {
+  expect([...parseAddress('::192.0.2.1')!]).toEqual([0, 0, 0, 0xc0000201])
+  expect([...parseAddress('::ffff:192.0.2.1')!]).toEqual([0, 0, 0xffff, 0xc0000201])
 })
 
 test.each([
