@@ -11,16 +11,16 @@ import { findStartLine, type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } f
 
 /** What a parser tells its flow. `begun` comes once the head is read, `ended` exactly once for each message begun. */
 export interface ParserOwner {
-  /** The first start line of this direction tells which side it is. False: the other direction says otherwise. */
-  decided(parser: Http1Parser, kind: LineKind): boolean
+  /** The first start line of the flow tells which side is the client: sets `want` of both parsers. */
+  decided(parser: Http1Parser, kind: LineKind): void
   /** The method of the request this response answers; '' when that is not known (yet). Requests: ignored. */
   begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string
   interim(parser: Http1Parser, message: HttpMessage): void
   ended(parser: Http1Parser, message: HttpMessage, now: EventTime): void
   /** From here on heads may be missing. */
   lost(parser: Http1Parser, now: EventTime): void
-  /** A message was given up before its head was read. */
-  notHttp(parser: Http1Parser): boolean
+  /** No start line where one should be: true when the flow is therefore taken for something else. */
+  notHttp(parser: Http1Parser, now: EventTime): boolean
   upgraded(now: EventTime): void
   /** `count` bytes were skipped on the way to a start line. */
   skipped(count: number): void
@@ -148,7 +148,7 @@ export class Http1Parser {
       return scanned
     }
     if (scanned === INVALID) {
-      if (this.#owner.notHttp(this)) {
+      if (this.#owner.notHttp(this, now)) {
         this.#state = STOPPED
         return i
       }
@@ -183,13 +183,15 @@ export class Http1Parser {
     if (gather.bytes[gather.length - 1] === LF) {
       const lineEnd = gather.length - (gather.bytes[gather.length - 2] === CR ? 2 : 1)
       const line = this.#context.scanner.line
-      if (line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE) !== NO_LINE) {
+      const kind = line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE)
+      if (kind !== NO_LINE) {
+        if (this.want === NO_LINE) this.#owner.decided(this, kind)
         this.#state = HEAD
         this.#lineEmpty = true
         return i
       }
     } else if (gather.length < this.#context.limits.maxHeadBytes && this.#maybe()) return i
-    if (this.#owner.notHttp(this)) {
+    if (this.#owner.notHttp(this, now)) {
       this.#owner.skipped(gather.length)
       gather.clear()
       this.#state = STOPPED
@@ -260,11 +262,7 @@ export class Http1Parser {
   #headRead(bytes: Buffer, from: number, to: number, acked: number, time: EventTime, now: EventTime): void {
     const { scanner, telemetry, slabs, framing } = this.#context
     const kind = scanner.line.kind
-    if (this.want === NO_LINE && !this.#owner.decided(this, kind)) {
-      this.#owner.skipped(to - from)
-      this.#toResync(now)
-      return
-    }
+    if (this.want === NO_LINE) this.#owner.decided(this, kind)
     telemetry.funnel.bytes.delivered += to - from
     telemetry.funnel.messages.in++
     const interimStart = this.#chainStart
@@ -566,15 +564,13 @@ export class Http1Parser {
   }
 
   /** What comes from here on is not HTTP. Returns how many bytes were gathered and not accounted for. */
-  stop(): number {
-    const gathered = this.#gather.length + (this.#state === PEEK ? this.#peeked : 0)
+  stop(now: EventTime): number {
+    if (this.#state === PEEK) this.#unpeek(this.#message!)
+    if (this.#message !== null) this.#end(false, -1, now)
+    const gathered = this.#gather.length
     this.#gather.clear()
     this.#state = STOPPED
     return gathered
-  }
-
-  get stopped(): boolean {
-    return this.#state === STOPPED
   }
 
   /** The answer says that nothing follows it. */
@@ -584,7 +580,7 @@ export class Http1Parser {
 
   #giveUpHead(cause: 'gap' | 'limit' | 'closed', now: EventTime): void {
     const { funnel } = this.#context.telemetry
-    if (this.#state === HEAD && !(this.want === NO_LINE)) {
+    if (this.#state === HEAD && this.want !== NO_LINE) {
       funnel.messages.in++
       funnel.messages.drop(cause)
       funnel.bytes.drop('one_sided', this.#gather.length)

@@ -116,7 +116,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#mode = CLOSED
   }
 
-  decided(parser: Http1Parser, kind: LineKind): boolean {
+  decided(parser: Http1Parser, kind: LineKind): void {
     const side = parser === this.#parsers[0] ? 0 : 1
     this.#clientSide = kind === REQUEST_LINE ? side : side === 0 ? 1 : 0
     this.#pairing.clientSide = this.#clientSide
@@ -127,7 +127,6 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#pairing.responsesDelivered = this.#parsers[this.#clientSide === 0 ? 1 : 0].delivered
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('resync', this.#undecided)
     this.#undecided = 0
-    return true
   }
 
   begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string {
@@ -151,15 +150,15 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     if (parser.want !== REQUEST_LINE) this.#pairing.responsesLost(now)
   }
 
-  notHttp(parser: Http1Parser): boolean {
+  notHttp(parser: Http1Parser, now: EventTime): boolean {
     if (this.#decided || parser.holed) return false
-    this.#becomeForeign()
+    this.#becomeForeign(now)
     return true
   }
 
-  upgraded(_now: EventTime): void {
+  upgraded(now: EventTime): void {
     this.#mode = UPGRADED
-    for (const parser of this.#parsers) this.skipped(parser.stop())
+    for (const parser of this.#parsers) this.skipped(parser.stop(now))
   }
 
   skipped(count: number): void {
@@ -177,11 +176,11 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     }
   }
 
-  #becomeForeign(): void {
+  #becomeForeign(now: EventTime): void {
     this.#mode = FOREIGN
     const { bytes } = this.#context.telemetry.funnel
     bytes.drop('not_http', this.#undecided)
     this.#undecided = 0
-    for (const parser of this.#parsers) this.skipped(parser.stop())
+    for (const parser of this.#parsers) this.skipped(parser.stop(now))
   }
 }

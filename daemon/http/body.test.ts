@@ -1,0 +1,105 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Counters } from '../telemetry/counters.ts'
+import { LossFunnel } from '../telemetry/funnel.ts'
+import { WeirdCounts } from '../telemetry/weirds.ts'
+import { decodeBody } from './body.ts'
+import type { Message } from './exchange.ts'
+import { DEFAULT_HTTP_LIMITS } from './limits.ts'
+import { isText, textOf } from './text.ts'
+
+const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+
+function decode(encoding: string, body: Buffer, more: Partial<Message> = {}) {
+  const message = {
+    head: { headerAll: (name: string) => (name === 'content-encoding' && encoding !== '' ? [encoding] : []) },
+    body,
+    bodyCut: false,
+    gap: false,
+    whole: true,
+    ...more,
+  } as unknown as Message
+  return decodeBody(message, DEFAULT_HTTP_LIMITS, telemetry)
+}
+
+const text = Buffer.from('{"id":1042,"items":["a","b"]}'.repeat(300))
+
+test.each([
+  ['', text],
+  ['identity', text],
+  ['gzip', gzipSync(text)],
+  ['x-gzip', gzipSync(text)],
+  ['GZIP', gzipSync(text)],
+  ['deflate', deflateSync(text)],
+  ['deflate', deflateRawSync(text)],
+  ['br', brotliCompressSync(text)],
+  ['deflate, gzip', gzipSync(deflateSync(text))],
+])('content-encoding %j is undone', (encoding, body) => {
+  const decoded = decode(encoding, body)
+  expect(decoded.bytes.equals(text)).toBe(true)
+  expect(decoded.truncated).toEqual([])
+  expect(decoded.weirds).toEqual([])
+})
+
+test('a body that was cut gives what decodes before the cut', () => {
+  let state = 1
+  const random = Buffer.alloc(9000).map(() => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return 32 + ((state >>> 16) % 90)
+  })
+  for (const [encoding, body] of [
+    ['gzip', gzipSync(random)],
+    ['br', brotliCompressSync(random)],
+  ] as const) {
+    const decoded = decode(encoding, body.subarray(0, body.length / 2), { bodyCut: true })
+    expect(decoded.bytes.length).toBeGreaterThan(100)
+    expect(decoded.bytes.equals(random.subarray(0, decoded.bytes.length))).toBe(true)
+    expect(decoded.truncated).toEqual(['body'])
+  }
+})
+
+test('a decompression bomb stops at the bound and is named', () => {
+  const bomb = gzipSync(Buffer.alloc(50_000_000))
+  const decoded = decode('gzip', bomb)
+  expect(decoded.bytes.length).toBeLessThanOrEqual(DEFAULT_HTTP_LIMITS.maxDecodedBytes)
+  expect(decoded.bytes.length).toBeGreaterThan(0)
+  expect(decoded.truncated).toEqual(['decoded'])
+  expect(decoded.weirds).toEqual(['body.decode_limit'])
+})
+
+test('an unknown or a third coding is left alone', () => {
+  expect(decode('zstd', text)).toMatchObject({ truncated: ['encoding'], weirds: ['body.unknown_encoding'] })
+  expect(decode('gzip, gzip, gzip', text).weirds).toEqual(['body.unknown_encoding'])
+})
+
+test('bytes that are not what they claim are a weird, never an exception', () => {
+  expect(decode('gzip', Buffer.from('plain text')).weirds).toEqual(['body.decode_failed'])
+  fc.assert(
+    fc.property(
+      fc.constantFrom('gzip', 'deflate', 'br', 'br, gzip'),
+      fc.uint8Array({ maxLength: 300 }),
+      (encoding, bytes) => {
+        expect(decode(encoding, Buffer.from(bytes)).bytes.length).toBeLessThanOrEqual(
+          DEFAULT_HTTP_LIMITS.maxDecodedBytes,
+        )
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+test('text is told by type, else by its bytes', () => {
+  expect(isText('application/json; charset=utf-8', Buffer.from('{}'))).toBe(true)
+  expect(isText('application/problem+json', Buffer.from('{}'))).toBe(true)
+  expect(isText('image/png', Buffer.from('not really'))).toBe(false)
+  expect(isText(null, Buffer.from('plain'))).toBe(true)
+  expect(isText(null, Buffer.from([0, 1, 2]))).toBe(false)
+  expect(isText('application/octet-stream', Buffer.from([0x89, 0x50, 0x4e, 0x47]))).toBe(false)
+})
+
+test('text that is not UTF-8 is read byte for byte, and a cut character is left out', () => {
+  expect(textOf(Buffer.from('grüße'))).toEqual({ text: 'grüße', latin1: false })
+  expect(textOf(Buffer.from('grüße', 'latin1'))).toEqual({ text: 'grüße', latin1: true })
+  expect(textOf(Buffer.from('grü').subarray(0, 3))).toEqual({ text: 'gr', latin1: false })
+})
