@@ -300,6 +300,9 @@ class NativeMaterial implements Material {
   responseBody(): BodyText | null {
     return this.#responseBody
   }
+
+  /** Nothing of it is borrowed. */
+  own(): void {}
 }
 
 function asBody(text: string | undefined): BodyText | null {

@@ -10,7 +10,7 @@ import type {
   TransactionState,
 } from '../model/transaction.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { type BodyText, NO_TEXT } from './body-text.ts'
+import type { BodyText } from './body-text.ts'
 import { NOTHING, type Presented } from './credentials.ts'
 import type { Trust } from './forwarded.ts'
 import type { LoginAttempt } from './login-attempt.ts'
@@ -22,6 +22,8 @@ export interface Material {
   /** Null when bodies are off. */
   requestBody(): BodyText | null
   responseBody(): BodyText | null
+  /** From here on nothing borrowed is read. */
+  own(): void
 }
 
 export const NO_TLS: Transaction['tls'] = { sni: null, ja4: null }
@@ -83,7 +85,6 @@ export class TransactionRecord implements Transaction {
   givenPrincipal: Principal | null = null
 
   readonly #material: Material
-  #released = false
   #requestHeaders: readonly Header[] | null = null
   #responseHeaders: readonly Header[] | null = null
   #requestBody: BodyText | null | undefined = undefined
@@ -141,26 +142,18 @@ export class TransactionRecord implements Transaction {
     if (!this.#weirds.includes(name)) this.#weirds = [...this.#weirds, name]
   }
 
-  /** Makes header arrays and bodies now, so that the record may outlive the call that handed it out. */
-  retain(): void {
-    this.requestHeaders.length
-    this.responseHeaders.length
-    this.#request()
-    this.#response()
-  }
-
-  /** Borrowed bytes are gone: what was not read by now reads as empty. */
-  release(): void {
-    this.#released = true
+  /** The call that handed the record out returns: borrowed bytes that nobody has read yet are copied, so it may be kept. */
+  own(): void {
+    this.#material.own()
   }
 
   #request(): BodyText | null {
-    if (this.#requestBody === undefined) this.#requestBody = this.#released ? NO_TEXT : this.#material.requestBody()
+    if (this.#requestBody === undefined) this.#requestBody = this.#material.requestBody()
     return this.#requestBody
   }
 
   #response(): BodyText | null {
-    if (this.#responseBody === undefined) this.#responseBody = this.#released ? NO_TEXT : this.#material.responseBody()
+    if (this.#responseBody === undefined) this.#responseBody = this.#material.responseBody()
     return this.#responseBody
   }
 }

@@ -152,7 +152,7 @@ export class Recorder {
     }
     this.#identify(record, request, response, rawQuery, material)
     this.#emit(record)
-    record.release()
+    record.own()
   }
 
   /** What was presented, what was handed out, and whether this was an attempt to log in. */
@@ -276,42 +276,51 @@ const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', '
 
 /** Decodes and redacts header arrays and bodies of an exchange when they are asked for. */
 class ExchangeMaterial implements Material {
-  readonly #exchange: Exchange
+  #request: Message | null
+  #response: Message | null
   readonly #tools: RedactionTools
   #rawRequest: BodyText | null = null
   #rawResponse: BodyText | null = null
 
   constructor(exchange: Exchange, tools: RedactionTools) {
-    this.#exchange = exchange
+    this.#request = exchange.request
+    this.#response = exchange.response
     this.#tools = tools
   }
 
   requestHeaders(): readonly Header[] {
-    const message = this.#exchange.request
+    const message = this.#request
     return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
   }
 
   responseHeaders(): readonly Header[] {
-    const message = this.#exchange.response
+    const message = this.#response
     return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
   }
 
   requestBody(): BodyText | null {
-    return this.#tools.bodies ? this.#redacted(this.#exchange.request, this.rawRequest(), 'request') : null
+    return this.#tools.bodies ? this.#redacted(this.#request, this.rawRequest(), 'request') : null
   }
 
   responseBody(): BodyText | null {
-    return this.#tools.bodies ? this.#redacted(this.#exchange.response, this.rawResponse(), 'response') : null
+    return this.#tools.bodies ? this.#redacted(this.#response, this.rawResponse(), 'response') : null
+  }
+
+  /** A body that was decoded already is text of our own. Heads own their bytes. */
+  own(): void {
+    if (!this.#tools.bodies) return
+    if (this.#rawRequest === null) this.#request = owned(this.#request)
+    if (this.#rawResponse === null) this.#response = owned(this.#response)
   }
 
   /** Before redaction: for what must be learnt from it here, and never handed on. */
   rawRequest(): BodyText {
-    this.#rawRequest ??= this.#decode(this.#exchange.request)
+    this.#rawRequest ??= this.#decode(this.#request)
     return this.#rawRequest
   }
 
   rawResponse(): BodyText {
-    this.#rawResponse ??= this.#decode(this.#exchange.response)
+    this.#rawResponse ??= this.#decode(this.#response)
     return this.#rawResponse
   }
 
@@ -324,6 +333,13 @@ class ExchangeMaterial implements Material {
     const contentType = message.head.header('content-type')
     return { ...body, text: redactBody(body.text, contentType, place, this.#tools.pseudonyms) }
   }
+}
+
+function owned(message: Message | null): Message | null {
+  if (message === null || message.body === null) return message
+  const { head, firstByte, lastByte, position, bogusTime, bodyBytes, bodyCut, gap, whole } = message
+  const body = Buffer.from(message.body)
+  return { head, firstByte, lastByte, position, bogusTime, bodyBytes, body, bodyCut, gap, whole }
 }
 
 /** Bodies of login forms are small, and JSON or forms. */
