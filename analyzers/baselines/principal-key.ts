@@ -1,15 +1,11 @@
 import type { Principal } from '../../daemon/model/transaction.ts'
 
-let lastPrincipal: Principal | null = null
-let lastKey = ''
-
-/** One text per principal (`kind` and `id` together are unique). The last one is kept: every detector asks about the same caller. */
+/**
+ * One text per principal, without making one: an id is an address or a pseudonym, and a pseudonym is keyed by what it was made
+ * from, so two kinds share one only if they are the same credential read two ways.
+ */
 export function principalKey(principal: Principal): string {
-  if (principal !== lastPrincipal) {
-    lastPrincipal = principal
-    lastKey = `${principal.kind}:${principal.id}`
-  }
-  return lastKey
+  return principal.id
 }
 
 /**

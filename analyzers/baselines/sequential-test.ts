@@ -42,6 +42,8 @@ export class SequentialTest {
     halfLifeUs: number,
     weight = 1,
   ): number {
+    // Good conduct at 0 stays at 0: most steps of most callers end here.
+    if (!hit && this.evidence === 0) return 0
     this.fade(now, halfLifeUs)
     const seen = this.hits + this.misses
     const usual = (alpha + this.hits) / (alpha + beta + seen)

@@ -126,7 +126,7 @@ class AuthBruteforce implements Detector {
 
   suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
     const text = `${subject.kind}:${subject.value}`
-    this.#admission.suspect(this.#shown.get(text) ?? text, open, now)
+    this.#admission.suspect(this.#shown.get(text) ?? subject.value, open, now)
   }
 
   sizes() {
@@ -444,7 +444,7 @@ function sourceOf(tx: Transaction, mark: LoginMark): SourceName {
     return { key, kind: principal.kind, shown: shownAs(principal), voter: key }
   }
   const address = principal.kind === 'ip' ? principal.id : (tx.forwarded[0] ?? tx.clientIp)
-  return { key: `ip:${address}`, kind: 'ip', shown: address, voter: networkOf(address) }
+  return { key: address, kind: 'ip', shown: address, voter: networkOf(address) }
 }
 
 function attemptsOf(account: Account, source: string): Attempts | null {

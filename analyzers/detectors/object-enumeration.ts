@@ -63,9 +63,11 @@ const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0 }
 
 /** What one caller reached at one endpoint. */
 class Reach {
+  readonly service: string
+  readonly template: string
+  /** Of the endpoint. */
   readonly key: string
   seen = new DistinctCounter()
-  /** Position of the id that varies, and the values that stood at the others: position 0 alone in most templates. */
   readonly refusedWalk = new SequentialTest()
   readonly neighbourWalk = new SequentialTest()
   readonly foreignWalk = new SequentialTest()
@@ -96,8 +98,10 @@ class Reach {
   signalled = false
   readonly trail = new EvidenceTrail()
 
-  constructor(key: string) {
-    this.key = key
+  constructor(service: string, template: string) {
+    this.service = service
+    this.template = template
+    this.key = `${service} ${template}`
   }
 
   get total(): number {
@@ -149,9 +153,6 @@ class ObjectEnumeration implements Detector {
   #scopes = 0
   #shortWindow = 0
   #longWindow = 0
-  #lastService: string | null = null
-  #lastTemplate: string | null = null
-  #lastKey = ''
 
   constructor(options: EnumerationOptions) {
     this.#options = options
@@ -174,6 +175,7 @@ class ObjectEnumeration implements Detector {
     const state = this.#callers.use(principalKey(tx.principal))
     if (state.principal !== tx.principal) {
       state.principal = tx.principal
+      // The newest token decides: a role can be granted.
       const role = tx.claims?.role[0]
       state.cohort = role ?? tx.principal.kind
       state.distinctive = role !== undefined || tx.principal.kind === 'api_key' || tx.principal.kind === 'consumer'
@@ -201,7 +203,7 @@ class ObjectEnumeration implements Detector {
 
   suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
     const text = `${subject.kind}:${subject.value}`
-    const key = this.#shown.get(text) ?? text
+    const key = this.#shown.get(text) ?? subject.value
     this.#admission.suspect(key, open, now)
     if (open) return
     // The attack is over or was none: what comes next is judged anew.
@@ -236,20 +238,17 @@ class ObjectEnumeration implements Detector {
   }
 
   #reachOf(state: CallerState, service: string, template: string): Reach {
-    if (service !== this.#lastService || template !== this.#lastTemplate) {
-      this.#lastService = service
-      this.#lastTemplate = template
-      this.#lastKey = `${service} ${template}`
-    }
-    const key = this.#lastKey
     const { reaches } = state
-    for (let i = 0; i < reaches.length; i++) if (reaches[i]!.key === key) return reaches[i]!
+    for (let i = 0; i < reaches.length; i++) {
+      const reach = reaches[i]!
+      if (reach.template === template && reach.service === service) return reach
+    }
     if (reaches.length >= MAX_REACHES_PER_CALLER) {
       let oldest = 0
       for (let i = 1; i < reaches.length; i++) if (reaches[i]!.lastAt < reaches[oldest]!.lastAt) oldest = i
       reaches.splice(oldest, 1)
     }
-    const reach = new Reach(key)
+    const reach = new Reach(service, template)
     reaches.push(reach)
     return reach
   }

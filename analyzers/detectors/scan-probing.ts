@@ -136,6 +136,8 @@ class ScanProbing implements Detector {
   readonly #admission: Admission<WindowSummary>
   readonly #shown = new Map<string, string>()
   #window = 0
+  #lastName = ''
+  #lastService: Service | null = null
 
   constructor(options: ScanOptions) {
     this.#options = options
@@ -149,7 +151,7 @@ class ScanProbing implements Detector {
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, path, status } = tx
     if (name === null || path === null || status === null || tx.method === 'OPTIONS') return null
-    const service = this.#services.use(name)
+    const service = this.#serviceOf(name)
     const caller = this.#callerAt(tx.principal, name)
     if (tx.knownEndpoint) {
       service.matched++
@@ -166,6 +168,7 @@ class ScanProbing implements Detector {
   }
 
   tick(now: EventTime): void {
+    this.#lastService = null
     this.#admission.release(now)
     const window = Math.floor(now / WINDOW_US)
     if (window === this.#window) return
@@ -177,7 +180,7 @@ class ScanProbing implements Detector {
 
   suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
     const text = `${subject.kind}:${subject.value}`
-    this.#admission.suspect(this.#shown.get(text) ?? text, open, now)
+    this.#admission.suspect(this.#shown.get(text) ?? subject.value, open, now)
   }
 
   sizes() {
@@ -200,6 +203,15 @@ class ScanProbing implements Detector {
       count++
     })
     return count === 0 ? 0 : sum / count
+  }
+
+  /** Most traffic goes to the service it went to before; the tick ends the shortcut, so that eviction goes on as it should. */
+  #serviceOf(name: string): Service {
+    if (this.#lastService === null || name !== this.#lastName) {
+      this.#lastName = name
+      this.#lastService = this.#services.use(name)
+    }
+    return this.#lastService
   }
 
   #callerAt(principal: Principal, service: string): Caller {
