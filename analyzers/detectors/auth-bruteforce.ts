@@ -154,9 +154,12 @@ class AuthBruteforce implements Detector {
 
   #login(tx: Transaction, mark: LoginMark, now: EventTime): Signal | null {
     const service = tx.service ?? ''
-    const place = `${service} ${tx.endpoint ?? `${tx.method ?? ''} ${(tx.path ?? '').slice(0, 200)}`}`
+    const inHeader = mark.field.startsWith('header:')
+    const place = inHeader
+      ? `${service} ${mark.field}`
+      : `${service} ${tx.endpoint ?? `${tx.method ?? ''} ${(tx.path ?? '').slice(0, 200)}`}`
     const endpoint = this.#endpoints.use(place)
-    const verdict = verdictOf(tx.status, endpoint)
+    const verdict = verdictOf(tx.status, endpoint, inHeader)
     if (verdict === 'neither') return null
     const source = sourceOf(tx, mark)
     const sourceKey = `${place} ${source.key}`
@@ -335,7 +338,7 @@ class AuthBruteforce implements Detector {
     const runs = account.attempts.reduce((sum, attempts) => sum + attempts.run, 0)
     // Most of the guesses from one place: naming it lets one attacker's accounts fold into one incident.
     const single = own !== undefined && account.otherSources === 0 && own.run >= 0.8 * runs
-    this.#flag(tx.principal, source, 'user', mark.account!, now)
+    this.#flag(tx.principal, source, 'user', mark.account!)
     const where = sources > 1 ? `${sources} sources` : `one source (${source.shown})`
     const end = account.taken ? '; then a guess was right' : ', all refused'
     return signalOf('auth.bruteforce', tx, now, {
@@ -379,7 +382,7 @@ class AuthBruteforce implements Detector {
   ): Signal {
     from.signalled = true
     if (mark.account === null) account.signalled = true
-    this.#flag(tx.principal, source, source.kind, source.shown, now)
+    this.#flag(tx.principal, source, source.kind, source.shown)
     const taken = from.taken.length
     const tried =
       mark.account === null
@@ -416,8 +419,8 @@ class AuthBruteforce implements Detector {
     })
   }
 
-  #flag(principal: Principal, source: SourceName, kind: string, value: string, now: EventTime): void {
-    this.#admission.suspect(source.key, true, now)
+  /** Remembers whose lessons an incident on this subject would be about. */
+  #flag(principal: Principal, source: SourceName, kind: string, value: string): void {
     if (this.#shown.size >= 4096) this.#shown.clear()
     this.#shown.set(`${kind}:${value}`, source.key)
     this.#shown.set(`${principal.kind}:${shownAs(principal)}`, source.key)
@@ -465,10 +468,12 @@ function attemptsOf(account: Account, source: string): Attempts | null {
 
 /**
  * What an answer says of the credential. Form log-ins answer a wrong password with the page again (200) and a right one with a
- * redirect, so where an endpoint never refuses by status and does redirect, a 200 is a refusal.
+ * redirect, so where an endpoint never refuses by status and does redirect, a 200 is a refusal. A credential in a header goes
+ * with every request, and only 401 is about the credential.
  */
-function verdictOf(status: number | null, endpoint: AuthEndpoint): Verdict {
+function verdictOf(status: number | null, endpoint: AuthEndpoint, inHeader: boolean): Verdict {
   if (status === null || status < 200 || status >= 500 || status === 404) return 'neither'
+  if (inHeader) return status === 401 ? 'wrong' : status < 400 ? 'right' : 'neither'
   if (status >= 400) {
     endpoint.refused++
     return 'wrong'

@@ -96,6 +96,8 @@ class Reach {
   ownNeighbours = 0
   ownForeign = 0
   signalled = false
+  /** Whether no short window of the present long one had a signal. */
+  longClean = true
   readonly trail = new EvidenceTrail()
 
   constructor(service: string, template: string) {
@@ -348,7 +350,6 @@ class ObjectEnumeration implements Detector {
   #signal(tx: Transaction, reach: Reach, endpoint: Endpoint, evidence: Evidence, now: EventTime): Signal {
     reach.signalled = true
     const key = principalKey(tx.principal)
-    this.#admission.suspect(key, true, now)
     if (this.#shown.size >= 4096) this.#shown.clear()
     this.#shown.set(`${tx.principal.kind}:${shownAs(tx.principal)}`, key)
     const exposed = Math.round(reach.answered)
@@ -401,7 +402,11 @@ class ObjectEnumeration implements Detector {
     const principal = state.principal
     if (principal === null) return
     const key = principalKey(principal)
-    const clean = !reach.signalled && !this.#admission.isSuspect(key, now)
+    // A window with a signal in it does not teach; the next one may, unless an incident came of it.
+    const suspect = this.#admission.isSuspect(key, now)
+    const clean = !reach.signalled && !suspect
+    reach.longClean &&= clean
+    if (!suspect) reach.signalled = false
     const endpoint = this.#endpoints.peek(reach.key)
     const mature = endpoint !== undefined && endpoint.short.maturity >= 1
     const voter = voteKey(principal)
@@ -426,13 +431,14 @@ class ObjectEnumeration implements Detector {
     marks.neighbours = reach.neighbours
     marks.foreign = reach.foreign
     if (!closeLong || reach.total === 0) return
-    if (clean) {
+    if (reach.longClean) {
       const { key: endpoint, answered } = reach
       const summary = { scale: 'long', endpoint, cohort: state.cohort, answered, ...NOTHING } as const
       this.#admission.offer(key, voter, summary, mature, now)
     }
     reach.seen = new DistinctCounter()
     reach.activeWindows = 0
+    reach.longClean = true
     reach.answered = 0
     reach.denied = 0
     reach.missing = 0
@@ -440,7 +446,6 @@ class ObjectEnumeration implements Detector {
     reach.foreignAnswered = 0
     reach.neighbours = 0
     reach.marks = { ...NOTHING }
-    if (now - reach.lastAt > this.#longUs) reach.signalled = false
   }
 
   #learn(summary: WindowSummary, weight: number, now: EventTime, caller: string): void {

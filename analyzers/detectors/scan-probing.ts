@@ -56,7 +56,7 @@ class Caller {
   since: EventTime = 0
   signalled = false
   matched = 0
-  lastEndpoint: string | null = null
+  lastMatch: string | null = null
   lastHitAt: EventTime = 0
   windowHits = 0
   windowMisses = 0
@@ -156,7 +156,7 @@ class ScanProbing implements Detector {
     if (tx.knownEndpoint) {
       service.matched++
       if (path === '/' && status < 300) service.noteAnswer(tx.responseBodyBytes, 0)
-      this.#matched(tx, caller, service, now)
+      this.#matched(tx, caller, service, tx.endpoint, now)
       return null
     }
     if (isInnocent(path)) return null
@@ -226,10 +226,10 @@ class ScanProbing implements Detector {
   }
 
   /** A request that found an endpoint: evidence for an ordinary caller, but the same one over and over counts once a minute. */
-  #matched(tx: Transaction, caller: Caller, service: Service, now: EventTime): void {
+  #matched(tx: Transaction, caller: Caller, service: Service, what: string | null, now: EventTime): void {
     if (++caller.matched === ESTABLISHED_HITS) service.established.add(hashText(principalKey(tx.principal)))
-    if (tx.endpoint === caller.lastEndpoint && now - caller.lastHitAt < MINUTE_US) return
-    caller.lastEndpoint = tx.endpoint
+    if (what === caller.lastMatch && now - caller.lastHitAt < MINUTE_US) return
+    caller.lastMatch = what
     caller.lastHitAt = now
     caller.windowHits++
     if (caller.walk.evidence <= 0) return
@@ -249,7 +249,11 @@ class ScanProbing implements Detector {
     const size = tx.responseBodyBytes
     const catchAll = service.isCatchAll(size, shape)
     if (tx.status! < 300) service.noteAnswer(size, shape)
-    if (sensitive === null) return null
+    if (sensitive === null) {
+      // Not in the inventory yet, but there: as good as a match, or a first visit to a large site would look like a scan.
+      this.#matched(tx, caller, service, tx.path, now)
+      return null
+    }
     const leaked = tx.status! < 300 && sensitive.secret && size > 0 && !catchAll
     // Not known yet, answered, and no secret in itself: it may be somebody's real log-in page.
     if (!leaked && !catchAll) return null
@@ -311,7 +315,6 @@ class ScanProbing implements Detector {
   #signal(tx: Transaction, caller: Caller, service: Service, usual: number, now: EventTime): Signal {
     caller.signalled = true
     const key = principalKey(tx.principal)
-    this.#admission.suspect(key, true, now)
     const shown = shownAs(tx.principal)
     if (this.#shown.size >= 4096) this.#shown.clear()
     this.#shown.set(`${tx.principal.kind}:${shown}`, key)
@@ -393,7 +396,7 @@ class ScanProbing implements Detector {
     const { windowHits: hits, windowMisses: misses } = caller
     caller.windowHits = 0
     caller.windowMisses = 0
-    if (hits + misses < 3 || state.principal === null) return
+    if (hits + misses < 3 || state.principal === null || caller.signalled) return
     const key = principalKey(state.principal)
     if (this.#admission.isSuspect(key, now)) return
     const service = this.#services.peek(caller.service)
