@@ -5,7 +5,8 @@ import { ChunkedReader } from './chunked.ts'
 import type { HttpContext } from './context.ts'
 import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
 import { Gather } from './gather.ts'
-import { INVALID } from './head-scanner.ts'
+import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
+import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
 import { HttpMessage, isBogus } from './message.ts'
 import { findStartLine, type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
 
@@ -79,7 +80,10 @@ export class Http1Parser {
   #bogus = false
   #acked = -1
   #atSegmentStart = false
+  /** The interim responses before the next final one: where they begin, -1 without any. */
   #chainStart = -1
+  #chainAtSegmentStart = false
+  /** The last message said that nothing follows it. */
   #afterClose = false
 
   constructor(context: HttpContext, owner: ParserOwner, holed: boolean) {
@@ -275,11 +279,12 @@ export class Http1Parser {
       this.#acked,
       acked,
       interimStart >= 0 ? interimStart : this.#position,
-      this.#atSegmentStart,
+      interimStart >= 0 ? this.#chainAtSegmentStart : this.#atSegmentStart,
     )
     for (const weird of scanner.weirds) message.weird(weird)
     if (this.#found) message.weird('http.resynchronised')
     if (this.#afterClose) message.weird('http.body_after_close')
+    this.#afterClose = closes(scanner, bytes, from)
     this.#message = message
     this.#left = this.#position + to - from
     if (kind === REQUEST_LINE) this.#requestRead(message, bytes, from, now)
@@ -291,7 +296,7 @@ export class Http1Parser {
 
   #requestRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
     const { framing, scanner } = this.#context
-    if (scanner.known[0] === 0 && scanner.line.major === 1 && scanner.line.minor >= 1)
+    if (scanner.known[HOST] === 0 && scanner.line.major === 1 && scanner.line.minor >= 1)
       message.weird('http.missing_host')
     framing.ofRequest(scanner, bytes, from, message)
     const { kind, length } = framing
@@ -305,6 +310,7 @@ export class Http1Parser {
     const status = message.head.status
     if (status < 200 && status !== 101) {
       this.#chainStart = message.chainStart
+      this.#chainAtSegmentStart = message.atSegmentStart
       this.#context.telemetry.funnel.messages.drop('interim')
       this.#owner.interim(this, message)
       this.#message = null
@@ -573,11 +579,6 @@ export class Http1Parser {
     return gathered
   }
 
-  /** The answer says that nothing follows it. */
-  closing(): void {
-    this.#afterClose = true
-  }
-
   #giveUpHead(cause: 'gap' | 'limit' | 'closed', now: EventTime): void {
     const { funnel } = this.#context.telemetry
     if (this.#state === HEAD && this.want !== NO_LINE) {
@@ -650,4 +651,15 @@ export class Http1Parser {
   #weird(name: Weird): void {
     this.#context.telemetry.weirds.add(name)
   }
+}
+
+const CLOSE = Buffer.from('close', 'latin1')
+
+/** `Connection: close`, alone as it is usually sent (RFC 9112 §9.6). */
+function closes(scanner: HeadScanner, bytes: Buffer, from: number): boolean {
+  const field = scanner.known[CONNECTION]!
+  if (field === 0) return false
+  const start = scanner.offsets[(field - 1) * SLOTS + 2]!
+  const end = scanner.offsets[(field - 1) * SLOTS + 3]!
+  return end - start === CLOSE.length && equalsLowerCase(CLOSE, bytes, from + start)
 }

@@ -27,7 +27,7 @@ export class HttpMessage implements Message {
   ackedLast: number
   /** Where the interim responses before this one begin; `position` when there are none. */
   readonly chainStart: number
-  /** The message begins where a segment begins. */
+  /** The message, or the interim responses before it, begin where a segment begins. */
   readonly atSegmentStart: boolean
   /** Messages of this direction may be missing right before this one. */
   breakBefore = false

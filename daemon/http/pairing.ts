@@ -25,8 +25,6 @@ const AGREEMENTS_NEEDED = 16
  */
 const QUIET_US = 1_000_000
 const QUIET_RATIO = 4
-/** The same after the pair, where the flow breaks off. */
-const SILENCE_US = 20_000
 
 class PairedExchange implements Exchange {
   readonly flow: FlowInfo
@@ -214,7 +212,7 @@ export class Pairing implements Waiter {
     // Nothing more will come: what waited for requests is decided without them.
     this.requestsDelivered = Number.MAX_SAFE_INTEGER
     this.resolve(now)
-    if (reason === 'fin' || reason === 'idle' || this.#silentSince(now)) this.#releaseHeld(now)
+    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
     else this.#refuseHeld(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
     this.#dropRequests(this.#requests.length, cause, now)
@@ -359,15 +357,6 @@ export class Pairing implements Waiter {
     const pause = request.firstByte - before.lastByte
     const latency = response.firstByte - request.lastByte
     return pause >= QUIET_US && latency >= 0 && latency * QUIET_RATIO <= pause
-  }
-
-  /** Nothing followed the last held pair for so long that an answer still owed would have come. */
-  #silentSince(now: EventTime): boolean {
-    const response = this.#held.at(-1)
-    if (response === undefined) return false
-    const silence = now - response.lastByte
-    const latency = response.firstByte - response.partner!.lastByte
-    return silence >= SILENCE_US && latency >= 0 && latency * QUIET_RATIO <= silence
   }
 
   #releaseHeld(now: EventTime): void {
