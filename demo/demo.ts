@@ -23,8 +23,8 @@ import { SHIPPED_DAY_END_MS, writeDay } from './day.ts'
 import { playScene } from './live.ts'
 import { type RecordedScene, readRecordedScene } from './recorded-scene.ts'
 import { type Renames, ROUTES } from './routes.ts'
-import { SampleApi, serveSampleApi } from './sample-api.ts'
-import { clock, type PlantedAttack, renderScorecard, type Scorecard, scorecard } from './scorecard.ts'
+import { type RunningApi, SampleApi, serveSampleApi } from './sample-api.ts'
+import { clock, type PlantedAttack, renderScorecard, type Scorecard, scorecard, shownSubject } from './scorecard.ts'
 import { createWorld, type World } from './world.ts'
 
 /**
@@ -136,7 +136,7 @@ class Demo {
 
   async #live(): Promise<Found> {
     const world = createWorld(String(this.#options.seed), this.#options.renames)
-    const api = await serveSampleApi(new SampleApi(world), this.#options.port ?? 0)
+    const api = await listen(world, this.#options.port ?? 0)
     try {
       const learnFrom = await this.#day(world)
       const over = new AbortController()
@@ -201,7 +201,7 @@ class Demo {
       `  replaying a shipped packet capture of the same scene (seed ${scene.seed}): ` +
         `${scene.requests} requests of ${scene.callers} callers`,
     )
-    for (const recorded of scene.attacks) {
+    for (const recorded of [...scene.attacks].sort((a, b) => a.firstMs - b.firstMs)) {
       const attack = attacks.find((candidate) => candidate.name === recorded.name)
       if (attack !== undefined) this.#sayAttack(recorded.firstMs - scene.startedMs, attack)
     }
@@ -257,17 +257,30 @@ class Demo {
   }
 
   #sayIncident(incident: Incident, startedMs: number): void {
-    const { severity, detector, subject, endpoints, why } = incident
+    const { severity, detector, endpoints, why } = incident
     const paint = severity === 'critical' || severity === 'high' ? this.#paint.red : this.#paint.yellow
     const where = endpoints.length === 1 ? endpoints[0]! : (incident.service ?? '')
     this.#say(
       `  ${clock(incident.openedAt / 1000 - startedMs)} ${paint(severity.toUpperCase().padEnd(8))} ${detector}  ` +
-        `${escapeTerminal(subject.value)}  ${escapeTerminal(where)}  ${escapeTerminal(why)}`,
+        `${shownSubject(incident)}  ${escapeTerminal(where)}  ${escapeTerminal(why)}`,
     )
   }
 
   #say(line: string): void {
     this.#options.output.write(`${line}\n`)
+  }
+}
+
+async function listen(world: World, port: number): Promise<RunningApi> {
+  try {
+    return await serveSampleApi(new SampleApi(world), port)
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    throw new OffpathError('OFFPATH_E_USAGE', `the sample API cannot listen on 127.0.0.1:${port} (${reason})`, {
+      at: '--port',
+      remedy: 'Choose another port, or 0 for any free one.',
+      cause,
+    })
   }
 }
 

@@ -1,3 +1,5 @@
+import { OffpathError } from '../daemon/telemetry/errors.ts'
+
 /**
  * The routes of the sample API. Paths are told once, here; renaming replaces whole segments (`v1` -> `api`,
  * `orders` -> `bestellungen`), so the same world can speak of another shop.
@@ -39,7 +41,12 @@ export class RouteTable {
     const names = Object.keys(ROUTES) as RouteName[]
     this.#templates = new Map(names.map((name) => [name, this.renamed(ROUTES[name])]))
     for (const [name, template] of this.#templates) this.#byShape.set(template, name)
-    if (this.#byShape.size !== names.length) throw new Error('two routes of the sample API would share one path')
+    if (this.#byShape.size !== names.length) {
+      throw new OffpathError('OFFPATH_E_USAGE', 'two routes of the sample API would share one path', {
+        at: '--rename',
+        remedy: 'Give every segment a name of its own.',
+      })
+    }
   }
 
   /** `GET /v1/orders/{id}`, as the endpoint is named in an incident. */

@@ -1,3 +1,4 @@
+import { isPseudonym, shortPseudonym } from '../daemon/identity/pseudonym.ts'
 import type { Incident } from '../daemon/model/incident.ts'
 import { escapeTerminal } from '../sinks/escape.ts'
 
@@ -63,21 +64,27 @@ function fits(attack: PlantedAttack, incident: Incident): boolean {
 
 /** The card as lines for a terminal. Times are from `startedMs`. */
 export function renderScorecard(card: Scorecard, startedMs: number): string[] {
-  const lines = card.verdicts.map(({ attack, incidents }) => {
+  const lines = card.verdicts.flatMap(({ attack, incidents }) => {
     const first = incidents[0]
-    if (first === undefined) return `  MISSED  ${attack.title}`
+    if (first === undefined) return [`  MISSED  ${attack.title}`]
     const afterS = (first.openedAt / 1000 - attack.firstMs) / 1000
-    return `  found   ${attack.title}, ${afterS.toFixed(1)} s after its first request`
+    return [
+      `  found   ${attack.title}, ${afterS.toFixed(1)} s after its first request`,
+      `          ${first.severity}, ${shownSubject(first)}: ${escapeTerminal(first.why)}`,
+    ]
   })
   for (const incident of card.falseIncidents) {
     const at = clock(incident.openedAt / 1000 - startedMs)
-    lines.push(
-      `  FALSE   ${at} ${incident.detector}  ${escapeTerminal(incident.subject.value)}  ${escapeTerminal(incident.why)}`,
-    )
+    lines.push(`  FALSE   ${at} ${incident.detector}  ${shownSubject(incident)}  ${escapeTerminal(incident.why)}`)
   }
   const found = card.verdicts.filter((verdict) => verdict.incidents.length > 0).length
   lines.push(`${found} of ${card.verdicts.length} planted attacks found, ${card.falseIncidents.length} false incidents`)
   return lines
+}
+
+/** Who or what an incident is about, short enough for a line: the first digits of a pseudonym tell it apart. */
+export function shownSubject({ subject }: Incident): string {
+  return isPseudonym(subject.value) ? shortPseudonym(subject.value) : escapeTerminal(subject.value)
 }
 
 /** `0:21`: minutes and seconds of the scene; `-` and hours before it. */

@@ -53,7 +53,8 @@ await new Promise((resolve, reject) => {
 const attacks = plantAttacks(world)
 const stop = new AbortController().signal
 const report = await playScene({ world, port: api.port, attacks, lengthMs, stop })
-await new Promise((resolve) => setTimeout(resolve, 500))
+// tcpdump gets packets a block at a time, up to a second late.
+await new Promise((resolve) => setTimeout(resolve, 1_500))
 tcpdump.kill('SIGINT')
 await once(tcpdump, 'exit')
 await api.close()
