@@ -12,6 +12,9 @@ import { drive, endOf, type Input } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { shifted } from './shifted-input.ts'
 
+/** Control stops the captures first, so every connection is about to end by itself. */
+const DRAIN_MS = 2000
+
 const hostClock = (): EventTime => Date.now() * 1000
 
 /**
@@ -20,7 +23,10 @@ const hostClock = (): EventTime => Date.now() * 1000
  */
 export class Engine {
   readonly #tell: (message: FromEngine) => void
+  /** No more files, no more connections; what a connection still holds is read to its end. */
   readonly #stop = new AbortController()
+  /** Nothing more is waited for. */
+  readonly #cut = new AbortController()
   readonly #servers: Server[] = []
   #assembly: Assembly | null = null
 
@@ -37,6 +43,7 @@ export class Engine {
         return
       case 'stop':
         this.#stop.abort()
+        setTimeout(() => this.#cut.abort(), DRAIN_MS).unref()
         return
     }
   }
@@ -104,13 +111,15 @@ export class Engine {
     this.#servers.push(server)
     server.listen(input.socketPath)
     return new Promise((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => void Promise.allSettled(connections).then(() => resolve()))
+      const drain = () => void Promise.allSettled(connections).then(() => resolve())
+      if (this.#stop.signal.aborted) drain()
+      else this.#stop.signal.addEventListener('abort', drain)
     })
   }
 
   async #connection(assembly: Assembly, info: SourceInfo, socket: Socket): Promise<void> {
     try {
-      for await (const event of liveEvents(socket, info, { hostClock, stop: this.#stop.signal })) {
+      for await (const event of liveEvents(socket, info, { hostClock, stop: this.#cut.signal })) {
         if (event.kind === 'frames') assembly.chain.frames(info, event.batch, 0, event.batch.count)
         else assembly.chain.advance(event.now)
       }

@@ -124,6 +124,7 @@ class Control {
 
   async #capture(inputs: readonly EngineInput[]): Promise<void> {
     const { config, logger } = this.#request
+    const lives = inputs.filter((input) => input.kind === 'live')
     for (const [index, source] of config.sources.entries()) {
       const input = inputs[index]!
       if (input.kind !== 'live' || source.kind === 'file') continue
@@ -135,7 +136,7 @@ class Control {
           this.#tell({ kind: 'capture_stats', kernelDrops, interfaceDrops, respawns }),
         onEnd: () => {
           this.#ended++
-          if (this.#ended === this.#supervisors.length) this.#tell({ kind: 'stop' })
+          if (this.#ended === lives.length) this.#tell({ kind: 'stop' })
         },
       })
       this.#supervisors.push(supervisor)
