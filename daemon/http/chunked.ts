@@ -71,7 +71,7 @@ export class ChunkedReader {
         this.#sizeByte(c, message)
         break
       case EXTENSION:
-        if (c === LF) this.#sizeEnd(message)
+        if (c === LF) this.#sizeEnd()
         else if (++this.#lineBytes > maxLineBytes) this.#break(message)
         break
       case DATA_END:
@@ -90,7 +90,7 @@ export class ChunkedReader {
   #sizeByte(c: number, message: HttpMessage): void {
     if (this.#sawCr) {
       this.#sawCr = false
-      if (c === LF) this.#sizeEnd(message)
+      if (c === LF) this.#sizeEnd()
       else this.#break(message)
       return
     }
@@ -102,7 +102,7 @@ export class ChunkedReader {
     else if (c === CR) this.#sawCr = true
     else if (c === LF) {
       message.weird('http.bare_lf')
-      this.#sizeEnd(message)
+      this.#sizeEnd()
     } else if (c === 0x3b) {
       message.weird('http.chunk_extension')
       this.#state = EXTENSION
@@ -111,7 +111,7 @@ export class ChunkedReader {
     } else this.#break(message)
   }
 
-  #sizeEnd(_message: HttpMessage): void {
+  #sizeEnd(): void {
     this.left = this.#size
     this.#state = this.#size === 0 ? TRAILER : DATA
     this.#digits = 0

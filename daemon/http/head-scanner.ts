@@ -36,11 +36,10 @@ export class HeadScanner {
   headerCount = 0
   /** Fields of the name `host`; more than one is ambiguous. */
   hostCount = 0
-  /** Whether some field lines were not recorded. Framing fields are still recorded, over the last slots. */
   weirds: Weird[] = []
-  readonly #limits: HttpLimits
-  /** Only heads without a malformed line: for a start line found in the middle of a stream. */
+  /** Some line was no field: a start line found in the middle of a stream is then not believed. */
   malformed = false
+  readonly #limits: HttpLimits
 
   constructor(limits: HttpLimits) {
     this.#limits = limits

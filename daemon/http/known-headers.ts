@@ -1,6 +1,6 @@
 /**
  * Headers that framing or a later stage asks for on most messages. The scanner notes where each first stands, so asking
- * costs no search. Names are lower case and unique by (length, first letter, last letter) or found through the chain.
+ * costs no search. Names are lower case, found by length and first letter through a short chain.
  */
 export const KNOWN_HEADERS = [
   'host',
