@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import { type Cost, canMeasure, installed, median, run, spread } from './measure.ts'
 import { type CaptureTruth, syntheticCapture } from './synthetic-capture.ts'
 
@@ -63,6 +64,8 @@ function main(): void {
   if (options['write-only']) return
   if (!canMeasure()) throw new Error('needs /usr/bin/time (Debian package time)')
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not built: npm run build`)
+  // Otherwise the first run would make a key and leave it behind.
+  process.env.OFFPATH_PRIVACY_KEY = TEST_KEY.bytes.toString('hex')
   verify(path, truth)
   const all = contenders(path)
   // Interleaved, so that a machine that slows down slows all of them.
@@ -167,21 +170,23 @@ function besideTshark(): void {
 /** Each stage in a process of its own, so that one's compiled code is not the other's. */
 function stages(path: string, pairs: number): void {
   const script = join(CACHE, 'stages.mjs')
-  const names = JSON.parse(execFileSync(process.execPath, [script, '--list'], { encoding: 'utf8' })) as string[]
-  const costs = new Map<string, number[]>(names.map((name) => [name, []]))
+  const names = JSON.parse(execFileSync(process.execPath, [script, '--list'], { encoding: 'utf8' })) as [
+    string,
+    string | null,
+  ][]
+  const costs = new Map<string, number[]>(names.map(([name]) => [name, []]))
   for (let i = 0; i < Number(options.runs); i++) {
-    for (const name of names) {
+    for (const [name] of names) {
       const seconds = Number(execFileSync(process.execPath, [script, name, path], { encoding: 'utf8' }))
       costs.get(name)!.push((seconds * 1e9) / pairs)
     }
   }
-  print('\n| stage, cumulative (in-process CPU) | ns/pair, median (min..max) | this stage alone |')
+  print('\n| stage, cumulative (in-process CPU) | ns/pair, median (min..max) | adds |')
   print('|---|---|---|')
-  let before = 0
-  for (const name of names) {
+  for (const [name, after] of names) {
     const cost = median(costs.get(name)!)
+    const before = after === null ? 0 : median(costs.get(after)!)
     print(`| ${name} | ${spread(costs.get(name)!, 0)} | ${(cost - before).toFixed(0)} |`)
-    before = cost
   }
 }
 

@@ -22,6 +22,7 @@ const POOL = 64
 
 export class Traffic {
   readonly #random: () => number
+  readonly #tokens = new Map<number, string>()
   readonly #bodies: { readonly item: Pool; readonly list: Pool; readonly large: Pool }
 
   constructor(random: () => number) {
@@ -49,7 +50,7 @@ export class Traffic {
   #exchange(method: string, target: string, client: number, kind: 'list' | 'item' | 'created' | 'none'): Exchange {
     const random = this.#random
     const body = method === 'POST' || method === 'PUT' ? this.#item() : ''
-    const token = `${hex(random, 20)}.${hex(random, 60)}.${hex(random, 43)}`
+    const token = this.#tokenOf(client)
     const request =
       `${method} ${target} HTTP/1.1\r\nHost: api.shop.test\r\nUser-Agent: ${AGENTS[client % AGENTS.length]}\r\n` +
       `Accept: application/json\r\nAccept-Encoding: gzip\r\nAuthorization: Bearer ${token}\r\n` +
@@ -94,6 +95,17 @@ export class Traffic {
       parts.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'))
     }
     return Buffer.concat([...parts, Buffer.from('0\r\n\r\n')])
+  }
+
+  /** Each client keeps its token for the length of the capture. */
+  #tokenOf(client: number): string {
+    const random = this.#random
+    let token = this.#tokens.get(client)
+    if (token === undefined) {
+      token = `${hex(random, 20)}.${hex(random, 60)}.${hex(random, 43)}`
+      this.#tokens.set(client, token)
+    }
+    return token
   }
 
   #item(): string {
