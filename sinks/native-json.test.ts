@@ -153,6 +153,26 @@ test('five fields are enough; the rest is derived', () => {
   expect(read(MINIMAL)?.state).toBe('request_only')
 })
 
+test('a forwarding header is believed from a private peer only, and callers are hashed when nothing says that they are', () => {
+  const { read } = reading()
+  const said = { request_headers: [['X-Forwarded-For', '198.51.100.9']] }
+  expect(read({ ...MINIMAL, ...said })).toMatchObject({ forwarded: [], trust: 'none' })
+  expect(read({ ...MINIMAL, ...said, client_ip: '10.0.0.1' })).toMatchObject({
+    forwarded: ['198.51.100.9'],
+    trust: 'default',
+  })
+  const principal = {
+    kind: 'user',
+    id: 'hmac:00000000000000000000000000000000',
+    display: 'jo@shop.test',
+    via: 'x',
+    app: 'key-1',
+  }
+  const tx = read({ ...MINIMAL, principal })
+  expect(tx?.principal.id).not.toBe(principal.id)
+  expect(JSON.stringify(tx?.principal)).not.toMatch(/jo@|key-1/)
+})
+
 test.each(['ts', 'method', 'host', 'path', 'client_ip'])(
   'without %s a record cannot be used, and is counted',
   (field) => {
