@@ -353,6 +353,7 @@ class AuthBruteforce implements Detector {
         source: single ? source.shown : null,
         source_kind: single ? source.kind : null,
         sources,
+        seen_from: account.attempts.filter((attempts) => attempts.run > 0).map((attempts) => attempts.source),
         distinct_guesses: account.guesses,
         repeated_guesses: account.repeats,
         field: mark.field,

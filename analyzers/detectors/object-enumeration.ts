@@ -134,7 +134,7 @@ interface WindowSummary {
 
 interface Evidence {
   readonly tail: number
-  readonly expected: { readonly median: number; readonly high: number } | null
+  readonly expected: { readonly median: number; readonly high: number; readonly windowUs: number } | null
   readonly refused: number
   readonly neighbour: number
   readonly foreign: number
@@ -329,7 +329,9 @@ class ObjectEnumeration implements Detector {
       // Within what this caller's own past shows, nothing is unusual, whatever others do.
       if (own !== null) p = Math.max(p, value <= own ? 1 : 0.1 * (value / own) ** -2.5)
       const evidence = calibrated(p)
-      if (expected === null || evidence > tail) expected = population.usual
+      if (expected === null || evidence > tail) {
+        expected = { ...population.usual, windowUs: scale === 'short' ? this.#shortUs : this.#longUs }
+      }
       tail = Math.max(tail, evidence)
     }
     const refused = reach.refusedWalk.evidence
@@ -355,24 +357,34 @@ class ObjectEnumeration implements Detector {
     const exposed = Math.round(reach.answered)
     const share = reach.total === 0 ? 0 : reach.answered / reach.total
     const usual = evidence.expected
-    const usualText = usual === null ? 'too few callers yet to say what is usual' : `usual ${rangeText(usual)}`
+    const usualText =
+      usual === null
+        ? 'too few callers yet to say what is usual'
+        : `usual ${rangeText(usual)} in ${spanText(usual.windowUs)}`
     const noun = nounOf(tx.endpoint!)
     const answered = Math.round(reach.answered)
     const foreign = Math.round(reach.foreignAnswered)
-    const head =
-      foreign > 0 && foreign >= 0.9 * answered
-        ? `${foreign} ${noun} of other users`
-        : `${answered} different ${noun} answered${foreign > 0 ? ` (${foreign} known to be of other users)` : ''}`
     const refusedCount = Math.round(reach.denied + reach.missing)
-    const parts = [`${head} in ${spanText(now - reach.since)}`]
-    if (refusedCount > 0) parts.push(`${refusedCount} more refused or not found`)
+    const known = foreign > 0 ? ` (${foreign} known to be of other users)` : ''
+    const span = spanText(now - reach.since)
+    const parts =
+      refusedCount > answered
+        ? [
+            `${answered + refusedCount} different ${noun} tried in ${span}, ${refusedCount} of them refused or not found`,
+          ]
+        : [
+            foreign > 0 && foreign >= 0.9 * answered
+              ? `${foreign} ${noun} of other users in ${span}`
+              : `${answered} different ${noun} answered${known} in ${span}`,
+          ]
+    if (refusedCount > 0 && refusedCount <= answered) parts.push(`${refusedCount} more refused or not found`)
     if (evidence.neighbour >= HEARD) parts.push('ids taken one after the other')
     return signalOf('object.enumeration', tx, now, {
       log10P: -evidence.combined / Math.LN10,
       maturity: Math.max(0.3, endpoint.short.maturity),
       severity: severityOf(exposed, share),
       why: `${parts.join(', ')}; ${usualText}`,
-      expected: usual === null ? null : `${rangeText(usual)} different ${noun} per window`,
+      expected: usual === null ? null : `${rangeText(usual)} different ${noun} in ${spanText(usual.windowUs)}`,
       observed: Math.round(reach.total),
       evidence: {
         distinct_answered: Math.round(reach.answered),

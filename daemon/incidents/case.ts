@@ -73,6 +73,7 @@ export class Case {
   /** Subjects by text, in order of appearance; several when signals about different ones were folded. */
   readonly #subjects = new Map<string, { kind: string; value: string }>()
   readonly #sources = new Map<string, { kind: string; value: string }>()
+  readonly #seenFrom = new Set<string>()
   #severity: Severity
   #signals = 0
   #maturity = 0
@@ -162,6 +163,10 @@ export class Case {
     const { source, source_kind: kind } = signal.evidence
     const named = typeof source === 'string' && typeof kind === 'string' ? { kind, value: source } : null
     if (named !== null && this.#sources.size < MAX_MEMBERS) this.#sources.set(`${named.kind}:${named.value}`, named)
+    const { seen_from: seenFrom } = signal.evidence
+    if (Array.isArray(seenFrom)) {
+      for (const from of seenFrom) if (this.#seenFrom.size < MAX_MEMBERS) this.#seenFrom.add(String(from))
+    }
     const text = `${shown.kind}:${shown.value}`
     if (this.#sources.has(text)) return
     if (this.#subjects.size < MAX_MEMBERS) this.#subjects.set(text, shown)
@@ -173,11 +178,10 @@ export class Case {
     const sources = [...this.#sources.values()]
     const bySource = sources.length > 0 && subjects.length !== 1
     const main = bySource ? sources[0]! : (subjects[0] ?? sources[0]!)
-    const others = (bySource ? [...sources.slice(1), ...subjects] : [...subjects.slice(1), ...sources]).slice(
-      0,
-      MAX_MEMBERS,
-    )
-    return { kind: main.kind, value: main.value, members: others.map((other) => other.value) }
+    const others = bySource ? [...sources.slice(1), ...subjects] : [...subjects.slice(1), ...sources]
+    const members = new Set([...others.map((other) => other.value), ...this.#seenFrom])
+    members.delete(main.value)
+    return { kind: main.kind, value: main.value, members: [...members].slice(0, MAX_MEMBERS) }
   }
 }
 
