@@ -87,17 +87,11 @@ function firstClaim(payload: Record<string, unknown>, names: readonly string[]):
   return null
 }
 
-const EMAIL = /^[^@\s]{1,64}@[^@\s]{1,190}$/
-
 /** A subject stays readable unless it names a person outside this system, or is made to look like a pseudonym. */
 export function redactSubject(sub: string, pseudonyms: Pseudonyms): string {
   const open =
     sub.length <= 128 && !sub.startsWith(PREFIX) && !sub.includes('@') && !isPhoneNumber(sub) && !isTokenShaped(sub)
   return open ? sub : pseudonyms.of('account', sub)
-}
-
-export function isEmail(text: string): boolean {
-  return text.length <= 256 && EMAIL.test(text)
 }
 
 /** E.164 with a plus or separators, or 10 to 15 bare digits: a row id is shorter, a snowflake longer. */

@@ -1,5 +1,5 @@
 import type { Header } from '../model/transaction.ts'
-import { PREFIX, type Pseudonyms } from './pseudonym.ts'
+import type { Pseudonyms } from './pseudonym.ts'
 import { redactUrl } from './redact-url.ts'
 import { redactValue } from './redact-value.ts'
 import { secrecyOf } from './secret-names.ts'
@@ -178,10 +178,4 @@ export function redactSetCookie(value: string, pseudonyms: Pseudonyms): string {
   const semicolon = value.indexOf(';')
   const end = semicolon < 0 ? value.length : semicolon
   return redactCookiePair(value.slice(0, end), pseudonyms) + value.slice(end)
-}
-
-/** Whether a header value, as redacted here, carries nothing but a pseudonym: used to read native records back. */
-export function pseudonymAfter(scheme: string, value: string): string | null {
-  const prefix = `${scheme} ${PREFIX}`
-  return value.toLowerCase().startsWith(prefix.toLowerCase()) ? value.slice(scheme.length + 1) : null
 }

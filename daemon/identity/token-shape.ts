@@ -1,4 +1,4 @@
-import { PREFIX, type Pseudonyms, REDACTED } from './pseudonym.ts'
+import { type Pseudonyms, REDACTED } from './pseudonym.ts'
 
 /**
  * Secrets known by their looks: JWTs, keys with a well-known prefix, card numbers. Each scan reads every character a fixed
@@ -168,9 +168,4 @@ export function isCardNumber(digits: string): boolean {
     sum += digit
   }
   return sum % 10 === 0
-}
-
-/** A whole value that only looks like a pseudonym came from the wire, so it is a value like any other. */
-export function looksLikePseudonym(text: string): boolean {
-  return text.startsWith(PREFIX)
 }

@@ -91,8 +91,8 @@ test.each(pieces)(
     }
     read(small)
     const first = Math.min(read(small), read(small))
-    // Ten times as long may take ten times as long; a square would take a hundred times.
-    expect(read(large)).toBeLessThan(35 * first + 400)
+    // Ten times as long may take ten times as long, and more on a busy machine; a square of a million takes many minutes.
+    expect(read(large)).toBeLessThan(50 * first + 3000)
   },
 )
 
