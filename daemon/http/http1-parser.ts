@@ -454,7 +454,8 @@ export class Http1Parser {
       while (at < before && (this.#state === BODY || this.#state === CHUNKS)) {
         at = this.#body(STATUS_PREFIX, at, before, prefixPosition + at, acked, time, now)
       }
-      if (at < before) this.#context.telemetry.funnel.bytes.drop('one_sided', before - at)
+      // No chunk begins like this: the framing is lost, and the line goes on in this segment.
+      if (at < before) this.#resync(STATUS_PREFIX, at, before, prefixPosition + at, acked, time, now)
     }
     return from
   }
