@@ -82,6 +82,7 @@ describe('what a mirror may do without harm', () => {
   })
 })
 
+/** As performance.md asks: 0.1 % of segments lost, 1 % in other order, 1 % seen twice. */
 describe('loss', () => {
   test('any one data segment lost touches its own connection only, and never makes a wrong pair', async () => {
     const frames = framesOf('interleaved')
@@ -111,21 +112,25 @@ describe('loss', () => {
     )
   })
 
-  test.each([1, 2, 3])(
-    'a dirty mirror (0.1 %% lost, 1 %% reordered, 1 %% twice), seed %i: no wrong pair, 99.5 %% recovered',
-    async (seed) => {
-      const clean = readCapture(readFileSync(syntheticCapture(folder, 4000).path))
-      const dirty = chain(loseData(seed, 0.001), reorder(seed, 0.01), duplicate(seed, 0.01))(clean)
-      const truth = await replay([clean])
-      const read = await replay([dirty])
-      expectNoWrongPair(read, truth)
-      const pairs = (all: readonly TransactionLine[]) =>
-        all.filter((line) => line.method !== null && line.status !== null)
-      expect(pairs(truth).length).toBe(4000)
-      expect(pairs(read).length / 4000).toBeGreaterThanOrEqual(0.995)
-    },
-  )
+  test.each([1, 2, 3])('a dirty mirror, seed %i: no wrong pair, 99.5 percent recovered', async (seed) => {
+    const clean = slowed(readCapture(readFileSync(syntheticCapture(folder, 4000).path)), 50n)
+    const dirty = chain(loseData(seed, 0.001), reorder(seed, 0.01), duplicate(seed, 0.01))(clean)
+    const truth = await replay([clean])
+    const read = await replay([dirty])
+    expectNoWrongPair(read, truth)
+    const pairs = (all: readonly TransactionLine[]) =>
+      all.filter((line) => line.method !== null && line.status !== null)
+    expect(pairs(truth).length).toBe(4000)
+    console.log(seed, pairs(read).length)
+    expect(pairs(read).length / 4000).toBeGreaterThanOrEqual(0.995)
+  })
 })
+
+/** The same frames over a longer time: the bench capture is a link at its limit, where a whole connection lasts less than a hole is waited for. */
+function slowed(frames: readonly CapturedFrame[], times: bigint): CapturedFrame[] {
+  const start = frames[0]!.time
+  return frames.map((frame) => ({ ...frame, time: start + (frame.time - start) * times }))
+}
 
 /** Both halves of a printed pair must belong together in the clean reading. A request is known by connection and target. */
 function expectNoWrongPair(read: readonly TransactionLine[], clean: readonly TransactionLine[]): void {
