@@ -81,7 +81,9 @@ describe('object.enumeration', () => {
     expect(opening.every((signal) => signal.principal.display === 'mallory')).toBe(true)
     const last = signals.at(-1)!
     expect(last.severity).toBe('high')
-    expect(last.why).toMatch(/^\d+ (different )?orders .*of other users.* in .*; usual \d-\d+ in (10 min|6 h)$/)
+    expect(last.why).toMatch(
+      /^(about )?\d+ (different )?orders .*of other users.* in .*; usual \d-\d+ in (10 min|6 h)$/,
+    )
     expect(last.outcome.objectsExposed).toBeGreaterThan(100)
   })
 

@@ -67,7 +67,9 @@ class Reach {
   readonly template: string
   /** Of the endpoint. */
   readonly key: string
+  /** Ids of the long window, and answered ids of the short one: a habit is as large in its first window after midnight as in any. */
   seen = new DistinctCounter()
+  shortSeen = new DistinctCounter()
   readonly refusedWalk = new SequentialTest()
   readonly neighbourWalk = new SequentialTest()
   readonly foreignWalk = new SequentialTest()
@@ -76,7 +78,7 @@ class Reach {
   lastIds: readonly string[] = []
   since: EventTime = 0
   lastAt: EventTime = 0
-  /** New ids in the short and the long window, by outcome. */
+  /** Distinct ids in the short and the long window, by outcome. */
   shortAnswered = 0
   /** Short windows of the present long one in which something was answered. */
   activeWindows = 0
@@ -185,6 +187,7 @@ class ObjectEnumeration implements Detector {
     }
     const reach = this.#reachOf(state, tx.service ?? '', tx.endpoint)
     const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
+    if (status < 400) reach.shortAnswered += reach.shortSeen.add(id)
     const grown = reach.seen.add(id)
     if (grown === 0) return this.#repeated(tx, reach)
     return this.#reached(tx, state, reach, id, grown, now)
@@ -276,7 +279,6 @@ class ObjectEnumeration implements Detector {
     const answered = status < 400
     if (answered) {
       reach.answered += grown
-      reach.shortAnswered += grown
     } else if (status === 404 || status === 410) reach.missing += grown
     else if (status === 401 || status === 403) reach.denied += grown
     else return null
@@ -365,6 +367,7 @@ class ObjectEnumeration implements Detector {
     const answered = Math.round(reach.answered)
     const foreign = Math.round(reach.foreignAnswered)
     const refusedCount = Math.round(reach.denied + reach.missing)
+    const about = reach.seen.exact ? '' : 'about '
     const known = foreign > 0 ? ` (${foreign} known to be of other users)` : ''
     const span = spanText(now - reach.since)
     const parts =
@@ -375,7 +378,7 @@ class ObjectEnumeration implements Detector {
         : [
             foreign > 0 && foreign >= 0.9 * answered
               ? `${foreign} ${noun} of other users in ${span}`
-              : `${answered} different ${noun} answered${known} in ${span}`,
+              : `${about}${answered} different ${noun} answered${known} in ${span}`,
           ]
     if (refusedCount > 0 && refusedCount <= answered) parts.push(`${refusedCount} more refused or not found`)
     if (evidence.neighbour >= HEARD) parts.push('ids taken one after the other')
@@ -423,7 +426,7 @@ class ObjectEnumeration implements Detector {
     const mature = endpoint !== undefined && endpoint.short.maturity >= 1
     const voter = voteKey(principal)
     const { marks } = reach
-    if (clean && reach.total > marks.trials) {
+    if (clean && (reach.shortAnswered > 0 || reach.total > marks.trials)) {
       const summary: WindowSummary = {
         scale: 'short',
         endpoint: reach.key,
@@ -436,7 +439,10 @@ class ObjectEnumeration implements Detector {
       }
       this.#admission.offer(key, voter, summary, mature, now)
     }
-    if (reach.shortAnswered > 0) reach.activeWindows++
+    if (reach.shortAnswered > 0) {
+      reach.activeWindows++
+      reach.shortSeen = new DistinctCounter()
+    }
     reach.shortAnswered = 0
     marks.trials = reach.total
     marks.refused = reach.denied + reach.missing
@@ -484,6 +490,12 @@ class ObjectEnumeration implements Detector {
     endpoint.foreign.learnOne(foreign, trials, weight, now)
     if (own === undefined) return
     own.ownShort.learnOne(summary.answered, now)
+    if (own.ownShort.count === OWN_WINDOWS && !own.signalled) {
+      // From here on the habit is judged by itself; what it gathered while it was nobody's habit yet is void, once.
+      own.refusedWalk.reset()
+      own.neighbourWalk.reset()
+      own.foreignWalk.reset()
+    }
     own.ownTrials += trials
     own.ownRefused += refused
     own.ownNeighbours += neighbours
