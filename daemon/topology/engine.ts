@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { keyFrom } from '../identity/privacy-key.ts'
 import type { SourceInfo } from '../model/frame.ts'
@@ -8,6 +7,7 @@ import { liveEvents } from '../sources/live.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import type { EngineFile, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { shifted } from './shifted-input.ts'
@@ -66,7 +66,7 @@ export class Engine {
       const lives = start.inputs.filter((input): input is EngineLive => input.kind === 'live')
       const reading = lives.map((live) => this.#live(assembly, live))
       this.#tell({ kind: 'listening' })
-      if (files.length > 0) await this.#files(assembly, files)
+      if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.all(reading)
       assembly.chain.close()
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()) })
@@ -85,7 +85,7 @@ export class Engine {
   async #files(assembly: Assembly, files: readonly EngineFile[]): Promise<void> {
     const inputs: Input[] = []
     for (const file of files) {
-      const stdin = createReadStream('', { fd: file.descriptor })
+      const stdin = inheritedStream(file.descriptor, this.#stop.signal)
       const opened = await openInput('-', { stdin, counters: assembly.telemetry.counters })
       const info: SourceInfo = { kind: 'file', name: file.name }
       inputs.push({
@@ -98,6 +98,11 @@ export class Engine {
     for (const { opened } of inputs) {
       for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
     }
+  }
+
+  /** An input that was given up before it said what it is has not failed. */
+  #unlessStopped(error: unknown): void {
+    if (!this.#stop.signal.aborted) throw error
   }
 
   /** Resolves when the engine is told to stop. Each life of the capture child is one connection. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeIncident } from '../../sinks/incident-json.ts'
 import { encodeTransaction } from '../../sinks/native-json.ts'
 import { encodeSignal } from '../../sinks/signal-json.ts'
@@ -8,6 +9,7 @@ import { openInput } from '../sources/capture-file.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { AnalysisListeners } from './analysis-stage.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
+import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
 
 export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
@@ -50,8 +52,14 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     listeners: listenersFor(request.emit, output),
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })
-  const inputs = await openAll(request, assembly)
-  await drive(assembly.chain, inputs, request.stop, betweenBatches(request.speed, output))
+  const inputs: Input[] = []
+  try {
+    await openAll(request, assembly, inputs)
+    await drive(assembly.chain, inputs, request.stop, betweenBatches(request.speed, output, request.stop))
+  } catch (error) {
+    // An input that was given up before it said what it is has not failed.
+    if (!request.stop.aborted) throw error
+  }
   assembly.chain.close()
   const incidents = assembly.finish()
   if (request.emit === 'incidents') for (const incident of incidents) output.write(encodeIncident(incident))
@@ -73,14 +81,20 @@ function listenersFor(emit: Emit, output: PendingOutput): AnalysisListeners {
   }
 }
 
-async function openAll(request: ReplayRequest, assembly: Assembly): Promise<Input[]> {
-  const inputs: Input[] = []
+const STDIN = 0
+
+async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input[]): Promise<void> {
   for (const path of request.files) {
-    const opened = await openInput(path, { stdin: process.stdin, counters: assembly.telemetry.counters })
+    const opened = await openInput(path, {
+      // Touched only if `-` is named.
+      get stdin() {
+        return inheritedStream(STDIN, request.stop)
+      },
+      counters: assembly.telemetry.counters,
+    })
     const { info } = opened.source
     inputs.push({ opened, info, reader: nativeReader(assembly, info) })
   }
-  return inputs
 }
 
 /** Lines are written from inside synchronous stages, so a writer that asks to wait is waited for between batches. */
@@ -105,7 +119,7 @@ class PendingOutput {
   }
 }
 
-function betweenBatches(speed: 'max' | number, output: PendingOutput): BetweenBatches {
+function betweenBatches(speed: 'max' | number, output: PendingOutput, stop: AbortSignal): BetweenBatches {
   if (speed === 'max') return () => output.drained()
   let firstEvent = Number.NaN
   let firstHost = 0
@@ -117,6 +131,6 @@ function betweenBatches(speed: 'max' | number, output: PendingOutput): BetweenBa
       firstHost = host
     }
     const ahead = (eventTime - firstEvent) / 1000 / speed - (host - firstHost)
-    if (ahead > 1) await new Promise((resolve) => setTimeout(resolve, ahead))
+    if (ahead > 1) await sleep(ahead, undefined, { signal: stop }).catch(() => undefined)
   }
 }
