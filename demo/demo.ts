@@ -100,6 +100,8 @@ class Demo {
   readonly #stop = new AbortController()
   readonly #key: PrivacyKey = keyFrom(randomBytes(32))
   #folder: string | null = null
+  /** A demo that falls back to the recorded scene learns twice, and need not say so. */
+  #learned = false
 
   constructor(options: DemoOptions) {
     this.#options = options
@@ -138,7 +140,8 @@ class Demo {
     const world = createWorld(String(this.#options.seed), this.#options.renames)
     const api = await listen(world, this.#options.port ?? 0)
     try {
-      const learnFrom = await this.#day(world)
+      const isShipped = world.seed === SHIPPED_SEED && Object.keys(this.#options.renames ?? {}).length === 0
+      const learnFrom = await this.#day(world, isShipped)
       const over = new AbortController()
       const end = (): void => over.abort()
       this.#stop.signal.addEventListener('abort', end, { once: true })
@@ -193,7 +196,7 @@ class Demo {
   async #recorded(): Promise<Found> {
     const scene = await readRecordedScene(shipped('scene.json.gz'))
     const world = createWorld(scene.seed)
-    const learnFrom = await this.#day(world)
+    const learnFrom = await this.#day(world, scene.seed === SHIPPED_SEED)
     const shiftMs = learnFrom.endsMs - scene.startedMs
     const startedMs = learnFrom.endsMs
     const attacks = plantAttacks(world)
@@ -201,6 +204,10 @@ class Demo {
       `  replaying a shipped packet capture of the same scene (seed ${scene.seed}): ` +
         `${scene.requests} requests of ${scene.callers} callers`,
     )
+    const { seed, renames = {} } = this.#options
+    if (String(seed) !== scene.seed || Object.keys(renames).length > 0) {
+      this.#say('  it has a seed and paths of its own: those asked for need live capture')
+    }
     for (const recorded of [...scene.attacks].sort((a, b) => a.firstMs - b.firstMs)) {
       const attack = attacks.find((candidate) => candidate.name === recorded.name)
       if (attack !== undefined) this.#sayAttack(recorded.firstMs - scene.startedMs, attack)
@@ -225,11 +232,14 @@ class Demo {
       key: this.#key,
       logger: createLogger('warn', { write: (record) => void process.stderr.write(record) }),
       learnFrom: { path: learnFrom.path, shiftUs: learnFrom.shiftUs },
-      onLearned: (records: number) =>
+      onLearned: (records: number) => {
+        if (this.#learned) return
+        this.#learned = true
         this.#say(
           `  learned ${records} requests: ${Object.keys(ROUTES).length} routes, ${world.callers.length} callers ` +
             `behind ${world.addresses.length} addresses`,
-        ),
+        )
+      },
       onIncident: ({ kind, incident }: { readonly kind: string; readonly incident: Incident }) => {
         if (kind === 'opened') this.#sayIncident(incident, startedMs())
       },
@@ -237,10 +247,9 @@ class Demo {
   }
 
   /** The shipped day where it fits, else one made now for this world. Moved so that it ends now. */
-  async #day(world: World): Promise<LearnFrom & { readonly endsMs: number }> {
-    const renamed = Object.keys(this.#options.renames ?? {}).length > 0 && this.#options.recorded !== true
-    if (world.seed === SHIPPED_SEED && !renamed) {
-      this.#say('learning from a shipped one-day capture of the sample API ...')
+  async #day(world: World, isShipped: boolean): Promise<LearnFrom & { readonly endsMs: number }> {
+    if (isShipped) {
+      if (!this.#learned) this.#say('learning from a shipped one-day capture of the sample API ...')
       const endsMs = Date.now()
       return { path: shipped('day.jsonl.gz'), shiftUs: (endsMs - SHIPPED_DAY_END_MS) * 1000, endsMs }
     }
