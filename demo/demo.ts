@@ -115,6 +115,10 @@ class Demo {
     this.#say('')
     this.#say(renderLossTable(found.summary, { width, colour }))
     const card = scorecard(found.attacks, found.summary.incidents)
+    if (this.#options.stop?.aborted === true) {
+      this.#say('stopped before the scene was over: no card')
+      return { ...card, clean: false }
+    }
     for (const line of renderScorecard(card, found.startedMs)) this.#say(line)
     this.#say(this.#paint.dim(card.clean ? 'Next: offpath init' : 'The card is not clean.'))
     return card

@@ -14,10 +14,10 @@ beforeAll(ensureBuilt)
 function whyNotLive(): string | null {
   if (process.getuid?.() !== 0) return 'needs the right to capture on loopback (root)'
   try {
-    import.meta.resolve('pcap')
+    import.meta.resolve('pcap/build/Release/pcap_binding.node')
     return null
   } catch {
-    return 'needs the optional package pcap'
+    return 'needs the optional package pcap, built'
   }
 }
 
