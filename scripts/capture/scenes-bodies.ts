@@ -134,7 +134,14 @@ export const BODIES: readonly Scene[] = [
         '{"name":"Ada","items":[1,2,3]}',
         `${NODE}/received`,
       ])),
-      ...(await curl([...host, '-F', 'name=Ada', '-F', 'note=@/etc/hostname;filename=note.txt', `${NODE}/received`])),
+      ...(await curl([
+        ...host,
+        '-F',
+        'name=Ada',
+        '-F',
+        'note=leave it at the door;filename=note.txt',
+        `${NODE}/received`,
+      ])),
     ],
   },
   {
