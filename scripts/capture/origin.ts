@@ -49,7 +49,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return
   }
   let received = 0
-  for await (const chunk of request) received += (chunk as Buffer).length
+  let text = ''
+  for await (const chunk of request) {
+    received += (chunk as Buffer).length
+    if (first === 'signin') text += String(chunk)
+  }
   switch (first) {
     case 'bytes':
       fixed(response, 200, 'x'.repeat(Number(second)))
@@ -106,6 +110,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.setHeader('set-cookie', ['sid=made-up-session-3; HttpOnly; Path=/', 'theme=dark'])
       fixed(response, 200, JSON.stringify({ access_token: 'made-up-token-4', token_type: 'bearer' }))
       return
+    case 'signin':
+      if (text.includes('made-up-right')) fixed(response, 200, '{"token":"made-up-token-7"}')
+      else fixed(response, 401, '{"error":"wrong"}')
+      return
     case 'private':
       response.setHeader('www-authenticate', 'Basic realm="made-up"')
       if (request.headers.authorization === undefined) fixed(response, 401, 'who are you')
@@ -129,6 +137,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       fixed(response, 200, second === '' ? ORDERS : JSON.stringify({ id: Number(second), state: 'open' }))
       return
     default:
+      if (/^[.]|[.](php|bak|sql|zip)$/.test(first)) {
+        fixed(response, 404, 'not here\n')
+        return
+      }
       fixed(response, 200, 'hello\n')
   }
 }

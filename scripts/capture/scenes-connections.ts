@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { byHand, nodeCall, open, scripted } from './clients.ts'
@@ -183,6 +184,29 @@ export const CONNECTIONS: readonly Scene[] = [
           nodeCall(`/chunked/${4000 + i * 500}`, { from }),
         ),
       ),
+  },
+  {
+    name: 'attacks',
+    shows: 'guessing one password until it fits, and asking for fifty files that are not there',
+    server: node,
+    client: node,
+    play: async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      const ledger: LedgerEntry[] = []
+      for (let i = 0; i < 60; i++) {
+        const password = i === 59 ? 'made-up-right' : `made-up-guess-${i}`
+        const body = JSON.stringify({ email: 'ada@shop.test', password })
+        ledger.push(
+          await nodeCall('/signin', { agent, method: 'POST', body, headers: { 'content-type': 'application/json' } }),
+        )
+      }
+      for (let i = 0; i < 50; i++) {
+        const target = `/${['.env', '.git', 'backup.zip', 'admin.php', 'dump.sql'][i % 5]}${i < 5 ? '' : `${i}.bak`}`
+        ledger.push(await nodeCall(target, { agent, from: OTHER_CLIENTS[0] }))
+      }
+      agent.destroy()
+      return ledger
+    },
   },
   {
     name: 'parallel-ab',
