@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { CONFIG_SCHEMA } from '../config/current-schema.ts'
@@ -65,16 +65,18 @@ async function answersFor(options: InitOptions, context: CliContext): Promise<An
   if (context.stdin.isTTY !== true) {
     throw usageError('init asks questions and standard input is no terminal', 'offpath init --source pcap:eth0 --yes')
   }
-  const questions = createInterface({ input: context.stdin, output: context.stderr })
-  const stopped = new AbortController()
-  // Ctrl-C and Ctrl-D reach readline, not the process, and would leave the question open for good.
-  questions.on('SIGINT', () => stopped.abort())
-  questions.on('close', () => stopped.abort())
+  const terminal = createInterface({ input: context.stdin, output: context.stderr })
+  // Ctrl-C and Ctrl-D reach readline, not the process: either ends the answers.
+  terminal.on('SIGINT', () => terminal.close())
+  const closeTerminal = () => terminal.close()
+  context.stop.signal.addEventListener('abort', closeTerminal, { once: true })
+  // Lines queue in the iterator, so answers pasted in one go are not lost between two questions.
+  const answers = terminal[Symbol.asyncIterator]()
   const ask = async (question: string, fallback: string) => {
-    const answer = await questions.question(`${question} [${fallback === '' ? 'none' : fallback}] `, {
-      signal: AbortSignal.any([stopped.signal, context.stop.signal]),
-    })
-    return answer.trim() === '' ? fallback : answer.trim()
+    context.stderr.write(`${question} [${fallback === '' ? 'none' : fallback}] `)
+    const answer = await answers.next()
+    if (answer.done === true) throw usageError('stopped; nothing was written')
+    return answer.value.trim() === '' ? fallback : answer.value.trim()
   }
   try {
     return {
@@ -82,11 +84,8 @@ async function answersFor(options: InitOptions, context: CliContext): Promise<An
       trustedHops: words(await ask('Addresses or blocks of your own proxies and load balancers?', '')),
       apiKeyHeaders: words(await ask('Headers that carry API keys, besides the usual ones?', '')),
     }
-  } catch (error) {
-    if (stopped.signal.aborted || context.stop.signal.aborted) throw usageError('stopped; nothing was written')
-    throw error
   } finally {
-    questions.close()
+    terminal.close()
   }
 }
 
@@ -110,18 +109,13 @@ function likelyInterface(): string {
 /** The file: what was answered, and what else is worth knowing, commented out at its default. */
 export function configText({ source, trustedHops, apiKeyHeaders }: Answers): string {
   const defaults = effectiveConfig(CONFIG_SCHEMA, null).config
-  const hops = `trusted_hops: ${flow(trustedHops.length > 0 ? trustedHops : ['10.0.0.0/8'])}`
-  const headers = `api_key_headers: ${flow([...defaults.identity.api_key_headers, ...apiKeyHeaders])}`
   return `# Offpath. Every key has a default: offpath config show. Every key explained: offpath config schema.
 # Check this file with: offpath config check
 
 sources:
 ${sourceText(source)}
 
-identity:
-  # Proxies in front of the API. Only what they say of the caller's address is believed.
-  ${trustedHops.length > 0 ? hops : `# ${hops}`}
-  ${apiKeyHeaders.length > 0 ? headers : `# ${headers}`}
+${identityText(trustedHops, [...defaults.identity.api_key_headers, ...apiKeyHeaders], apiKeyHeaders.length > 0)}
 
 # privacy:
 #   key_file: /etc/offpath/privacy.key   # mode 0600; make it with: openssl rand -hex 32
@@ -131,7 +125,19 @@ identity:
 
 # limits:
 #   reassembly_mib: ${defaults.limits.reassembly_mib}
-`.replace(/^identity:\n((?: {2}#.*\n)+)/m, (_, lines: string) => `# identity:\n${lines.replace(/^ {2}# ?/gm, '#   ')}`)
+`
+}
+
+/** What was answered stands as it is; what was not, as a comment. */
+function identityText(trustedHops: readonly string[], apiKeyHeaders: readonly string[], headersGiven: boolean): string {
+  const given = trustedHops.length > 0 || headersGiven
+  const line = (text: string, known: boolean) => (known ? `  ${text}` : `#   ${text}`)
+  return [
+    given ? 'identity:' : '# identity:',
+    '#   Proxies in front of the API. Only what they say of the caller is believed.',
+    line(`trusted_hops: ${flow(trustedHops.length > 0 ? trustedHops : ['10.0.0.0/8'])}`, trustedHops.length > 0),
+    line(`api_key_headers: ${flow(apiKeyHeaders)}`, headersGiven),
+  ].join('\n')
 }
 
 function sourceText(source: string): string {
