@@ -42,9 +42,9 @@ function fromWire(exchanges: readonly FakeRequest[], bodies: boolean): Lines {
   return out
 }
 
-function reading(key = TEST_KEY) {
+function reading(key = TEST_KEY, bodies = true) {
   const telemetry = fakeTelemetry()
-  const reader = new NativeReader({ key, options: IDENTITY_DEFAULTS, telemetry, sourceName: 'in.jsonl' })
+  const reader = new NativeReader({ key, options: IDENTITY_DEFAULTS, bodies, telemetry, sourceName: 'in.jsonl' })
   return {
     telemetry,
     read: (record: unknown, line = 1) => reader.read(record as Record<string, unknown>, line, START, false),
@@ -216,12 +216,27 @@ test('a bogus time prints as it was, and the record ends when the clock says', (
   const reader = new NativeReader({
     key: TEST_KEY,
     options: IDENTITY_DEFAULTS,
+    bodies: true,
     telemetry: fakeTelemetry(),
     sourceName: 'x',
   })
   const tx = reader.read({ ...MINIMAL, duration_us: 5 }, 1, START, true)
   expect(tx).toMatchObject({ time: Date.parse(MINIMAL.ts) * 1000, endTime: START, durationUs: null })
   expect(tx?.weirds).toEqual(['clock.jump'])
+})
+
+test('with bodies off the bodies of a record are not printed, and their sizes stay', () => {
+  const record = { ...MINIMAL, method: 'POST', status: 200, request_body: 'user=ada&password=x', response_body: '{}' }
+  const { read } = reading(TEST_KEY, false)
+  for (const redacted of [true, false]) {
+    const tx = read({ ...record, redacted })!
+    const line = JSON.parse(encodeTransaction(tx)) as Record<string, unknown>
+    expect(line).toMatchObject({ request_body_bytes: 19, response_body_bytes: 2 })
+    expect(Object.keys(line)).not.toContain('request_body')
+    expect(Object.keys(line)).not.toContain('response_body')
+    expect(tx.login).toBeNull()
+  }
+  expect(reading().read(record)?.requestBody).toBe('user=ada&password=redacted')
 })
 
 test('a redacted record without a principal is resolved from its pseudonyms and claims', () => {

@@ -20,6 +20,8 @@ import { TransactionIds } from './transaction-id.ts'
 export interface NativeReaderSettings {
   readonly key: PrivacyKey
   readonly options: IdentityOptions
+  /** False: bodies are not redacted or looked into, and are undefined in the transaction. */
+  readonly bodies: boolean
   readonly telemetry: Telemetry
   /** Name of the input, for records that do not say where they come from. */
   readonly sourceName: string
@@ -42,6 +44,7 @@ const MAX_BODY = 16 * 1024 * 1024
  * key keeps its values; anything else is redacted here as if it came from the wire.
  */
 export class NativeReader {
+  readonly #bodies: boolean
   readonly #telemetry: Telemetry
   readonly #sourceName: string
   readonly #pseudonyms: Pseudonyms
@@ -54,6 +57,7 @@ export class NativeReader {
   readonly #apiKeyHeaders: readonly string[]
 
   constructor(settings: NativeReaderSettings) {
+    this.#bodies = settings.bodies
     this.#telemetry = settings.telemetry
     this.#sourceName = settings.sourceName
     this.#pseudonyms = new Pseudonyms(settings.key)
@@ -100,8 +104,8 @@ export class NativeReader {
     const material = new NativeMaterial(
       kept ? requestHeaders : this.#headers.redact(requestHeaders),
       kept ? responseHeaders : this.#headers.redact(responseHeaders),
-      kept ? requestBody : redacted(requestBody, requestType, 'request', this.#pseudonyms),
-      kept ? responseBody : redacted(responseBody, responseType, 'response', this.#pseudonyms),
+      this.#body(requestBody, requestType, 'request', kept),
+      this.#body(responseBody, responseType, 'response', kept),
     )
     const forwardedGiven = fields.texts('forwarded').map((each) => canonicalAddress(each) ?? '')
     const peer = this.#hops.trust(clientIp)
@@ -160,7 +164,7 @@ export class NativeReader {
     tx.givenPrincipal = given === null || kept ? given : this.#hidden(given)
     if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
     this.#identify(tx, fields.claims(), requestHeaders, responseHeaders, rawQuery, kept)
-    if (!kept) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
+    if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
     return tx
   }
 
@@ -168,6 +172,16 @@ export class NativeReader {
     this.#raw.close()
     this.#kept.close()
     this.#pseudonyms.close()
+  }
+
+  #body(
+    text: string | undefined,
+    type: string | null,
+    place: 'request' | 'response',
+    kept: boolean,
+  ): string | undefined {
+    if (text === undefined || !this.#bodies) return undefined
+    return kept ? text : redactBody(text, type, place, this.#pseudonyms)
   }
 
   #checkKey(kept: boolean, keyId: string | null, line: number): void {
@@ -300,23 +314,11 @@ class NativeMaterial implements Material {
   responseBody(): BodyText | null {
     return this.#responseBody
   }
-
-  /** Nothing of it is borrowed. */
-  own(): void {}
 }
 
 function asBody(text: string | undefined): BodyText | null {
   if (text === undefined) return null
   return text === '' ? NO_TEXT : { ...NO_TEXT, text }
-}
-
-function redacted(
-  text: string | undefined,
-  type: string | null,
-  place: 'request' | 'response',
-  pseudonyms: Pseudonyms,
-): string | undefined {
-  return text === undefined ? undefined : redactBody(text, type, place, pseudonyms)
 }
 
 function bytesOf(text: string | undefined): number {

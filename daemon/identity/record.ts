@@ -22,8 +22,6 @@ export interface Material {
   /** Null when bodies are off. */
   requestBody(): BodyText | null
   responseBody(): BodyText | null
-  /** From here on nothing borrowed is read. */
-  own(): void
 }
 
 export const NO_TLS: Transaction['tls'] = { sni: null, ja4: null }
@@ -140,11 +138,6 @@ export class TransactionRecord implements Transaction {
 
   addWeird(name: Weird): void {
     if (!this.#weirds.includes(name)) this.#weirds = [...this.#weirds, name]
-  }
-
-  /** The call that handed the record out returns: borrowed bytes that nobody has read yet are copied, so it may be kept. */
-  own(): void {
-    this.#material.own()
   }
 
   #request(): BodyText | null {

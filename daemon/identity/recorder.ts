@@ -152,7 +152,6 @@ export class Recorder {
     }
     this.#identify(record, request, response, rawQuery, material)
     this.#emit(record)
-    record.own()
   }
 
   /** What was presented, what was handed out, and whether this was an attempt to log in. */
@@ -274,10 +273,10 @@ interface RedactionTools {
 const NONE: readonly never[] = []
 const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
 
-/** Decodes and redacts header arrays and bodies of an exchange when they are asked for. */
+/** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
 class ExchangeMaterial implements Material {
-  #request: Message | null
-  #response: Message | null
+  readonly #request: Message | null
+  readonly #response: Message | null
   readonly #tools: RedactionTools
   #rawRequest: BodyText | null = null
   #rawResponse: BodyText | null = null
@@ -306,13 +305,6 @@ class ExchangeMaterial implements Material {
     return this.#tools.bodies ? this.#redacted(this.#response, this.rawResponse(), 'response') : null
   }
 
-  /** A body that was decoded already is text of our own. Heads own their bytes. */
-  own(): void {
-    if (!this.#tools.bodies) return
-    if (this.#rawRequest === null) this.#request = owned(this.#request)
-    if (this.#rawResponse === null) this.#response = owned(this.#response)
-  }
-
   /** Before redaction: for what must be learnt from it here, and never handed on. */
   rawRequest(): BodyText {
     this.#rawRequest ??= this.#decode(this.#request)
@@ -333,13 +325,6 @@ class ExchangeMaterial implements Material {
     const contentType = message.head.header('content-type')
     return { ...body, text: redactBody(body.text, contentType, place, this.#tools.pseudonyms) }
   }
-}
-
-function owned(message: Message | null): Message | null {
-  if (message === null || message.body === null) return message
-  const { head, firstByte, lastByte, position, bogusTime, bodyBytes, bodyCut, gap, whole } = message
-  const body = Buffer.from(message.body)
-  return { head, firstByte, lastByte, position, bogusTime, bodyBytes, body, bodyCut, gap, whole }
 }
 
 /** Bodies of login forms are small, and JSON or forms. */

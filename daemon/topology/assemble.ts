@@ -95,7 +95,13 @@ export function switchedOff(detector: string, error: unknown): string {
 /** Reads the native records of one input as this chain's own. */
 export function nativeReader(assembly: Assembly, source: SourceInfo): NativeReader {
   const { options, telemetry } = assembly
-  return new NativeReader({ key: options.key, options: options.identity, telemetry, sourceName: source.name })
+  return new NativeReader({
+    key: options.key,
+    options: options.identity,
+    bodies: options.bodies,
+    telemetry,
+    sourceName: source.name,
+  })
 }
 
 function byOpening(a: Incident, b: Incident): number {

@@ -63,10 +63,12 @@ export class Chain {
 
   /** End of input. The event clock stays where the last record put it. */
   close(): void {
-    if (!this.#clock.started) return
-    this.#flow.close(this.#clock.now)
-    this.#order.flush()
-    this.#analysis.tick(this.#clock.now)
+    if (this.#clock.started) {
+      this.#flow.close(this.#clock.now)
+      this.#order.flush()
+      this.#analysis.tick(this.#clock.now)
+    }
+    this.#flow.forget()
   }
 
   sizes(): ReturnType<FlowStage['sizes']> {

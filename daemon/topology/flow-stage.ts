@@ -19,18 +19,25 @@ export class FlowStage {
   readonly #decoder: Decoder
   readonly #reassembler: Reassembler
   readonly #http: HttpStage
+  readonly #recorder: Recorder
   #source: SourceInfo = { kind: 'file', name: '' }
 
   constructor(options: FlowStageOptions, telemetry: Telemetry, emit: (transaction: Transaction) => void) {
     this.#telemetry = telemetry
-    const recorder = new Recorder({
+    this.#recorder = new Recorder({
       key: options.key,
       options: options.identity,
       bodies: options.bodies,
+      limits: options.http,
       telemetry,
       emit,
     })
-    this.#http = new HttpStage({ limits: options.http, bodies: options.bodies, telemetry, sink: recorder.exchange })
+    this.#http = new HttpStage({
+      limits: options.http,
+      bodies: options.bodies,
+      telemetry,
+      sink: this.#recorder.exchange,
+    })
     this.#decoder = new Decoder(telemetry)
     this.#reassembler = new Reassembler({
       limits: options.reassembly,
@@ -61,6 +68,11 @@ export class FlowStage {
   /** End of input: everything still open becomes final at `now`. */
   close(now: EventTime): void {
     this.#reassembler.close(now)
+  }
+
+  /** Forgets every raw value: nothing that came out of here is read any more. */
+  forget(): void {
+    this.#recorder.close()
   }
 
   sizes(): { readonly flows: number; readonly heldBytes: number } {

@@ -42,6 +42,7 @@ export async function drive(
     if (waiting !== undefined) await waiting
   }
   for (const sorter of sorters) sorter.flush()
+  for (const { reader } of inputs) reader.close()
 }
 
 /** What an operator should know about how an input ended, as sentences. Known once it has been read. */

@@ -249,6 +249,7 @@ test('a native record keeps its pseudonyms only when it says that it is redacted
   const reader = new NativeReader({
     key: TEST_KEY,
     options: IDENTITY_DEFAULTS,
+    bodies: true,
     telemetry: fakeTelemetry(),
     sourceName: 'x.jsonl',
   })
