@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
+import type { Occupancy } from './baselines/keyed-table.ts'
 
 /**
  * One anomaly detector. Holds no I/O and no clock; every structure in it has a hard bound.
@@ -15,7 +16,7 @@ export interface Detector {
   /** An incident of this detector was opened on, or closed for, this subject: freeze or release what it taught. */
   suspect?(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void
   /** Bounded sizes, for metrics: structure name to entries and evictions. */
-  sizes(): Readonly<Record<string, { readonly entries: number; readonly limit: number; readonly evicted: number }>>
+  sizes(): Readonly<Record<string, Occupancy>>
   /** 0..1: how ready it is, over all endpoints. */
   maturity(): number
 }

@@ -1,5 +1,5 @@
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
-import { KeyedTable } from './keyed-table.ts'
+import { KeyedTable, type Occupancy } from './keyed-table.ts'
 
 export interface AdmissionOptions {
   /** How long an observation waits, in event time, before it may teach. */
@@ -55,16 +55,12 @@ export class Admission<Summary> {
     this.#votes = new KeyedTable(options.maxVoters, () => ({ count: 0 }))
   }
 
-  get held(): number {
-    return this.#young.length + this.#mature.length
-  }
-
-  get evicted(): number {
-    return this.#young.evicted + this.#mature.evicted
-  }
-
-  get frozen(): number {
-    return this.#suspects.size
+  get occupancy(): Occupancy {
+    return {
+      entries: this.#young.length + this.#mature.length,
+      limit: this.#options.maxHeld,
+      evicted: this.#young.evicted + this.#mature.evicted,
+    }
   }
 
   offer(caller: string, voter: string, summary: Summary, mature: boolean, now: EventTime): void {

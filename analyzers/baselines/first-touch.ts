@@ -1,3 +1,4 @@
+import type { Occupancy } from './keyed-table.ts'
 import { mix } from './lookup-hash.ts'
 
 const WAYS = 4
@@ -20,8 +21,8 @@ export class FirstTouch {
   readonly #ages: Uint32Array
   readonly #mask: number
   #clock = 0
-  entries = 0
-  evicted = 0
+  #entries = 0
+  #evicted = 0
 
   /** `places` is rounded up to a power of two. */
   constructor(places: number) {
@@ -32,8 +33,8 @@ export class FirstTouch {
     this.#mask = size / WAYS - 1
   }
 
-  get limit(): number {
-    return this.#keys.length
+  get occupancy(): Occupancy {
+    return { entries: this.#entries, limit: this.#keys.length, evicted: this.#evicted }
   }
 
   /** Looks an object up and, if nobody had it and `claim` is set, notes this caller as its first. */
@@ -47,8 +48,8 @@ export class FirstTouch {
       if (this.#ages[i]! < this.#ages[oldest]!) oldest = i
     }
     if (!claim) return 'unknown'
-    if (this.#keys[oldest] === 0) this.entries++
-    else this.evicted++
+    if (this.#keys[oldest] === 0) this.#entries++
+    else this.#evicted++
     this.#keys[oldest] = key
     this.#owners[oldest] = owner
     this.#ages[oldest] = ++this.#clock >>> 0

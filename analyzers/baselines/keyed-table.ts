@@ -1,3 +1,10 @@
+/** How full a bounded structure is, for metrics. */
+export interface Occupancy {
+  readonly entries: number
+  readonly limit: number
+  readonly evicted: number
+}
+
 interface Slot<Value> {
   readonly value: Value
   touched: boolean
@@ -23,18 +30,20 @@ export class KeyedTable<Value> {
   readonly #create: () => Value
   readonly #newcomers = new Map<string, Slot<Value>>()
   readonly #residents = new Map<string, Slot<Value>>()
-  readonly #onEvict: ((key: string, value: Value) => void) | undefined
   evicted = 0
 
-  constructor(limit: number, create: () => Value, onEvict?: (key: string, value: Value) => void) {
+  constructor(limit: number, create: () => Value) {
     this.limit = limit
     this.#newcomerLimit = Math.max(1, Math.floor(limit * NEWCOMERS))
     this.#create = create
-    this.#onEvict = onEvict
   }
 
   get size(): number {
     return this.#newcomers.size + this.#residents.size
+  }
+
+  get occupancy(): Occupancy {
+    return { entries: this.size, limit: this.limit, evicted: this.evicted }
   }
 
   /** The value of a key, if it is held; counts as no use. */
@@ -55,14 +64,19 @@ export class KeyedTable<Value> {
     return newcomer.value
   }
 
-  delete(key: string): boolean {
-    return this.#newcomers.delete(key) || this.#residents.delete(key)
+  /** Every value, residents first. */
+  forEach(visit: (value: Value) => void): void {
+    for (const slot of this.#residents.values()) visit(slot.value)
+    for (const slot of this.#newcomers.values()) visit(slot.value)
   }
 
-  /** Every key and value, residents first. The visitor may delete the key it is given. */
-  forEach(visit: (value: Value, key: string) => void): void {
-    for (const [key, slot] of this.#residents) visit(slot.value, key)
-    for (const [key, slot] of this.#newcomers) visit(slot.value, key)
+  /** Mean over all values, 0 of none. */
+  mean(of: (value: Value) => number): number {
+    let sum = 0
+    this.forEach((value) => {
+      sum += of(value)
+    })
+    return this.size === 0 ? 0 : sum / this.size
   }
 
   #admit(key: string): Value {
@@ -96,10 +110,9 @@ export class KeyedTable<Value> {
   }
 
   #evictFirst(part: Map<string, Slot<Value>>): void {
-    const first = part.entries().next()
+    const first = part.keys().next()
     if (first.done === true) return
-    part.delete(first.value[0])
+    part.delete(first.value)
     this.evicted++
-    this.#onEvict?.(first.value[0], first.value[1].value)
   }
 }

@@ -159,8 +159,8 @@ describe('Admission', () => {
   test('quarantine is bounded', () => {
     const { admission } = learner()
     for (let i = 0; i < 100_000; i++) admission.offer(`c${i}`, 'a', 'x', false, NOW)
-    expect(admission.held).toBeLessThanOrEqual(ADMISSION_DEFAULTS.maxHeld)
-    expect(admission.evicted).toBeGreaterThan(0)
+    expect(admission.occupancy.entries).toBeLessThanOrEqual(ADMISSION_DEFAULTS.maxHeld)
+    expect(admission.occupancy.evicted).toBeGreaterThan(0)
   })
 })
 
@@ -232,6 +232,6 @@ test('FirstTouch: the first caller keeps an object, strangers are told so, memor
   expect(touch.touch(2, 7, 200, false)).toBe('unknown')
   expect(touch.touch(2, 7, 300, true)).toBe('unknown')
   for (let i = 0; i < 100_000; i++) touch.touch(3, i, 1, true)
-  expect(touch.entries).toBeLessThanOrEqual(touch.limit)
-  expect(touch.evicted).toBeGreaterThan(0)
+  expect(touch.occupancy.entries).toBeLessThanOrEqual(touch.occupancy.limit)
+  expect(touch.occupancy.evicted).toBeGreaterThan(0)
 })

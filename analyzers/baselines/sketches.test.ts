@@ -4,7 +4,6 @@ import { randomFrom } from '../../test/conformance/traffic.ts'
 import { DistinctCounter } from './distinct-counter.ts'
 import { hashText } from './lookup-hash.ts'
 import { QuantileSketch } from './quantile-sketch.ts'
-import { RingWindow } from './ring-window.ts'
 
 const hashes = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => hashText(`${prefix}${i}`))
 
@@ -105,25 +104,5 @@ describe('QuantileSketch', () => {
     sketch.learnOne(1e9)
     expect(sketch.quantile(1)! / 1e9).toBeCloseTo(1, 1)
     expect(sketch.weight).toBe(100)
-  })
-})
-
-describe('RingWindow', () => {
-  test('covers between slots - 1 and slots whole slots', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 200 }), (gaps) => {
-        const ring = new RingWindow(6, 10)
-        const times: number[] = []
-        let now = 1000
-        for (const gap of gaps) {
-          now += gap
-          ring.add(now)
-          times.push(now)
-        }
-        const sum = ring.sum(now)
-        expect(sum).toBeLessThanOrEqual(times.filter((time) => now - time < 60).length)
-        expect(sum).toBeGreaterThanOrEqual(times.filter((time) => now - time < 50).length)
-      }),
-    )
   })
 })

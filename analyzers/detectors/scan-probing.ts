@@ -1,18 +1,17 @@
 import { z } from 'zod'
-import type { Severity, Signal } from '../../daemon/model/signal.ts'
+import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
-import type { Principal, Transaction } from '../../daemon/model/transaction.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
-import { DistinctCounter } from '../baselines/distinct-counter.ts'
-import { GuardedRate } from '../baselines/guarded-rate.ts'
 import { KeyedTable } from '../baselines/keyed-table.ts'
-import { hashText } from '../baselines/lookup-hash.ts'
-import { isAuthenticated, networkOf, principalKey, voteKey } from '../baselines/principal-key.ts'
-import { SequentialTest } from '../baselines/sequential-test.ts'
+import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { countText, EvidenceTrail, percentText, shownAs, signalOf, spanText } from '../finding.ts'
-import { shapeOf } from './path-shape.ts'
-import { isInnocent, type SensitivePath, sensitivePath } from './sensitive-paths.ts'
+import { shownAs } from '../finding.ts'
+import { Caller, type Miss, type Visit } from './scan-probing/caller.ts'
+import { probingSignal } from './scan-probing/finding.ts'
+import { shapeOf } from './scan-probing/path-shape.ts'
+import { isInnocent, type SensitivePath, sensitivePath } from './scan-probing/sensitive-paths.ts'
+import { Service } from './scan-probing/service.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which a walk is a signal'),
@@ -31,94 +30,10 @@ const Options = z.strictObject({
 type ScanOptions = z.infer<typeof Options>
 
 const WINDOW_US = 15 * MINUTE_US
+/** Requests in a window below which a caller's miss rate says nothing. */
+const LEAST_REQUESTS = 3
 /** Requests that matched an endpoint before a caller counts as established at a service. */
 const ESTABLISHED_HITS = 5
-/** Matched requests of a service before 401 and 403 on an unknown path say anything: until then it may just not be known yet. */
-const INVENTORY_HITS = 200
-const MAX_SERVICES_PER_CALLER = 4
-const MAX_MISSED = 64
-const BROKEN_NETWORKS = 3
-const MATURE_VOTES = 30
-
-/** One caller at one service. */
-class Caller {
-  readonly service: string
-  readonly walk = new SequentialTest()
-  readonly trail = new EvidenceTrail()
-  /** Shapes of the missing paths that counted, with the evidence each brought. */
-  missed: number[] = []
-  gains: number[] = []
-  names: string[] = []
-  sensitive = 0
-  answeredSensitive = 0
-  answered = 0
-  refused = 0
-  since: EventTime = 0
-  signalled = false
-  matched = 0
-  lastMatch: string | null = null
-  lastHitAt: EventTime = 0
-  windowHits = 0
-  windowMisses = 0
-
-  constructor(service: string) {
-    this.service = service
-  }
-
-  forget(): void {
-    this.missed = []
-    this.gains = []
-    this.names = []
-    this.sensitive = 0
-    this.answeredSensitive = 0
-    this.answered = 0
-    this.refused = 0
-    this.signalled = false
-    this.trail.take()
-  }
-}
-
-class CallerState {
-  principal: Principal | null = null
-  readonly services: Caller[] = []
-}
-
-interface MissingPath {
-  readonly callers: DistinctCounter
-  readonly networks: string[]
-}
-
-/** What a service's callers do, and what its catch-all answers look like. */
-class Service {
-  readonly anonymous = new GuardedRate(1, 19, 0.4)
-  readonly authenticated = new GuardedRate(1, 29, 0.4)
-  readonly established = new DistinctCounter()
-  readonly missing: KeyedTable<MissingPath>
-  matched = 0
-  /** Sizes of 2xx answers to unknown paths: a page served for everything has one size. */
-  readonly #catchAll: { size: number; shape: number; shapes: number }[] = []
-
-  constructor(maxMissingPaths: number) {
-    this.missing = new KeyedTable<MissingPath>(maxMissingPaths, () => ({
-      callers: new DistinctCounter(),
-      networks: [],
-    }))
-  }
-
-  noteAnswer(size: number, shape: number): void {
-    for (const seen of this.#catchAll) {
-      if (seen.size !== size) continue
-      if (seen.shape !== shape) seen.shapes++
-      return
-    }
-    if (this.#catchAll.length >= 16) this.#catchAll.shift()
-    this.#catchAll.push({ size, shape, shapes: 1 })
-  }
-
-  isCatchAll(size: number, shape: number): boolean {
-    return this.#catchAll.some((seen) => seen.size === size && (seen.shapes > 1 || seen.shape !== shape))
-  }
-}
 
 interface WindowSummary {
   readonly service: string
@@ -128,10 +43,10 @@ interface WindowSummary {
 }
 
 class ScanProbing implements Detector {
-  readonly #options: ScanOptions
+  readonly #attackRate: number
   readonly #halfLifeUs: number
-  readonly #reportEvidence: number
-  readonly #callers: KeyedTable<CallerState>
+  readonly #report: number
+  readonly #callers: KeyedTable<Caller>
   readonly #services: KeyedTable<Service>
   readonly #admission: Admission<WindowSummary>
   readonly #shown = new Map<string, string>()
@@ -140,31 +55,38 @@ class ScanProbing implements Detector {
   #lastService: Service | null = null
 
   constructor(options: ScanOptions) {
-    this.#options = options
+    this.#attackRate = options.attackRate
     this.#halfLifeUs = options.halfLifeMinutes * MINUTE_US
-    this.#reportEvidence = -Math.log(options.report)
-    this.#callers = new KeyedTable(options.maxCallers, () => new CallerState())
-    this.#services = new KeyedTable(options.maxServices, () => new Service(options.maxMissingPaths))
-    this.#admission = new Admission(ADMISSION_DEFAULTS, (summary, weight, now) => this.#learn(summary, weight, now))
+    this.#report = -Math.log(options.report)
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#services = new KeyedTable(options.maxServices, () => new Service(options))
+    this.#admission = new Admission(ADMISSION_DEFAULTS, ({ service, authenticated, hits, misses }, weight, now) => {
+      this.#services
+        .peek(service)
+        ?.usual(authenticated)
+        .learnOne(misses, hits + misses, weight, now)
+    })
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, path, status } = tx
     if (name === null || path === null || status === null || tx.method === 'OPTIONS') return null
     const service = this.#serviceOf(name)
-    const caller = this.#callerAt(tx.principal, name)
+    const caller = this.#callers.use(principalKey(tx.principal))
+    caller.principal = tx.principal
+    const visit = caller.at(name)
     if (tx.knownEndpoint) {
       service.matched++
       if (path === '/' && status < 300) service.noteAnswer(tx.responseBodyBytes, 0)
-      this.#matched(tx, caller, service, tx.endpoint, now)
+      this.#matched(tx, visit, service, tx.endpoint, now)
       return null
     }
     if (isInnocent(path)) return null
     const sensitive = sensitivePath(path)
     const shape = shapeOf(path)
-    if (status < 400) return this.#unknownAnswered(tx, caller, service, sensitive, shape, now)
-    if (!isMiss(status, sensitive, service)) return null
-    return this.#missed(tx, caller, service, sensitive, shape, false, now)
+    if (status < 400) return this.#answered(tx, visit, service, sensitive, shape, now)
+    if (!service.isMiss(status, sensitive !== null)) return null
+    return this.#missed(tx, visit, service, { shape, sensitive, leaked: false }, now)
   }
 
   tick(now: EventTime): void {
@@ -173,8 +95,8 @@ class ScanProbing implements Detector {
     const window = Math.floor(now / WINDOW_US)
     if (window === this.#window) return
     this.#window = window
-    this.#callers.forEach((state) => {
-      for (const caller of state.services) this.#closeWindow(state, caller, now)
+    this.#callers.forEach((caller) => {
+      for (const visit of caller.visits) this.#closeWindow(caller, visit, now)
     })
   }
 
@@ -185,24 +107,14 @@ class ScanProbing implements Detector {
 
   sizes() {
     return {
-      callers: { entries: this.#callers.size, limit: this.#callers.limit, evicted: this.#callers.evicted },
-      services: { entries: this.#services.size, limit: this.#services.limit, evicted: this.#services.evicted },
-      quarantine: {
-        entries: this.#admission.held,
-        limit: ADMISSION_DEFAULTS.maxHeld,
-        evicted: this.#admission.evicted,
-      },
+      callers: this.#callers.occupancy,
+      services: this.#services.occupancy,
+      quarantine: this.#admission.occupancy,
     }
   }
 
   maturity(): number {
-    let sum = 0
-    let count = 0
-    this.#services.forEach((service) => {
-      sum += maturityOf(service)
-      count++
-    })
-    return count === 0 ? 0 : sum / count
+    return this.#services.mean((service) => service.maturity)
   }
 
   /** Most traffic goes to the service it went to before; the tick ends the shortcut, so that eviction goes on as it should. */
@@ -214,33 +126,22 @@ class ScanProbing implements Detector {
     return this.#lastService
   }
 
-  #callerAt(principal: Principal, service: string): Caller {
-    const state = this.#callers.use(principalKey(principal))
-    state.principal = principal
-    const held = state.services
-    for (let i = 0; i < held.length; i++) if (held[i]!.service === service) return held[i]!
-    if (held.length >= MAX_SERVICES_PER_CALLER) held.shift()
-    const caller = new Caller(service)
-    held.push(caller)
-    return caller
-  }
-
   /** A request that found an endpoint: evidence for an ordinary caller, but the same one over and over counts once a minute. */
-  #matched(tx: Transaction, caller: Caller, service: Service, what: string | null, now: EventTime): void {
-    if (++caller.matched === ESTABLISHED_HITS) service.established.add(hashText(principalKey(tx.principal)))
-    if (what === caller.lastMatch && now - caller.lastHitAt < MINUTE_US) return
-    caller.lastMatch = what
-    caller.lastHitAt = now
-    caller.windowHits++
-    if (caller.walk.evidence <= 0) return
-    const usual = this.#usual(tx.principal, service)
-    const { alpha, beta } = usual
-    if (caller.walk.observe(false, now, alpha, beta, this.#options.attackRate, this.#halfLifeUs) === 0) caller.forget()
+  #matched(tx: Transaction, visit: Visit, service: Service, what: string | null, now: EventTime): void {
+    if (++visit.matched === ESTABLISHED_HITS) service.establish(tx.principal)
+    if (what === visit.lastMatch && now - visit.lastHitAt < MINUTE_US) return
+    visit.lastMatch = what
+    visit.lastHitAt = now
+    visit.windowHits++
+    if (visit.walk.evidence <= 0) return
+    const { alpha, beta } = service.usualFor(tx.principal)
+    if (visit.walk.observe(false, now, alpha, beta, this.#attackRate, this.#halfLifeUs) === 0) visit.forget()
   }
 
-  #unknownAnswered(
+  /** A path that is in no inventory, and was answered. */
+  #answered(
     tx: Transaction,
-    caller: Caller,
+    visit: Visit,
     service: Service,
     sensitive: SensitivePath | null,
     shape: number,
@@ -251,180 +152,59 @@ class ScanProbing implements Detector {
     if (tx.status! < 300) service.noteAnswer(size, shape)
     if (sensitive === null) {
       // Not in the inventory yet, but there: as good as a match, or a first visit to a large site would look like a scan.
-      this.#matched(tx, caller, service, tx.path, now)
+      this.#matched(tx, visit, service, tx.path, now)
       return null
     }
     const leaked = tx.status! < 300 && sensitive.secret && size > 0 && !catchAll
     // Not known yet, answered, and no secret in itself: it may be somebody's real log-in page.
     if (!leaked && !catchAll) return null
-    return this.#missed(tx, caller, service, sensitive, shape, leaked, now)
+    return this.#missed(tx, visit, service, { shape, sensitive, leaked }, now)
   }
 
-  #missed(
-    tx: Transaction,
-    caller: Caller,
-    service: Service,
-    sensitive: SensitivePath | null,
-    shape: number,
-    leaked: boolean,
-    now: EventTime,
-  ): Signal | null {
-    const { walk } = caller
-    const repeated = caller.missed.includes(shape)
-    if (repeated && !leaked) {
-      if (!caller.signalled) return null
-      caller.refused++
-      caller.trail.add(tx)
+  #missed(tx: Transaction, visit: Visit, service: Service, miss: Miss, now: EventTime): Signal | null {
+    const { shape, sensitive, leaked } = miss
+    if (visit.hasMissed(shape) && !leaked) {
+      if (!visit.signalled) return null
+      visit.refused++
+      visit.trail.add(tx)
       return null
     }
-    if (this.#isBroken(tx.principal, tx.forwarded[0] ?? tx.clientIp, caller, service, shape) && sensitive === null)
-      return null
-    caller.windowMisses++
-    const usual = this.#usual(tx.principal, service)
-    if (caller.missed.length === 0) caller.since = now
+    if (visit.matched >= ESTABLISHED_HITS) service.noteMissing(tx.principal, tx.forwarded[0] ?? tx.clientIp, shape)
+    if (sensitive === null && service.isBroken(shape)) return null
+    visit.windowMisses++
+    const usual = service.usualFor(tx.principal)
+    const { walk } = visit
     const before = walk.evidence
-    const { alpha, beta } = usual
-    walk.observe(true, now, alpha, beta, this.#options.attackRate, this.#halfLifeUs)
-    if (sensitive !== null) {
-      walk.evidence += leaked ? 2 * sensitive.weight : sensitive.weight
-      caller.sensitive++
-    }
-    if (caller.missed.length >= MAX_MISSED) {
-      caller.missed.shift()
-      caller.gains.shift()
-    }
-    caller.missed.push(shape)
-    caller.gains.push(sensitive === null ? walk.evidence - before : 0)
-    if (caller.names.length < 5 || (sensitive !== null && caller.names.length < 10))
-      caller.names.push(tx.path!.slice(0, 80))
-    if (leaked) {
-      caller.answeredSensitive++
-      caller.answered++
-    } else caller.refused++
-    if (walk.evidence < this.#reportEvidence) {
-      caller.trail.add(tx)
+    const after = walk.observe(true, now, usual.alpha, usual.beta, this.#attackRate, this.#halfLifeUs)
+    if (sensitive !== null) walk.evidence += leaked ? 2 * sensitive.weight : sensitive.weight
+    visit.note(tx, miss, after - before, now)
+    if (walk.evidence >= this.#report && !visit.signalled) visit.withdraw((each) => service.isBroken(each))
+    if (walk.evidence < this.#report) {
+      visit.trail.add(tx)
       return null
     }
-    if (!caller.signalled && !this.#standsWithoutBroken(caller, service)) {
-      caller.trail.add(tx)
-      return null
-    }
-    return this.#signal(tx, caller, service, usual.mean, now)
+    visit.signalled = true
+    this.#flag(tx)
+    return probingSignal(tx, visit, service, usual.mean, now)
   }
 
-  #signal(tx: Transaction, caller: Caller, service: Service, usual: number, now: EventTime): Signal {
-    caller.signalled = true
-    const key = principalKey(tx.principal)
-    const shown = shownAs(tx.principal)
+  #closeWindow({ principal }: Caller, visit: Visit, now: EventTime): void {
+    const { windowHits: hits, windowMisses: misses } = visit
+    visit.windowHits = 0
+    visit.windowMisses = 0
+    if (hits + misses < LEAST_REQUESTS || principal === null || visit.signalled) return
+    const key = principalKey(principal)
+    const service = this.#services.peek(visit.service)
+    if (service === undefined || this.#admission.isSuspect(key, now)) return
+    const summary = { service: visit.service, authenticated: isAuthenticated(principal), hits, misses }
+    this.#admission.offer(key, voteKey(principal), summary, service.maturity >= 1, now)
+  }
+
+  /** Remembers whose lessons an incident on this subject would be about. */
+  #flag({ principal }: Transaction): void {
     if (this.#shown.size >= 4096) this.#shown.clear()
-    this.#shown.set(`${tx.principal.kind}:${shown}`, key)
-    const tried = Math.max(caller.missed.length, Math.round(caller.walk.hits))
-    const total = caller.walk.hits + caller.walk.misses
-    const leaked = caller.answeredSensitive
-    const severity: Severity = leaked > 0 ? 'high' : 'low'
-    const outcomeText =
-      leaked > 0 ? `, ${countText(leaked, 'sensitive file')} answered` : ', every one refused or not found'
-    const sensitiveText =
-      caller.sensitive > 0
-        ? ` (${caller.sensitive} of them known targets such as ${caller.names.find((name) => sensitivePath(name) !== null) ?? caller.names[0]})`
-        : ''
-    return signalOf('scan.probing', tx, now, {
-      log10P: caller.walk.log10P,
-      maturity: maturityOf(service),
-      severity,
-      why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - caller.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
-      expected: `${percentText(usual)} of requests miss`,
-      observed: `${tried} distinct missing paths, ${percentText(total === 0 ? 1 : caller.walk.hits / total)} of counted requests`,
-      evidence: {
-        distinct_missing_paths: tried,
-        sensitive_paths: caller.sensitive,
-        sensitive_answered: leaked,
-        examples: caller.names.slice(0, 10),
-        log_likelihood_ratio: Number(caller.walk.evidence.toFixed(2)),
-      },
-      subject: { kind: tx.principal.kind, value: tx.principal.id },
-      outcome: {
-        answered: caller.answered,
-        refused: caller.refused,
-        objectsExposed: leaked,
-        accounts: [],
-        pSuccess: leaked > 0 ? 0.9 : 0.02,
-      },
-      evidenceBefore: caller.trail.take(),
-    })
+    this.#shown.set(`${principal.kind}:${shownAs(principal)}`, principalKey(principal))
   }
-
-  #usual(principal: Principal, service: Service): GuardedRate {
-    return isAuthenticated(principal) ? service.authenticated : service.anonymous
-  }
-
-  /** A path many established callers from several networks ask for and do not get: a removed route or a broken release. */
-  #isBroken(principal: Principal, address: string, caller: Caller, service: Service, shape: number): boolean {
-    const key = String(shape)
-    // Only established callers make an entry, so that a scanner's paths do not push out the ones worth watching.
-    if (caller.matched < ESTABLISHED_HITS) {
-      const known = service.missing.peek(key)
-      return known !== undefined && this.#crowded(known, service)
-    }
-    const missing = service.missing.use(key)
-    missing.callers.add(hashText(principalKey(principal)))
-    if (missing.networks.length < BROKEN_NETWORKS) {
-      const network = networkOf(address)
-      if (!missing.networks.includes(network)) missing.networks.push(network)
-    }
-    return this.#crowded(missing, service)
-  }
-
-  #crowded(missing: MissingPath, service: Service): boolean {
-    const needed = Math.max(this.#options.brokenCallers, this.#options.brokenShare * service.established.count)
-    return missing.callers.count >= needed && missing.networks.length >= BROKEN_NETWORKS
-  }
-
-  /** Before the first signal: paths that have meanwhile turned out to be everyone's leave the walk. */
-  #standsWithoutBroken(caller: Caller, service: Service): boolean {
-    for (let i = 0; i < caller.missed.length; i++) {
-      if (caller.gains[i]! <= 0) continue
-      const missing = service.missing.peek(String(caller.missed[i]!))
-      if (missing === undefined || !this.#crowded(missing, service)) continue
-      caller.walk.withdraw(caller.gains[i]!)
-      caller.gains[i] = 0
-    }
-    return caller.walk.evidence >= this.#reportEvidence
-  }
-
-  #closeWindow(state: CallerState, caller: Caller, now: EventTime): void {
-    const { windowHits: hits, windowMisses: misses } = caller
-    caller.windowHits = 0
-    caller.windowMisses = 0
-    if (hits + misses < 3 || state.principal === null || caller.signalled) return
-    const key = principalKey(state.principal)
-    if (this.#admission.isSuspect(key, now)) return
-    const service = this.#services.peek(caller.service)
-    if (service === undefined) return
-    const summary = { service: caller.service, authenticated: isAuthenticated(state.principal), hits, misses }
-    this.#admission.offer(key, voteKey(state.principal), summary, maturityOf(service) >= 1, now)
-  }
-
-  #learn(summary: WindowSummary, weight: number, now: EventTime): void {
-    const service = this.#services.peek(summary.service)
-    if (service === undefined) return
-    const model = summary.authenticated ? service.authenticated : service.anonymous
-    model.learnOne(summary.misses, summary.hits + summary.misses, weight, now)
-  }
-}
-
-function maturityOf(service: Service): number {
-  return (
-    Math.min(1, (service.anonymous.voters + service.authenticated.voters) / MATURE_VOTES) *
-    Math.min(1, service.matched / INVENTORY_HITS)
-  )
-}
-
-/** Refusals of an unknown path. 401 and 403 only once the inventory can be trusted; 429 and 5xx say nothing about the path. */
-function isMiss(status: number, sensitive: SensitivePath | null, service: Service): boolean {
-  if (status === 404 || status === 405 || status === 410 || status === 400 || status === 501) return true
-  if (status !== 401 && status !== 403) return false
-  return sensitive !== null || service.matched >= INVENTORY_HITS
 }
 
 export const scanProbing = defineDetector({

@@ -1,4 +1,4 @@
-import { mix } from '../baselines/lookup-hash.ts'
+import { mix } from '../../baselines/lookup-hash.ts'
 
 const LONGEST = 512
 

@@ -1,0 +1,112 @@
+import type { EvidenceRef, Severity, Signal } from '../../../daemon/model/signal.ts'
+import type { EventTime } from '../../../daemon/model/time.ts'
+import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
+import { GUESS_SCALES } from '../../baselines/guess-counts.ts'
+import { countText, type EvidenceTrail, signalOf, spanText } from '../../finding.ts'
+import type { Account, Attempts, Source } from './guessing.ts'
+import type { LoginEndpoint } from './login-endpoint.ts'
+import type { SourceName } from './source-name.ts'
+
+/** One attempt with everything that is known about its two sides. */
+export interface Attempt {
+  readonly tx: Transaction
+  readonly mark: LoginMark
+  readonly now: EventTime
+  readonly place: string
+  readonly endpoint: LoginEndpoint
+  readonly account: Account
+  readonly source: SourceName
+  readonly from: Source
+  /** This source's attempts at this account; null past the eighth source. */
+  readonly attempts: Attempts | null
+}
+
+/** Guessing at one account. */
+export function accountSignal({ tx, mark, now, endpoint, account, source, from }: Attempt, evidence: number): Signal {
+  const target = mark.account!
+  const guessing = account.attempts.filter((attempts) => attempts.run > 0)
+  const sources = guessing.length + account.otherSources
+  const own = account.attempts.find((attempts) => attempts.source === source.key)
+  const runs = account.attempts.reduce((sum, attempts) => sum + attempts.run, 0)
+  // Most of the guesses from one place: naming it lets one attacker's accounts fold into one incident.
+  const single = own !== undefined && account.otherSources === 0 && own.run >= 0.8 * runs
+  const where = sources > 1 ? `${sources} sources` : `one source (${source.shown})`
+  const end = account.taken ? '; then a guess was right' : ', all refused'
+  return signalOf('auth.bruteforce', tx, now, {
+    log10P: -evidence / Math.LN10,
+    maturity: Math.max(0.5, endpoint.maturity),
+    severity: account.taken ? 'critical' : severityOfRefused(account.guesses),
+    why: `${account.guesses} different wrong passwords for one account in ${spanText(now - account.since)} from ${where}${end}; usual ${endpoint.usualText} before getting it right`,
+    expected: endpoint.usualText,
+    observed: `${account.guesses} different wrong passwords`,
+    evidence: {
+      account: target,
+      source: single ? source.shown : null,
+      source_kind: single ? source.kind : null,
+      sources,
+      seen_from: guessing.map((attempts) => attempts.source),
+      distinct_guesses: account.guesses,
+      repeated_guesses: account.repeats,
+      field: mark.field,
+      log_likelihood_ratio: Number(evidence.toFixed(2)),
+    },
+    subject: { kind: 'user', value: target },
+    outcome: {
+      answered: account.taken ? 1 : 0,
+      refused: account.guesses + account.repeats,
+      objectsExposed: 0,
+      accounts: account.taken ? [target] : [],
+      pSuccess: account.taken ? 0.95 : 0.03,
+    },
+    evidenceBefore: withoutRepeats(account.trail, from.trail),
+  })
+}
+
+/** One source going through accounts, or through credentials that name none. */
+export function sourceSignal({ tx, mark, now, endpoint, account, source, from }: Attempt, evidence: number): Signal {
+  const taken = from.taken.length
+  const tried =
+    mark.account === null
+      ? `${account.guesses} different credentials`
+      : `${countText(from.failingTotal, 'account')} without ever signing in`
+  const since = mark.account === null ? account.since : from.since
+  const end = taken > 0 ? `; ${countText(taken, 'account')} taken` : ', all refused'
+  return signalOf('auth.bruteforce', tx, now, {
+    log10P: -evidence / Math.LN10,
+    maturity: Math.max(0.5, endpoint.maturity),
+    severity: taken > 0 ? 'critical' : severityOfRefused(from.refused),
+    why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual ${endpoint.usualText} before getting it right`,
+    expected: endpoint.usualText,
+    observed: tried,
+    evidence: {
+      account: mark.account,
+      source: source.shown,
+      source_kind: source.kind,
+      accounts_tried: from.failingTotal,
+      accounts_signed_in: Math.round(from.fine.values[GUESS_SCALES - 1]!),
+      distinct_guesses: from.refused,
+      field: mark.field,
+      log_likelihood_ratio: Number(evidence.toFixed(2)),
+    },
+    subject: { kind: source.kind, value: source.shown },
+    outcome: {
+      answered: taken,
+      refused: from.refused,
+      objectsExposed: 0,
+      accounts: [...from.taken],
+      pSuccess: taken > 0 ? 0.95 : 0.03,
+    },
+    evidenceBefore: withoutRepeats(from.trail, account.trail),
+  })
+}
+
+function severityOfRefused(guesses: number): Severity {
+  return guesses >= 100 ? 'medium' : 'low'
+}
+
+function withoutRepeats(first: EvidenceTrail, second: EvidenceTrail): readonly EvidenceRef[] {
+  const refs = first.take()
+  const seen = new Set(refs.map((ref) => ref.transactionId))
+  const rest = second.take().filter((ref) => !seen.has(ref.transactionId))
+  return rest.length === 0 ? refs : [...refs, ...rest].sort((a, b) => a.time - b.time)
+}

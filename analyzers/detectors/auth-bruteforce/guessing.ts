@@ -1,0 +1,131 @@
+import type { EventTime } from '../../../daemon/model/time.ts'
+import { GuessCounts } from '../../baselines/guess-counts.ts'
+import { EvidenceTrail } from '../../finding.ts'
+
+/** Chance of two different guesses close together: by a person (a slip of the finger on Enter), by a program. */
+const FAST_BY_PERSON = 0.05
+const FAST_BY_PROGRAM = 0.5
+const MAX_SOURCES_PER_ACCOUNT = 8
+const MAX_ACCOUNTS_PER_SOURCE = 64
+const MAX_TAKEN = 100
+
+/** One source's attempts at one account since it last got in. */
+export class Attempts {
+  readonly source: string
+  readonly wrong = new GuessCounts()
+  /** ln likelihood ratio of the gaps between different guesses. */
+  cadence = 0
+  run = 0
+  /** Whether this source has signed in to this account before: people forget what they once knew. */
+  known = false
+  #lastAt: EventTime = 0
+
+  constructor(source: string) {
+    this.source = source
+  }
+
+  /** A new wrong guess. */
+  add(now: EventTime, fastUs: number): void {
+    if (this.run > 0) {
+      const fast = now - this.#lastAt < fastUs
+      this.cadence += fast
+        ? Math.log(FAST_BY_PROGRAM / FAST_BY_PERSON)
+        : Math.log((1 - FAST_BY_PROGRAM) / (1 - FAST_BY_PERSON))
+      // Slow guesses are no proof of a person, so they earn little that could hide a burst later.
+      this.cadence = Math.max(this.cadence, -2)
+    }
+    this.wrong.add(now, 1)
+    this.#lastAt = now
+    this.run++
+  }
+
+  clear(): void {
+    this.wrong.clear()
+    this.cadence = 0
+    this.run = 0
+  }
+}
+
+/** One account under watch, or one source's attempts that name no account. */
+export class Account {
+  readonly attempts: Attempts[] = []
+  /** Guesses of sources past the eighth, which no success clears. */
+  readonly others = new GuessCounts()
+  otherSources = 0
+  since: EventTime = 0
+  guesses = 0
+  repeats = 0
+  signalled = false
+  taken = false
+  readonly trail = new EvidenceTrail()
+
+  /** This source's attempts, begun if need be; null when eight other sources hold all the places. */
+  attemptsOf(source: string): Attempts | null {
+    for (const attempts of this.attempts) if (attempts.source === source) return attempts
+    if (this.attempts.length >= MAX_SOURCES_PER_ACCOUNT) {
+      // A place is free where nothing is outstanding and nobody is known.
+      const free = this.attempts.findIndex((attempts) => attempts.run === 0 && !attempts.known)
+      if (free < 0) {
+        this.otherSources++
+        return null
+      }
+      this.attempts.splice(free, 1)
+    }
+    const attempts = new Attempts(source)
+    this.attempts.push(attempts)
+    return attempts
+  }
+
+  addWrong(attempts: Attempts | null, now: EventTime, fastUs: number): void {
+    if (this.guesses === 0) this.since = now
+    this.guesses++
+    if (attempts === null) this.others.add(now, 1)
+    else attempts.add(now, fastUs)
+  }
+}
+
+/** One source at one log-in endpoint, over all the accounts it tries. */
+export class Source {
+  /** Accounts tried, oldest first, at most 64: whether this source has signed in to them. */
+  readonly #accounts = new Map<string, boolean>()
+  /** Accounts tried in vain, and accounts signed in to. */
+  readonly failing = new GuessCounts()
+  readonly fine = new GuessCounts()
+  failingTotal = 0
+  since: EventTime = 0
+  signalled = false
+  readonly taken: string[] = []
+  refused = 0
+  readonly trail = new EvidenceTrail()
+
+  addWrong(account: string | null, now: EventTime): void {
+    if (this.failingTotal === 0) this.since = now
+    this.refused++
+    if (account === null || this.#accounts.has(account)) return
+    if (this.#accounts.size >= MAX_ACCOUNTS_PER_SOURCE) {
+      const oldest = this.#accounts.keys().next()
+      if (oldest.done !== true) this.#accounts.delete(oldest.value)
+    }
+    this.#accounts.set(account, false)
+    this.failing.add(now, 1)
+    this.failingTotal++
+  }
+
+  /** Whether this source has only failed at the account so far. */
+  failedAt(account: string): boolean {
+    return this.#accounts.get(account) === false
+  }
+
+  addTaken(account: string): void {
+    this.taken.push(account)
+    if (this.taken.length > MAX_TAKEN) this.taken.shift()
+  }
+
+  /** Signed in. `honest`: not after guessing, so that the account now speaks for the source. */
+  addRight(account: string, honest: boolean, now: EventTime): void {
+    const before = this.#accounts.get(account)
+    if (before === false && honest) this.failing.add(now, -1)
+    if (before !== true && honest) this.fine.add(now, 1)
+    if (this.#accounts.size < MAX_ACCOUNTS_PER_SOURCE || before !== undefined) this.#accounts.set(account, true)
+  }
+}

@@ -1,0 +1,55 @@
+import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
+import { GuardedRate } from '../../baselines/guarded-rate.ts'
+
+const MATURE_VOTES = 30
+
+export type Verdict = 'wrong' | 'right' | 'neither'
+
+/** A place where callers prove who they are, and what that usually looks like there. */
+export class LoginEndpoint {
+  readonly failures = new GuardedRate(2, 18, 0.5)
+  #refused = 0
+  #redirected = 0
+
+  /** 0..1: how many callers' votes the failure rate rests on. */
+  get maturity(): number {
+    return Math.min(1, this.failures.voters / MATURE_VOTES)
+  }
+
+  /** The run of failures that nine in ten ordinary sign-ins stay under. */
+  get usualText(): string {
+    const { mean } = this.failures
+    const high = Math.max(1, Math.ceil(Math.log(0.1) / Math.log(Math.min(0.9, mean * 1.5))))
+    return `0-${high}`
+  }
+
+  /**
+   * What an answer says of the credential. Form log-ins answer a wrong password with the page again (200) and a right one
+   * with a redirect, so where an endpoint never refuses by status and does redirect, a 200 is a refusal. A credential in a
+   * header goes with every request, and only 401 is about the credential.
+   */
+  verdictOf(status: number | null, inHeader: boolean): Verdict {
+    if (status === null || status < 200 || status >= 500 || status === 404) return 'neither'
+    if (inHeader) return status === 401 ? 'wrong' : status < 400 ? 'right' : 'neither'
+    if (status >= 400) {
+      this.#refused++
+      return 'wrong'
+    }
+    if (status >= 300) {
+      this.#redirected++
+      return 'right'
+    }
+    return this.#redirected > 0 && this.#refused === 0 ? 'wrong' : 'right'
+  }
+}
+
+export function isInHeader(mark: LoginMark): boolean {
+  return mark.field.startsWith('header:')
+}
+
+/** Names the log-in endpoint of an attempt. Credentials in a header are one place per service: they go with every request. */
+export function placeOf(tx: Transaction, mark: LoginMark): string {
+  const service = tx.service ?? ''
+  if (isInHeader(mark)) return `${service} ${mark.field}`
+  return `${service} ${tx.endpoint ?? `${tx.method ?? ''} ${(tx.path ?? '').slice(0, 200)}`}`
+}

@@ -1,0 +1,206 @@
+import type { EventTime } from '../../../daemon/model/time.ts'
+import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
+import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { hashText } from '../../baselines/lookup-hash.ts'
+import { principalKey } from '../../baselines/principal-key.ts'
+import { SequentialTest } from '../../baselines/sequential-test.ts'
+import { WindowHistory } from '../../baselines/window-history.ts'
+import { EvidenceTrail } from '../../finding.ts'
+import { NeighbourIds } from './neighbour-ids.ts'
+
+const MAX_REACHES_PER_CALLER = 24
+/** Windows of one's own past before it can excuse anything. */
+export const OWN_WINDOWS = 3
+
+export type Scale = 'short' | 'long'
+
+/** What one closed window of one caller at one endpoint has to teach. */
+export interface WindowSummary {
+  readonly scale: Scale
+  readonly endpoint: string
+  readonly cohort: string
+  readonly answered: number
+  readonly trials: number
+  readonly refused: number
+  readonly neighbours: number
+  readonly foreign: number
+}
+
+const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0 }
+
+/** What one caller reached at one endpoint. */
+export class Reach {
+  readonly service: string
+  readonly template: string
+  /** Of the endpoint. */
+  readonly key: string
+  readonly refusedWalk = new SequentialTest()
+  readonly neighbourWalk = new SequentialTest()
+  readonly foreignWalk = new SequentialTest()
+  readonly neighbourIds = new NeighbourIds()
+  since: EventTime = 0
+  lastAt: EventTime = 0
+  /** Distinct ids of the long window, by outcome, and how many of them were somebody else's or next to another. */
+  answered = 0
+  denied = 0
+  missing = 0
+  foreign = 0
+  foreignAnswered = 0
+  neighbours = 0
+  /** Distinct answered ids of the short window. */
+  shortAnswered = 0
+  /** Past windows of this caller that were admitted. */
+  readonly ownShort = new WindowHistory()
+  readonly ownLong = new WindowHistory()
+  readonly own = { ...NOTHING }
+  signalled = false
+  readonly trail = new EvidenceTrail()
+  /** A habit is as large in its first window after midnight as in any, so the short window has a set of its own. */
+  #seen = new DistinctCounter()
+  #shortSeen = new DistinctCounter()
+  /** Short windows of the present long one in which something was answered. */
+  #activeWindows = 0
+  /** The counts when the present short window began. */
+  #marks = { ...NOTHING }
+  /** Whether no short window of the present long one had a signal. */
+  #longClean = true
+
+  constructor(service: string, template: string) {
+    this.service = service
+    this.template = template
+    this.key = `${service} ${template}`
+  }
+
+  get total(): number {
+    return this.answered + this.denied + this.missing
+  }
+
+  /** Whether the counts are exact, or an estimate. */
+  get exact(): boolean {
+    return this.#seen.exact
+  }
+
+  /** How much the number of distinct ids grew. */
+  see(id: number, answered: boolean): number {
+    if (answered) this.shortAnswered += this.#shortSeen.add(id)
+    return this.#seen.add(id)
+  }
+
+  /**
+   * The most that this caller's own past makes ordinary, or null without enough of it. While too few long windows have
+   * closed, a long window may hold as many times the short limit as it has had active short windows.
+   */
+  ownUpper(scale: Scale): number | null {
+    const short = this.ownShort.upper(OWN_WINDOWS)
+    if (scale === 'short') return short
+    return this.ownLong.upper(OWN_WINDOWS) ?? (short === null ? null : short * (this.#activeWindows + 1))
+  }
+
+  /** Closes the short window; what it teaches, or null. `suspect`: the caller is under suspicion and teaches nothing. */
+  closeShort(cohort: string, suspect: boolean): WindowSummary | null {
+    // A window with a signal in it does not teach; the next one may, unless an incident came of it.
+    const clean = !this.signalled && !suspect
+    this.#longClean &&= clean
+    if (!suspect) this.signalled = false
+    const marks = this.#marks
+    const now = {
+      trials: this.total,
+      refused: this.denied + this.missing,
+      neighbours: this.neighbours,
+      foreign: this.foreign,
+    }
+    const answered = this.shortAnswered
+    this.shortAnswered = 0
+    this.#marks = now
+    if (answered > 0) {
+      this.#activeWindows++
+      this.#shortSeen = new DistinctCounter()
+    }
+    if (!clean || (answered === 0 && now.trials <= marks.trials)) return null
+    return {
+      scale: 'short',
+      endpoint: this.key,
+      cohort,
+      answered,
+      trials: now.trials - marks.trials,
+      refused: now.refused - marks.refused,
+      neighbours: now.neighbours - marks.neighbours,
+      foreign: now.foreign - marks.foreign,
+    }
+  }
+
+  /** Closes the long window, after the short one; ids count anew from here. */
+  closeLong(cohort: string): WindowSummary | null {
+    if (this.total === 0) return null
+    const { key: endpoint, answered } = this
+    const clean = this.#longClean
+    this.#seen = new DistinctCounter()
+    this.#activeWindows = 0
+    this.#longClean = true
+    this.#marks = { ...NOTHING }
+    this.answered = 0
+    this.denied = 0
+    this.missing = 0
+    this.foreign = 0
+    this.foreignAnswered = 0
+    this.neighbours = 0
+    return clean ? { scale: 'long', endpoint, cohort, answered, ...NOTHING } : null
+  }
+
+  /** A window of this caller's own was admitted. */
+  learnOwn(summary: WindowSummary, now: EventTime): void {
+    if (summary.scale === 'long') {
+      this.ownLong.learnOne(summary.answered, now)
+      return
+    }
+    this.ownShort.learnOne(summary.answered, now)
+    if (this.ownShort.count === OWN_WINDOWS && !this.signalled) {
+      // From here on the habit is judged by itself; what it gathered while it was nobody's habit yet is void, once.
+      this.refusedWalk.reset()
+      this.neighbourWalk.reset()
+      this.foreignWalk.reset()
+    }
+    this.own.trials += summary.trials
+    this.own.refused += summary.refused
+    this.own.neighbours += summary.neighbours
+    this.own.foreign += summary.foreign
+  }
+}
+
+/** One caller, with what was reached at up to 24 endpoints. */
+export class Caller {
+  principal: Principal | null = null
+  /** Role, or kind of caller. */
+  cohort = ''
+  /** Whether the cohort says what a caller is for, so that others are no measure for it. */
+  distinctive = false
+  hash = 0
+  readonly reaches: Reach[] = []
+
+  /** Who it is at present: the newest token decides, since a role can be granted. */
+  identify(tx: Transaction): void {
+    const { principal } = tx
+    if (this.principal === principal) return
+    this.principal = principal
+    const role = tx.claims?.role[0]
+    this.cohort = role ?? principal.kind
+    this.distinctive = role !== undefined || principal.kind === 'api_key' || principal.kind === 'consumer'
+    if (this.hash === 0) this.hash = hashText(principalKey(principal))
+  }
+
+  reachOf(service: string, template: string): Reach {
+    const { reaches } = this
+    for (let i = 0; i < reaches.length; i++) {
+      const reach = reaches[i]!
+      if (reach.template === template && reach.service === service) return reach
+    }
+    if (reaches.length >= MAX_REACHES_PER_CALLER) {
+      let oldest = 0
+      for (let i = 1; i < reaches.length; i++) if (reaches[i]!.lastAt < reaches[oldest]!.lastAt) oldest = i
+      reaches.splice(oldest, 1)
+    }
+    const reach = new Reach(service, template)
+    reaches.push(reach)
+    return reach
+  }
+}

@@ -1,0 +1,41 @@
+import type { Signal } from '../../../daemon/model/signal.ts'
+import type { EventTime } from '../../../daemon/model/time.ts'
+import type { Transaction } from '../../../daemon/model/transaction.ts'
+import { countText, percentText, signalOf, spanText } from '../../finding.ts'
+import type { Visit } from './caller.ts'
+import { sensitivePath } from './sensitive-paths.ts'
+import type { Service } from './service.ts'
+
+export function probingSignal(tx: Transaction, visit: Visit, service: Service, usual: number, now: EventTime): Signal {
+  const { leaked, sensitive, names, walk } = visit
+  const tried = Math.max(visit.missed, Math.round(walk.hits))
+  const total = walk.hits + walk.misses
+  const outcomeText =
+    leaked > 0 ? `, ${countText(leaked, 'sensitive file')} answered` : ', every one refused or not found'
+  const target = names.find((name) => sensitivePath(name) !== null) ?? names[0]
+  const sensitiveText = sensitive > 0 ? ` (${sensitive} of them known targets such as ${target})` : ''
+  return signalOf('scan.probing', tx, now, {
+    log10P: walk.log10P,
+    maturity: service.maturity,
+    severity: leaked > 0 ? 'high' : 'low',
+    why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - visit.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
+    expected: `${percentText(usual)} of requests miss`,
+    observed: `${tried} distinct missing paths, ${percentText(total === 0 ? 1 : walk.hits / total)} of counted requests`,
+    evidence: {
+      distinct_missing_paths: tried,
+      sensitive_paths: sensitive,
+      sensitive_answered: leaked,
+      examples: names.slice(0, 10),
+      log_likelihood_ratio: Number(walk.evidence.toFixed(2)),
+    },
+    subject: { kind: tx.principal.kind, value: tx.principal.id },
+    outcome: {
+      answered: leaked,
+      refused: visit.refused,
+      objectsExposed: leaked,
+      accounts: [],
+      pSuccess: leaked > 0 ? 0.9 : 0.02,
+    },
+    evidenceBefore: visit.trail.take(),
+  })
+}

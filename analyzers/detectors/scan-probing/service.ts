@@ -1,0 +1,100 @@
+import type { Principal } from '../../../daemon/model/transaction.ts'
+import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { GuardedRate } from '../../baselines/guarded-rate.ts'
+import { KeyedTable } from '../../baselines/keyed-table.ts'
+import { hashText } from '../../baselines/lookup-hash.ts'
+import { isAuthenticated, networkOf, principalKey } from '../../baselines/principal-key.ts'
+
+/** Matched requests before 401 and 403 on an unknown path say anything: until then it may just not be known yet. */
+const INVENTORY_HITS = 200
+const MATURE_VOTES = 30
+const BROKEN_NETWORKS = 3
+const CATCH_ALL_SIZES = 16
+
+/** When a missing path is not a caller's but the release's: this many of the established callers asked for it. */
+export interface BrokenClients {
+  readonly maxMissingPaths: number
+  readonly brokenCallers: number
+  readonly brokenShare: number
+}
+
+interface MissingPath {
+  readonly callers: DistinctCounter
+  readonly networks: string[]
+}
+
+/** What a service's callers do, which paths they all miss, and what its catch-all answers look like. */
+export class Service {
+  matched = 0
+  readonly #broken: BrokenClients
+  readonly #anonymous = new GuardedRate(1, 19, 0.4)
+  readonly #authenticated = new GuardedRate(1, 29, 0.4)
+  readonly #established = new DistinctCounter()
+  readonly #missing: KeyedTable<MissingPath>
+  /** Sizes of 2xx answers to unknown paths: a page served for everything has one size. */
+  readonly #catchAll: { size: number; shape: number; shapes: number }[] = []
+
+  constructor(broken: BrokenClients) {
+    this.#broken = broken
+    this.#missing = new KeyedTable(broken.maxMissingPaths, () => ({ callers: new DistinctCounter(), networks: [] }))
+  }
+
+  get maturity(): number {
+    return (
+      Math.min(1, (this.#anonymous.voters + this.#authenticated.voters) / MATURE_VOTES) *
+      Math.min(1, this.matched / INVENTORY_HITS)
+    )
+  }
+
+  /** Misses of such a caller. */
+  usual(authenticated: boolean): GuardedRate {
+    return authenticated ? this.#authenticated : this.#anonymous
+  }
+
+  usualFor(principal: Principal): GuardedRate {
+    return this.usual(isAuthenticated(principal))
+  }
+
+  /** A caller who has been here and found what was asked for. */
+  establish(principal: Principal): void {
+    this.#established.add(hashText(principalKey(principal)))
+  }
+
+  /** Refusals of an unknown path. 401 and 403 only once the inventory can be trusted; 429 and 5xx say nothing about the path. */
+  isMiss(status: number, sensitive: boolean): boolean {
+    if (status === 404 || status === 405 || status === 410 || status === 400 || status === 501) return true
+    if (status !== 401 && status !== 403) return false
+    return sensitive || this.matched >= INVENTORY_HITS
+  }
+
+  noteAnswer(size: number, shape: number): void {
+    for (const seen of this.#catchAll) {
+      if (seen.size !== size) continue
+      if (seen.shape !== shape) seen.shapes++
+      return
+    }
+    if (this.#catchAll.length >= CATCH_ALL_SIZES) this.#catchAll.shift()
+    this.#catchAll.push({ size, shape, shapes: 1 })
+  }
+
+  isCatchAll(size: number, shape: number): boolean {
+    return this.#catchAll.some((seen) => seen.size === size && (seen.shapes > 1 || seen.shape !== shape))
+  }
+
+  /** An established caller missed this path. Only they make an entry: a scanner's paths must not push out the ones worth watching. */
+  noteMissing(principal: Principal, address: string, shape: number): void {
+    const missing = this.#missing.use(String(shape))
+    missing.callers.add(hashText(principalKey(principal)))
+    if (missing.networks.length >= BROKEN_NETWORKS) return
+    const network = networkOf(address)
+    if (!missing.networks.includes(network)) missing.networks.push(network)
+  }
+
+  /** A path many established callers from several networks ask for and do not get: a removed route or a broken release. */
+  isBroken(shape: number): boolean {
+    const missing = this.#missing.peek(String(shape))
+    if (missing === undefined) return false
+    const needed = Math.max(this.#broken.brokenCallers, this.#broken.brokenShare * this.#established.count)
+    return missing.callers.count >= needed && missing.networks.length >= BROKEN_NETWORKS
+  }
+}
