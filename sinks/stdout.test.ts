@@ -49,6 +49,18 @@ test('a slow reader is waited for', async () => {
   expect(waited).toBe(true)
 })
 
+test('a batch that outruns its reader waits once, with one set of listeners', async () => {
+  const reader = new SlowReader()
+  const writer = new LineWriter(reader, options)
+  const waits = Array.from({ length: 50 }, () => writer.write('x'.repeat(64 * 1024)))
+  expect(new Set(waits).size).toBe(1)
+  expect(reader.listenerCount('drain')).toBe(1)
+  const taking = setInterval(() => reader.take(), 0)
+  await waits[0]
+  clearInterval(taking)
+  expect(reader.pieces).toHaveLength(50)
+})
+
 test('a reader that goes away ends it quietly, once, and frees whoever waits', async () => {
   const reader = new SlowReader()
   let closed = 0

@@ -21,6 +21,7 @@ export class LineWriter {
   readonly #terminal: boolean
   #text = ''
   #closed = false
+  #draining: Promise<void> | null = null
 
   constructor(stream: Writable, options: LineWriterOptions) {
     this.#stream = stream
@@ -51,6 +52,14 @@ export class LineWriter {
     const text = this.#text
     this.#text = ''
     if (this.#stream.write(text)) return
+    // A batch writes many lines before anyone can wait: they share one promise, and one set of listeners.
+    this.#draining ??= this.#drained().finally(() => {
+      this.#draining = null
+    })
+    return this.#draining
+  }
+
+  #drained(): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         this.#stream.off('drain', done)
