@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { escapeJson } from '../../sinks/escape.ts'
 import { encodeIncident } from '../../sinks/incident-json.ts'
 import { renderIncidentTable } from '../../sinks/incident-table.ts'
+import { lossHints } from '../../sinks/loss-hints.ts'
 import { renderLossTable } from '../../sinks/loss-table.ts'
 import { LineWriter } from '../../sinks/stdout.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
@@ -87,6 +89,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     stop: context.stop.signal,
   })
   await lines.flush()
+  for (const hint of lossHints(summary)) context.logger.warn(hint)
   if (options.emit === 'summary') await writeText(context.stdout, summaryText(summary, options.output, context))
   if (options.failOn !== undefined && anyAtLeast(summary.incidents, options.failOn)) context.exitCode = FINDINGS_PRESENT
 }
@@ -101,7 +104,8 @@ function summaryText(summary: ReplaySummary, output: ReplayOptions['output'], co
   const { frames, bytes, messages, pairs, incidents } = summary
   if (output === 'json') {
     const funnel = JSON.stringify({ frames, bytes, messages, pairs })
-    return `${funnel.slice(0, -1)},"incidents":[${incidents.map(encodeIncident).join(',')}]}\n`
+    const text = `${funnel.slice(0, -1)},"incidents":[${incidents.map(encodeIncident).join(',')}]}`
+    return `${context.stdout.isTTY === true ? escapeJson(text) : text}\n`
   }
   const look = { width: context.width, colour: context.colour }
   return `${renderIncidentTable(incidents, look)}\n${renderLossTable({ frames, bytes, messages, pairs }, look)}`
