@@ -98,6 +98,8 @@ export class Pairing implements Waiter {
   readonly #responses: HttpMessage[] = []
   /** Complete lockstep responses waiting for evidence. */
   #held: HttpMessage[] = []
+  /** Enough of them agreed, and nothing was refused since: the next pair needs no others beside it. */
+  #believed = false
   #requestsSeen = 0
   #lastRequest: HttpMessage | null = null
   #previousResponse: HttpMessage | null = null
@@ -212,7 +214,7 @@ export class Pairing implements Waiter {
     // Nothing more will come: what waited for requests is decided without them.
     this.requestsDelivered = Number.MAX_SAFE_INTEGER
     this.resolve(now)
-    if (reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
+    if (this.#believed || reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
     else this.#refuseHeld(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
     this.#dropRequests(this.#requests.length, cause, now)
@@ -344,9 +346,8 @@ export class Pairing implements Waiter {
       this.#refuseHeld(now)
       return
     }
-    if (this.#held.length >= AGREEMENTS_NEEDED || this.#wasQuiet(response)) {
-      this.#releaseHeld(now)
-    }
+    if (this.#held.length >= AGREEMENTS_NEEDED) this.#believed = true
+    if (this.#believed || this.#wasQuiet(response)) this.#releaseHeld(now)
   }
 
   #wasQuiet(response: HttpMessage): boolean {
@@ -370,6 +371,7 @@ export class Pairing implements Waiter {
   }
 
   #refuseHeld(now: EventTime): void {
+    this.#believed = false
     if (this.#held.length === 0) return
     const held = this.#held
     this.#held = []

@@ -245,6 +245,29 @@ test('a hole in a head drops that message, and later lockstep pairs are inferred
   expect(flow.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
 })
 
+test('a connection picked up midway keeps its last pairs at the end of the input once enough of them agreed', () => {
+  const flow = new HttpDriver({ fromStart: false })
+  for (let i = 0; i < 20; i++) {
+    flow.send(0, get(`/${i}`))
+    flow.send(1, OK)
+  }
+  flow.close('end_of_input')
+  expect(flow.lines()).toEqual(Array.from({ length: 20 }, (_, i) => `GET /${i} 200 complete inferred`))
+})
+
+test('and doubts them again after a hole', () => {
+  const flow = new HttpDriver({ fromStart: false })
+  for (let i = 0; i < 20; i++) {
+    flow.send(0, get(`/${i}`))
+    flow.send(1, OK)
+  }
+  flow.lose(1, 400)
+  flow.send(0, get('/after'))
+  flow.send(1, OK)
+  flow.close('end_of_input')
+  expect(flow.lines().filter((line) => line.startsWith('GET /after'))).toEqual(['GET /after - request_only ambiguous'])
+})
+
 test('a request without an answer goes out alone after the response wait, and its late answer too', () => {
   const flow = new HttpDriver()
   flow.send(0, get('/a'))
