@@ -179,6 +179,38 @@ export class ParsedHead implements Head {
     return values
   }
 
+  field(index: number): Header {
+    return [this.#name(index), this.#value(index)]
+  }
+
+  /** Whether all of it is ASCII, so that its bytes are its characters. */
+  get ascii(): boolean {
+    this.#readAs()
+    return this.#ascii
+  }
+
+  /** What the offsets of the fields below point into; not to be written to. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  nameStart(index: number): number {
+    return this.#base + this.#offsets[this.#slot(index)]!
+  }
+
+  nameEnd(index: number): number {
+    return this.#base + this.#offsets[this.#slot(index) + 1]!
+  }
+
+  /** Folded lines are still folded. */
+  valueStart(index: number): number {
+    return this.#base + this.#offsets[this.#slot(index) + 2]!
+  }
+
+  valueEnd(index: number): number {
+    return this.#base + this.#offsets[this.#slot(index) + 3]!
+  }
+
   headers(): Header[] {
     const all: Header[] = []
     for (let i = 0; i < this.headerCount; i++) all.push([this.#name(i), this.#value(i)])

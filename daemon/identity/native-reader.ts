@@ -1,3 +1,4 @@
+import type { JsonText } from '../model/json-text.ts'
 import { type EventTime, parseTime } from '../model/time.ts'
 import type { Claims, Header, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
@@ -305,6 +306,14 @@ class NativeMaterial implements Material {
 
   responseHeaders(): readonly Header[] {
     return this.#responseHeaders
+  }
+
+  writeRequestHeaders(out: JsonText): void {
+    out.pairs(this.#requestHeaders)
+  }
+
+  writeResponseHeaders(out: JsonText): void {
+    out.pairs(this.#responseHeaders)
   }
 
   requestBody(): BodyText | null {

@@ -1,4 +1,5 @@
 import type { SourceInfo } from '../model/frame.ts'
+import type { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type {
   Claims,
@@ -19,6 +20,9 @@ import type { LoginAttempt } from './login-attempt.ts'
 export interface Material {
   requestHeaders(): readonly Header[]
   responseHeaders(): readonly Header[]
+  /** The same lists as JSON. */
+  writeRequestHeaders(out: JsonText): void
+  writeResponseHeaders(out: JsonText): void
   /** Null when bodies are off. */
   requestBody(): BodyText | null
   responseBody(): BodyText | null
@@ -104,6 +108,17 @@ export class TransactionRecord implements Transaction {
   get responseHeaders(): readonly Header[] {
     this.#responseHeaders ??= this.#material.responseHeaders()
     return this.#responseHeaders
+  }
+
+  /** As JSON, which costs less than the list itself. */
+  writeRequestHeaders(out: JsonText): void {
+    if (this.#requestHeaders === null) this.#material.writeRequestHeaders(out)
+    else out.pairs(this.#requestHeaders)
+  }
+
+  writeResponseHeaders(out: JsonText): void {
+    if (this.#responseHeaders === null) this.#material.writeResponseHeaders(out)
+    else out.pairs(this.#responseHeaders)
   }
 
   get requestBody(): string | undefined {

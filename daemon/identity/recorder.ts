@@ -1,5 +1,7 @@
 import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
+import { ParsedHead } from '../http/head.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
+import type { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Header, Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
@@ -8,6 +10,7 @@ import type { Weird } from '../telemetry/weirds.ts'
 import { type BodyText, bodyText, NO_TEXT } from './body-text.ts'
 import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
 import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { HeaderJson } from './header-json.ts'
 import { type LoginAttempt, loginInBody, MAX_LOGIN_BODY, SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
@@ -73,9 +76,11 @@ export class Recorder {
     this.#hops = new TrustedHops(settings.options.trustedHops)
     this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
+    const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
     this.#tools = {
       bodies: settings.bodies,
-      headers: new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders),
+      headers,
+      headerJson: new HeaderJson(headers),
       pseudonyms: this.#pseudonyms,
       limits: settings.limits ?? DEFAULT_HTTP_LIMITS,
       telemetry: settings.telemetry,
@@ -265,6 +270,7 @@ export class Recorder {
 interface RedactionTools {
   readonly bodies: boolean
   readonly headers: HeaderRedactor
+  readonly headerJson: HeaderJson
   readonly pseudonyms: Pseudonyms
   readonly limits: HttpLimits
   readonly telemetry: Telemetry
@@ -297,6 +303,14 @@ class ExchangeMaterial implements Material {
     return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
   }
 
+  writeRequestHeaders(out: JsonText): void {
+    this.#writeHeaders(this.#request, out)
+  }
+
+  writeResponseHeaders(out: JsonText): void {
+    this.#writeHeaders(this.#response, out)
+  }
+
   requestBody(): BodyText | null {
     return this.#tools.bodies ? this.#redacted(this.#request, this.rawRequest(), 'request') : null
   }
@@ -314,6 +328,12 @@ class ExchangeMaterial implements Material {
   rawResponse(): BodyText {
     this.#rawResponse ??= this.#decode(this.#response)
     return this.#rawResponse
+  }
+
+  #writeHeaders(message: Message | null, out: JsonText): void {
+    if (message === null) out.raw('[]')
+    else if (message.head instanceof ParsedHead) this.#tools.headerJson.write(message.head, out)
+    else out.pairs(this.#tools.headers.redact(message.head.headers()))
   }
 
   #decode(message: Message | null): BodyText {

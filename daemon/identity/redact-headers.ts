@@ -53,6 +53,9 @@ const SCHEMES = new Set(
   scram-sha-1 scram-sha-256 vapid privatetoken concealed sso-key`.split(/\s+/),
 )
 
+/** `open`: never touched. `text`: tokens and card numbers in it go. `secret`: read by its own rules. */
+export type HeaderTreatment = 'open' | 'text' | 'secret'
+
 /** Header lists with their secrets replaced. */
 export class HeaderRedactor {
   readonly #secret: ReadonlySet<string>
@@ -69,6 +72,28 @@ export class HeaderRedactor {
       const value = this.value(header[0].toLowerCase(), header[1])
       return value === header[1] ? header : [header[0], value]
     })
+  }
+
+  /** Whether values under this name, in lower case, are as they were sent, apart from what redactText finds in them. */
+  treatmentOf(name: string): HeaderTreatment {
+    switch (name) {
+      case 'authorization':
+      case 'proxy-authorization':
+      case 'cookie':
+      case 'cookie2':
+      case 'set-cookie':
+      case 'set-cookie2':
+        return 'secret'
+      case 'host':
+      case 'content-length':
+      case 'content-type':
+      case 'date':
+        return 'open'
+    }
+    if (this.#secret.has(name) || URL_HEADERS.has(name)) return 'secret'
+    if (name.startsWith('sec-websocket-')) return 'open'
+    const secrecy = secrecyOf(name)
+    return secrecy === 'token' || secrecy === 'erase' ? 'secret' : 'text'
   }
 
   /** `name` in lower case. */

@@ -50,6 +50,15 @@ const MIN_KEY_REST = 12
 const FIRST = new Uint8Array(128)
 for (const prefix of [...KEY_PREFIXES, 'eyJ']) FIRST[prefix.charCodeAt(0)] = 1
 
+/** First two characters of the prefixes, of ASCII each. */
+const FIRST_TWO = new Uint8Array(128 * 128)
+for (const prefix of [...KEY_PREFIXES, 'eyJ']) FIRST_TWO[prefix.charCodeAt(0) * 128 + prefix.charCodeAt(1)] = 1
+
+/** Whether a token may start with these two characters of ASCII. */
+export function mayStartToken(first: number, second: number): boolean {
+  return FIRST_TWO[first * 128 + second] === 1
+}
+
 /** Characters tokens are made of. */
 const TOKEN_CHARACTER = new Uint8Array(128)
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+') {

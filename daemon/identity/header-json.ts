@@ -1,0 +1,173 @@
+import type { ParsedHead } from '../http/head.ts'
+import { isPlainJson, type JsonText, QUOTE } from '../model/json-text.ts'
+import type { HeaderRedactor, HeaderTreatment } from './redact-headers.ts'
+import { mayStartToken } from './token-shape.ts'
+
+const COMMA = 0x2c
+const OPEN = 0x5b
+const CLOSE = 0x5d
+
+/** What a byte of a value means to redactText: 0 cannot be copied as it is, 1 separates, 2 and more make up tokens. */
+const PART = new Uint8Array(256)
+const SEPARATOR = 1
+const TOKEN = 2
+const DIGIT = 3
+for (let code = 0; code < 128; code++) PART[code] = isPlainJson(code) ? SEPARATOR : 0
+for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.~+')
+  PART[character.charCodeAt(0)] = TOKEN
+for (const digit of '0123456789') PART[digit.charCodeAt(0)] = DIGIT
+
+/** Shorter values hold no token and no card number. */
+const MIN_SECRET = 12
+const MIN_CARD_DIGITS = 13
+
+const SLOTS = 512
+const MAX_NAME = 64
+
+interface KnownName {
+  readonly bytes: Uint8Array
+  readonly treatment: HeaderTreatment
+}
+
+/**
+ * Header lists as redacted JSON, straight from the bytes of a head. Names repeat, so how one is treated is remembered; a value is
+ * copied in one pass that also looks for anything that redaction might change. Where it finds something, or a character
+ * that JSON writes in another way, this one field goes through HeaderRedactor as text: the result is always the same.
+ */
+export class HeaderJson {
+  readonly #redactor: HeaderRedactor
+  /** By a hash of the name as sent; a newcomer takes the place of another. */
+  readonly #names: (KnownName | null)[] = new Array<KnownName | null>(SLOTS).fill(null)
+
+  constructor(redactor: HeaderRedactor) {
+    this.#redactor = redactor
+  }
+
+  write(head: ParsedHead, out: JsonText): void {
+    out.reserve(2)
+    out.bytes[out.length++] = OPEN
+    const ascii = head.ascii
+    for (let i = 0; i < head.headerCount; i++) {
+      const nameStart = head.nameStart(i)
+      const nameEnd = head.nameEnd(i)
+      const valueStart = head.valueStart(i)
+      const valueEnd = head.valueEnd(i)
+      out.reserve(nameEnd - nameStart + Math.max(0, valueEnd - valueStart) + 9)
+      if (i > 0) out.bytes[out.length++] = COMMA
+      if (!ascii || !this.#copy(head.bytes, nameStart, nameEnd, valueStart, valueEnd, out)) this.#rewrite(head, i, out)
+    }
+    out.reserve(1)
+    out.bytes[out.length++] = CLOSE
+  }
+
+  /** False, and nothing written, when the field needs a closer look. */
+  #copy(
+    bytes: Buffer,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    out: JsonText,
+  ): boolean {
+    const known = this.#known(bytes, nameStart, nameEnd)
+    if (known === null || known.treatment === 'secret') return false
+    const to = out.bytes
+    let at = out.length
+    to[at++] = OPEN
+    to[at++] = QUOTE
+    const name = known.bytes
+    for (let i = 0; i < name.length; i++) to[at++] = name[i]!
+    to[at++] = QUOTE
+    to[at++] = COMMA
+    to[at++] = QUOTE
+    at =
+      known.treatment === 'open' || valueEnd - valueStart < MIN_SECRET
+        ? copyPlain(bytes, valueStart, valueEnd, to, at)
+        : copyHarmless(bytes, valueStart, valueEnd, to, at)
+    if (at < 0) return false
+    to[at++] = QUOTE
+    to[at++] = CLOSE
+    out.length = at
+    return true
+  }
+
+  #known(bytes: Buffer, start: number, end: number): KnownName | null {
+    const length = end - start
+    if (length <= 0 || length > MAX_NAME) return null
+    const shape = length * 131 + bytes[start]! * 31 + bytes[start + (length >> 1)]! * 17 + bytes[end - 1]!
+    const slot = shape & (SLOTS - 1)
+    const known = this.#names[slot]!
+    if (known !== null && known.bytes.length === length) {
+      const name = known.bytes
+      let i = 0
+      while (i < length && name[i] === bytes[start + i]) i++
+      if (i === length) return known
+    }
+    for (let i = start; i < end; i++) if (!isPlainJson(bytes[i]!)) return null
+    const name = bytes.toString('latin1', start, end).toLowerCase()
+    const made = { bytes: new Uint8Array(bytes.subarray(start, end)), treatment: this.#redactor.treatmentOf(name) }
+    this.#names[slot] = made
+    return made
+  }
+
+  #rewrite(head: ParsedHead, index: number, out: JsonText): void {
+    const [name, value] = head.field(index)
+    out.raw('[')
+    out.string(name)
+    out.raw(',')
+    out.string(this.#redactor.value(name.toLowerCase(), value))
+    out.raw(']')
+  }
+}
+
+/** The end of the copy, or -1 when a byte has to be escaped. */
+function copyPlain(bytes: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  let next = at
+  for (let i = start; i < end; i++) {
+    const code = bytes[i]!
+    if (PART[code] === 0) return -1
+    to[next++] = code
+  }
+  return next
+}
+
+/**
+ * As above, and -1 also for whatever redactText might replace, generously: `eyJ`, a long run of token characters that
+ * starts as keys do, 13 digits with nothing but blanks and dashes between them.
+ */
+function copyHarmless(bytes: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  let next = at
+  let digits = 0
+  let runStart = -1
+  for (let i = start; i < end; i++) {
+    const code = bytes[i]!
+    const part = PART[code]!
+    to[next++] = code
+    if (part >= TOKEN) {
+      if (runStart < 0) runStart = i
+      if (part === DIGIT) {
+        if (++digits >= MIN_CARD_DIGITS) return -1
+      } else if (code !== 0x2d) {
+        digits = 0
+        if (code === 0x4a && i >= start + 2 && bytes[i - 1] === 0x79 && bytes[i - 2] === 0x65) return -1
+      }
+    } else {
+      if (part === 0) return -1
+      if (code !== 0x20) digits = 0
+      if (runStart >= 0 && i - runStart >= MIN_SECRET && mayBeKey(bytes, runStart, i)) return -1
+      runStart = -1
+    }
+  }
+  return runStart >= 0 && end - runStart >= MIN_SECRET && mayBeKey(bytes, runStart, end) ? -1 : next
+}
+
+function mayBeKey(bytes: Buffer, start: number, end: number): boolean {
+  let first = start
+  while (first < end && isPunctuation(bytes[first]!)) first++
+  return end - first >= MIN_SECRET && mayStartToken(bytes[first]!, bytes[first + 1]!)
+}
+
+/** What may stand before a token within its run. */
+function isPunctuation(code: number): boolean {
+  return code === 0x2d || code === 0x2e || code === 0x5f || code === 0x7e || code === 0x2b
+}
