@@ -5,31 +5,34 @@ const FIRST_BYTES = 512
 
 /**
  * Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut.
- * Storage belongs to the message: as large as announced, else grown by doubling.
+ * Storage belongs to the message: as large as announced, else grown by doubling. Returns by how much it grew.
  */
-export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, from: number, to: number): void {
+export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, from: number, to: number): number {
   // After a hole the rest would stand in the wrong place: keep the part before it.
   if (message.gap || message.bodyCut) {
     message.bodyCut = true
-    return
+    return 0
   }
   let length = to - from
   if (message.stored + length > limit) {
     length = limit - message.stored
     message.bodyCut = true
   }
-  if (length === 0) return
+  if (length === 0) return 0
   const needed = message.stored + length
   let store = message.store
+  let grown = 0
   if (store === null || store.length < needed) {
     const wanted = store === null ? Math.max(message.announced, FIRST_BYTES) : store.length * 2
     const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(limit, wanted)))
+    grown = larger.length - (store?.length ?? 0)
     if (store !== null) store.copy(larger, 0, 0, message.stored)
     store = larger
     message.store = larger
   }
   bytes.copy(store, message.stored, from, from + length)
   message.stored = needed
+  return grown
 }
 
 /** Makes the kept bytes readable as `message.body`. */

@@ -99,6 +99,11 @@ export class ParsedHead implements Head {
     this.#targetEnd = targetEnd
   }
 
+  /** In bytes. */
+  get length(): number {
+    return this.#length
+  }
+
   get method(): string {
     if (this.#methodEnd === 0) return ''
     return methodName(this.#bytes, this.#base, this.#base + this.#methodEnd)

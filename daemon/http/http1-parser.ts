@@ -1,8 +1,10 @@
 import type { EventTime } from '../model/time.ts'
+import type { GapCause } from '../reassembly/stream.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import { keepBody } from './body-store.ts'
 import { ChunkedReader } from './chunked.ts'
 import type { HttpContext } from './context.ts'
+import type { FlowKeep } from './flow-keep.ts'
 import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
 import { Gather } from './gather.ts'
 import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
@@ -61,7 +63,10 @@ export class Http1Parser {
   holed: boolean
   readonly #context: HttpContext
   readonly #owner: ParserOwner
+  readonly #keep: FlowKeep
   readonly #gather = new Gather()
+  /** What of the gathered bytes the flow was charged for. */
+  #gatherCost = 0
   readonly #chunks = new ChunkedReader()
   #state = START
   #message: HttpMessage | null = null
@@ -86,9 +91,10 @@ export class Http1Parser {
   /** The last message said that nothing follows it. */
   #afterClose = false
 
-  constructor(context: HttpContext, owner: ParserOwner, holed: boolean) {
+  constructor(context: HttpContext, owner: ParserOwner, keep: FlowKeep, holed: boolean) {
     this.#context = context
     this.#owner = owner
+    this.#keep = keep
     this.holed = holed
   }
 
@@ -119,11 +125,19 @@ export class Http1Parser {
           break
         case STOPPED:
           this.#owner.skipped(end - i)
-          return
+          i = end
+          break
         default:
           i = this.#body(bytes, i, end, position + i - start, acked, time, now)
       }
     }
+    if (this.#gather.bytes.length !== this.#gatherCost) this.#charge()
+  }
+
+  #charge(): void {
+    const size = this.#gather.bytes.length
+    this.#keep.add(size - this.#gatherCost)
+    this.#gatherCost = size
   }
 
   #start(
@@ -281,6 +295,7 @@ export class Http1Parser {
       interimStart >= 0 ? interimStart : this.#position,
       interimStart >= 0 ? this.#chainAtSegmentStart : this.#atSegmentStart,
     )
+    this.#keep.take(message)
     for (const weird of scanner.weirds) message.weird(weird)
     if (this.#found) message.weird('http.resynchronised')
     if (this.#afterClose) message.weird('http.body_after_close')
@@ -313,6 +328,7 @@ export class Http1Parser {
       this.#chainAtSegmentStart = message.atSegmentStart
       this.#context.telemetry.funnel.messages.drop('interim')
       this.#owner.interim(this, message)
+      this.#keep.drop(message)
       this.#message = null
       framing.kind = NO_BODY
       return
@@ -388,7 +404,9 @@ export class Http1Parser {
   #take(message: HttpMessage, bytes: Buffer, from: number, to: number): void {
     message.bodyBytes += to - from
     const { bodies, limits } = this.#context
-    if (bodies) keepBody(message, limits.maxBodyBytes, bytes, from, to)
+    if (!bodies) return
+    const grown = keepBody(message, limits.maxBodyBytes, bytes, from, to)
+    if (grown > 0) this.#keep.grow(message, grown)
   }
 
   #chunked(message: HttpMessage, bytes: Buffer, from: number, end: number, position: number, now: EventTime): number {
@@ -471,7 +489,7 @@ export class Http1Parser {
   }
 
   /** `length` bytes at `position` will never come. */
-  gap(length: number, position: number, now: EventTime): void {
+  gap(length: number, position: number, cause: GapCause, now: EventTime): void {
     this.delivered = position + length
     this.holed = true
     const message = this.#message
@@ -493,7 +511,7 @@ export class Http1Parser {
       default:
     }
     message!.gap = true
-    message!.weird('tcp.gap')
+    message!.weird(cause === 'lost' ? 'tcp.gap' : 'tcp.snap_length')
     if (this.#state === PEEK) {
       // Whether the hole is this body or, after an answer to a HEAD, the next message: not known.
       this.#unpeek(message!)

@@ -35,6 +35,10 @@ export const KNOWN_HEADERS = [
   'x-csrf-token',
   'accept-language',
   'accept-encoding',
+  'api-key',
+  'apikey',
+  'x-auth-token',
+  'x-access-token',
 ] as const
 
 export const KNOWN_COUNT = KNOWN_HEADERS.length

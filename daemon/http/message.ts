@@ -51,6 +51,9 @@ export class HttpMessage implements Message {
   store: Buffer | null = null
   stored = 0
 
+  /** What the flow was charged for keeping it. */
+  cost = 0
+
   /** Links and deadline of the timer queue this message waits in. */
   timerPrevious: HttpMessage | null = null
   timerNext: HttpMessage | null = null

@@ -5,6 +5,7 @@ import type { Weird } from '../telemetry/weirds.ts'
 import { exposeBody } from './body-store.ts'
 import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import type { FlowKeep } from './flow-keep.ts'
 import type { HttpMessage, Waiter } from './message.ts'
 
 type OneSided =
@@ -91,6 +92,7 @@ function stateOf(request: HttpMessage | null, response: HttpMessage | null): Tra
 export class Pairing implements Waiter {
   readonly #context: HttpContext
   readonly #flow: FlowInfo
+  readonly #keep: FlowKeep
   clientSide: 0 | 1 = 0
   /** Requests without an answer, oldest first; those already handed over keep their place. */
   readonly #requests: HttpMessage[] = []
@@ -113,9 +115,10 @@ export class Pairing implements Waiter {
   requestsDelivered = 0
   responsesDelivered = 0
 
-  constructor(context: HttpContext, flow: FlowInfo) {
+  constructor(context: HttpContext, flow: FlowInfo, keep: FlowKeep) {
     this.#context = context
     this.#flow = flow
+    this.#keep = keep
     this.#aligned = flow.fromStart
     this.#midstream = !flow.fromStart
   }
@@ -205,7 +208,9 @@ export class Pairing implements Waiter {
   expired(message: HttpMessage, now: EventTime): void {
     if (message.head.status === 0) {
       // It stays in the order of requests: a late answer must not be taken for the next request's.
+      const { cost } = message
       this.#emitAlone(message, null, 'request_only_timeout', now)
+      this.#keep.grow(message, cost)
       message.emitted = true
     } else this.#releaseHeld(now)
   }
@@ -311,6 +316,7 @@ export class Pairing implements Waiter {
     } else if (request.tentative) this.#hold(request, response, now)
     else if (request.emitted) {
       // Its request went out alone when its time was up.
+      this.#keep.drop(request)
       this.#emitAlone(null, response, 'response_only', now)
     } else if (request.complete) this.#finishPair(request, response, now)
   }
@@ -387,7 +393,8 @@ export class Pairing implements Waiter {
     for (let i = 0; i < count; i++) {
       const request = this.#requests.shift()!
       this.#context.waiting.remove(request)
-      if (!request.emitted) this.#emitAlone(request, null, cause, now)
+      if (request.emitted) this.#keep.drop(request)
+      else this.#emitAlone(request, null, cause, now)
       request.emitted = true
     }
   }
@@ -428,5 +435,7 @@ export class Pairing implements Waiter {
     // Reassembly has counted its own.
     for (const weird of exchange.weirds) if (!weird.startsWith('tcp.')) telemetry.weirds.add(weird)
     sink(exchange)
+    if (request !== null) this.#keep.drop(request)
+    if (response !== null) this.#keep.drop(response)
   }
 }

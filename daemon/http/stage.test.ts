@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { HttpDriver } from '../../test/fuzz/http-flow.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -358,4 +358,36 @@ test('a body is kept up to its limit', () => {
   const response = flow.exchanges[0]!.response!
   expect(response).toMatchObject({ bodyBytes: 2000, bodyCut: true })
   expect(response.body).toBe('a'.repeat(1000))
+})
+
+describe('what a flow keeps', () => {
+  const request = (i: number) => `POST /a/${i} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello`
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+  test('is nothing once every request has its answer', () => {
+    const driver = new HttpDriver()
+    for (let i = 0; i < 50; i++) {
+      driver.send(0, request(i))
+      expect(driver.kept.bytes).toBeGreaterThan(500)
+      driver.send(1, answer)
+      expect(driver.kept.bytes).toBe(0)
+    }
+  })
+
+  test('is what it waits for: half a head, a body on its way, requests without an answer even after they went out', () => {
+    const driver = new HttpDriver()
+    driver.send(0, `GET /a HTTP/1.1\r\nX-A: ${'a'.repeat(4000)}`)
+    expect(driver.kept.bytes).toBeGreaterThan(4000)
+    driver.send(0, '\r\n\r\n')
+    driver.send(0, `POST /b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9000\r\n\r\n${'b'.repeat(8000)}`)
+    expect(driver.kept.bytes).toBeGreaterThan(13_000)
+    driver.send(0, 'b'.repeat(1000))
+    driver.advance(200_000_000)
+    expect(driver.lines()).toEqual(['GET /a - request_only exact', 'POST /b - request_only exact'])
+    expect(driver.kept.bytes).toBeGreaterThan(13_000)
+    driver.send(1, answer + answer)
+    expect(driver.kept.bytes).toBeLessThan(5000)
+    driver.close()
+    expect(driver.kept.bytes).toBe(0)
+  })
 })

@@ -1,8 +1,16 @@
 import type { EventTime } from '../model/time.ts'
-import type { CloseReason, Direction, FlowInfo, OpenStream, StreamConsumer } from '../reassembly/stream.ts'
+import {
+  type CloseReason,
+  type Direction,
+  type FlowInfo,
+  type GapCause,
+  KeptBytes,
+  type StreamConsumer,
+} from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { HttpContext } from './context.ts'
 import type { ExchangeSink } from './exchange.ts'
+import { FlowKeep } from './flow-keep.ts'
 import { Http1Parser, type ParserOwner } from './http1-parser.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpMessage } from './message.ts'
@@ -24,11 +32,12 @@ export interface HttpStageOptions {
  */
 export class HttpStage {
   readonly #context: HttpContext
-  readonly open: OpenStream
+  /** An OpenStream. */
+  readonly open: (flow: FlowInfo, now: EventTime, kept?: KeptBytes) => StreamConsumer
 
   constructor(options: HttpStageOptions) {
     this.#context = new HttpContext(options.limits, options.bodies, options.telemetry, options.sink)
-    this.open = (flow) => new HttpFlow(this.#context, flow)
+    this.open = (flow, _now, kept = new KeptBytes()) => new HttpFlow(this.#context, flow, new FlowKeep(kept))
   }
 
   /** Event time has moved on: requests that waited too long go out alone. */
@@ -53,6 +62,7 @@ const CLOSED = 3
 
 class HttpFlow implements StreamConsumer, ParserOwner {
   readonly #context: HttpContext
+  readonly #keep: FlowKeep
   readonly #pairing: Pairing
   readonly #parsers: readonly [Http1Parser, Http1Parser]
   #mode = OPEN
@@ -62,10 +72,12 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   /** Bytes skipped before it was known whether this is HTTP. */
   #undecided = 0
 
-  constructor(context: HttpContext, flow: FlowInfo) {
+  constructor(context: HttpContext, flow: FlowInfo, keep: FlowKeep) {
     this.#context = context
-    this.#pairing = new Pairing(context, flow)
-    this.#parsers = [new Http1Parser(context, this, !flow.fromStart), new Http1Parser(context, this, !flow.fromStart)]
+    this.#keep = keep
+    this.#pairing = new Pairing(context, flow, keep)
+    const holed = !flow.fromStart
+    this.#parsers = [new Http1Parser(context, this, keep, holed), new Http1Parser(context, this, keep, holed)]
   }
 
   data(
@@ -89,12 +101,12 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
   }
 
-  gap(direction: Direction, length: number, position: number, _time: EventTime, now: EventTime): void {
+  gap(direction: Direction, length: number, position: number, cause: GapCause, _time: EventTime, now: EventTime): void {
     if (this.#mode !== OPEN) return
     const client = direction === this.#clientSide
     if (client) this.#pairing.requestsDelivered = position + length
     else this.#pairing.responsesDelivered = position + length
-    this.#parsers[direction].gap(length, position, now)
+    this.#parsers[direction].gap(length, position, cause, now)
     if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
   }
 
@@ -111,6 +123,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
       this.#parsers[1 - this.#clientSide]!.close(now)
     }
     this.#pairing.close(reason, now)
+    this.#keep.clear()
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('not_http', this.#undecided)
     this.#undecided = 0
     this.#mode = CLOSED

@@ -20,6 +20,8 @@ export class Flow {
     this.#consumer = consumer
     this.#account = account
     this.halves = [new HalfStream(row, 0, consumer, account), new HalfStream(row, 1, consumer, account)]
+    account.recent.reset(2 * row)
+    account.recent.reset(2 * row + 1)
   }
 
   /** Both directions have ended. */
@@ -34,6 +36,8 @@ export class Flow {
   receive(segment: Segment, seq: number, direction: Direction, time: EventTime, now: EventTime): boolean {
     const half = this.halves[direction]
     const peer = this.halves[1 - direction]!
+    const { recent } = this.#account
+    const slot = 2 * this.row + direction
     const { funnel, weirds, counters } = this.#account.telemetry
     const { holeBytes } = this.#account.limits
     const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
@@ -51,7 +55,7 @@ export class Flow {
 
     const print = fingerprint(segment)
     if (offset !== 0 || length === 0) {
-      const sighting = half.recent.seen(segment, print, now)
+      const sighting = recent.seen(slot, segment, print, now)
       if (sighting === DUPLICATE) {
         funnel.frames.drop('duplicate')
         return true
@@ -59,7 +63,7 @@ export class Flow {
       // A keep-alive probe repeats the place of the last byte with any byte (RFC 9293 §3.8.4).
       if (sighting === DIFFERENT && !(length === 1 && offset === -1)) weirds.add('tcp.overlap_differs')
     }
-    half.recent.note(segment, print, now)
+    recent.note(slot, segment, print, now)
     funnel.frames.delivered++
 
     let acked = -1

@@ -2,18 +2,19 @@ import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { HoleQueue } from './hole-queue.ts'
 import type { ReassemblyLimits } from './limits.ts'
-import { RecentSegments } from './recent-segments.ts'
+import type { RecentSegments } from './recent-segments.ts'
 import { seqAdd } from './sequence.ts'
 import type { Direction, StreamConsumer } from './stream.ts'
 
 /** What a held piece costs beside its bytes; keeps one-byte pieces from being free. */
-const PIECE_OVERHEAD = 128
+const PIECE_OVERHEAD = 512
 
 /** What the directions of one shard share. */
 export interface HoldAccount {
   readonly limits: ReassemblyLimits
   readonly telemetry: Telemetry
   readonly holes: HoleQueue
+  readonly recent: RecentSegments
   /** Payload bytes held. */
   heldBytes: number
   /** The same with the overhead of each piece: what the budget is compared with. */
@@ -45,7 +46,6 @@ export class HalfStream {
   /** The flow's row in the flow table. */
   readonly row: number
   readonly direction: Direction
-  readonly recent = new RecentSegments()
   /** Whether `next` is known: a segment of this direction was seen. */
   known = false
   /** Sequence number of the byte at `position`. */
@@ -70,6 +70,9 @@ export class HalfStream {
 
   readonly #consumer: StreamConsumer
   readonly #account: HoldAccount
+  /** The hole that was given up last: [start, end), empty while there is none. */
+  #gapStart = 0
+  #gapEnd = 0
   #held: HeldPiece[] | null = null
   #heldBytes = 0
 
@@ -189,7 +192,9 @@ export class HalfStream {
     }
     if (at < this.position) {
       const known = Math.min(last, this.position)
-      funnel.bytes.drop('retransmitted', known - at)
+      const late = Math.max(0, Math.min(known, this.#gapEnd) - Math.max(at, this.#gapStart))
+      if (late > 0) funnel.bytes.drop('late', late)
+      funnel.bytes.drop('retransmitted', known - at - late)
       at = known
     }
     let index = this.#firstHeldAfter(at)
@@ -277,7 +282,7 @@ export class HalfStream {
       const { funnel, weirds } = this.#account.telemetry
       funnel.bytes.drop('snap_length', length)
       weirds.add('tcp.snap_length')
-      this.#consumer.gap(this.direction, length, this.position, time, now)
+      this.#consumer.gap(this.direction, length, this.position, 'snap_length', time, now)
     }
     this.#advance(length)
   }
@@ -294,7 +299,9 @@ export class HalfStream {
     const length = target - this.position
     if (length <= 0) return
     this.#account.telemetry.weirds.add('tcp.gap')
-    this.#consumer.gap(this.direction, length, this.position, first?.time ?? now, now)
+    this.#gapStart = this.position
+    this.#gapEnd = target
+    this.#consumer.gap(this.direction, length, this.position, 'lost', first?.time ?? now, now)
     this.#advance(length)
     this.#drain(now)
   }

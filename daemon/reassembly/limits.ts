@@ -11,6 +11,8 @@ export interface ReassemblyLimits {
   readonly heldSegmentsPerDirection: number
   /** Early bytes held altogether, bookkeeping included. */
   readonly heldBytes: number
+  /** What flows with a consumer cost altogether, with what the consumers say they keep. */
+  readonly keptBytes: number
   /** How long a hole is waited for. */
   readonly holeUs: EventTime
   /** A segment further ahead than this is no plausible part of the stream. */
@@ -29,6 +31,7 @@ export const REASSEMBLY_LIMITS: ReassemblyLimits = {
   heldBytesPerDirection: 1024 * 1024,
   heldSegmentsPerDirection: 256,
   heldBytes: 256 * 1024 * 1024,
+  keptBytes: 160 * 1024 * 1024,
   holeUs: 2 * SECOND_US,
   holeBytes: 64 * 1024 * 1024,
   flows: 262_144,

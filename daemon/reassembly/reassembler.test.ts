@@ -27,6 +27,8 @@ class Wire {
   handedOn = 0
   now = 1_700_000_000 * SECOND_US
   ipId = 1
+  /** What each consumer says that it keeps. */
+  keeps = 0
   readonly #segment = new Segment()
 
   constructor(limits: Partial<ReassemblyLimits> = {}, hashKey?: number[]) {
@@ -35,7 +37,8 @@ class Wire {
       limits,
       ...(hashKey === undefined ? {} : { hashKey }),
       source: () => ({ kind: 'file', name: 'test.pcap' }),
-      open: (info) => {
+      open: (info, _now, kept) => {
+        kept.bytes += this.keeps
         const heard: Heard = { info, lines: [], bytes: [[], []], positions: [0, 0], acked: [], gaps: 0, closed: null }
         this.heard.push(heard)
         return {
@@ -48,15 +51,16 @@ class Wire {
             heard.acked.push(acked)
             heard.lines.push(`${direction} data ${bytes.toString('latin1', start, end)}`)
           },
-          gap: (direction, length, position) => {
+          gap: (direction, length, position, cause) => {
             expect(position).toBe(heard.positions[direction])
             expect(length).toBeGreaterThan(0)
             heard.positions[direction] += length
             heard.gaps++
-            heard.lines.push(`${direction} gap ${length}`)
+            heard.lines.push(`${direction} ${cause === 'lost' ? 'gap' : 'cut'} ${length}`)
           },
           end: (direction) => heard.lines.push(`${direction} end`),
           close: (reason) => {
+            kept.bytes -= this.keeps
             expect(heard.closed).toBe(null)
             heard.closed = reason
             heard.lines.push(`close ${reason}`)
@@ -181,7 +185,7 @@ test('a hole that does not fill within two seconds becomes a gap', () => {
   expect(wire.lines).toEqual(['0 data a', '0 gap 3', '0 data e'])
   expect(wire.weird('tcp.gap')).toBe(1)
   wire.send(0, 0, 1002, 'bcd').close()
-  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(3)
+  expect(wire.telemetry.funnel.bytes.dropped('late')).toBe(3)
 })
 
 test('the hole timer fires by the next segment too, not only by tick', () => {
@@ -248,7 +252,7 @@ test('a keep-alive probe is neither new bytes nor an overlap', () => {
 
 test('bytes cut off by the snap length are a counted gap of the right size', () => {
   const wire = new Wire().handshake().send(0, 0, 1001, 'abc', { missing: 7 }).send(0, 0, 1011, 'k').close()
-  expect(wire.lines).toEqual(['0 data abc', '0 gap 7', '0 data k', 'close end_of_input'])
+  expect(wire.lines).toEqual(['0 data abc', '0 cut 7', '0 data k', 'close end_of_input'])
   expect(wire.telemetry.funnel.bytes.dropped('snap_length')).toBe(7)
   expect(wire.weird('tcp.snap_length')).toBe(1)
 })
@@ -346,6 +350,31 @@ test('too much held makes the first hole a gap; too much altogether, the oldest'
   expect(tight.heard[0]!.positions).toEqual([1000, 0])
   expect(tight.telemetry.counters.get('reassembly.held_budget')).toBe(1)
   tight.close()
+})
+
+test('consumers that keep too much lose the flow that was idle longest, and one flow alone is left alone', () => {
+  const wire = new Wire({ keptBytes: 16 * 20_000 })
+  wire.keeps = 8000
+  for (let connection = 0; connection < 64; connection++) wire.send(0, 0, 1, 'x', { connection })
+  const open = wire.heard.filter((heard) => heard.closed === null)
+  expect(open.length).toBeLessThanOrEqual(16)
+  expect(open.at(-1)).toBe(wire.heard.at(-1))
+  expect(wire.telemetry.counters.get('reassembly.kept_budget')).toBe(64 - open.length)
+  wire.close()
+
+  const alone = new Wire({ keptBytes: 16 * 20_000 })
+  alone.keeps = 1_000_000
+  alone.send(0, 0, 1, 'x').send(0, 0, 2, 'y')
+  expect(alone.lines).toEqual(['0 data x', '0 data y'])
+  alone.close()
+})
+
+test('bytes that come after their hole was given up are late, not seen before', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'efg').wait(3)
+  wire.send(0, 0, 1001, 'abcdef')
+  expect(wire.telemetry.funnel.bytes.dropped('late')).toBe(3)
+  expect(wire.telemetry.funnel.bytes.dropped('retransmitted')).toBe(3)
+  wire.close()
 })
 
 test('a full table evicts the flow that was idle longest, and half-open ones before it', () => {

@@ -271,7 +271,7 @@ export class Reassembler {
     const fromStart = (state & (SEQ0_KNOWN | SEQ1_KNOWN)) !== 0
     if (!fromStart) table.moveTo(LASTING, row)
     const firstSeq = fromStart ? table.nextSeq(row, (state & SEQ0_KNOWN) !== 0 ? 0 : 1) : seq
-    const flow = new Flow(row, this.#open(this.#describe(shard, row, fromStart, firstSeq), now), shard)
+    const flow = new Flow(row, this.#open(this.#describe(shard, row, fromStart, firstSeq), now, shard.kept), shard)
     if ((state & SEQ0_KNOWN) !== 0) flow.halves[0].startAt(table.nextSeq(row, 0))
     if ((state & SEQ1_KNOWN) !== 0) flow.halves[1].startAt(table.nextSeq(row, 1))
     table.flows[row] = flow
@@ -296,6 +296,7 @@ export class Reassembler {
     }
     if (flow.finished) shard.finish(flow, 'fin', now)
     shard.keepHeldBudget(now)
+    shard.keepKeptBudget(now)
   }
 
   #describe(shard: Shard, row: number, fromStart: boolean, firstSeq: number): FlowInfo {

@@ -5,23 +5,31 @@ import { type Age, BRIEF, FlowTable, LASTING } from './flow-table.ts'
 import type { HalfStream, HoldAccount } from './half-stream.ts'
 import { HoleQueue } from './hole-queue.ts'
 import { type ReassemblyLimits, SHARDS } from './limits.ts'
+import { RecentSegments } from './recent-segments.ts'
 import { seqAdd } from './sequence.ts'
-import type { CloseReason } from './stream.ts'
+import { type CloseReason, KeptBytes } from './stream.ts'
+
+/** What a flow with a consumer costs before it keeps anything: two directions, two parsers, who and where. */
+const FLOW_COST = 4096
 
 /** One of the 16 parts of the flow table, with its share of every limit, its timers and its evictions. */
 export class Shard implements HoldAccount {
   readonly number: number
   readonly table = new FlowTable()
   readonly holes = new HoleQueue()
+  readonly recent = new RecentSegments()
   readonly limits: ReassemblyLimits
   readonly telemetry: Telemetry
   heldBytes = 0
   heldCost = 0
+  /** What the consumers of this shard keep. */
+  readonly kept = new KeptBytes()
   /** Flows with a consumer. */
   openFlows = 0
   readonly #maxRows: number
   readonly #maxBrief: number
   readonly #maxHeldCost: number
+  readonly #maxKept: number
 
   constructor(number: number, limits: ReassemblyLimits, telemetry: Telemetry) {
     this.number = number
@@ -30,6 +38,7 @@ export class Shard implements HoldAccount {
     this.#maxRows = Math.max(1, Math.floor(limits.flows / SHARDS))
     this.#maxBrief = Math.max(1, Math.floor(limits.halfOpenFlows / SHARDS))
     this.#maxHeldCost = Math.floor(limits.heldBytes / SHARDS)
+    this.#maxKept = Math.floor(limits.keptBytes / SHARDS)
   }
 
   /** Makes room for one more row: half-open and closed flows go first, then the one that has been idle longest. */
@@ -44,6 +53,16 @@ export class Shard implements HoldAccount {
     while (this.heldCost > this.#maxHeldCost && this.holes.head !== null) {
       this.telemetry.counters.add('reassembly.held_budget')
       this.#giveUp(this.holes.head, now)
+    }
+  }
+
+  /** Over the budget of what consumers keep, the flow that has been idle longest goes, but never the last one. */
+  keepKeptBudget(now: EventTime): void {
+    const { table, kept } = this
+    while (kept.bytes + this.openFlows * FLOW_COST > this.#maxKept && this.openFlows > 1) {
+      this.telemetry.counters.add('reassembly.kept_budget')
+      const row = table.oldest(LASTING)
+      this.#evict(row >= 0 ? row : table.oldest(BRIEF), now)
     }
   }
 

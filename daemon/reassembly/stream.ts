@@ -41,7 +41,7 @@ export interface StreamConsumer {
     now: EventTime,
   ): void
   /** `length` bytes at `position` will never come. */
-  gap(direction: Direction, length: number, position: number, time: EventTime, now: EventTime): void
+  gap(direction: Direction, length: number, position: number, cause: GapCause, time: EventTime, now: EventTime): void
   /** FIN in this direction: no more bytes follow. */
   end(direction: Direction, time: EventTime, now: EventTime): void
   /** The flow is over. Called exactly once, last. */
@@ -50,5 +50,13 @@ export interface StreamConsumer {
 
 export type CloseReason = 'fin' | 'rst' | 'idle' | 'evicted' | 'reuse' | 'end_of_input'
 
-/** Makes the consumer of a new flow. */
-export type OpenStream = (flow: FlowInfo, now: EventTime) => StreamConsumer
+/** Not captured at all, or captured without its tail. */
+export type GapCause = 'lost' | 'snap_length'
+
+/** A sum of bytes kept. Consumers add what they hold on to from one call to the next, and take it off when it is gone. */
+export class KeptBytes {
+  bytes = 0
+}
+
+/** Makes the consumer of a new flow. What it keeps counts in `kept`; over the budget the flows idle longest are evicted. */
+export type OpenStream = (flow: FlowInfo, now: EventTime, kept: KeptBytes) => StreamConsumer

@@ -3,6 +3,7 @@
  * and a test, so every place that lets something go calls `drop` with a name from DROP_CAUSES.
  *
  * frames    in: read from a source (kernel drops included). delivered: a TCP segment that reached its flow.
+ *           Of a segment that came in IP fragments the last frame counts as the segment does, the others as delivered.
  * bytes     in: TCP payload bytes of delivered frames, as on the wire. delivered: handed in order to the HTTP parser and used as HTTP.
  * messages  in: HTTP messages whose start line was recognised. delivered: part of an emitted transaction.
  * pairs     in: final transactions of either kind. delivered: emitted with a request and a response.
@@ -16,13 +17,15 @@ export const DROP_CAUSES = {
     'truncated', // the snap length cut into the headers
     'not_ip',
     'not_tcp',
-    'fragment', // an IP fragment that is not reassembled
+    'fragment', // an IP fragment whose datagram never became whole
+    'tunnel_depth', // a tunnel in more than four others
     'duplicate', // the same packet mirrored twice
     'no_flow', // a bare ACK, FIN or RST of no known flow
     'shed', // whole flows given up under overload
   ],
   bytes: [
     'retransmitted', // seen before, the first copy won
+    'late', // came after their hole had been given up
     'snap_length', // on the wire but not captured
     'out_of_window', // far from anything expected
     'held_lost', // held behind a hole when its flow was closed or evicted

@@ -103,25 +103,25 @@ function plain(name: string, units: number, start: Flood['start'], stepUs = 10):
 }
 
 export const FLOODS: readonly Flood[] = [
-  plain('half-open', 400_000, (random) => (wire) => {
+  plain('half-open', 300_000, (random) => (wire) => {
     wire.segment(anyClient(random), SERVER, SYN, random32(random), 0)
   }),
-  plain('one-byte-each', 300_000, (random) => (wire) => {
+  plain('one-byte-each', 100_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, Buffer.from('G'))
   }),
-  plain('one-request-each', 300_000, (random) => (wire) => {
+  plain('one-request-each', 100_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, GET)
   }),
-  plain('half-a-head-each', 100_000, (random) => (wire) => {
+  plain('half-a-head-each', 60_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, Buffer.concat([GET.subarray(0, -2), COLONS.subarray(0, 1300)]))
   }),
-  plain('half-a-body-each', 100_000, (random) => {
+  plain('half-a-body-each', 40_000, (random) => {
     const request = withBody('POST /flood HTTP/1.1', 'text/plain', LETTERS.subarray(0, 1200))
     const begun = Buffer.concat([Buffer.from(request.toString().replace(/Length: \d+/, 'Length: 60000'))])
     return (wire) => {
@@ -130,30 +130,30 @@ export const FLOODS: readonly Flood[] = [
       wire.segment(client, SERVER, DATA, 1, 1, begun)
     }
   }),
-  plain('endless-header', 50_000, endless(64, 'GET /flood HTTP/1.1\r\nHost: flood.test\r\nX-A: ', LETTERS)),
-  plain('endless-fields', 50_000, endless(64, 'GET /flood HTTP/1.1\r\nHost: flood.test\r\n', COLONS)),
-  plain('endless-line', 50_000, endless(64, 'GET /', LETTERS)),
+  plain('endless-header', 20_000, endless(64, 'GET /flood HTTP/1.1\r\nHost: flood.test\r\nX-A: ', LETTERS)),
+  plain('endless-fields', 20_000, endless(64, 'GET /flood HTTP/1.1\r\nHost: flood.test\r\n', COLONS)),
+  plain('endless-line', 20_000, endless(64, 'GET /', LETTERS)),
   plain(
     'endless-extension',
-    50_000,
+    20_000,
     endless(64, 'POST /flood HTTP/1.1\r\nHost: flood.test\r\nTransfer-Encoding: chunked\r\n\r\n1;', LETTERS),
   ),
   plain(
     'endless-chunks',
-    50_000,
+    20_000,
     endless(
       64,
       'POST /flood HTTP/1.1\r\nHost: flood.test\r\nTransfer-Encoding: chunked\r\n\r\n',
       Buffer.from('1;a\r\nx\r\n'.repeat(170)),
     ),
   ),
-  plain('pipelined', 20_000, endless(8, '', Buffer.from(GET.toString().repeat(30)))),
-  plain('responses-only', 20_000, () => {
+  plain('pipelined', 4000, endless(8, '', Buffer.from(GET.toString().repeat(30)))),
+  plain('responses-only', 4000, () => {
     const open: Talk[] = []
     const many = Buffer.from(OK.toString().repeat(30))
     return (wire, i) => talks(wire, open, 8, i).answer(many)
   }),
-  plain('interim', 20_000, () => {
+  plain('interim', 8000, () => {
     const open: Talk[] = []
     const many = Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(30))
     return (wire, i) => {
@@ -162,7 +162,7 @@ export const FLOODS: readonly Flood[] = [
       talk.answer(many)
     }
   }),
-  plain('byte-by-byte', 300_000, () => {
+  plain('byte-by-byte', 200_000, () => {
     const text = Buffer.concat([GET, Buffer.from('X'.repeat(60))])
       .toString()
       .replace('\r\n\r\n', '\r\nX-A: ')
@@ -175,7 +175,7 @@ export const FLOODS: readonly Flood[] = [
       if (at === request.length - 1) talk.answer(OK)
     }
   }),
-  plain('out-of-order', 400_000, () => {
+  plain('out-of-order', 600_000, () => {
     const one = Buffer.from('y')
     const open: Talk[] = []
     return (wire, i) => {
@@ -194,7 +194,7 @@ export const FLOODS: readonly Flood[] = [
       wire.segment(talk.client, talk.server, DATA, base + 249 - (round % 250), 1, LETTERS.subarray(0, 1))
     }
   }),
-  plain('large-out-of-order', 100_000, () => {
+  plain('large-out-of-order', 150_000, () => {
     const open: Talk[] = []
     return (wire, i) => {
       const talk = talks(wire, open, 4000, i)
@@ -211,7 +211,7 @@ export const FLOODS: readonly Flood[] = [
       wire.segment(talk.client, talk.server, DATA, from, 1, payload.subarray(0, 1 + Math.floor(random() * 700)))
     }
   }),
-  plain('one-shard', 300_000, (random) => {
+  plain('one-shard', 60_000, (random) => {
     const segment = new Segment()
     segment.dst2 = 0xffff
     segment.dst3 = SERVER.words[3]
@@ -228,7 +228,7 @@ export const FLOODS: readonly Flood[] = [
       wire.segment(client, SERVER, DATA, 1, 1, Buffer.from('G'))
     }
   }),
-  plain('colliding-tuples', 300_000, (random) => {
+  plain('colliding-tuples', 200_000, (random) => {
     // Differences in the top bits of one word that the next word can undo, whatever odd number it is multiplied by.
     const server: Endpoint = { words: [0x2001_0db8, 0, 0, 10], port: 80 }
     return (wire) => {

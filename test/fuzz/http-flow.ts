@@ -2,7 +2,14 @@ import type { Exchange, Message } from '../../daemon/http/exchange.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../../daemon/http/limits.ts'
 import { HttpStage } from '../../daemon/http/stage.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
-import type { CloseReason, Direction, FlowInfo, StreamConsumer } from '../../daemon/reassembly/stream.ts'
+import {
+  type CloseReason,
+  type Direction,
+  type FlowInfo,
+  type GapCause,
+  KeptBytes,
+  type StreamConsumer,
+} from '../../daemon/reassembly/stream.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
@@ -78,6 +85,8 @@ export class HttpDriver {
   handed = 0
   now: EventTime = 1_000_000
   readonly #consumer: StreamConsumer
+  /** What the stage says that the flow keeps. */
+  readonly kept = new KeptBytes()
 
   constructor(options: { fromStart?: boolean; bodies?: boolean; limits?: Partial<HttpLimits> } = {}) {
     this.stage = new HttpStage({
@@ -86,7 +95,7 @@ export class HttpDriver {
       telemetry: { funnel: this.funnel, weirds: this.weirds, counters: new Counters() },
       sink: (exchange) => this.#keep(exchange),
     })
-    this.#consumer = this.stage.open({ ...FLOW, fromStart: options.fromStart ?? true }, this.now)
+    this.#consumer = this.stage.open({ ...FLOW, fromStart: options.fromStart ?? true }, this.now, this.kept)
   }
 
   #keep(exchange: Exchange): void {
@@ -115,8 +124,8 @@ export class HttpDriver {
     this.handed += bytes.length
   }
 
-  lose(direction: Direction, length: number): void {
-    this.#consumer.gap(direction, length, this.position[direction], this.now, this.now)
+  lose(direction: Direction, length: number, cause: GapCause = 'lost'): void {
+    this.#consumer.gap(direction, length, this.position[direction], cause, this.now, this.now)
     this.position[direction] += length
   }
 

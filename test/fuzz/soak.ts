@@ -13,7 +13,7 @@ const { values } = parseArgs({
     program: { type: 'string', default: 'dist/offpath.js' },
     only: { type: 'string' },
     scale: { type: 'string', default: '1' },
-    budget: { type: 'string', default: '600' },
+    budget: { type: 'string', default: '800' },
   },
 })
 const scale = Number(values.scale)

@@ -1,0 +1,44 @@
+import type { KeptBytes } from '../reassembly/stream.ts'
+import type { HttpMessage } from './message.ts'
+
+/** What a message costs beside its head and body. */
+const MESSAGE_COST = 768
+
+/** What one flow keeps from one call to the next: half-read heads, bodies, messages that wait for their other half. */
+export class FlowKeep {
+  readonly #all: KeptBytes
+  #bytes = 0
+
+  constructor(all: KeptBytes) {
+    this.#all = all
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes
+    this.#all.bytes += bytes
+  }
+
+  /** A message was made. */
+  take(message: HttpMessage): void {
+    message.cost = MESSAGE_COST + message.head.length
+    this.add(message.cost)
+  }
+
+  /** The message grew by so many bytes. */
+  grow(message: HttpMessage, bytes: number): void {
+    message.cost += bytes
+    this.add(bytes)
+  }
+
+  /** The flow is done with the message. */
+  drop(message: HttpMessage): void {
+    if (message.cost === 0) return
+    this.add(-message.cost)
+    message.cost = 0
+  }
+
+  /** The flow is over. */
+  clear(): void {
+    this.add(-this.#bytes)
+  }
+}
