@@ -70,7 +70,9 @@ function decode(frame: Buffer, linkType = 1, cut: { captured?: number; original?
     flags: Uint8Array.of(0),
   }
   const segment = new Segment()
-  const ok = new Decoder(telemetry).decode(batch, 0, segment)
+  const decoder = new Decoder(telemetry)
+  const ok = decoder.decode(batch, 0, segment)
+  decoder.close()
   const dropped = Object.keys(telemetry.funnel.frames.totals().dropped)
   return {
     segment,
@@ -197,9 +199,9 @@ test.each<[string, string, Buffer, number, { captured?: number; original?: numbe
   ['not_ip', 'ARP', ethernetOf(Buffer.alloc(28), '0806'), 1],
   ['not_tcp', 'UDP', ipv4Of(Buffer.alloc(8), { protocol: 17 }), 101],
   ['not_tcp', 'ESP in IPv6', ipv6Of(50, Buffer.alloc(40)), 101],
-  ['fragment', 'first IPv4 fragment', ipv4Of(tcpOf('x'), { fragment: 0x2000 }), 101],
-  ['fragment', 'later IPv4 fragment', ipv4Of(tcpOf('x'), { fragment: 0x0001 }), 101],
-  ['fragment', 'IPv6 fragment', ipv6Of(44, Buffer.concat([bytesOf('0600 0001 00000001'), tcpOf('x')])), 101],
+  ['fragment', 'first IPv4 fragment alone', ipv4Of(tcpOf('four'), { fragment: 0x2000 }), 101],
+  ['fragment', 'later IPv4 fragment alone', ipv4Of(tcpOf('x'), { fragment: 0x0001 }), 101],
+  ['fragment', 'IPv6 fragment alone', ipv6Of(44, Buffer.concat([bytesOf('0600 0001 00000001'), tcpOf('four')])), 101],
 ])('%s: %s', (cause, _, frame, linkType, cut) => {
   expect(decode(frame, linkType, cut).result).toBe(cause)
 })

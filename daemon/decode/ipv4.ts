@@ -3,7 +3,8 @@ import type { Segment } from './segment.ts'
 
 /** ::ffff:0:0/96, the second word from the right of an IPv4-mapped address (RFC 4291 §2.5.5.2). */
 const MAPPED = 0xffff
-const MORE_FRAGMENTS_OR_OFFSET = 0x3fff
+const MORE_FRAGMENTS = 0x2000
+const OFFSET = 0x1fff
 
 /**
  * IPv4 (RFC 791). The header checksum is not verified: offload makes wrong ones common on mirrors.
@@ -11,6 +12,8 @@ const MORE_FRAGMENTS_OR_OFFSET = 0x3fff
  * Total length against the frame: shorter is Ethernet padding and cut off; longer means that a mirror cut the packet
  * without saying so, and the rest counts as missing; 0 is a segment that the network card was to split (TSO), and
  * ends where the frame ends.
+ *
+ * A fragment is described in `packet` and refused: only its whole datagram can be read on.
  */
 export function ipv4(packet: Packet, segment: Segment): Refusal | null {
   const { bytes, at } = packet
@@ -26,7 +29,6 @@ export function ipv4(packet: Packet, segment: Segment): Refusal | null {
     if (packet.end > packet.wireEnd) packet.end = packet.wireEnd
   }
   if (at + headerLength > packet.end) return shortOf(packet, headerLength)
-  if ((((bytes[at + 6]! << 8) | bytes[at + 7]!) & MORE_FRAGMENTS_OR_OFFSET) !== 0) return 'fragment'
 
   segment.family = 4
   segment.ipId = (bytes[at + 4]! << 8) | bytes[at + 5]!
@@ -40,5 +42,10 @@ export function ipv4(packet: Packet, segment: Segment): Refusal | null {
   segment.dst3 = (bytes[at + 16]! << 24) | (bytes[at + 17]! << 16) | (bytes[at + 18]! << 8) | bytes[at + 19]!
   packet.protocol = bytes[at + 9]!
   packet.at = at + headerLength
-  return null
+  const fragment = ((bytes[at + 6]! << 8) | bytes[at + 7]!) & (MORE_FRAGMENTS | OFFSET)
+  if (fragment === 0) return null
+  packet.fragmentStart = (fragment & OFFSET) << 3
+  packet.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
+  packet.fragmentId = segment.ipId
+  return 'fragment'
 }

@@ -12,7 +12,8 @@ const MAX_EXTENSIONS = 16
 
 /**
  * IPv6 (RFC 8200) with its extension headers. A payload length of 0 is a jumbogram or an unsplit segment (TSO) and ends
- * where the frame ends. A fragment header that says "the whole packet" (an atomic fragment, RFC 6946) is stepped over.
+ * where the frame ends. A fragment header that says "the whole packet" (an atomic fragment, RFC 6946) is stepped over;
+ * any other is described in `packet` and refused, and `extensions` goes on once the datagram is whole.
  */
 export function ipv6(packet: Packet, segment: Segment): Refusal | null {
   const { bytes, at } = packet
@@ -39,17 +40,23 @@ export function ipv6(packet: Packet, segment: Segment): Refusal | null {
   return extensions(packet)
 }
 
-/** Each step moves at least 8 bytes on, and there are at most MAX_EXTENSIONS. */
-function extensions(packet: Packet): Refusal | null {
+/** Steps over extension headers. Each step moves at least 8 bytes on, and there are at most MAX_EXTENSIONS. */
+export function extensions(packet: Packet): Refusal | null {
   for (let steps = 0; steps < MAX_EXTENSIONS; steps++) {
     if (!isExtension(packet.protocol)) return null
     const { bytes, at } = packet
     if (at + 8 > packet.end) return shortOf(packet, 8)
     const length = extensionLength(packet.protocol, bytes[at + 1]!)
     if (at + length > packet.end) return shortOf(packet, length)
-    if (packet.protocol === FRAGMENT && (((bytes[at + 2]! << 8) | bytes[at + 3]!) & 0xfff9) !== 0) return 'fragment'
+    const fragment = packet.protocol === FRAGMENT ? ((bytes[at + 2]! << 8) | bytes[at + 3]!) & 0xfff9 : 0
     packet.protocol = bytes[at]!
     packet.at = at + length
+    if (fragment !== 0) {
+      packet.fragmentStart = fragment & 0xfff8
+      packet.moreFragments = (fragment & 1) !== 0
+      packet.fragmentId = word(bytes, at + 4)
+      return 'fragment'
+    }
   }
   return 'malformed'
 }

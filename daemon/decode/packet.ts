@@ -1,5 +1,16 @@
 /** Why a frame is no TCP segment for us: the frame causes of telemetry/funnel.ts that decoding can give. */
-export type Refusal = 'link_type' | 'malformed' | 'truncated' | 'not_ip' | 'not_tcp' | 'fragment'
+export type Refusal =
+  | 'link_type'
+  | 'malformed'
+  | 'truncated'
+  | 'not_ip'
+  | 'not_tcp'
+  | 'fragment'
+  | 'duplicate'
+  | 'tunnel_depth'
+
+/** A fragment that waits for the rest of its datagram: not refused, so not counted yet. */
+export const HELD = 'held'
 
 /**
  * Where decoding stands inside one frame. One instance is reused for every frame; each layer checks its header, reads
@@ -19,10 +30,20 @@ export class Packet {
   protocol = 0
   /** Innermost VLAN id, -1 when there is none. */
   vlan = -1
+  /** Innermost VXLAN or GENEVE network identifier, -1 when there is none. */
+  vni = -1
+  /** Frames of the wire that stand behind this packet: more than one when it was put together from fragments. */
+  frames = 1
+  /** Of an IP fragment: where its bytes belong in the datagram, whether more follow them, and the datagram's id. */
+  fragmentStart = 0
+  moreFragments = false
+  fragmentId = 0
 }
 
 export const ETHERTYPE_IPV4 = 0x0800
 export const ETHERTYPE_IPV6 = 0x86dd
+/** An Ethernet frame inside GRE or GENEVE (transparent Ethernet bridging). */
+export const ETHERTYPE_BRIDGED = 0x6558
 
 /** The reason why a header of `length` bytes at `packet.at` cannot be read: cut by the snap length, or never there. */
 export function shortOf(packet: Packet, length: number): Refusal {

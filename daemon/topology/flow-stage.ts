@@ -61,12 +61,14 @@ export class FlowStage {
   }
 
   tick(now: EventTime): void {
+    this.#decoder.tick(now)
     this.#reassembler.tick(now)
     this.#http.tick(now)
   }
 
   /** End of input: everything still open becomes final at `now`. */
   close(now: EventTime): void {
+    this.#decoder.close()
     this.#reassembler.close(now)
   }
 
