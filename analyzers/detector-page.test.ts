@@ -18,6 +18,10 @@ test.each(DETECTORS.map((declaration) => [declaration.id, declaration] as const)
   },
 )
 
+test('options are named as in offpath.yaml', () => {
+  for (const declaration of DETECTORS) expect(detectorPage(declaration)).not.toMatch(/\| `\w*[A-Z]/)
+})
+
 test('no page is left of a detector that is gone', () => {
   expect(readdirSync(folder).sort()).toEqual(DETECTORS.map(({ id }) => `${id}.md`).sort())
 })

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { DetectorDeclaration } from './detector.ts'
+import { describedForOperators, snakeCase } from './option-names.ts'
 
 /** The page docs/detectors/<id>.md, generated from what the detector declares, so that the two cannot differ. */
 export function detectorPage(declaration: DetectorDeclaration): string {
-  const { id, title, owasp, attack, describes } = declaration
+  const { id, title, owasp, attack } = declaration
+  const describes = describedForOperators(declaration)
   const lines = [
     `# ${id}: ${title}`,
     '',
@@ -29,8 +31,8 @@ function optionsTable(declaration: DetectorDeclaration): string {
   const properties = Object.entries(schema.properties ?? {})
   if (properties.length === 0) return ''
   const rows = properties.map(([name, property]) => {
-    if (typeof property === 'boolean') return `| \`${name}\` | | |`
-    return `| \`${name}\` | ${JSON.stringify(property.default)} | ${property.description ?? ''} |`
+    if (typeof property === 'boolean') return `| \`${snakeCase(name)}\` | | |`
+    return `| \`${snakeCase(name)}\` | ${JSON.stringify(property.default)} | ${property.description ?? ''} |`
   })
   return ['| option | default | |', '| --- | --- | --- |', ...rows, ''].join('\n')
 }

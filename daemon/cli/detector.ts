@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
-import type { DetectorDeclaration, DetectorDescription } from '../../analyzers/detector.ts'
+import type { DetectorDeclaration } from '../../analyzers/detector.ts'
+import { describedForOperators, snakeCase } from '../../analyzers/option-names.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { leaves, toJsonSchema } from '../config/key-tree.ts'
-import { snakeCase } from '../config/schema.ts'
 import { nearest } from '../config/suggest.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
@@ -31,7 +31,7 @@ export function addDetector(program: Command, context: CliContext): void {
       const declaration = find(id)
       const text =
         output === 'json'
-          ? `${JSON.stringify({ ...summaryOf(declaration), ...describedIn(declaration), options: optionsOf(declaration) }, null, 2)}\n`
+          ? `${JSON.stringify({ ...summaryOf(declaration), ...describedForOperators(declaration), options: optionsOf(declaration) }, null, 2)}\n`
           : showText(declaration, Math.min(context.width, 110))
       context.stdout.write(text)
     })
@@ -65,7 +65,7 @@ function listText(): string {
 
 function showText(declaration: DetectorDeclaration, width: number): string {
   const { id, title, owasp, attack } = declaration
-  const describes = describedIn(declaration)
+  const describes = describedForOperators(declaration)
   const facts: [string, string][] = [
     ['Detects', describes.detects],
     ['Maps to', [...owasp.map((name) => `OWASP ${name}`), ...attack.map((name) => `ATT&CK ${name}`)].join('; ')],
@@ -85,21 +85,6 @@ function showText(declaration: DetectorDeclaration, width: number): string {
       .map((line, index) => `${(index === 0 ? name : '').padEnd(label)}${line}\n`)
       .join('')
   return `${id}: ${title}\n\n${facts.map(row).join('')}\nOptions, under detectors.${id} in offpath.yaml:\n${options.map(row).join('')}`
-}
-
-/** The documentation block, with options named as in the configuration: `maxCallers` is `max_callers` there. */
-function describedIn({ describes, options }: DetectorDeclaration): DetectorDescription {
-  const names = leaves(toJsonSchema(options)).map(({ path }) => path)
-  const rename = (text: string) =>
-    text.replace(/\b[a-z]+[A-Z]\w*\b/g, (word) => (names.includes(word) ? snakeCase(word) : word))
-  return {
-    detects: rename(describes.detects),
-    statistic: rename(describes.statistic),
-    memory: rename(describes.memory),
-    warmUp: rename(describes.warmUp),
-    traps: rename(describes.traps),
-    tuning: rename(describes.tuning),
-  }
 }
 
 /** The detector's own options, as the configuration takes them. */

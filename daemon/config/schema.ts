@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
+import { snakeCase } from '../../analyzers/option-names.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 
 /**
@@ -22,10 +23,7 @@ const pcapSource = z
   .strictObject({
     kind: z.literal('pcap'),
     interface: z.string().min(1).describe('Network interface to listen on; `any` listens on all.'),
-    filter: z
-      .string()
-      .default('')
-      .describe('BPF filter, as for tcpdump; empty: everything. `tcp` alone misses frames with a VLAN tag.'),
+    filter: z.string().default('').describe('BPF filter, as for tcpdump; empty: everything.'),
     ring_mib: wholeNumber(1, 4096).default(64).describe('Kernel ring buffer, in MiB.'),
     snap_length: wholeNumber(64, 262_144)
       .default(262_144)
@@ -170,10 +168,6 @@ export function detectorOptions(config: ValidatedConfig, id: string): Record<str
   if (settings === undefined || !settings.enabled) return null
   const own = Object.entries(settings).filter(([key]) => key !== 'enabled')
   return Object.fromEntries(own.map(([key, value]) => [camelCase(key), value]))
-}
-
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function camelCase(key: string): string {
