@@ -4,7 +4,7 @@ import type { CliContext } from './context.ts'
 interface DemoOptions {
   readonly seed: number
   readonly port: number
-  readonly rename: Record<string, string>
+  readonly rename?: Record<string, string>
   readonly recorded?: boolean
 }
 
@@ -14,13 +14,13 @@ export function addDemo(program: Command, context: CliContext): void {
     .description('attack a sample API on the loopback and find the attacks; exits 0 only on a clean card')
     .option('--seed <number>', 'another cast of callers and another order of things', parseSeed, 1)
     .option('--port <number>', 'where the sample API listens on the loopback; 0 takes a free port', parsePort, 0)
-    .option('--rename <from=to>', 'call a path segment of the sample API otherwise; may be repeated', collectRename, {})
+    .option('--rename <from=to>', 'call a path segment of the sample API otherwise; may be repeated', collectRename)
     .option('--recorded', 'replay the recorded scene even where live capture is possible')
     .addHelpText(
       'after',
       '\nExamples:\n  $ offpath demo\n  $ offpath demo --seed 7 --port 8081\n  $ offpath demo --rename orders=purchases --rename v1=api\n',
     )
-    .action(async ({ seed, port, rename, recorded }: DemoOptions) => {
+    .action(async ({ seed, port, rename = {}, recorded }: DemoOptions) => {
       const { runDemo } = await import('../../demo/demo.ts')
       context.exitCode = await runDemo({
         seed,
@@ -49,7 +49,7 @@ function parsePort(text: string): number {
   return port
 }
 
-function collectRename(text: string, before: Record<string, string>): Record<string, string> {
+function collectRename(text: string, before: Record<string, string> = {}): Record<string, string> {
   const match = /^([\w-]+)=([\w-]+)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('expected FROM=TO, as in orders=purchases.')
   return { ...before, [match[1]!]: match[2]! }

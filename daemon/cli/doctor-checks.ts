@@ -5,6 +5,7 @@ import { totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
+import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { configPath, loadSettings } from './settings.ts'
@@ -56,7 +57,7 @@ export function examineNode(version: string, abi: string): Finding {
 function examinePcap(needed: boolean): Finding {
   const check = 'npm pcap'
   const level = needed ? 'fail' : 'warn'
-  const remedy = 'apt-get install -y libpcap-dev g++ make python3 && npm install pcap@3.1.0 --allow-scripts=pcap'
+  const remedy = bindingRemedy()
   const require = createRequire(import.meta.url)
   try {
     require.resolve('pcap')
@@ -84,7 +85,7 @@ function examinePcap(needed: boolean): Finding {
     check,
     level,
     found: `built, but does not load: ${reason.trim().slice(0, 200)}`,
-    remedy: /libpcap/.test(reason) ? 'apt-get install -y libpcap0.8' : 'npm rebuild pcap --allow-scripts=pcap',
+    remedy: /libpcap/.test(reason) ? 'apt-get install -y libpcap0.8' : rebuildRemedy(),
   }
 }
 
@@ -163,6 +164,7 @@ function which(name: string, environment: Environment): string | null {
   return null
 }
 
+const IFF_UP = 0x1
 const IFF_PROMISC = 0x100
 
 function examineInterfaces(folder: string, config: ValidatedConfig | null): Finding[] {
@@ -173,9 +175,11 @@ function examineInterfaces(folder: string, config: ValidatedConfig | null): Find
     return [{ check: 'interfaces', level: 'warn', found: 'cannot be listed on this system' }]
   }
   const states = names.map((name) => {
-    const state = readText(join(folder, name, 'operstate'))?.trim() ?? 'unknown'
-    const promiscuous = (Number(readText(join(folder, name, 'flags')) ?? 0) & IFF_PROMISC) !== 0
-    // The loopback has no carrier to report on.
+    const flags = Number(readText(join(folder, name, 'flags')) ?? 0)
+    const operational = readText(join(folder, name, 'operstate'))?.trim() ?? 'unknown'
+    // The loopback and most tunnels have no carrier to report on.
+    const state = operational === 'unknown' && (flags & IFF_UP) !== 0 ? 'up' : operational
+    const promiscuous = (flags & IFF_PROMISC) !== 0
     return {
       name,
       up: state === 'up' || state === 'unknown',

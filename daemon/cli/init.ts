@@ -54,7 +54,12 @@ async function initCommand(options: InitOptions, context: CliContext): Promise<v
   try {
     writeFileSync(options.file, text, { flag: options.force === true ? 'w' : 'wx' })
   } catch (cause) {
-    throw new OffpathError('OFFPATH_E_CONFIG', 'the file cannot be written', { at: options.file, cause })
+    const reason = cause instanceof Error ? `: ${cause.message}` : ''
+    throw new OffpathError('OFFPATH_E_CONFIG', `the file cannot be written${reason}`, {
+      at: options.file,
+      remedy: 'offpath init --file PATH writes it elsewhere',
+      cause,
+    })
   }
   context.stdout.write(`wrote ${options.file}\nnext: offpath doctor && offpath run\n`)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { linkTypeOf, loadBinding } from './capture-binding.ts'
+import { bindingRemedy, linkTypeOf, loadBinding, rebuildRemedy } from './capture-binding.ts'
 import { counterDelta, parseReport } from './capture-report.ts'
 
 const hasBinding = (() => {
@@ -19,6 +19,15 @@ test.skipIf(!hasBinding)('after loading, no session can send, whoever asks for t
     expect('close' in session).toBe(false)
     expect('open_live' in session).toBe(true)
   }
+})
+
+test('npm is told to allow the install script where no package.json says so', () => {
+  const checkout = '/home/someone/offpath/dist'
+  expect(bindingRemedy(checkout)).toMatch(/ && npm ci$/)
+  expect(rebuildRemedy(checkout)).toBe('npm rebuild pcap')
+  const installed = '/usr/local/lib/node_modules/offpath/dist'
+  expect(bindingRemedy(installed)).toMatch(/npm install -g offpath --allow-scripts=pcap$/)
+  expect(rebuildRemedy(installed)).toBe('npm rebuild -g pcap --allow-scripts=pcap')
 })
 
 test('the text of a link type becomes its number', () => {

@@ -47,9 +47,7 @@ export function loadBinding(): PcapBinding {
     binding = createRequire(import.meta.url)('pcap/build/Release/pcap_binding.node') as PcapBinding
   } catch (cause) {
     throw new OffpathError('OFFPATH_E_PCAP_MISSING', 'the optional package pcap is not installed, or was not built', {
-      remedy:
-        'apt-get install -y libpcap-dev g++ make python3 && npm install pcap@3.1.0 --allow-scripts=pcap ' +
-        '(no compiler? use an exec source: --exec -- dumpcap -q -i IFACE -w -)',
+      remedy: `${bindingRemedy()} (no compiler? use an exec source: --exec -- dumpcap -q -i IFACE -w -)`,
       cause,
     })
   }
@@ -57,6 +55,24 @@ export function loadBinding(): PcapBinding {
   for (const name of ['inject', 'open_offline', 'close']) delete prototype[name]
   if ('inject' in prototype) throw new Error('the binding would not let go of inject')
   return binding
+}
+
+/**
+ * The commands that install and build the binding. In a checkout, package.json allows its install script, and npm refuses
+ * the flag; for a global installation the flag is the only way to say so.
+ */
+export function bindingRemedy(folder: string = import.meta.dirname): string {
+  const npm = isInstalled(folder) ? 'npm install -g offpath --allow-scripts=pcap' : 'npm ci'
+  return `apt-get install -y libpcap-dev g++ make python3 && ${npm}`
+}
+
+/** The same for a binding that is there and was built for another Node. */
+export function rebuildRemedy(folder: string = import.meta.dirname): string {
+  return isInstalled(folder) ? 'npm rebuild -g pcap --allow-scripts=pcap' : 'npm rebuild pcap'
+}
+
+function isInstalled(folder: string): boolean {
+  return /[\\/]node_modules[\\/]/.test(folder)
 }
 
 /** The LINKTYPE_ value of what `open_live` returned. */

@@ -346,7 +346,7 @@ describe.skipIf(whyNot !== null)('without npm pcap', () => {
     const { supervisor } = await rig(pcapSource(), lonelyChild)
     await expect(supervisor.start()).rejects.toMatchObject({
       code: 'OFFPATH_E_PCAP_MISSING',
-      remedy: expect.stringContaining('--allow-scripts=pcap'),
+      remedy: expect.stringContaining('libpcap-dev g++ make python3 && npm ci'),
     })
   })
 
