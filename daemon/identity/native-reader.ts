@@ -102,7 +102,9 @@ export class NativeReader {
     const responseBody = fields.text('response_body', MAX_BODY) ?? undefined
     const requestType = find(requestHeaders, 'content-type')
     const responseType = find(responseHeaders, 'content-type')
+    const id = fields.text('id', 128)
     const material = new NativeMaterial(
+      id !== null && id !== '' ? id : this.#ids.ofRecord(JSON.stringify(record), line, time),
       kept ? requestHeaders : this.#headers.redact(requestHeaders),
       kept ? responseHeaders : this.#headers.redact(responseHeaders),
       this.#body(requestBody, requestType, 'request', kept),
@@ -124,8 +126,6 @@ export class NativeReader {
     tx.time = time
     tx.durationUs = bogus ? null : durationUs
     tx.endTime = bogus ? clock : (endTime ?? time + (durationUs ?? 0))
-    const id = fields.text('id', 128)
-    tx.id = id !== null && id !== '' ? id : this.#ids.ofRecord(JSON.stringify(record), line, time)
     tx.clientIp = clientIp
     tx.clientPort = fields.whole('client_port', 0, 65_535)
     tx.serverIp = readAddress(fields.text('server_ip', 64))
@@ -283,21 +283,28 @@ export class NativeReader {
 }
 
 class NativeMaterial implements Material {
+  readonly #id: string
   readonly #requestHeaders: readonly Header[]
   readonly #responseHeaders: readonly Header[]
   readonly #requestBody: BodyText | null
   readonly #responseBody: BodyText | null
 
   constructor(
+    id: string,
     requestHeaders: readonly Header[],
     responseHeaders: readonly Header[],
     requestBody: string | undefined,
     responseBody: string | undefined,
   ) {
+    this.#id = id
     this.#requestHeaders = requestHeaders
     this.#responseHeaders = responseHeaders
     this.#requestBody = asBody(requestBody)
     this.#responseBody = asBody(responseBody)
+  }
+
+  id(): string {
+    return this.#id
   }
 
   requestHeaders(): readonly Header[] {

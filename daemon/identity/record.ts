@@ -18,6 +18,8 @@ import type { LoginAttempt } from './login-attempt.ts'
 
 /** What header arrays and bodies are made from, redacted on the way. */
 export interface Material {
+  /** Asked for once, if at all. */
+  id(): string
   requestHeaders(): readonly Header[]
   responseHeaders(): readonly Header[]
   /** The same lists as JSON. */
@@ -42,7 +44,6 @@ function add(marks: string[], mark: string): void {
  * endpoint mapper) completes it. Everything below `presented` is internal and never encoded.
  */
 export class TransactionRecord implements Transaction {
-  id = ''
   time: EventTime = 0
   endTime: EventTime = 0
   durationUs: number | null = null
@@ -87,6 +88,7 @@ export class TransactionRecord implements Transaction {
   givenPrincipal: Principal | null = null
 
   readonly #material: Material
+  #id: string | null = null
   #requestHeaders: readonly Header[] | null = null
   #responseHeaders: readonly Header[] | null = null
   #requestBody: BodyText | null | undefined = undefined
@@ -98,6 +100,12 @@ export class TransactionRecord implements Transaction {
     this.#material = material
     this.#weirds = weirds
     this.#truncated = truncated
+  }
+
+  /** Made on first use: a record that nobody prints or names needs none. */
+  get id(): string {
+    this.#id ??= this.#material.id()
+    return this.#id
   }
 
   get requestHeaders(): readonly Header[] {

@@ -49,6 +49,8 @@ interface FlowFacts {
   readonly address: readonly [string, string]
   readonly trust: readonly [Trust, Trust]
   readonly source: Transaction['source']
+  readonly idKey: Int32Array
+  readonly number: number
 }
 
 /**
@@ -61,24 +63,24 @@ export class Recorder {
   readonly #tools: RedactionTools
   readonly #telemetry: Telemetry
   readonly #pseudonyms: Pseudonyms
-  readonly #ids: TransactionIds
   readonly #hops: TrustedHops
   readonly #credentials: CredentialReader
   readonly #hasher = new SecretHasher()
   readonly #apiKeyHeaders: readonly string[]
   readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
+  #flowCount = 0
 
   constructor(settings: RecorderSettings) {
     this.#emit = settings.emit
     this.#telemetry = settings.telemetry
     this.#pseudonyms = new Pseudonyms(settings.key)
-    this.#ids = new TransactionIds(this.#pseudonyms)
     this.#hops = new TrustedHops(settings.options.trustedHops)
     this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
     this.#tools = {
       bodies: settings.bodies,
+      ids: new TransactionIds(this.#pseudonyms),
       headers,
       headerJson: new HeaderJson(headers),
       pseudonyms: this.#pseudonyms,
@@ -115,10 +117,9 @@ export class Recorder {
     if (latin1) weirds = this.#withWeird(weirds, 'text.latin1')
     if (untrusted) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
 
-    const material = new ExchangeMaterial(exchange, this.#tools)
+    const material = new ExchangeMaterial(exchange, facts.idKey, this.#tools)
     const record = new TransactionRecord(material, weirds, NONE)
     const time = clampTime(first.firstByte)
-    record.id = this.#ids.ofExchange(flow, request === null ? 1 : 0, first.position, time)
     record.time = time
     record.endTime = clampTime(exchange.endTime)
     if (response !== null && !bogus) record.durationUs = Math.max(0, clampTime(response.lastByte) - time)
@@ -155,7 +156,7 @@ export class Recorder {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, rawQuery, material)
+    this.#identify(record, request, response, rawQuery, material, facts.number)
     this.#emit(record)
   }
 
@@ -166,6 +167,7 @@ export class Recorder {
     response: Message | null,
     query: string,
     material: ExchangeMaterial,
+    connection: number,
   ): void {
     const head = request === null ? null : request.head
     const authorization = head === null ? null : head.header('authorization')
@@ -200,7 +202,15 @@ export class Recorder {
       record.loginGranted = !record.sentToLogin && !(html && status < 300)
       if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response, material)]
     }
-    record.presented = this.#credentials.read(authorization, cookie, apiKey, apiKeyHeader, query, null, issued)
+    record.presented = this.#credentials.readAgain(
+      connection,
+      authorization,
+      cookie,
+      apiKey,
+      apiKeyHeader,
+      query,
+      issued,
+    )
     record.claims = record.presented.claims
     const { weird } = record.presented
     if (weird !== null) {
@@ -260,15 +270,18 @@ export class Recorder {
       address,
       trust: [this.#hops.trust(address[0]), this.#hops.trust(address[1])],
       source: { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni },
+      idKey: this.#tools.ids.keyOf(flow),
+      number: this.#flowCount++,
     }
     this.#flows.set(flow, facts)
     return facts
   }
 }
 
-/** What redacting an exchange takes. */
+/** What naming and redacting an exchange takes. */
 interface RedactionTools {
   readonly bodies: boolean
+  readonly ids: TransactionIds
   readonly headers: HeaderRedactor
   readonly headerJson: HeaderJson
   readonly pseudonyms: Pseudonyms
@@ -281,16 +294,24 @@ const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', '
 
 /** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
 class ExchangeMaterial implements Material {
+  readonly #idKey: Int32Array
   readonly #request: Message | null
   readonly #response: Message | null
   readonly #tools: RedactionTools
   #rawRequest: BodyText | null = null
   #rawResponse: BodyText | null = null
 
-  constructor(exchange: Exchange, tools: RedactionTools) {
+  constructor(exchange: Exchange, idKey: Int32Array, tools: RedactionTools) {
+    this.#idKey = idKey
     this.#request = exchange.request
     this.#response = exchange.response
     this.#tools = tools
+  }
+
+  id(): string {
+    const first = this.#request ?? this.#response!
+    const side = this.#request === null ? 1 : 0
+    return this.#tools.ids.ofExchange(this.#idKey, side, first.position, clampTime(first.firstByte))
   }
 
   requestHeaders(): readonly Header[] {

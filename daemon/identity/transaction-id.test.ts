@@ -1,11 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { FlowInfo } from '../reassembly/stream.ts'
 import { fakeFlow, START } from './fake-exchange.ts'
 import { keyFrom, TEST_KEY } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
 import { isTransactionId, sipHash128, TransactionIds } from './transaction-id.ts'
 
-const ids = () => new TransactionIds(new Pseudonyms(TEST_KEY))
+function idOf(flow: FlowInfo, side: 0 | 1, position: number, time: number, key = TEST_KEY): string {
+  const ids = new TransactionIds(new Pseudonyms(key))
+  return ids.ofExchange(ids.keyOf(flow), side, position, time)
+}
 
 test('SipHash-2-4-128 agrees with the reference on a message of 16 bytes', () => {
   // openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:16 SIPHASH, of 00…05 00 00 08…0d 00 00.
@@ -21,22 +25,22 @@ test('SipHash-2-4-128 agrees with the reference on a message of 16 bytes', () =>
 
 test('an id is 26 digits of lower-case Crockford base32, the same each time, ordered by millisecond', () => {
   const flow = fakeFlow()
-  const one = ids().ofExchange(flow, 0, 0, START)
+  const one = idOf(flow, 0, 0, START)
   expect(isTransactionId(one)).toBe(true)
-  expect(ids().ofExchange(fakeFlow(), 0, 0, START)).toBe(one)
-  expect(ids().ofExchange(flow, 0, 0, START + 1000) > one).toBe(true)
+  expect(idOf(fakeFlow(), 0, 0, START)).toBe(one)
+  expect(idOf(flow, 0, 0, START + 1000) > one).toBe(true)
 })
 
 test('flow, side, position, microsecond and key each change the id', () => {
   const flow = fakeFlow()
   const different = [
-    ids().ofExchange(flow, 0, 0, START),
-    ids().ofExchange(flow, 1, 0, START),
-    ids().ofExchange(flow, 0, 1, START),
-    ids().ofExchange(flow, 0, 2 ** 40, START),
-    ids().ofExchange(flow, 0, 0, START + 1),
-    ids().ofExchange(fakeFlow('203.0.113.7', 'flow-2'), 0, 0, START),
-    new TransactionIds(new Pseudonyms(keyFrom(Buffer.alloc(32, 7)))).ofExchange(flow, 0, 0, START),
+    idOf(flow, 0, 0, START),
+    idOf(flow, 1, 0, START),
+    idOf(flow, 0, 1, START),
+    idOf(flow, 0, 2 ** 40, START),
+    idOf(flow, 0, 0, START + 1),
+    idOf(fakeFlow('203.0.113.7', 'flow-2'), 0, 0, START),
+    idOf(flow, 0, 0, START, keyFrom(Buffer.alloc(32, 7))),
   ]
   expect(new Set(different).size).toBe(different.length)
   expect(new Set(different.map((id) => id.slice(10, 22))).size).toBe(different.length)
@@ -44,15 +48,12 @@ test('flow, side, position, microsecond and key each change the id', () => {
 
 test('any time and position give an id', () => {
   const time = fc.oneof(fc.double({ noNaN: false }), fc.maxSafeNat())
-  fc.assert(
-    fc.property(time, fc.maxSafeNat(), (at, position) =>
-      isTransactionId(ids().ofExchange(fakeFlow(), 0, position, at)),
-    ),
-  )
+  fc.assert(fc.property(time, fc.maxSafeNat(), (at, position) => isTransactionId(idOf(fakeFlow(), 0, position, at))))
 })
 
 test('a record without an id gets one from its content and its line', () => {
-  const of = (content: string, line: number) => ids().ofRecord(content, line, START)
+  const ids = new TransactionIds(new Pseudonyms(TEST_KEY))
+  const of = (content: string, line: number) => ids.ofRecord(content, line, START)
   expect(of('{}', 1)).toBe(of('{}', 1))
   expect(new Set([of('{}', 1), of('{}', 2), of('{"a":1}', 1)]).size).toBe(3)
 })

@@ -17,7 +17,6 @@ export function isTransactionId(text: string): boolean {
  */
 export class TransactionIds {
   readonly #pseudonyms: Pseudonyms
-  readonly #flowKeys = new WeakMap<FlowInfo, Int32Array>()
   readonly #digits = Buffer.alloc(ID_LENGTH)
   readonly #hash = new Int32Array(4)
 
@@ -25,14 +24,14 @@ export class TransactionIds {
     this.#pseudonyms = pseudonyms
   }
 
+  /** What `ofExchange` needs of a flow, to be kept with it. */
+  keyOf(flow: FlowInfo): Int32Array {
+    const digest = this.#pseudonyms.digest('flow', flow.key)
+    return new Int32Array([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)))
+  }
+
   /** `side`: 0 when `position` is the request's, 1 when only the response was seen. */
-  ofExchange(flow: FlowInfo, side: 0 | 1, position: number, time: EventTime): string {
-    let key = this.#flowKeys.get(flow)
-    if (key === undefined) {
-      const digest = this.#pseudonyms.digest('flow', flow.key)
-      key = new Int32Array([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)))
-      this.#flowKeys.set(flow, key)
-    }
+  ofExchange(key: Int32Array, side: 0 | 1, position: number, time: EventTime): string {
     sipHash128(key, position, side, time, this.#hash)
     return this.#encode(time, this.#hash[0]!, this.#hash[1]!, this.#hash[2]!)
   }

@@ -44,6 +44,7 @@ export class AnalysisStage {
   }
 
   push(transaction: Transaction): void {
+    if (this.#detection === null && this.#listeners.transaction === undefined) return
     this.#resolver.resolve(transaction)
     this.#endpoints.map(transaction)
     this.#listeners.transaction?.(transaction)
