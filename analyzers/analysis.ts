@@ -3,6 +3,7 @@ import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
+import { SuspectNames } from './suspect-names.ts'
 
 interface Running {
   readonly id: string
@@ -34,6 +35,7 @@ export class DetectorSet {
   readonly #telemetry: Telemetry
   readonly #onFailure: (detector: string, error: unknown) => void
   readonly #signals: Signal[] = []
+  readonly #names = new SuspectNames()
 
   constructor(
     enabled: readonly EnabledDetector[],
@@ -60,7 +62,9 @@ export class DetectorSet {
       if (running.failure !== null) continue
       try {
         const signal = running.detector.observe(transaction, now)
-        if (signal !== null) signals.push(signal)
+        if (signal === null) continue
+        this.#names.note(signal)
+        signals.push(signal)
       } catch (error) {
         this.#fail(running, error)
       }
@@ -86,12 +90,13 @@ export class DetectorSet {
     open: boolean,
     now: EventTime,
   ): void {
+    const caller = this.#names.callerOf(subject)
     for (const running of this.#running) {
       if (running.failure !== null) continue
       // Who is suspected by one detector teaches none; but only the detector that opened the case may close it.
       if (!open && running.id !== detector) continue
       try {
-        running.detector.suspect?.(subject, open, now)
+        running.detector.suspect?.(caller, open, now)
       } catch (error) {
         this.#fail(running, error)
       }

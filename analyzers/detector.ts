@@ -13,8 +13,8 @@ export interface Detector {
   observe(transaction: Transaction, now: EventTime): Signal | null
   /** Event time has moved on: close windows, release quarantine. Called at least once per event-time second while time moves. */
   tick(now: EventTime): void
-  /** An incident of this detector was opened on, or closed for, this subject: freeze or release what it taught. */
-  suspect?(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void
+  /** This caller (by principalKey) is under suspicion, or no longer: drop what it taught and learn no more, or learn again. */
+  suspect?(caller: string, open: boolean, now: EventTime): void
   /** Bounded sizes, for metrics: structure name to entries and evictions. */
   sizes(): Readonly<Record<string, Occupancy>>
   /** 0..1: how ready it is, over all endpoints. */

@@ -1,11 +1,13 @@
 import type { Principal } from '../../daemon/model/transaction.ts'
 
 /**
- * One text per principal, without making one: an id is an address or a pseudonym, and a pseudonym is keyed by what it was made
- * from, so two kinds share one only if they are the same credential read two ways.
+ * One text per principal. Ids are unique within a kind only: the same secret sent as a key, a cookie and a bearer token has
+ * one pseudonym, and so have an account and a key that is sent as its name (Basic), so that a stranger could otherwise write
+ * into another caller's state. Users and addresses, most of the traffic, cannot meet and need no prefix.
  */
 export function principalKey(principal: Principal): string {
-  return principal.id
+  const { kind, id } = principal
+  return kind === 'user' || kind === 'ip' ? id : `${kind} ${id}`
 }
 
 /**

@@ -5,7 +5,6 @@ import type { LoginMark, Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
 import { KeyedTable } from '../baselines/keyed-table.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { shownAs } from '../finding.ts'
 import { accountEvidence, sourceEvidence } from './auth-bruteforce/evidence.ts'
 import { type Attempt, accountSignal, sourceSignal } from './auth-bruteforce/findings.ts'
 import { Account, Source } from './auth-bruteforce/guessing.ts'
@@ -37,7 +36,6 @@ class AuthBruteforce implements Detector {
   readonly #sources: KeyedTable<Source>
   readonly #endpoints: KeyedTable<LoginEndpoint>
   readonly #admission: Admission<EpisodeSummary>
-  readonly #shown = new Map<string, string>()
 
   constructor(options: BruteforceOptions) {
     this.#options = options
@@ -61,9 +59,8 @@ class AuthBruteforce implements Detector {
     this.#admission.release(now)
   }
 
-  suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
-    const text = `${subject.kind}:${subject.value}`
-    this.#admission.suspect(this.#shown.get(text) ?? subject.value, open, now)
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    this.#admission.suspect(caller, open, now)
   }
 
   sizes() {
@@ -88,9 +85,10 @@ class AuthBruteforce implements Detector {
     const sourceKey = `${place} ${source.key}`
     // Without an account name the source's guesses are one run of their own.
     const account = this.#accounts.use(mark.account === null ? sourceKey : `${tx.service ?? ''} ${mark.account}`)
-    const attempts = account.attemptsOf(source.key)
+    const attempts = account.attemptsOf(source)
     const from = this.#sources.use(sourceKey)
     const attempt: Attempt = { tx, mark, now, place, endpoint, account, source, from, attempts }
+    if (from.isEstablished(now)) endpoint.present.learnOne(source.key, verdict === 'wrong', now)
     if (verdict === 'right') return this.#right(attempt)
     if (mark.guess === 'repeated') return this.#repeated(attempt)
     account.addWrong(attempts, now, this.#fastUs)
@@ -152,29 +150,21 @@ class AuthBruteforce implements Detector {
     return accountEvidence(account, attempts, endpoint.failures.mean, this.#options.attackRate, now)
   }
 
-  #sourceEvidence({ from, endpoint, now }: Attempt): number {
-    return sourceEvidence(from, endpoint.failures.mean, this.#options.attackRate, now)
+  #sourceEvidence({ source, from, endpoint, now }: Attempt): number {
+    const usual = endpoint.present.without(source.key, endpoint.failures.mean, now)
+    return sourceEvidence(from, usual, this.#options.attackRate, now)
   }
 
   #onAccount(attempt: Attempt, evidence: number): Signal {
     attempt.account.signalled = true
-    this.#flag(attempt, 'user', attempt.mark.account!)
     return accountSignal(attempt, evidence)
   }
 
   #onSource(attempt: Attempt, evidence: number): Signal {
-    const { mark, account, source, from } = attempt
+    const { mark, account, from } = attempt
     from.signalled = true
     if (mark.account === null) account.signalled = true
-    this.#flag(attempt, source.kind, source.shown)
     return sourceSignal(attempt, evidence)
-  }
-
-  /** Remembers whose lessons an incident on this subject would be about. */
-  #flag({ tx, source }: Attempt, kind: string, value: string): void {
-    if (this.#shown.size >= 4096) this.#shown.clear()
-    this.#shown.set(`${kind}:${value}`, source.key)
-    this.#shown.set(`${tx.principal.kind}:${shownAs(tx.principal)}`, source.key)
   }
 }
 

@@ -8,7 +8,6 @@ import { KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { principalKey, voteKey } from '../baselines/principal-key.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { shownAs } from '../finding.ts'
 import { Caller, type Reach, type WindowSummary } from './object-enumeration/caller.ts'
 import { EndpointPopulation } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
@@ -36,7 +35,6 @@ class ObjectEnumeration implements Detector {
   readonly #endpoints: KeyedTable<EndpointPopulation>
   readonly #admission: Admission<WindowSummary>
   readonly #firstTouch: FirstTouch
-  readonly #shown = new Map<string, string>()
   #scopes = 0
   #shortWindow = 0
   #longWindow = 0
@@ -87,13 +85,11 @@ class ObjectEnumeration implements Detector {
     })
   }
 
-  suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
-    const text = `${subject.kind}:${subject.value}`
-    const key = this.#shown.get(text) ?? subject.value
-    this.#admission.suspect(key, open, now)
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    this.#admission.suspect(caller, open, now)
     if (open) return
     // The attack is over or was none: what comes next is judged anew.
-    for (const reach of this.#callers.peek(key)?.reaches ?? []) reach.signalled = false
+    for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
   }
 
   sizes() {
@@ -120,7 +116,7 @@ class ObjectEnumeration implements Detector {
     else if (status === 404 || status === 410) reach.missing += grown
     else if (status === 401 || status === 403) reach.denied += grown
     else return null
-    const claim = answered && !reach.signalled
+    const claim = answered && !reach.signalled && endpoint.mayOwn(caller.cohort)
     const foreign = this.#firstTouch.touch(endpoint.scope, id, caller.hash, claim) === 'foreign'
     if (foreign) {
       reach.foreign += grown
@@ -139,7 +135,6 @@ class ObjectEnumeration implements Detector {
       return null
     }
     reach.signalled = true
-    this.#flag(tx)
     const windowUs = evidence.expected?.scale === 'long' ? this.#longUs : this.#shortUs
     return reachSignal(tx, reach, endpoint, evidence, windowUs, now)
   }
@@ -153,12 +148,6 @@ class ObjectEnumeration implements Detector {
     if (short !== null) this.#admission.offer(key, voteKey(principal), short, mature, now)
     const long = closeLong ? reach.closeLong(cohort) : null
     if (long !== null) this.#admission.offer(key, voteKey(principal), long, mature, now)
-  }
-
-  /** Remembers whose lessons an incident on this subject would be about. */
-  #flag({ principal }: Transaction): void {
-    if (this.#shown.size >= 4096) this.#shown.clear()
-    this.#shown.set(`${principal.kind}:${shownAs(principal)}`, principalKey(principal))
   }
 }
 

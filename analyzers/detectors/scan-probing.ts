@@ -6,7 +6,6 @@ import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
 import { KeyedTable } from '../baselines/keyed-table.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { shownAs } from '../finding.ts'
 import { Caller, type Miss, type Visit } from './scan-probing/caller.ts'
 import { probingSignal } from './scan-probing/finding.ts'
 import { shapeOf } from './scan-probing/path-shape.ts'
@@ -49,7 +48,6 @@ class ScanProbing implements Detector {
   readonly #callers: KeyedTable<Caller>
   readonly #services: KeyedTable<Service>
   readonly #admission: Admission<WindowSummary>
-  readonly #shown = new Map<string, string>()
   #window = 0
   #lastName = ''
   #lastService: Service | null = null
@@ -100,9 +98,8 @@ class ScanProbing implements Detector {
     })
   }
 
-  suspect(subject: { readonly kind: string; readonly value: string }, open: boolean, now: EventTime): void {
-    const text = `${subject.kind}:${subject.value}`
-    this.#admission.suspect(this.#shown.get(text) ?? subject.value, open, now)
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    this.#admission.suspect(caller, open, now)
   }
 
   sizes() {
@@ -133,7 +130,7 @@ class ScanProbing implements Detector {
     visit.lastMatch = what
     visit.lastHitAt = now
     visit.windowHits++
-    if (visit.walk.evidence <= 0) return
+    if (visit.walk.evidence <= 0 || visit.hasMatched(what, now)) return
     const { alpha, beta } = service.usualFor(tx.principal)
     if (visit.walk.observe(false, now, alpha, beta, this.#attackRate, this.#halfLifeUs) === 0) visit.forget()
   }
@@ -176,16 +173,19 @@ class ScanProbing implements Detector {
     const { walk } = visit
     const before = walk.evidence
     const after = walk.observe(true, now, usual.alpha, usual.beta, this.#attackRate, this.#halfLifeUs)
-    if (sensitive !== null) walk.evidence += leaked ? 2 * sensitive.weight : sensitive.weight
+    if (sensitive !== null) {
+      visit.addTarget(leaked ? 2 * sensitive.weight : sensitive.weight, now, this.#halfLifeUs)
+    }
     visit.note(tx, miss, after - before, now)
-    if (walk.evidence >= this.#report && !visit.signalled) visit.withdraw((each) => service.isBroken(each))
-    if (walk.evidence < this.#report) {
+    const targets = visit.targets(now, this.#halfLifeUs)
+    if (walk.evidence + targets >= this.#report && !visit.signalled) visit.withdraw((each) => service.isBroken(each))
+    const evidence = walk.evidence + targets
+    if (evidence < this.#report) {
       visit.trail.add(tx)
       return null
     }
     visit.signalled = true
-    this.#flag(tx)
-    return probingSignal(tx, visit, service, usual.mean, now)
+    return probingSignal(tx, visit, service, evidence, usual.mean, now)
   }
 
   #closeWindow({ principal }: Caller, visit: Visit, now: EventTime): void {
@@ -198,12 +198,6 @@ class ScanProbing implements Detector {
     if (service === undefined || this.#admission.isSuspect(key, now)) return
     const summary = { service: visit.service, authenticated: isAuthenticated(principal), hits, misses }
     this.#admission.offer(key, voteKey(principal), summary, service.maturity >= 1, now)
-  }
-
-  /** Remembers whose lessons an incident on this subject would be about. */
-  #flag({ principal }: Transaction): void {
-    if (this.#shown.size >= 4096) this.#shown.clear()
-    this.#shown.set(`${principal.kind}:${shownAs(principal)}`, principalKey(principal))
   }
 }
 

@@ -32,7 +32,9 @@ export const BUILT_IN_RULES: readonly FoldingRule[] = [
     detector: 'auth.bruteforce',
     title: 'Password guessing',
     maxLog10P: budget(100_000), // accounts and sources that fail to sign in
-    ...LIFE,
+    // One guess every three hours is one incident, not a new one every time.
+    reopenWithinUs: 24 * HOUR_US,
+    autoCloseUs: 6 * HOUR_US,
     // The account, and the source where one source does the guessing: an attack on fifty accounts from one place is one
     // incident, and so is one on a single account from fifty places.
     keys: (signal) => {

@@ -11,6 +11,7 @@ const KNOWN_MEAN = 0.25
 const ATTACK_STRENGTH = 10
 /** Over longer spans an honest caller collects more failures that no success of the same device clears. */
 const MEAN_PER_SCALE = 0.05
+const MAX_MEAN = 0.95
 /** exp() of more is no number. */
 const MAX_LOG = 600
 
@@ -40,19 +41,23 @@ export function accountEvidence(
   return Math.max(strangers, owner + cadence)
 }
 
-/** ln e-value of "this source tries accounts that are not its users'". Units are accounts: tried in vain, or signed in to. */
+/**
+ * ln e-value of "this source tries accounts that are not its users'". Units are accounts: tried in vain, or signed in to.
+ * `usual` is the share of other sources that fail at this moment.
+ */
 export function sourceEvidence(from: Source, usual: number, attackRate: number, now: EventTime): number {
   from.failing.fade(now)
   from.fine.fade(now)
-  const beta = (1 - usual) * STRANGER_STRENGTH
   let sum = 0
   for (let i = 0; i < GUESS_SCALES; i++) {
     const failing = from.failing.values[i]!
     const fine = from.fine.values[i]!
-    const alpha = (usual + i * MEAN_PER_SCALE) * STRANGER_STRENGTH
+    const mean = Math.min(MAX_MEAN, usual + i * MEAN_PER_SCALE)
+    const alpha = mean * STRANGER_STRENGTH
+    const beta = (1 - mean) * STRANGER_STRENGTH
     const ratio =
       logRun(attackRate * ATTACK_STRENGTH, (1 - attackRate) * ATTACK_STRENGTH, failing, fine) -
-      logRun(alpha, Math.max(beta - i, 2), failing, fine)
+      logRun(alpha, beta, failing, fine)
     sum += Math.exp(Math.min(ratio, MAX_LOG)) / GUESS_SCALES
   }
   return Math.log(Math.max(sum, 1e-9))

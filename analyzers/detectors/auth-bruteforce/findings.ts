@@ -26,7 +26,7 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
   const target = mark.account!
   const guessing = account.attempts.filter((attempts) => attempts.run > 0)
   const sources = guessing.length + account.otherSources
-  const own = account.attempts.find((attempts) => attempts.source === source.key)
+  const own = account.attempts.find((attempts) => attempts.source.key === source.key)
   const runs = account.attempts.reduce((sum, attempts) => sum + attempts.run, 0)
   // Most of the guesses from one place: naming it lets one attacker's accounts fold into one incident.
   const single = own !== undefined && account.otherSources === 0 && own.run >= 0.8 * runs
@@ -44,7 +44,7 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
       source: single ? source.shown : null,
       source_kind: single ? source.kind : null,
       sources,
-      seen_from: guessing.map((attempts) => attempts.source),
+      seen_from: guessing.map((attempts) => attempts.source.shown),
       distinct_guesses: account.guesses,
       repeated_guesses: account.repeats,
       field: mark.field,

@@ -1,6 +1,7 @@
 import type { EventTime } from '../../../daemon/model/time.ts'
 import { GuessCounts } from '../../baselines/guess-counts.ts'
 import { EvidenceTrail } from '../../finding.ts'
+import type { SourceName } from './source-name.ts'
 
 /** Chance of two different guesses close together: by a person (a slip of the finger on Enter), by a program. */
 const FAST_BY_PERSON = 0.05
@@ -11,7 +12,7 @@ const MAX_TAKEN = 100
 
 /** One source's attempts at one account since it last got in. */
 export class Attempts {
-  readonly source: string
+  readonly source: SourceName
   readonly wrong = new GuessCounts()
   /** ln likelihood ratio of the gaps between different guesses. */
   cadence = 0
@@ -20,7 +21,7 @@ export class Attempts {
   known = false
   #lastAt: EventTime = 0
 
-  constructor(source: string) {
+  constructor(source: SourceName) {
     this.source = source
   }
 
@@ -60,8 +61,8 @@ export class Account {
   readonly trail = new EvidenceTrail()
 
   /** This source's attempts, begun if need be; null when eight other sources hold all the places. */
-  attemptsOf(source: string): Attempts | null {
-    for (const attempts of this.attempts) if (attempts.source === source) return attempts
+  attemptsOf(source: SourceName): Attempts | null {
+    for (const attempts of this.attempts) if (attempts.source.key === source.key) return attempts
     if (this.attempts.length >= MAX_SOURCES_PER_ACCOUNT) {
       // A place is free where nothing is outstanding and nobody is known.
       const free = this.attempts.findIndex((attempts) => attempts.run === 0 && !attempts.known)
@@ -109,6 +110,12 @@ export class Source {
     this.#accounts.set(account, false)
     this.failing.add(now, 1)
     this.failingTotal++
+  }
+
+  /** Whether somebody has lately signed in from here. */
+  isEstablished(now: EventTime): boolean {
+    this.fine.fade(now)
+    return this.fine.values[2] >= 0.5
   }
 
   /** Whether this source has only failed at the account so far. */

@@ -1,5 +1,6 @@
 import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
 import { GuardedRate } from '../../baselines/guarded-rate.ts'
+import { PresentShare } from '../../baselines/present-share.ts'
 
 const MATURE_VOTES = 30
 
@@ -8,6 +9,8 @@ export type Verdict = 'wrong' | 'right' | 'neither'
 /** A place where callers prove who they are, and what that usually looks like there. */
 export class LoginEndpoint {
   readonly failures = new GuardedRate(2, 18, 0.5)
+  /** How sources that have signed in before fare now: when they fail too, the service is at fault. */
+  readonly present = new PresentShare()
   #refused = 0
   #redirected = 0
 

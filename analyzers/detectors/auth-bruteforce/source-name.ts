@@ -1,3 +1,4 @@
+import { addressPrincipal } from '../../../daemon/identity/forwarded.ts'
 import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
 import { networkOf, principalKey } from '../../baselines/principal-key.ts'
 import { shownAs } from '../../finding.ts'
@@ -21,6 +22,6 @@ export function sourceOf(tx: Transaction, mark: LoginMark): SourceName {
     const key = principalKey(principal)
     return { key, kind: principal.kind, shown: shownAs(principal), voter: key }
   }
-  const address = principal.kind === 'ip' ? principal.id : (tx.forwarded[0] ?? tx.clientIp)
+  const address = principal.kind === 'ip' ? principal.id : addressPrincipal(tx.forwarded[0] ?? tx.clientIp)
   return { key: address, kind: 'ip', shown: address, voter: networkOf(address) }
 }

@@ -24,9 +24,11 @@ export interface WindowSummary {
   readonly refused: number
   readonly neighbours: number
   readonly foreign: number
+  /** Of the answered, somebody else's. */
+  readonly foreignAnswered: number
 }
 
-const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0 }
+const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0, foreignAnswered: 0 }
 
 /** What one caller reached at one endpoint. */
 export class Reach {
@@ -75,6 +77,11 @@ export class Reach {
     return this.answered + this.denied + this.missing
   }
 
+  /** Somebody else's objects that were answered in the short window. */
+  get shortForeign(): number {
+    return this.foreignAnswered - this.#marks.foreignAnswered
+  }
+
   /** Whether the counts are exact, or an estimate. */
   get exact(): boolean {
     return this.#seen.exact
@@ -108,6 +115,7 @@ export class Reach {
       refused: this.denied + this.missing,
       neighbours: this.neighbours,
       foreign: this.foreign,
+      foreignAnswered: this.foreignAnswered,
     }
     const answered = this.shortAnswered
     this.shortAnswered = 0
@@ -126,6 +134,7 @@ export class Reach {
       refused: now.refused - marks.refused,
       neighbours: now.neighbours - marks.neighbours,
       foreign: now.foreign - marks.foreign,
+      foreignAnswered: now.foreignAnswered - marks.foreignAnswered,
     }
   }
 

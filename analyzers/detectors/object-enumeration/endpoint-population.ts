@@ -5,10 +5,14 @@ import type { WindowSummary } from './caller.ts'
 
 const MAX_COHORTS = 8
 
-/** How many objects callers reach in a window, at both scales. */
+/** From this share of objects that somebody else was seen with first, an endpoint's objects belong to everybody. */
+const SHARED = 0.15
+
+/** How many objects callers reach in a window, at both scales, and how many of others' (plus one) in a short one. */
 export interface Reaches {
   readonly short: PopulationTail
   readonly long: PopulationTail
+  readonly foreign: PopulationTail
 }
 
 /** What callers of one endpoint usually do: everybody's reach, and that of each cohort (role, or kind of caller). */
@@ -20,6 +24,8 @@ export class EndpointPopulation {
   /** A number of its own, to tell its objects from other endpoints'. */
   readonly scope: number
   readonly #matureVotes: number
+  /** The cohort most votes come from. */
+  #main: string | null = null
   readonly #cohorts = new Map<string, Reaches>()
 
   constructor(scope: number, matureVotes: number) {
@@ -32,6 +38,16 @@ export class EndpointPopulation {
     return this.everyone.short.maturity
   }
 
+  /** A catalogue: that its objects are answered to a caller says nothing about whose they are. */
+  get shared(): boolean {
+    return this.maturity >= 1 && this.foreign.mean >= SHARED
+  }
+
+  /** Whether such a caller is the kind the objects belong to: staff and machines read them, often before their owners do. */
+  mayOwn(cohort: string): boolean {
+    return this.#main === null || this.#main === cohort
+  }
+
   cohort(name: string): Reaches | undefined {
     return this.#cohorts.get(name)
   }
@@ -42,18 +58,36 @@ export class EndpointPopulation {
       cohort = reaches(this.#matureVotes)
       this.#cohorts.set(summary.cohort, cohort)
     }
+    this.#main = this.#largest()
     const { scale, answered, trials } = summary
     if (answered > 0) {
       this.everyone[scale].learnOne(answered, weight, now)
       cohort?.[scale].learnOne(answered, weight, now)
     }
     if (scale === 'long') return
+    this.everyone.foreign.learnOne(summary.foreignAnswered + 1, weight, now)
+    cohort?.foreign.learnOne(summary.foreignAnswered + 1, weight, now)
     this.refusals.learnOne(summary.refused, trials, weight, now)
     this.neighbours.learnOne(summary.neighbours, trials, weight, now)
     this.foreign.learnOne(summary.foreign, trials, weight, now)
   }
+
+  #largest(): string | null {
+    let name: string | null = null
+    let most = 0
+    for (const [each, { short }] of this.#cohorts) {
+      if (short.voters <= most) continue
+      most = short.voters
+      name = each
+    }
+    return name
+  }
 }
 
 function reaches(matureVotes: number): Reaches {
-  return { short: new PopulationTail(matureVotes), long: new PopulationTail(matureVotes) }
+  return {
+    short: new PopulationTail(matureVotes),
+    long: new PopulationTail(matureVotes),
+    foreign: new PopulationTail(matureVotes),
+  }
 }

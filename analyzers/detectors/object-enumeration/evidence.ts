@@ -11,8 +11,15 @@ const NEIGHBOUR_RATE = 0.8
 const FOREIGN_RATE = 0.9
 /** A single line of evidence is heard from here; two must be heard. */
 export const HEARD = Math.log(100)
-/** The same for the tail, which speaks of a whole window at once. */
+/** The same for a p-value from a population, which speaks of a whole window at once. */
 const TAIL_HEARD = 0.005
+/** Below these shares of all ids a refusal is a gap in the numbers, not a closed door. Machines meet more gaps than people. */
+const REFUSED_SHARE = 0.25
+const REFUSED_SHARE_OF_MACHINES = 0.5
+/** Answered objects that nobody else was seen with may be the caller's own (an album, an import), up to this many. */
+const MAX_OWN = 200
+/** Denied or others' objects that make it somebody else's door after all. */
+const LEAST_FOREIGN = 2
 /** Fewer own ids say nothing of one's own rates. */
 const LEAST_OWN_TRIALS = 10
 const SCALES: readonly Scale[] = ['short', 'long']
@@ -55,20 +62,44 @@ export function weigh(caller: Caller, reach: Reach, usual: EndpointPopulation): 
   // reach and whose it is.
   const alike = usual.cohort(caller.cohort)
   const judged = !caller.distinctive || alike?.short.maturity === 1 || reach.ownUpper('short') !== null
-  const { tail, expected } = judged ? tailOf(caller, reach, usual) : { tail: 0, expected: null }
-  const refused = reach.refusedWalk.evidence
+  // Of a catalogue only closed doors say something.
+  const reachCounts = judged && !usual.shared
+  const { tail, expected } = reachCounts ? tailOf(caller, reach, usual) : { tail: 0, expected: null }
+  const refused = isRefused(reach, judged) ? reach.refusedWalk.evidence : 0
   const neighbour = reach.neighbourWalk.evidence
-  const foreign = judged ? reach.foreignWalk.evidence : 0
+  const foreign = reachCounts ? Math.max(reach.foreignWalk.evidence, foreignTail(caller, reach, usual)) : 0
   // The lines are not independent of one another: the strongest counts whole, the others by half.
   const strongest = Math.max(tail, refused, neighbour, foreign)
   const combined = strongest + (tail + refused + neighbour + foreign - strongest) / 2
-  const mature = usual.maturity >= 1 && judged
+  const mature = usual.maturity >= 1 && reachCounts
   let lines = 0
   if (refused >= HEARD) lines++
   if (neighbour >= HEARD) lines++
   if (mature && tail >= calibrated(TAIL_HEARD)) lines++
   if (mature && foreign >= HEARD) lines++
+  if (refused < HEARD && isOwn(reach)) lines = 0
   return { tail, expected, refused, neighbour, foreign, combined, lines }
+}
+
+/** Whether the refusals are many enough among the ids to be about somebody who tries doors. */
+function isRefused(reach: Reach, judged: boolean): boolean {
+  return reach.denied + reach.missing >= reach.total * (judged ? REFUSED_SHARE : REFUSED_SHARE_OF_MACHINES)
+}
+
+/** Whether nothing shows that the answered objects belong to anybody else. */
+function isOwn(reach: Reach): boolean {
+  return reach.foreignAnswered + reach.denied < LEAST_FOREIGN && reach.answered < MAX_OWN
+}
+
+/** How far the number of others' objects in the short window lies in the tail of those alike. */
+function foreignTail(caller: Caller, reach: Reach, usual: EndpointPopulation): number {
+  const own = reach.ownUpper('short')
+  // A habit of reading others' objects is judged by its size, as every reach is.
+  if (own !== null && reach.shortAnswered <= own) return 0
+  const alike = usual.cohort(caller.cohort)?.foreign
+  const population = alike !== undefined && alike.maturity >= 1 ? alike : usual.everyone.foreign
+  const p = population.tail(reach.shortForeign + 1)
+  return p === null ? 0 : calibrated(p)
 }
 
 /** How far the reach lies in the tail of those alike (or everybody, while too few are), at the scale that says more. */

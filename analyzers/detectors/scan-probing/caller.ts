@@ -1,4 +1,4 @@
-import type { EventTime } from '../../../daemon/model/time.ts'
+import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
 import { SequentialTest } from '../../baselines/sequential-test.ts'
 import { EvidenceTrail } from '../../finding.ts'
@@ -6,8 +6,6 @@ import type { SensitivePath } from './sensitive-paths.ts'
 
 const MAX_SERVICES_PER_CALLER = 4
 const MAX_MISSED = 64
-const MAX_NAMES = 5
-const MAX_NAMES_WITH_TARGETS = 10
 
 /** Something asked for that is not there, or should not be. */
 export interface Miss {
@@ -17,13 +15,19 @@ export interface Miss {
   readonly leaked: boolean
 }
 
+const RECENT_MATCHES = 8
+
+interface CountedMiss extends Miss {
+  readonly name: string
+  /** Evidence it brought to the walk, until that is taken back. */
+  gained: number
+}
+
 /** One caller at one service: the walk, and what it rests on. */
 export class Visit {
   readonly service: string
   readonly walk = new SequentialTest()
   readonly trail = new EvidenceTrail()
-  names: string[] = []
-  sensitive = 0
   leaked = 0
   refused = 0
   since: EventTime = 0
@@ -34,53 +38,84 @@ export class Visit {
   lastHitAt: EventTime = 0
   windowHits = 0
   windowMisses = 0
-  /** Shapes of the missing paths that counted, with the evidence each brought (0: not to be taken back). */
-  #shapes: number[] = []
-  #gains: number[] = []
+  #misses: CountedMiss[] = []
+  /** What was matched lately, while the walk is under way: a few good pages in rotation are no more than one of them. */
+  readonly #recent: { what: string | null; at: EventTime }[] = []
+  #targets = 0
+  #targetsAt: EventTime = 0
 
   constructor(service: string) {
     this.service = service
   }
 
+  /** Distinct missing paths that counted. */
   get missed(): number {
-    return this.#shapes.length
+    return this.#misses.length
+  }
+
+  get sensitive(): number {
+    let count = 0
+    for (const miss of this.#misses) if (miss.sensitive !== null) count++
+    return count
+  }
+
+  /** Paths to show: known targets first. */
+  names(most: number): string[] {
+    const targets = this.#misses.filter((miss) => miss.sensitive !== null)
+    const others = this.#misses.filter((miss) => miss.sensitive === null)
+    return [...targets, ...others].slice(0, most).map((miss) => miss.name)
   }
 
   hasMissed(shape: number): boolean {
-    return this.#shapes.includes(shape)
+    for (let i = 0; i < this.#misses.length; i++) if (this.#misses[i]!.shape === shape) return true
+    return false
   }
 
-  note(tx: Transaction, { shape, sensitive, leaked }: Miss, gained: number, now: EventTime): void {
-    if (this.#shapes.length === 0) this.since = now
-    if (this.#shapes.length >= MAX_MISSED) {
-      this.#shapes.shift()
-      this.#gains.shift()
+  /** Whether this match was made within the last minute already. */
+  hasMatched(what: string | null, now: EventTime): boolean {
+    for (const match of this.#recent) {
+      if (match.what !== what) continue
+      if (now - match.at < MINUTE_US) return true
+      match.at = now
+      return false
     }
-    this.#shapes.push(shape)
-    this.#gains.push(sensitive === null ? gained : 0)
-    if (this.names.length < (sensitive === null ? MAX_NAMES : MAX_NAMES_WITH_TARGETS)) {
-      this.names.push(tx.path!.slice(0, 80))
-    }
-    if (sensitive !== null) this.sensitive++
-    if (leaked) this.leaked++
+    if (this.#recent.length >= RECENT_MATCHES) this.#recent.shift()
+    this.#recent.push({ what, at: now })
+    return false
+  }
+
+  note(tx: Transaction, miss: Miss, gained: number, now: EventTime): void {
+    if (this.#misses.length === 0) this.since = now
+    if (this.#misses.length >= MAX_MISSED) this.#misses.shift()
+    this.#misses.push({ ...miss, gained, name: tx.path!.slice(0, 80) })
+    if (miss.leaked) this.leaked++
     else this.refused++
+  }
+
+  /** ln evidence of known targets: nobody asks for them by accident, so no good conduct outweighs it; it only fades. */
+  targets(now: EventTime, halfLifeUs: EventTime): number {
+    if (this.#targets > 0) this.#targets *= 2 ** (-Math.max(0, now - this.#targetsAt) / halfLifeUs)
+    this.#targetsAt = now
+    return this.#targets
+  }
+
+  addTarget(weight: number, now: EventTime, halfLifeUs: EventTime): void {
+    this.#targets = this.targets(now, halfLifeUs) + weight
   }
 
   /** Takes back what the paths brought that have meanwhile turned out to be everyone's. */
   withdraw(isEveryones: (shape: number) => boolean): void {
-    for (let i = 0; i < this.#shapes.length; i++) {
-      if (this.#gains[i]! <= 0 || !isEveryones(this.#shapes[i]!)) continue
-      this.walk.withdraw(this.#gains[i]!)
-      this.#gains[i] = 0
+    for (const miss of this.#misses) {
+      if (miss.gained <= 0 || miss.sensitive !== null || !isEveryones(miss.shape)) continue
+      this.walk.withdraw(miss.gained)
+      miss.gained = 0
     }
   }
 
-  /** The walk is back at its start: what led up to it is void. */
+  /** The walk is back at its start: what led up to it is void, except known targets. */
   forget(): void {
-    this.#shapes = []
-    this.#gains = []
-    this.names = []
-    this.sensitive = 0
+    this.#misses = this.#misses.filter((miss) => miss.sensitive !== null)
+    if (this.#misses.length > 0) return
     this.leaked = 0
     this.refused = 0
     this.signalled = false

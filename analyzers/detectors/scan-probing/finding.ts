@@ -3,19 +3,26 @@ import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { countText, percentText, signalOf, spanText } from '../../finding.ts'
 import type { Visit } from './caller.ts'
-import { sensitivePath } from './sensitive-paths.ts'
 import type { Service } from './service.ts'
 
-export function probingSignal(tx: Transaction, visit: Visit, service: Service, usual: number, now: EventTime): Signal {
-  const { leaked, sensitive, names, walk } = visit
+/** `evidence`: ln e-value of the walk and the known targets together; `usual`: the miss rate of such callers. */
+export function probingSignal(
+  tx: Transaction,
+  visit: Visit,
+  service: Service,
+  evidence: number,
+  usual: number,
+  now: EventTime,
+): Signal {
+  const { leaked, sensitive, walk } = visit
+  const names = visit.names(10)
   const tried = Math.max(visit.missed, Math.round(walk.hits))
   const total = walk.hits + walk.misses
   const outcomeText =
     leaked > 0 ? `, ${countText(leaked, 'sensitive file')} answered` : ', every one refused or not found'
-  const target = names.find((name) => sensitivePath(name) !== null) ?? names[0]
-  const sensitiveText = sensitive > 0 ? ` (${sensitive} of them known targets such as ${target})` : ''
+  const sensitiveText = sensitive > 0 ? ` (${sensitive} of them known targets such as ${names[0]})` : ''
   return signalOf('scan.probing', tx, now, {
-    log10P: walk.log10P,
+    log10P: -evidence / Math.LN10,
     maturity: service.maturity,
     severity: leaked > 0 ? 'high' : 'low',
     why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - visit.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
@@ -25,8 +32,8 @@ export function probingSignal(tx: Transaction, visit: Visit, service: Service, u
       distinct_missing_paths: tried,
       sensitive_paths: sensitive,
       sensitive_answered: leaked,
-      examples: names.slice(0, 10),
-      log_likelihood_ratio: Number(walk.evidence.toFixed(2)),
+      examples: names,
+      log_likelihood_ratio: Number(evidence.toFixed(2)),
     },
     subject: { kind: tx.principal.kind, value: tx.principal.id },
     outcome: {

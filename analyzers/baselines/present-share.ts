@@ -1,0 +1,39 @@
+import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
+
+const MAX_VOTERS = 64
+const HALF_LIFE_US = 2 * MINUTE_US
+/** Votes the usual share counts for: one voter who fails is no outage. */
+const PRIOR_VOTES = 4
+
+/**
+ * How the others fare at this moment: the share of voters whose newest outcome was a failure, one vote each, fading by half
+ * every two minutes, on top of the usual share. What everybody suffers is no one's attack.
+ *
+ * Promise    no voter moves the share that is asked for himself; without recent votes it is the usual share
+ * Memory     at most 64 voters, the one silent longest leaves
+ */
+export class PresentShare {
+  readonly #voters = new Map<string, { failed: boolean; at: EventTime }>()
+
+  learnOne(voter: string, failed: boolean, now: EventTime): void {
+    this.#voters.delete(voter)
+    if (this.#voters.size >= MAX_VOTERS) {
+      const oldest = this.#voters.keys().next()
+      if (oldest.done !== true) this.#voters.delete(oldest.value)
+    }
+    this.#voters.set(voter, { failed, at: now })
+  }
+
+  /** The share among all but `voter`. */
+  without(voter: string, usual: number, now: EventTime): number {
+    let failed = usual * PRIOR_VOTES
+    let all = PRIOR_VOTES
+    for (const [name, vote] of this.#voters) {
+      if (name === voter) continue
+      const weight = 2 ** (-(now - vote.at) / HALF_LIFE_US)
+      all += weight
+      if (vote.failed) failed += weight
+    }
+    return failed / all
+  }
+}
