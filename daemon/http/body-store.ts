@@ -2,10 +2,12 @@ import type { HttpMessage } from './message.ts'
 
 /** First storage of a body whose length is not announced. */
 const FIRST_BYTES = 512
+/** Most of it that is taken on the word of an announcement alone. */
+const TRUSTED_BYTES = 8192
 
 /**
  * Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut.
- * Storage belongs to the message: as large as announced, else grown by doubling. Returns by how much it grew.
+ * Storage belongs to the message: as large as announced once some of it is there, else grown by doubling. Returns by how much it grew.
  */
 export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, from: number, to: number): number {
   // After a hole the rest would stand in the wrong place: keep the part before it.
@@ -23,7 +25,10 @@ export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, fro
   let store = message.store
   let grown = 0
   if (store === null || store.length < needed) {
-    const wanted = store === null ? Math.max(message.announced, FIRST_BYTES) : store.length * 2
+    const wanted =
+      store === null
+        ? Math.min(Math.max(message.announced, FIRST_BYTES), TRUSTED_BYTES)
+        : Math.max(message.announced, store.length * 2)
     const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(limit, wanted)))
     grown = larger.length - (store?.length ?? 0)
     if (store !== null) store.copy(larger, 0, 0, message.stored)

@@ -6,8 +6,8 @@ import type { RecentSegments } from './recent-segments.ts'
 import { seqAdd } from './sequence.ts'
 import type { Direction, StreamConsumer } from './stream.ts'
 
-/** What a held piece costs beside its bytes; keeps one-byte pieces from being free. */
-const PIECE_OVERHEAD = 512
+/** What a held piece costs beside its bytes, with what the collector leaves lying about; one-byte pieces are not free. */
+const PIECE_OVERHEAD = 1024
 
 /** What the directions of one shard share. */
 export interface HoldAccount {

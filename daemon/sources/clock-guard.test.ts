@@ -123,3 +123,10 @@ test('live, only what is over a minute ahead of the host is bogus', () => {
   host += 2 * SECOND_US
   expect(guard.admit(BASE + 61 * SECOND_US)).toBe(true)
 })
+
+test('times past what can be printed do not vouch for each other', () => {
+  const beyond = Number.MAX_SAFE_INTEGER
+  const verdicts = judge([BASE, BASE + 1, beyond, beyond, beyond, BASE + 2])
+  expect(verdicts.map(({ bogus }) => bogus)).toEqual([false, false, true, true, true, false])
+  expect(verdicts.map(({ clock }) => clock - BASE)).toEqual([0, 1, 1, 1, 1, 2])
+})

@@ -110,7 +110,10 @@ export function judgeRows(guard: ClockGuard, columns: ClockColumns, count: numbe
 const MAX_JUMP_US = HOUR_US
 const MAX_AHEAD_US = 60 * SECOND_US
 
-/** False when either is NaN. */
+/**
+ * False when either is NaN. A time that had to be brought down to what can be printed agrees with nothing: any two such
+ * would look the same.
+ */
 function near(a: EventTime, b: EventTime): boolean {
-  return Math.abs(a - b) <= MAX_JUMP_US
+  return Math.abs(a - b) <= MAX_JUMP_US && a < Number.MAX_SAFE_INTEGER && b < Number.MAX_SAFE_INTEGER
 }

@@ -8,7 +8,7 @@ import { FloodWire } from './flood-wire.ts'
 import { type Flood, HonestTraffic } from './floods.ts'
 
 /** One frame of honest traffic for so many units of the flood. */
-const HONEST_EVERY = 20
+const HONEST_EVERY = 5
 
 export interface FloodRun {
   readonly frames: number

@@ -106,22 +106,22 @@ export const FLOODS: readonly Flood[] = [
   plain('half-open', 300_000, (random) => (wire) => {
     wire.segment(anyClient(random), SERVER, SYN, random32(random), 0)
   }),
-  plain('one-byte-each', 100_000, (random) => (wire) => {
+  plain('one-byte-each', 200_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, Buffer.from('G'))
   }),
-  plain('one-request-each', 100_000, (random) => (wire) => {
+  plain('one-request-each', 200_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, GET)
   }),
-  plain('half-a-head-each', 60_000, (random) => (wire) => {
+  plain('half-a-head-each', 100_000, (random) => (wire) => {
     const client = anyClient(random)
     wire.segment(client, SERVER, SYN, 0, 0)
     wire.segment(client, SERVER, DATA, 1, 1, Buffer.concat([GET.subarray(0, -2), COLONS.subarray(0, 1300)]))
   }),
-  plain('half-a-body-each', 40_000, (random) => {
+  plain('half-a-body-each', 80_000, (random) => {
     const request = withBody('POST /flood HTTP/1.1', 'text/plain', LETTERS.subarray(0, 1200))
     const begun = Buffer.concat([Buffer.from(request.toString().replace(/Length: \d+/, 'Length: 60000'))])
     return (wire) => {
@@ -211,7 +211,7 @@ export const FLOODS: readonly Flood[] = [
       wire.segment(talk.client, talk.server, DATA, from, 1, payload.subarray(0, 1 + Math.floor(random() * 700)))
     }
   }),
-  plain('one-shard', 60_000, (random) => {
+  plain('one-shard', 100_000, (random) => {
     const segment = new Segment()
     segment.dst2 = 0xffff
     segment.dst3 = SERVER.words[3]
@@ -271,8 +271,8 @@ export const FLOODS: readonly Flood[] = [
     linkTypes: [1],
     start: (random) => {
       const noise = Buffer.from(Array.from({ length: 70_000 }, () => Math.floor(random() * 256)))
-      // Interfaces, name resolution, statistics, custom, unknown; no section header and no interface unheard of, since
-      // what follows those cannot be read by anyone.
+      // Interfaces, packets of any time, name resolution, statistics, custom, unknown; no section header, interface unheard
+      // of or impossible length: a file is not believed beyond those.
       const types = [1, 6, 4, 5, 0xbad, 0x4000_0bad, 0x7777_7777]
       return (wire) => {
         const from = Math.floor(random() * 65_536)
@@ -280,7 +280,9 @@ export const FLOODS: readonly Flood[] = [
         const type = types[Math.floor(random() * types.length)]!
         if (type === 6) {
           body.writeUInt32LE(0, 0)
-          body.writeUInt32LE(Math.floor(random() * (body.length - 19)), 12)
+          const captured = Math.floor(random() * (body.length - 19))
+          body.writeUInt32LE(captured, 12)
+          body.writeUInt32LE(captured + Math.floor(random() * 60_000), 16)
         }
         wire.block(type, body)
       }

@@ -124,6 +124,15 @@ export class HttpDriver {
     this.handed += bytes.length
   }
 
+  /** As `send`, without the copying: bytes [from, to) of a buffer that stays. */
+  push(direction: Direction, bytes: Buffer, from: number, to: number): void {
+    const position = this.position[direction]
+    const acked = this.position[direction === 0 ? 1 : 0]
+    this.#consumer.data(direction, bytes, from, to, position, acked, this.now, this.now)
+    this.position[direction] += to - from
+    this.handed += to - from
+  }
+
   lose(direction: Direction, length: number, cause: GapCause = 'lost'): void {
     this.#consumer.gap(direction, length, this.position[direction], cause, this.now, this.now)
     this.position[direction] += length
