@@ -164,19 +164,23 @@ class Demo {
         // Capture may fail before it is ready, or the engine at any time: then `running` rejects.
         await Promise.race([capturing, running])
         startedMs = Date.now()
-        this.#say(`  live on loopback (npm pcap, tcp port ${api.port}): ${SCENE_MS / 1000} s of traffic`)
-        const scene = await Promise.race([
-          playScene({
-            world,
-            port: api.port,
-            attacks: plantAttacks(world),
-            lengthMs: SCENE_MS,
-            stop: over.signal,
-            onAttack: (attack) => this.#sayAttack(Date.now() - startedMs, attack),
-          }),
-          running.then(() => Promise.reject(new Error('capture ended before the scene did'))),
-        ])
-        await sleep(SETTLE_MS)
+        if (!over.signal.aborted) {
+          this.#say(`  live on loopback (npm pcap, tcp port ${api.port}): ${SCENE_MS / 1000} s of traffic`)
+        }
+        const playing = playScene({
+          world,
+          port: api.port,
+          attacks: plantAttacks(world),
+          lengthMs: SCENE_MS,
+          stop: over.signal,
+          onAttack: (attack) => this.#sayAttack(Date.now() - startedMs, attack),
+        })
+        const endedEarly = (): typeof playing => {
+          if (over.signal.aborted) return playing
+          throw new Error('capture ended before the scene did')
+        }
+        const scene = await Promise.race([playing, running.then(endedEarly)])
+        if (!over.signal.aborted) await sleep(SETTLE_MS)
         end()
         const summary = await running
         this.#say(

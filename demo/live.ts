@@ -54,6 +54,7 @@ export async function playScene(options: SceneOptions): Promise<SceneReport> {
   const over = new AbortController()
   const end = (): void => over.abort()
   const timer = setTimeout(end, lengthMs)
+  if (options.stop.aborted) end()
   options.stop.addEventListener('abort', end, { once: true })
   // One listener for everybody who is waiting: their number is that of the scripts, not a leak.
   setMaxListeners(0, over.signal)

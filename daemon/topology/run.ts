@@ -79,13 +79,17 @@ class Control {
         reject(error)
         engine.kill('SIGKILL')
       }
+      // A capture that was just being started when the stop came has not failed.
+      const failUnlessStopped = (error: unknown) => {
+        if (!stop.aborted) fail(error)
+      }
       engine.on('error', fail)
       engine.on('exit', (code, signal) => fail(new Error(`the engine process ended (${signal ?? code})`)))
       engine.on('message', (message: FromEngine | null) => {
         if (message === null) return
         if (message.kind === 'done') resolve(message.summary)
         else if (message.kind === 'failed') fail(revive(message))
-        else if (message.kind === 'listening') this.#capture(inputs).catch(fail)
+        else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
         else this.#heard(message)
       })
       stop.addEventListener('abort', () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' })))
@@ -126,6 +130,7 @@ class Control {
     const { config, logger } = this.#request
     const lives = inputs.filter((input) => input.kind === 'live')
     for (const [index, source] of config.sources.entries()) {
+      if (this.#request.stop.aborted) return
       const input = inputs[index]!
       if (input.kind !== 'live' || source.kind === 'file') continue
       const supervisor = new CaptureSupervisor({

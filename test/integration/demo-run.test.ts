@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -37,6 +37,38 @@ describe.skipIf(whyNotLive() !== null)(`live on loopback${whyNotLive() === null 
     expect(ran.stdout).toMatch(CLEAN)
     expect(ran.status).toBe(0)
     expect(Date.now() - startedMs).toBeLessThan(LIMIT_MS)
+  })
+
+  test('a stop while it learns ends it at once: no card, no failure, nothing left behind', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'offpath-stopped-'))
+    try {
+      const child = spawn(process.execPath, [join(ROOT, 'dist/offpath.js'), 'demo'], {
+        env: { PATH: process.env.PATH, TMPDIR: folder },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      let said = ''
+      let complained = ''
+      const ended = new Promise((resolve) => child.on('close', resolve))
+      child.stderr.on('data', (chunk) => {
+        complained += chunk
+      })
+      const learning = new Promise((resolve) =>
+        child.stdout.on('data', (chunk) => {
+          said += chunk
+          if (said.includes('learning')) resolve(undefined)
+        }),
+      )
+      await learning
+      const askedMs = Date.now()
+      child.kill('SIGINT')
+      expect(await ended).toBe(1)
+      expect(Date.now() - askedMs).toBeLessThan(3000)
+      expect(complained).toBe('')
+      expect(said).toMatch(/no card$/m)
+      expect(readdirSync(folder)).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 
