@@ -42,7 +42,12 @@ export function templateOf(path: string): PathTemplate {
     }
     if (++count > MAX_SEGMENTS)
       return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
-    if (!isPlainWord(path, start, end)) {
+    if (isWholeNumber(path, start, end)) {
+      values ??= []
+      values.push(path.slice(start, end))
+      template += path.slice(copied, start) + placeholder('id', ++ids)
+      copied = end
+    } else if (!isPlainWord(path, start, end)) {
       const raw = path.slice(start, end)
       const read = readSegment(raw)
       if (read.kind !== 'literal') {
@@ -77,6 +82,15 @@ function isPlainWord(path: string, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     const code = path.charCodeAt(i)
     if (!((code >= 0x61 && code <= 0x7a) || code === 0x2d || code === 0x5f)) return false
+  }
+  return true
+}
+
+/** Most ids, told without a regular expression. */
+function isWholeNumber(path: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = path.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
   }
   return true
 }

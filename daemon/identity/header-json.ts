@@ -1,5 +1,6 @@
 import type { ParsedHead } from '../http/head.ts'
 import { isPlainJson, type JsonText, QUOTE } from '../model/json-text.ts'
+import { RecentFields } from './recent-fields.ts'
 import type { HeaderRedactor, HeaderTreatment } from './redact-headers.ts'
 import { mayStartToken } from './token-shape.ts'
 
@@ -38,9 +39,15 @@ export class HeaderJson {
   readonly #redactor: HeaderRedactor
   /** By a hash of the name as sent; a newcomer takes the place of another. */
   readonly #names: (KnownName | null)[] = new Array<KnownName | null>(SLOTS).fill(null)
+  readonly #secrets = new RecentFields()
 
   constructor(redactor: HeaderRedactor) {
     this.#redactor = redactor
+  }
+
+  /** Forgets every raw value. */
+  close(): void {
+    this.#secrets.clear()
   }
 
   write(head: ParsedHead, out: JsonText): void {
@@ -70,7 +77,8 @@ export class HeaderJson {
     out: JsonText,
   ): boolean {
     const known = this.#known(bytes, nameStart, nameEnd)
-    if (known === null || known.treatment === 'secret') return false
+    if (known === null) return false
+    if (known.treatment === 'secret') return this.#secrets.copy(known, bytes, valueStart, valueEnd, out)
     const to = out.bytes
     let at = out.length
     to[at++] = OPEN
@@ -111,12 +119,13 @@ export class HeaderJson {
   }
 
   #rewrite(head: ParsedHead, index: number, out: JsonText): void {
+    const start = out.length
     const [name, value] = head.field(index)
-    out.raw('[')
-    out.string(name)
-    out.raw(',')
-    out.string(this.#redactor.value(name.toLowerCase(), value))
-    out.raw(']')
+    out.strings([name, this.#redactor.value(name.toLowerCase(), value)])
+    if (!head.ascii) return
+    const known = this.#known(head.bytes, head.nameStart(index), head.nameEnd(index))
+    if (known === null || known.treatment !== 'secret') return
+    this.#secrets.keep(known, head.bytes, head.valueStart(index), head.valueEnd(index), out, start)
   }
 }
 

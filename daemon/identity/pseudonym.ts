@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { BoundedMap } from './bounded-map.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 
@@ -35,12 +35,12 @@ const CACHE_CHARACTERS = 16 * 1024 * 1024
  */
 export class Pseudonyms {
   readonly keyId: string
-  readonly #key: Buffer
+  readonly #key: KeyObject
   readonly #recent: Readonly<Record<PseudonymKind, BoundedMap<string, string>>>
 
   constructor(key: PrivacyKey, cacheEntries = CACHE_ENTRIES, cacheCharacters = CACHE_CHARACTERS) {
     this.keyId = key.id
-    this.#key = key.bytes
+    this.#key = createSecretKey(key.bytes)
     const cache = () => new BoundedMap<string, string>(cacheEntries, cacheCharacters)
     this.#recent = { secret: cache(), account: cache(), user: cache() }
   }

@@ -93,6 +93,7 @@ export class Recorder {
   /** Forgets every raw value. */
   close(): void {
     this.#credentials.close()
+    this.#tools.headerJson.close()
     this.#pseudonyms.close()
   }
 
@@ -352,7 +353,7 @@ class ExchangeMaterial implements Material {
   }
 
   #writeHeaders(message: Message | null, out: JsonText): void {
-    if (message === null) out.raw('[]')
+    if (message === null) out.pairs(NONE)
     else if (message.head instanceof ParsedHead) this.#tools.headerJson.write(message.head, out)
     else out.pairs(this.#tools.headers.redact(message.head.headers()))
   }

@@ -1,4 +1,4 @@
-import { type EventTime, formatTime } from './time.ts'
+import { type EventTime, formatTime, SECOND_US } from './time.ts'
 
 /** Bytes that stand for themselves inside a JSON string. */
 const PLAIN = new Uint8Array(256)
@@ -12,10 +12,26 @@ export const QUOTE = 0x22
 const FIRST_BYTES = 16 * 1024
 /** A longer text goes through the runtime's own writer: crossing into it costs as much as this many steps here. */
 const LONG_TEXT = 256
-/** Room for the largest whole number, a time, a literal key. */
+/** Room for the largest whole number, or the decimals of a time. */
 const SHORT = 64
 /** A buffer that a single huge record made this large is not kept. */
 const MAX_KEPT_BYTES = 1024 * 1024
+
+/** Decimals of a second. */
+const DECIMALS = 6
+
+/** Text of plain ASCII as the bytes that JsonText.raw takes. */
+export function literal(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'))
+}
+
+const NULL = literal('null')
+const EMPTY_LIST = literal('[]')
+const LIST = literal('[')
+const NEXT_LIST = literal(',[')
+const LIST_END = literal(']')
+const COMMA = literal(',')
+const TIME_END = literal('Z"')
 
 /**
  * JSON text, put together in one reused buffer. It writes what JSON.stringify would, to the byte: all that is not plain
@@ -25,6 +41,9 @@ export class JsonText {
   bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   length = 0
   #ascii = true
+  /** Records come in order: the text of the last second is kept, without its decimals. */
+  #second = Number.NaN
+  #secondText = NULL
 
   /** Makes room for `count` more bytes; `bytes` may be another buffer afterwards. */
   reserve(count: number): void {
@@ -35,18 +54,18 @@ export class JsonText {
     this.bytes = larger
   }
 
-  /** Structure: plain ASCII, at most 64 characters. */
-  raw(text: string): void {
-    this.reserve(SHORT)
-    const bytes = this.bytes
+  /** Structure, keys, constants: see `literal`. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length)
+    const to = this.bytes
     const start = this.length
-    for (let i = 0; i < text.length; i++) bytes[start + i] = text.charCodeAt(i)
-    this.length = start + text.length
+    for (let i = 0; i < bytes.length; i++) to[start + i] = bytes[i]!
+    this.length = start + bytes.length
   }
 
   string(text: string | null): void {
     if (text === null) {
-      this.raw('null')
+      this.raw(NULL)
       return
     }
     const length = text.length
@@ -72,39 +91,51 @@ export class JsonText {
 
   strings(texts: readonly string[]): void {
     if (texts.length === 0) {
-      this.raw('[]')
+      this.raw(EMPTY_LIST)
       return
     }
     for (let i = 0; i < texts.length; i++) {
-      this.raw(i === 0 ? '[' : ',')
+      this.raw(i === 0 ? LIST : COMMA)
       this.string(texts[i]!)
     }
-    this.raw(']')
+    this.raw(LIST_END)
   }
 
   /** A list of pairs of strings. */
   pairs(pairs: readonly (readonly [string, string])[]): void {
-    this.raw('[')
+    this.raw(LIST)
     for (let i = 0; i < pairs.length; i++) {
-      this.raw(i === 0 ? '[' : ',[')
+      this.raw(i === 0 ? LIST : NEXT_LIST)
       this.string(pairs[i]![0])
-      this.raw(',')
+      this.raw(COMMA)
       this.string(pairs[i]![1])
-      this.raw(']')
+      this.raw(LIST_END)
     }
-    this.raw(']')
+    this.raw(LIST_END)
   }
 
   number(value: number | null): void {
-    if (value === null) this.raw('null')
+    if (value === null) this.raw(NULL)
     else if (Number.isInteger(value) && value >= 0 && value <= 0x7fff_ffff && !Object.is(value, -0)) this.#digits(value)
-    else this.raw(JSON.stringify(value))
+    else this.#encoded(JSON.stringify(value))
   }
 
   time(time: EventTime): void {
-    this.raw('"')
-    this.raw(formatTime(time))
-    this.raw('"')
+    const second = Math.floor(time / SECOND_US)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#secondText = literal(`"${formatTime(second * SECOND_US).slice(0, -DECIMALS - 1)}`)
+    }
+    this.raw(this.#secondText)
+    this.reserve(SHORT)
+    let rest = time - second * SECOND_US
+    for (let at = this.length + DECIMALS - 1; at >= this.length; at--) {
+      const tenth = Math.floor(rest / 10)
+      this.bytes[at] = 0x30 + rest - tenth * 10
+      rest = tenth
+    }
+    this.length += DECIMALS
+    this.raw(TIME_END)
   }
 
   /** What was written, as text; the next record starts over. */

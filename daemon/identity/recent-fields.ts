@@ -1,0 +1,66 @@
+import type { JsonText } from '../model/json-text.ts'
+
+const SLOTS = 8192
+/** A value and its JSON share this much of one buffer; what does not fit is not kept. */
+const SLOT_BYTES = 1024
+/** Bytes of a value that choose its slot. */
+const SAMPLES = 16
+
+/**
+ * Fields whose values are secrets, as they were sent and as redacted JSON: what a caller shows, it shows again. One fixed buffer,
+ * made on first use, in memory only; the slot is chosen by a few bytes and belongs to the last who came.
+ */
+export class RecentFields {
+  #bytes: Buffer | null = null
+  readonly #rawLength = new Uint16Array(SLOTS)
+  readonly #jsonLength = new Uint16Array(SLOTS)
+  readonly #names: (object | null)[] = new Array<object | null>(SLOTS).fill(null)
+
+  /** Appends the JSON of this field; false when it is not known. `name` stands for itself. */
+  copy(name: object, bytes: Buffer, start: number, end: number, out: JsonText): boolean {
+    const kept = this.#bytes
+    if (kept === null) return false
+    const slot = slotOf(bytes, start, end)
+    const length = end - start
+    if (this.#names[slot] !== name || this.#rawLength[slot] !== length) return false
+    let from = slot * SLOT_BYTES
+    for (let i = start; i < end; i++) if (kept[from++] !== bytes[i]) return false
+    const json = this.#jsonLength[slot]!
+    out.reserve(json)
+    const to = out.bytes
+    const at = out.length
+    for (let i = 0; i < json; i++) to[at + i] = kept[from + i]!
+    out.length = at + json
+    return true
+  }
+
+  /** Keeps what stands in `out` from `jsonStart` on as the JSON of this field. */
+  keep(name: object, bytes: Buffer, start: number, end: number, out: JsonText, jsonStart: number): void {
+    const length = end - start
+    const json = out.length - jsonStart
+    if (length <= 0 || length + json > SLOT_BYTES) return
+    // Copied back, it must not make other text than ASCII out of a line that is ASCII so far.
+    for (let i = jsonStart; i < out.length; i++) if (out.bytes[i]! >= 0x80) return
+    const slot = slotOf(bytes, start, end)
+    const at = slot * SLOT_BYTES
+    this.#bytes ??= Buffer.allocUnsafeSlow(SLOTS * SLOT_BYTES)
+    bytes.copy(this.#bytes, at, start, end)
+    out.bytes.copy(this.#bytes, at + length, jsonStart, out.length)
+    this.#names[slot] = name
+    this.#rawLength[slot] = length
+    this.#jsonLength[slot] = json
+  }
+
+  clear(): void {
+    this.#bytes?.fill(0)
+    this.#bytes = null
+    this.#names.fill(null)
+  }
+}
+
+function slotOf(bytes: Buffer, start: number, end: number): number {
+  const step = Math.max(1, Math.floor((end - start) / SAMPLES))
+  let hash = end - start
+  for (let i = end - 1; i >= start; i -= step) hash = Math.imul(hash, 31) + bytes[i]!
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1)
+}
