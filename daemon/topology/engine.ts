@@ -61,7 +61,9 @@ export class Engine {
         detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
       })
       this.#assembly = assembly
-      if (start.learnFrom !== null) await this.#learn(assembly, start.learnFrom)
+      if (start.learnFrom !== null) {
+        await this.#learn(assembly, start.learnFrom).catch((error) => this.#unlessStopped(error))
+      }
       const files = start.inputs.filter((input): input is EngineFile => input.kind === 'file')
       const lives = start.inputs.filter((input): input is EngineLive => input.kind === 'live')
       const reading = lives.map((live) => this.#live(assembly, live))
