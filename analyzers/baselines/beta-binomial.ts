@@ -1,8 +1,11 @@
+import type { Baseline, Mergeable } from '../baseline.ts'
+
 export interface BetaBinomialState {
   readonly hits: number
   readonly trials: number
   readonly squares: number
   readonly voters: number
+  readonly maxMean: number
 }
 
 /**
@@ -15,7 +18,9 @@ export interface BetaBinomialState {
  * Promise    after 1,000 votes the mean is within 0.02 of the callers' mean, and never above `maxMean`
  * Memory     64 B
  */
-export class BetaBinomial {
+export class BetaBinomial
+  implements Baseline<[hits: number, trials: number, weight: number], BetaBinomialState>, Mergeable<BetaBinomial>
+{
   readonly #priorMean: number
   readonly #priorStrength: number
   #maxMean: number
@@ -76,15 +81,23 @@ export class BetaBinomial {
   }
 
   toState(): BetaBinomialState {
-    return { hits: this.#hits, trials: this.#trials, squares: this.#squares, voters: this.#voters }
+    return {
+      hits: this.#hits,
+      trials: this.#trials,
+      squares: this.#squares,
+      voters: this.#voters,
+      maxMean: this.#maxMean,
+    }
   }
 
-  restore(state: BetaBinomialState): void {
-    this.#hits = state.hits
-    this.#trials = state.trials
-    this.#squares = state.squares
-    this.#voters = state.voters
-    this.#fit()
+  static fromState(state: BetaBinomialState, priorAlpha: number, priorBeta: number): BetaBinomial {
+    const model = new BetaBinomial(priorAlpha, priorBeta, state.maxMean)
+    model.#hits = state.hits
+    model.#trials = state.trials
+    model.#squares = state.squares
+    model.#voters = state.voters
+    if (state.voters > 0) model.#fit()
+    return model
   }
 
   #fit(): void {

@@ -1,3 +1,4 @@
+import type { Baseline, Mergeable } from '../baseline.ts'
 import { mix } from './lookup-hash.ts'
 
 const EXACT = 64
@@ -18,7 +19,7 @@ export interface DistinctState {
  *            changed register by the chance of changing one, Ting 2014 / Cohen 2015)
  * Memory     at most 256 B exact, then 1 KiB
  */
-export class DistinctCounter {
+export class DistinctCounter implements Baseline<[hash: number], DistinctState>, Mergeable<DistinctCounter> {
   #exact: number[] = []
   #registers: Uint8Array | null = null
   #count = 0
@@ -26,7 +27,7 @@ export class DistinctCounter {
   #open = REGISTERS
 
   /** How much the count grew: 1 for a new hash while exact, 0 for a repeat, an estimate afterwards. */
-  add(hash: number): number {
+  learnOne(hash: number): number {
     if (this.#registers !== null) return this.#addSketch(hash)
     for (let i = 0; i < this.#exact.length; i++) if (this.#exact[i] === hash) return 0
     if (this.#exact.length < EXACT) {
@@ -48,7 +49,7 @@ export class DistinctCounter {
 
   merge(other: DistinctCounter): void {
     if (other.#registers === null) {
-      for (const hash of other.#exact) this.add(hash)
+      for (const hash of other.#exact) this.learnOne(hash)
       return
     }
     if (this.#registers === null) this.#spill()
@@ -73,7 +74,7 @@ export class DistinctCounter {
   static fromState(state: DistinctState): DistinctCounter {
     const counter = new DistinctCounter()
     if (state.registers === null) {
-      for (const hash of state.exact.slice(0, EXACT)) counter.add(hash)
+      for (const hash of state.exact.slice(0, EXACT)) counter.learnOne(hash)
       return counter
     }
     counter.#registers = new Uint8Array(REGISTERS)

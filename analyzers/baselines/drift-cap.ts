@@ -1,5 +1,14 @@
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
 
+const RISE_PER_DAY = 0.2
+const CARRIED_BY = 0.3
+
+export interface DriftCapState {
+  readonly limit: number | null
+  readonly at: EventTime
+  readonly held: number
+}
+
 /**
  * How fast an upper limit may rise: 20 % a day, unless at least 30 % of the established callers carry the rise (a launch is
  * not an attack). It may always fall. This is what a patient attacker who stretches a baseline day by day runs into.
@@ -7,27 +16,20 @@ import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
  * Memory     24 B
  */
 export class DriftCap {
-  readonly #perDay: number
-  readonly #carriedBy: number
   #limit: number | null = null
   #at: EventTime = 0
   /** How often a rise was held back. */
   held = 0
 
-  constructor(perDay = 0.2, carriedBy = 0.3) {
-    this.#perDay = perDay
-    this.#carriedBy = carriedBy
-  }
-
   /** The limit in force, given the one the model now proposes. `carriers` is the share of callers above the limit in force. */
   admit(proposed: number, carriers: number, now: EventTime): number {
-    if (this.#limit === null || proposed <= this.#limit || carriers >= this.#carriedBy) {
+    if (this.#limit === null || proposed <= this.#limit || carriers >= CARRIED_BY) {
       this.#limit = proposed
       this.#at = now
       return proposed
     }
     const days = Math.max(0, now - this.#at) / DAY_US
-    const allowed = this.#limit * (1 + this.#perDay) ** days
+    const allowed = this.#limit * (1 + RISE_PER_DAY) ** days
     if (proposed > allowed) this.held++
     this.#limit = Math.min(proposed, allowed)
     this.#at = now
@@ -36,5 +38,17 @@ export class DriftCap {
 
   get limit(): number | null {
     return this.#limit
+  }
+
+  toState(): DriftCapState {
+    return { limit: this.#limit, at: this.#at, held: this.held }
+  }
+
+  static fromState(state: DriftCapState): DriftCap {
+    const cap = new DriftCap()
+    cap.#limit = state.limit
+    cap.#at = state.at
+    cap.held = state.held
+    return cap
   }
 }

@@ -1,6 +1,7 @@
 import type { EventTime } from '../../daemon/model/time.ts'
-import { BetaBinomial } from './beta-binomial.ts'
-import { DriftCap } from './drift-cap.ts'
+import type { Baseline } from '../baseline.ts'
+import { BetaBinomial, type BetaBinomialState } from './beta-binomial.ts'
+import { DriftCap, type DriftCapState } from './drift-cap.ts'
 
 /** Votes after which the drift cap starts to hold: before that there is no level to drift from. */
 const SETTLED_VOTES = 30
@@ -8,47 +9,69 @@ const SETTLED_VOTES = 30
 const CARRIES = 1.5
 const CARRIER_MEMORY = 50
 
+export interface GuardedRateState {
+  readonly model: BetaBinomialState
+  readonly cap: DriftCapState
+  readonly carriers: number
+  readonly seen: number
+}
+
 /**
  * A rate among callers that a patient few cannot push up: a beta-binomial whose mean may rise 20 % a day at most once it has
  * settled, unless 30 % of the recent votes carry the rise.
  */
-export class GuardedRate {
-  readonly model: BetaBinomial
-  readonly #cap = new DriftCap()
+export class GuardedRate
+  implements Baseline<[hits: number, trials: number, weight: number, now: EventTime], GuardedRateState>
+{
+  #model: BetaBinomial
+  #cap = new DriftCap()
   readonly #maxMean: number
   #carriers = 0
   #seen = 0
 
   constructor(priorAlpha: number, priorBeta: number, maxMean: number) {
     this.#maxMean = maxMean
-    this.model = new BetaBinomial(priorAlpha, priorBeta, maxMean)
+    this.#model = new BetaBinomial(priorAlpha, priorBeta, maxMean)
   }
 
   get alpha(): number {
-    return this.model.alpha
+    return this.#model.alpha
   }
   get beta(): number {
-    return this.model.beta
+    return this.#model.beta
   }
   get mean(): number {
-    return this.model.mean
+    return this.#model.mean
   }
   get voters(): number {
-    return this.model.voters
+    return this.#model.voters
   }
 
   learnOne(hits: number, trials: number, weight: number, now: EventTime): void {
-    if (this.model.voters < SETTLED_VOTES) {
-      this.model.learnOne(hits, trials, weight)
+    if (this.#model.voters < SETTLED_VOTES) {
+      this.#model.learnOne(hits, trials, weight)
       return
     }
-    const limit = this.#cap.limit ?? this.model.mean
+    const limit = this.#cap.limit ?? this.#model.mean
     this.#seen = Math.min(CARRIER_MEMORY, this.#seen + 1)
     this.#carriers += ((hits / trials > CARRIES * limit ? 1 : 0) - this.#carriers) / this.#seen
     // The share of the first few votes is noise, and a third of few callers is not a launch.
     const carriers = this.#seen >= CARRIER_MEMORY ? this.#carriers : 0
-    this.model.limitMean(this.#maxMean)
-    this.model.learnOne(hits, trials, weight)
-    this.model.limitMean(Math.min(this.#maxMean, this.#cap.admit(this.model.mean, carriers, now)))
+    this.#model.limitMean(this.#maxMean)
+    this.#model.learnOne(hits, trials, weight)
+    this.#model.limitMean(Math.min(this.#maxMean, this.#cap.admit(this.#model.mean, carriers, now)))
+  }
+
+  toState(): GuardedRateState {
+    return { model: this.#model.toState(), cap: this.#cap.toState(), carriers: this.#carriers, seen: this.#seen }
+  }
+
+  static fromState(state: GuardedRateState, priorAlpha: number, priorBeta: number, maxMean: number): GuardedRate {
+    const rate = new GuardedRate(priorAlpha, priorBeta, maxMean)
+    rate.#model = BetaBinomial.fromState(state.model, priorAlpha, priorBeta)
+    rate.#cap = DriftCap.fromState(state.cap)
+    rate.#carriers = state.carriers
+    rate.#seen = state.seen
+    return rate
   }
 }

@@ -1,8 +1,14 @@
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
+import type { Baseline, Mergeable } from '../baseline.ts'
 
 /** Half-lives: a burst, a working day's patience, and one try every three hours for days. */
 export const GUESS_HALF_LIVES_US: readonly number[] = [10 * MINUTE_US, 6 * HOUR_US, 72 * HOUR_US]
 export const GUESS_SCALES = GUESS_HALF_LIVES_US.length
+
+export interface GuessCountsState {
+  readonly values: readonly number[]
+  readonly at: EventTime
+}
 
 /**
  * One count at three forgetting speeds.
@@ -10,11 +16,13 @@ export const GUESS_SCALES = GUESS_HALF_LIVES_US.length
  * Promise    each value is the sum of 2^(-age / half-life) over what was added, to rounding
  * Memory     64 B
  */
-export class GuessCounts {
+export class GuessCounts
+  implements Baseline<[now: EventTime, amount: number], GuessCountsState>, Mergeable<GuessCounts>
+{
   readonly values: [number, number, number] = [0, 0, 0]
   #at: EventTime = 0
 
-  add(now: EventTime, amount: number): void {
+  learnOne(now: EventTime, amount: number): void {
     this.fade(now)
     for (let i = 0; i < GUESS_SCALES; i++) this.values[i] = Math.max(0, this.values[i]! + amount)
   }
@@ -28,5 +36,24 @@ export class GuessCounts {
 
   clear(): void {
     this.values.fill(0)
+  }
+
+  merge(other: GuessCounts): void {
+    this.fade(other.#at)
+    const passed = Math.max(0, this.#at - other.#at)
+    for (let i = 0; i < GUESS_SCALES; i++) {
+      this.values[i]! += other.values[i]! * 2 ** (-passed / GUESS_HALF_LIVES_US[i]!)
+    }
+  }
+
+  toState(): GuessCountsState {
+    return { values: [...this.values], at: this.#at }
+  }
+
+  static fromState(state: GuessCountsState): GuessCounts {
+    const counts = new GuessCounts()
+    for (let i = 0; i < GUESS_SCALES; i++) counts.values[i] = state.values[i] ?? 0
+    counts.#at = state.at
+    return counts
   }
 }

@@ -1,6 +1,7 @@
 import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
-import { DriftCap } from './drift-cap.ts'
-import { QuantileSketch } from './quantile-sketch.ts'
+import type { Baseline, Scoring } from '../baseline.ts'
+import { DriftCap, type DriftCapState } from './drift-cap.ts'
+import { QuantileSketch, type QuantileState } from './quantile-sketch.ts'
 
 /** Where the fitted tail takes over from the counted one. */
 const TAIL_FROM = 0.9
@@ -13,6 +14,17 @@ const HALF_LIFE_US = 7 * DAY_US
 /** Nor has it an opinion before it has watched this long: a job that runs every half hour must have been seen to run. */
 const LEAST_SPAN_US = HOUR_US
 
+export interface PopulationTailState {
+  readonly sketch: QuantileState
+  readonly cap: DriftCapState
+  readonly voters: number
+  readonly now: EventTime
+  readonly startedAt: EventTime
+  readonly fadedAt: EventTime
+  /** What was fitted, since fitting again would ask the cap again; null while nothing is. */
+  readonly fitted: { readonly edge: number; readonly exponent: number; readonly typical: number } | null
+}
+
 /**
  * How unusual a value is among a population of callers: counted up to the 90th percentile, a Pareto tail (Hill's estimator,
  * shrunk) beyond it. The 90th percentile rises 20 % a day at most unless 30 % of the votes carry it. Old votes fade.
@@ -20,9 +32,11 @@ const LEAST_SPAN_US = HOUR_US
  * Promise    for values drawn from the population, the share with p <= x is at most 2x down to 1e-4 (heavy or light tails)
  * Memory     2.1 KiB
  */
-export class PopulationTail {
-  readonly #sketch = new QuantileSketch()
-  readonly #cap = new DriftCap()
+export class PopulationTail
+  implements Baseline<[value: number, weight: number, now: EventTime], PopulationTailState>, Scoring<[value: number]>
+{
+  #sketch = new QuantileSketch()
+  #cap = new DriftCap()
   readonly #votersNeeded: number
   #voters = 0
   #edge = 0
@@ -67,10 +81,12 @@ export class PopulationTail {
     this.#voters += weight
     this.#now = now
     this.#stale = true
+    // The cap has to see every day pass, not only those on which somebody asked.
+    if (this.maturity >= 1) this.#fit()
   }
 
   /** P(an ordinary caller's window reaches `value`), or null while warming up. */
-  tail(value: number): number | null {
+  scoreOne(value: number): number | null {
     if (this.maturity < 1) return null
     this.#fit()
     if (value <= this.#edge) return Math.max(1 - TAIL_FROM, this.#sketch.shareFrom(value))
@@ -89,5 +105,34 @@ export class PopulationTail {
     }
     const { weight, sum } = this.#sketch.logExcess(this.#edge)
     this.#exponent = Math.min(MAX_EXPONENT, (weight + PRIOR_WEIGHT) / (sum + PRIOR_WEIGHT / PRIOR_EXPONENT))
+  }
+
+  toState(): PopulationTailState {
+    return {
+      sketch: this.#sketch.toState(),
+      cap: this.#cap.toState(),
+      voters: this.#voters,
+      now: this.#now,
+      startedAt: this.#startedAt,
+      fadedAt: this.#fadedAt,
+      fitted: this.#stale ? null : { edge: this.#edge, exponent: this.#exponent, typical: this.#typical },
+    }
+  }
+
+  static fromState(state: PopulationTailState, votersNeeded: number): PopulationTail {
+    const tail = new PopulationTail(votersNeeded)
+    tail.#sketch = QuantileSketch.fromState(state.sketch)
+    tail.#cap = DriftCap.fromState(state.cap)
+    tail.#voters = state.voters
+    tail.#now = state.now
+    tail.#startedAt = state.startedAt
+    tail.#fadedAt = state.fadedAt
+    if (state.fitted !== null) {
+      tail.#edge = state.fitted.edge
+      tail.#exponent = state.fitted.exponent
+      tail.#typical = state.fitted.typical
+      tail.#stale = false
+    }
+    return tail
   }
 }

@@ -1,9 +1,17 @@
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
+import type { Baseline, Mergeable, Scoring } from '../baseline.ts'
 
 const MAX_VOTERS = 64
 const HALF_LIFE_US = 2 * MINUTE_US
 /** Votes the usual share counts for: one voter who fails is no outage. */
 const PRIOR_VOTES = 4
+
+interface Vote {
+  readonly voter: string
+  readonly failed: boolean
+  readonly at: EventTime
+}
+export type PresentShareState = readonly Vote[]
 
 /**
  * How the others fare at this moment: the share of voters whose newest outcome was a failure, one vote each, fading by half
@@ -12,8 +20,13 @@ const PRIOR_VOTES = 4
  * Promise    no voter moves the share that is asked for himself; without recent votes it is the usual share
  * Memory     at most 64 voters, the one silent longest leaves
  */
-export class PresentShare {
-  readonly #voters = new Map<string, { failed: boolean; at: EventTime }>()
+export class PresentShare
+  implements
+    Baseline<[voter: string, failed: boolean, now: EventTime], PresentShareState>,
+    Scoring<[voter: string, usual: number, now: EventTime]>,
+    Mergeable<PresentShare>
+{
+  readonly #voters = new Map<string, Vote>()
 
   learnOne(voter: string, failed: boolean, now: EventTime): void {
     this.#voters.delete(voter)
@@ -21,11 +34,11 @@ export class PresentShare {
       const oldest = this.#voters.keys().next()
       if (oldest.done !== true) this.#voters.delete(oldest.value)
     }
-    this.#voters.set(voter, { failed, at: now })
+    this.#voters.set(voter, { voter, failed, at: now })
   }
 
   /** The share among all but `voter`. */
-  without(voter: string, usual: number, now: EventTime): number {
+  scoreOne(voter: string, usual: number, now: EventTime): number {
     let failed = usual * PRIOR_VOTES
     let all = PRIOR_VOTES
     for (const [name, vote] of this.#voters) {
@@ -35,5 +48,21 @@ export class PresentShare {
       if (vote.failed) failed += weight
     }
     return failed / all
+  }
+
+  merge(other: PresentShare): void {
+    const votes = [...this.toState(), ...other.toState()].sort((a, b) => a.at - b.at)
+    this.#voters.clear()
+    for (const { voter, failed, at } of votes) this.learnOne(voter, failed, at)
+  }
+
+  toState(): PresentShareState {
+    return [...this.#voters.values()]
+  }
+
+  static fromState(state: PresentShareState): PresentShare {
+    const share = new PresentShare()
+    for (const { voter, failed, at } of state) share.learnOne(voter, failed, at)
+    return share
   }
 }

@@ -1,8 +1,11 @@
+import type { Baseline, Mergeable } from '../baseline.ts'
+
 const BINS = 256
 
 export interface QuantileState {
   readonly first: number
   readonly bins: readonly number[]
+  readonly weight: number
 }
 
 /**
@@ -12,7 +15,9 @@ export interface QuantileState {
  *            range the lowest bins are collapsed, so low quantiles come out too high and the tail stays right
  * Memory     256 bins of 8 B. Values of 0 or less are not counted
  */
-export class QuantileSketch {
+export class QuantileSketch
+  implements Baseline<[value: number, weight?: number], QuantileState>, Mergeable<QuantileSketch>
+{
   static readonly accuracy = 0.02
   static readonly #logGamma = Math.log((1 + QuantileSketch.accuracy) / (1 - QuantileSketch.accuracy))
   readonly #bins = new Float64Array(BINS)
@@ -78,14 +83,14 @@ export class QuantileSketch {
   }
 
   toState(): QuantileState {
-    return { first: this.#first, bins: [...this.#bins] }
+    return { first: this.#first, bins: [...this.#bins], weight: this.#weight }
   }
 
   static fromState(state: QuantileState): QuantileSketch {
     const sketch = new QuantileSketch()
-    state.bins.slice(0, BINS).forEach((weight, i) => {
-      if (weight > 0) sketch.#add(state.first + i, weight)
-    })
+    sketch.#bins.set(state.bins.slice(0, BINS))
+    sketch.#first = state.first
+    sketch.#weight = state.weight
     return sketch
   }
 

@@ -1,4 +1,5 @@
 import type { EventTime } from '../../daemon/model/time.ts'
+import type { Baseline } from '../baseline.ts'
 
 const ATTACK_STRENGTH = 10
 
@@ -8,6 +9,9 @@ export interface WalkState {
   readonly evidence: number
   readonly at: EventTime
 }
+
+/** `alpha`, `beta`: of the Beta that honest callers' rates are drawn from. */
+type Step = [hit: boolean, now: EventTime, alpha: number, beta: number, attackRate: number, halfLifeUs: EventTime]
 
 /**
  * A random walk of log likelihood ratios on yes/no evidence (Wald's sequential test, used as in Jung et al. 2004).
@@ -21,7 +25,7 @@ export interface WalkState {
  * Promise    under H0 the share of walks that ever reach ln(1/p) is at most p
  * Memory     32 B
  */
-export class SequentialTest {
+export class SequentialTest implements Baseline<Step, WalkState> {
   /** Decayed counts since the last restart. */
   hits = 0
   misses = 0
@@ -29,28 +33,17 @@ export class SequentialTest {
   evidence = 0
   #at: EventTime = 0
 
-  get log10P(): number {
-    return -this.evidence / Math.LN10
-  }
-
-  observe(
-    hit: boolean,
-    now: EventTime,
-    alpha: number,
-    beta: number,
-    attackRate: number,
-    halfLifeUs: number,
-    weight = 1,
-  ): number {
+  /** Takes a step; the evidence after it. */
+  learnOne(hit: boolean, now: EventTime, alpha: number, beta: number, attackRate: number, halfLifeUs: number): number {
     // Good conduct at 0 stays at 0: most steps of most callers end here.
     if (!hit && this.evidence === 0) return 0
     this.fade(now, halfLifeUs)
     const seen = this.hits + this.misses
     const usual = (alpha + this.hits) / (alpha + beta + seen)
     const attack = (attackRate * ATTACK_STRENGTH + this.hits) / (ATTACK_STRENGTH + seen)
-    this.evidence += weight * Math.log(hit ? attack / usual : (1 - attack) / (1 - usual))
-    if (hit) this.hits += weight
-    else this.misses += weight
+    this.evidence += Math.log(hit ? attack / usual : (1 - attack) / (1 - usual))
+    if (hit) this.hits++
+    else this.misses++
     if (this.evidence <= 0) this.reset()
     return this.evidence
   }

@@ -12,7 +12,7 @@ describe('DistinctCounter', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 500 }), (list) => {
         const counter = new DistinctCounter()
-        for (const value of list) counter.add(hashText(String(value)))
+        for (const value of list) counter.learnOne(hashText(String(value)))
         expect(counter.count).toBe(new Set(list).size)
       }),
     )
@@ -24,7 +24,7 @@ describe('DistinctCounter', () => {
       let squares = 0
       for (let stream = 0; stream < 30; stream++) {
         const counter = new DistinctCounter()
-        for (const hash of hashes(size, `s${stream}-`)) counter.add(hash)
+        for (const hash of hashes(size, `s${stream}-`)) counter.learnOne(hash)
         const error = counter.count / size - 1
         expect(Math.abs(error)).toBeLessThan(0.1)
         squares += error * error
@@ -43,8 +43,8 @@ describe('DistinctCounter', () => {
     ] as const) {
       const left = new DistinctCounter()
       const right = new DistinctCounter()
-      for (const hash of hashes(a, 'a')) left.add(hash)
-      for (const hash of hashes(b, 'b')) right.add(hash)
+      for (const hash of hashes(a, 'a')) left.learnOne(hash)
+      for (const hash of hashes(b, 'b')) right.learnOne(hash)
       left.merge(DistinctCounter.fromState(right.toState()))
       expect(Math.abs(left.count / (a + b) - 1)).toBeLessThan(0.1)
     }
@@ -52,8 +52,8 @@ describe('DistinctCounter', () => {
 
   test('a repeat never grows it', () => {
     const counter = new DistinctCounter()
-    for (const hash of hashes(500, 'x')) counter.add(hash)
-    for (const hash of hashes(500, 'x')) expect(counter.add(hash)).toBe(0)
+    for (const hash of hashes(500, 'x')) counter.learnOne(hash)
+    for (const hash of hashes(500, 'x')) expect(counter.learnOne(hash)).toBe(0)
   })
 })
 

@@ -1,9 +1,17 @@
 import { median, medianAbsoluteDeviation } from 'simple-statistics'
 import type { EventTime } from '../../daemon/model/time.ts'
-import { DriftCap } from './drift-cap.ts'
+import type { Baseline } from '../baseline.ts'
+import { DriftCap, type DriftCapState } from './drift-cap.ts'
 
 /** Windows after which the limit may only drift: the first few say too little to be held to. */
 const SETTLED = 8
+
+export interface WindowHistoryState {
+  readonly values: readonly number[]
+  readonly seen: number
+  readonly cap: DriftCapState | null
+  readonly limit: number | null
+}
 
 /**
  * What a caller's own last windows looked like, by median and median absolute deviation: a minority of odd windows (an
@@ -13,7 +21,7 @@ const SETTLED = 8
  * Promise    replacing up to 7 of 16 windows by anything leaves `upper` within the honest windows' spread (6 x the median)
  * Memory     at most 16 numbers
  */
-export class WindowHistory {
+export class WindowHistory implements Baseline<[value: number, now: EventTime], WindowHistoryState> {
   static readonly length = 16
   readonly #values: number[] = []
   #seen = 0
@@ -42,5 +50,19 @@ export class WindowHistory {
   /** The most that is ordinary for this caller, or null with fewer than `least` windows. */
   upper(least: number): number | null {
     return this.#values.length < least ? null : this.#limit
+  }
+
+  toState(): WindowHistoryState {
+    const cap = this.#cap === null ? null : this.#cap.toState()
+    return { values: [...this.#values], seen: this.#seen, cap, limit: this.#limit }
+  }
+
+  static fromState(state: WindowHistoryState): WindowHistory {
+    const history = new WindowHistory()
+    history.#values.push(...state.values.slice(-WindowHistory.length))
+    history.#seen = state.seen
+    history.#cap = state.cap === null ? null : DriftCap.fromState(state.cap)
+    history.#limit = state.limit
+    return history
   }
 }

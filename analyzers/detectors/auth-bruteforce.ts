@@ -151,7 +151,7 @@ class AuthBruteforce implements Detector {
   }
 
   #sourceEvidence({ source, from, endpoint, now }: Attempt): number {
-    const usual = endpoint.present.without(source.key, endpoint.failures.mean, now)
+    const usual = endpoint.present.scoreOne(source.key, endpoint.failures.mean, now)
     return sourceEvidence(from, usual, this.#options.attackRate, now)
   }
 

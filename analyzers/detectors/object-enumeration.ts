@@ -117,7 +117,7 @@ class ObjectEnumeration implements Detector {
     else if (status === 401 || status === 403) reach.denied += grown
     else return null
     const claim = answered && !reach.signalled && endpoint.mayOwn(caller.cohort)
-    const foreign = this.#firstTouch.touch(endpoint.scope, id, caller.hash, claim) === 'foreign'
+    const foreign = this.#firstTouch.learnOne(endpoint.scope, id, caller.hash, claim) === 'foreign'
     if (foreign) {
       reach.foreign += grown
       if (answered) reach.foreignAnswered += grown

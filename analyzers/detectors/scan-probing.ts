@@ -132,7 +132,7 @@ class ScanProbing implements Detector {
     visit.windowHits++
     if (visit.walk.evidence <= 0 || visit.hasMatched(what, now)) return
     const { alpha, beta } = service.usualFor(tx.principal)
-    if (visit.walk.observe(false, now, alpha, beta, this.#attackRate, this.#halfLifeUs) === 0) visit.forget()
+    if (visit.walk.learnOne(false, now, alpha, beta, this.#attackRate, this.#halfLifeUs) === 0) visit.forget()
   }
 
   /** A path that is in no inventory, and was answered. */
@@ -172,7 +172,7 @@ class ScanProbing implements Detector {
     const usual = service.usualFor(tx.principal)
     const { walk } = visit
     const before = walk.evidence
-    const after = walk.observe(true, now, usual.alpha, usual.beta, this.#attackRate, this.#halfLifeUs)
+    const after = walk.learnOne(true, now, usual.alpha, usual.beta, this.#attackRate, this.#halfLifeUs)
     if (sensitive !== null) {
       visit.addTarget(leaked ? 2 * sensitive.weight : sensitive.weight, now, this.#halfLifeUs)
     }

@@ -35,7 +35,7 @@ export class Attempts {
       // Slow guesses are no proof of a person, so they earn little that could hide a burst later.
       this.cadence = Math.max(this.cadence, -2)
     }
-    this.wrong.add(now, 1)
+    this.wrong.learnOne(now, 1)
     this.#lastAt = now
     this.run++
   }
@@ -80,7 +80,7 @@ export class Account {
   addWrong(attempts: Attempts | null, now: EventTime, fastUs: number): void {
     if (this.guesses === 0) this.since = now
     this.guesses++
-    if (attempts === null) this.others.add(now, 1)
+    if (attempts === null) this.others.learnOne(now, 1)
     else attempts.add(now, fastUs)
   }
 }
@@ -108,7 +108,7 @@ export class Source {
       if (oldest.done !== true) this.#accounts.delete(oldest.value)
     }
     this.#accounts.set(account, false)
-    this.failing.add(now, 1)
+    this.failing.learnOne(now, 1)
     this.failingTotal++
   }
 
@@ -131,8 +131,8 @@ export class Source {
   /** Signed in. `honest`: not after guessing, so that the account now speaks for the source. */
   addRight(account: string, honest: boolean, now: EventTime): void {
     const before = this.#accounts.get(account)
-    if (before === false && honest) this.failing.add(now, -1)
-    if (before !== true && honest) this.fine.add(now, 1)
+    if (before === false && honest) this.failing.learnOne(now, -1)
+    if (before !== true && honest) this.fine.learnOne(now, 1)
     if (this.#accounts.size < MAX_ACCOUNTS_PER_SOURCE || before !== undefined) this.#accounts.set(account, true)
   }
 }

@@ -89,8 +89,8 @@ export class Reach {
 
   /** How much the number of distinct ids grew. */
   see(id: number, answered: boolean): number {
-    if (answered) this.shortAnswered += this.#shortSeen.add(id)
-    return this.#seen.add(id)
+    if (answered) this.shortAnswered += this.#shortSeen.learnOne(id)
+    return this.#seen.learnOne(id)
   }
 
   /**

@@ -98,7 +98,7 @@ function foreignTail(caller: Caller, reach: Reach, usual: EndpointPopulation): n
   if (own !== null && reach.shortAnswered <= own) return 0
   const alike = usual.cohort(caller.cohort)?.foreign
   const population = alike !== undefined && alike.maturity >= 1 ? alike : usual.everyone.foreign
-  const p = population.tail(reach.shortForeign + 1)
+  const p = population.scoreOne(reach.shortForeign + 1)
   return p === null ? 0 : calibrated(p)
 }
 
@@ -111,7 +111,7 @@ function tailOf(caller: Caller, reach: Reach, usual: EndpointPopulation): Pick<E
     const value = scale === 'short' ? reach.shortAnswered : reach.answered
     const alike = cohort?.[scale]
     const population = alike !== undefined && alike.maturity >= 1 ? alike : usual.everyone[scale]
-    let p = population.tail(value)
+    let p = population.scoreOne(value)
     if (p === null) continue
     // Within what this caller's own past shows, nothing is unusual, whatever others do.
     const own = reach.ownUpper(scale)
@@ -149,7 +149,7 @@ function step(
     walk.reset()
     return
   }
-  walk.observe(hit, now, alpha, beta, attackRate, HALF_LIFE_US)
+  walk.learnOne(hit, now, alpha, beta, attackRate, HALF_LIFE_US)
 }
 
 /**

@@ -57,7 +57,7 @@ export class Service {
 
   /** A caller who has been here and found what was asked for. */
   establish(principal: Principal): void {
-    this.#established.add(hashText(principalKey(principal)))
+    this.#established.learnOne(hashText(principalKey(principal)))
   }
 
   /** Refusals of an unknown path. 401 and 403 only once the inventory can be trusted; 429 and 5xx say nothing about the path. */
@@ -84,7 +84,7 @@ export class Service {
   /** An established caller missed this path. Only they make an entry: a scanner's paths must not push out the ones worth watching. */
   noteMissing(principal: Principal, address: string, shape: number): void {
     const missing = this.#missing.use(String(shape))
-    missing.callers.add(hashText(principalKey(principal)))
+    missing.callers.learnOne(hashText(principalKey(principal)))
     if (missing.networks.length >= BROKEN_NETWORKS) return
     const network = networkOf(address)
     if (!missing.networks.includes(network)) missing.networks.push(network)
