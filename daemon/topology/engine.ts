@@ -117,7 +117,8 @@ export class Engine {
     })
     this.#servers.push(server)
     server.listen(input.socketPath)
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      server.on('error', reject)
       const drain = () => void Promise.allSettled(connections).then(() => resolve())
       if (this.#stop.signal.aborted) drain()
       else this.#stop.signal.addEventListener('abort', drain)

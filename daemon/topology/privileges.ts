@@ -1,5 +1,6 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { accessSync, constants, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import { capabilitiesOf, relinquish, unprivilegedUser } from '../sources/relinquish.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 
@@ -39,6 +40,24 @@ export function unprivilegedCommand(): string[] {
     },
   )
 }
+
+/**
+ * Where to make a folder that whoever reads traffic must reach: the engine of a root process is `nobody` by then, and a
+ * TMPDIR of root's own (as pam_tmpdir makes it) is closed to it.
+ */
+export function sharedTemporaryFolder(): string {
+  const usual = tmpdir()
+  if (process.geteuid?.() !== 0) return usual
+  return [usual, '/tmp', '/run'].find(isOpenToAll) ?? usual
+}
+
+function isOpenToAll(folder: string): boolean {
+  const stat = statSync(folder, { throwIfNoEntry: false })
+  if (stat === undefined || (stat.mode & OTHERS_MAY_ENTER) === 0) return false
+  return dirname(folder) === folder || isOpenToAll(dirname(folder))
+}
+
+const OTHERS_MAY_ENTER = 0o001
 
 function findProgram(name: string): string | null {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
@@ -9,7 +8,7 @@ import type { IncidentChange } from '../incidents/incident-book.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { CaptureSupervisor } from './capture-supervisor.ts'
 import type { EngineFile, EngineInput, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
-import { unprivilegedCommand, unprivilegedUser } from './privileges.ts'
+import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
 
 /** A recording to read before the sources, so that baselines start mature. */
@@ -60,7 +59,7 @@ class Control {
   constructor(request: RunRequest) {
     this.#request = request
     // 0700, so nobody else can feed frames to the engine. mkdtemp makes it so.
-    this.#folder = mkdtempSync(join(tmpdir(), 'offpath-'))
+    this.#folder = mkdtempSync(join(sharedTemporaryFolder(), 'offpath-'))
   }
 
   run(): Promise<ReplaySummary> {

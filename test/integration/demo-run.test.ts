@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -39,8 +39,12 @@ describe.skipIf(whyNotLive() !== null)(`live on loopback${whyNotLive() === null 
     expect(Date.now() - startedMs).toBeLessThan(LIMIT_MS)
   })
 
-  test('a stop while it learns ends it at once: no card, no failure, nothing left behind', async () => {
+  test.each([
+    ['open to all', 0o755],
+    ['of root alone', 0o700],
+  ])('a stop while it learns ends it at once: no card, no failure, nothing left in a TMPDIR %s', async (_who, mode) => {
     const folder = mkdtempSync(join(tmpdir(), 'offpath-stopped-'))
+    chmodSync(folder, mode)
     try {
       const child = spawn(process.execPath, [join(ROOT, 'dist/offpath.js'), 'demo'], {
         env: { PATH: process.env.PATH, TMPDIR: folder },
