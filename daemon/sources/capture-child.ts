@@ -120,7 +120,7 @@ function explain(error: unknown, order: CaptureOrder): unknown {
 /** All interfaces; the one from os leaves out those without an address, such as a mirror port. */
 function interfaceNames(): string {
   try {
-    return [...readFileSync('/proc/net/dev', 'utf8').matchAll(/^\s*([^\s:]{1,64}):/gm)].map((row) => row[1]).join(', ')
+    return [...readFileSync('/proc/net/dev', 'utf8').matchAll(/^ *([^\s:]{1,64}):/gm)].map((row) => row[1]).join(', ')
   } catch {
     return ''
   }

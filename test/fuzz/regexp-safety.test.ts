@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { check } from 'recheck'
+import { expect, test } from 'vitest'
+import { regExpLiterals } from './regexp-literals.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+/** Where text from traffic may meet a pattern. The command line and the configuration read only what the operator wrote. */
+const FOLDERS = [
+  'daemon/sources',
+  'daemon/decode',
+  'daemon/reassembly',
+  'daemon/http',
+  'daemon/identity',
+  'daemon/endpoints',
+  'daemon/incidents',
+  'daemon/model',
+  'daemon/telemetry',
+  'daemon/topology',
+  'analyzers',
+  'sinks',
+]
+
+/** Superlinear on paper, but only ever shown text that is too short for it to matter. */
+const SHORT_TEXT: Readonly<Record<string, string>> = {
+  [String.raw`\B(?=(\d{3})+$)`]: 'the digits of one of our own counts',
+  [String.raw`^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$`]: 'a path segment of at most 64 characters',
+  [String.raw`"((?:[^"\\]|\\.){1,64})"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){0,1024})"`]:
+    'a login body of at most 16 KiB, and every repetition has a bound',
+}
+
+const files = FOLDERS.flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name))),
+)
+const sources = files.map((file) => ({ file, text: readFileSync(join(ROOT, file), 'utf8') }))
+const literals = sources.flatMap(({ file, text }) => regExpLiterals(text).map((literal) => ({ file, ...literal })))
+const distinct = new Map(literals.map((literal) => [`/${literal.source}/${literal.flags}`, literal]))
+
+test('patterns are told from divisions, strings, comments and templates', () => {
+  const text = [
+    'const a = b / c / d // /not/',
+    "const e = x! / (y + 1); f(/one[/]\\/+/gi, '/not/')",
+    'return !/two/.test(`/not/ #{g.in / 2} #{/three/.exec(h)} /not/`)'.replaceAll('#', '$'),
+    '/* /not/ */ const k = [/four/u, l[0] / 2, (m) / n]',
+  ].join('\n')
+  expect(regExpLiterals(text).map(({ source, flags, line }) => `${line} ${source} ${flags}`)).toEqual([
+    '2 one[/]\\/+ gi',
+    '3 two ',
+    '3 three ',
+    '4 four u',
+  ])
+})
+
+test('every pattern of the source is found: what was taken for one compiles, and none is made from text', () => {
+  expect(literals.length).toBeGreaterThan(60)
+  for (const { source, flags } of literals) expect(() => new RegExp(source, flags)).not.toThrow()
+  // Of the state of a process, by names of our own.
+  const made = sources.filter(({ text }) => /\bRegExp\(/.test(text)).map(({ file }) => file)
+  expect(made).toEqual(['daemon/sources/relinquish.ts'])
+})
+
+test('the checker knows a superlinear pattern when it sees one', async () => {
+  expect((await check('^(a+)+$', '')).status).toBe('vulnerable')
+  expect((await check('a*b', '')).status).toBe('vulnerable')
+})
+
+test('an exception stands for a pattern that exists', () => {
+  const known = new Set(literals.map(({ source }) => source))
+  expect(Object.keys(SHORT_TEXT).filter((source) => !known.has(source))).toEqual([])
+})
+
+test.each([...distinct].filter(([, { source }]) => !(source in SHORT_TEXT)))(
+  '%s takes linear time',
+  async (_, literal) => {
+    const { status, complexity } = await check(literal.source, literal.flags, { timeout: 20_000 })
+    expect({ file: literal.file, line: literal.line, status, complexity: complexity?.type }).toMatchObject({
+      status: 'safe',
+    })
+  },
+)
