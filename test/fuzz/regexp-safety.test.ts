@@ -22,12 +22,14 @@ const FOLDERS = [
 ]
 
 /** Superlinear on paper, but only ever shown text that is too short for it to matter. */
-const SHORT_TEXT: Readonly<Record<string, string>> = {
-  [String.raw`\B(?=(\d{3})+$)`]: 'the digits of one of our own counts',
-  [String.raw`^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$`]: 'a path segment of at most 64 characters',
-  [String.raw`"((?:[^"\\]|\\.){1,64})"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){0,1024})"`]:
+const SHORT_TEXT: ReadonlyMap<string, string> = new Map([
+  [String.raw`\B(?=(\d{3})+$)`, 'the digits of one of our own counts'],
+  [String.raw`^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$`, 'a path segment of at most 64 characters'],
+  [
+    String.raw`"((?:[^"\\]|\\.){1,64})"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){0,1024})"`,
     'a login body of at most 16 KiB, and every repetition has a bound',
-}
+  ],
+])
 
 const files = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
@@ -68,15 +70,13 @@ test('the checker knows a superlinear pattern when it sees one', async () => {
 
 test('an exception stands for a pattern that exists', () => {
   const known = new Set(literals.map(({ source }) => source))
-  expect(Object.keys(SHORT_TEXT).filter((source) => !known.has(source))).toEqual([])
+  expect([...SHORT_TEXT.keys()].filter((source) => !known.has(source))).toEqual([])
 })
 
-test.each([...distinct].filter(([, { source }]) => !(source in SHORT_TEXT)))(
+test.each([...distinct].filter(([, { source }]) => !SHORT_TEXT.has(source)))(
   '%s takes linear time',
   async (_, literal) => {
-    const { status, complexity } = await check(literal.source, literal.flags, { timeout: 20_000 })
-    expect({ file: literal.file, line: literal.line, status, complexity: complexity?.type }).toMatchObject({
-      status: 'safe',
-    })
+    const { status } = await check(literal.source, literal.flags, { timeout: 20_000 })
+    expect(`${literal.file}:${literal.line} ${status}`).toBe(`${literal.file}:${literal.line} safe`)
   },
 )
