@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HOSTILE_TEXT, hasUnshowable } from '../hostile-text.ts'
 
 /** The built program, as a user has it: `node dist/offpath.js` from any working directory. */
 
@@ -307,6 +308,42 @@ describe('replay', () => {
     expect(code).toBe(0)
     expect(stdout.split('\n').length).toBeGreaterThan(100)
     expect(stderr).not.toBe('')
+  })
+})
+
+describe('text from traffic', () => {
+  /** Wrong passwords for one account each, at a path, host and account that are hostile: an incident per text. */
+  const guesses = HOSTILE_TEXT.flatMap(({ text }, index) =>
+    Array.from({ length: 12 }, (_, guess) =>
+      JSON.stringify({
+        ts: `2026-11-21T20:${String(index).padStart(2, '0')}:${String(guess * 2).padStart(2, '0')}.000000Z`,
+        method: 'POST',
+        host: `api.${text}.test`,
+        path: `/login/${text.slice(0, 200)}`,
+        client_ip: `192.0.2.${index + 1}`,
+        status: 401,
+        request_headers: [
+          ['content-type', 'application/json'],
+          ['user-agent', text],
+        ],
+        request_body: JSON.stringify({ username: `${index}${text}`, password: `guess-${guess}` }),
+      }),
+    ),
+  ).join('\n')
+
+  test('reaches no table and no message raw', async () => {
+    const table = await offpath(['replay', '-'], { input: guesses })
+    expect(table.stdout.match(/ auth\.bruteforce, /g)).toHaveLength(HOSTILE_TEXT.length)
+    expect(hasUnshowable(table.stdout + table.stderr)).toBe(false)
+  })
+
+  test('and neither does a file name or an argument', async () => {
+    const text = HOSTILE_TEXT.map((hostile) => hostile.text.replaceAll('\0', '').slice(0, 40)).join('')
+    const missing = await offpath(['replay', '--', text])
+    expect(missing.code).toBe(1)
+    const unknown = await offpath(['detector', 'show', '--', text])
+    expect(unknown.code).toBe(2)
+    expect(hasUnshowable(missing.stderr + unknown.stderr)).toBe(false)
   })
 })
 
