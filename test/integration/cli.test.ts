@@ -312,13 +312,13 @@ describe('replay', () => {
 })
 
 describe('text from traffic', () => {
-  /** Wrong passwords for one account each, at a path, host and account that are hostile: an incident per text. */
+  /** Wrong passwords for one account each, at a path and an account that are hostile: an incident per text. */
   const guesses = HOSTILE_TEXT.flatMap(({ text }, index) =>
     Array.from({ length: 12 }, (_, guess) =>
       JSON.stringify({
         ts: `2026-11-21T20:${String(index).padStart(2, '0')}:${String(guess * 2).padStart(2, '0')}.000000Z`,
         method: 'POST',
-        host: `api.${text}.test`,
+        host: `api-${index}.shop.test`,
         path: `/login/${text.slice(0, 200)}`,
         client_ip: `192.0.2.${index + 1}`,
         status: 401,
