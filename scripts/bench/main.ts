@@ -52,7 +52,7 @@ function contenders(path: string): Contender[] {
       costs: [],
     },
     { name: 'tcpdump -r -w', command: ['tcpdump', '-q', '-r', path, '-w', '/dev/null'], costs: [] },
-    { name: 'tcpflow -C', command: ['tcpflow', '-C', '-r', path], costs: [] },
+    { name: 'tcpflow -C', command: ['tcpflow', '-C', '-X', '/dev/null', '-r', path], costs: [] },
   ]
   return [...ours, ...peers.filter((peer) => installed(peer.command[0]!))]
 }
