@@ -21,8 +21,14 @@ export interface PopulationTailState {
   readonly now: EventTime
   readonly startedAt: EventTime
   readonly fadedAt: EventTime
-  /** What was fitted, since fitting again would ask the cap again; null while nothing is. */
-  readonly fitted: { readonly edge: number; readonly exponent: number; readonly typical: number } | null
+  readonly fittedAt: EventTime
+  /** What was fitted, since fitting again would ask the cap again. */
+  readonly fitted: {
+    readonly stale: boolean
+    readonly edge: number
+    readonly exponent: number
+    readonly typical: number
+  }
 }
 
 /**
@@ -46,6 +52,7 @@ export class PopulationTail
   #now: EventTime = 0
   #startedAt: EventTime = 0
   #fadedAt: EventTime = 0
+  #fittedAt: EventTime = 0
 
   /** `votersNeeded`: votes before it has an opinion. */
   constructor(votersNeeded: number) {
@@ -81,8 +88,8 @@ export class PopulationTail
     this.#voters += weight
     this.#now = now
     this.#stale = true
-    // The cap has to see every day pass, not only those on which somebody asked.
-    if (this.maturity >= 1) this.#fit()
+    // The cap has to see time pass, not only when somebody asks.
+    if (now - this.#fittedAt >= HOUR_US && this.maturity >= 1) this.#fit()
   }
 
   /** P(an ordinary caller's window reaches `value`), or null while warming up. */
@@ -96,6 +103,7 @@ export class PopulationTail
   #fit(): void {
     if (!this.#stale) return
     this.#stale = false
+    this.#fittedAt = this.#now
     this.#typical = this.#sketch.quantile(0.5) ?? 0
     const proposed = Math.max(1, this.#sketch.quantile(TAIL_FROM) ?? 1)
     if (this.maturity < 1) this.#edge = proposed
@@ -115,7 +123,8 @@ export class PopulationTail
       now: this.#now,
       startedAt: this.#startedAt,
       fadedAt: this.#fadedAt,
-      fitted: this.#stale ? null : { edge: this.#edge, exponent: this.#exponent, typical: this.#typical },
+      fittedAt: this.#fittedAt,
+      fitted: { stale: this.#stale, edge: this.#edge, exponent: this.#exponent, typical: this.#typical },
     }
   }
 
@@ -127,12 +136,11 @@ export class PopulationTail
     tail.#now = state.now
     tail.#startedAt = state.startedAt
     tail.#fadedAt = state.fadedAt
-    if (state.fitted !== null) {
-      tail.#edge = state.fitted.edge
-      tail.#exponent = state.fitted.exponent
-      tail.#typical = state.fitted.typical
-      tail.#stale = false
-    }
+    tail.#fittedAt = state.fittedAt
+    tail.#stale = state.fitted.stale
+    tail.#edge = state.fitted.edge
+    tail.#exponent = state.fitted.exponent
+    tail.#typical = state.fitted.typical
     return tail
   }
 }

@@ -82,7 +82,7 @@ describe('object.enumeration', () => {
     const last = signals.at(-1)!
     expect(last.severity).toBe('high')
     expect(last.why).toMatch(
-      /^(about )?\d+ (different )?orders .*of other users.* in .*; usual \d-\d+ in (10 min|6 h)$/,
+      /^(about )?\d+ different orders answered in .* s, \d+ of them first seen with other callers, .*; usual here: \d-\d+ in (10 min|6 h)$/,
     )
     expect(last.outcome.objectsExposed).toBeGreaterThan(100)
   })

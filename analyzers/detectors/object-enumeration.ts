@@ -81,7 +81,9 @@ class ObjectEnumeration implements Detector {
     const closeLong = longWindow !== this.#longWindow
     this.#longWindow = longWindow
     this.#callers.forEach((caller) => {
-      for (const reach of caller.reaches) this.#closeWindows(caller, reach, closeLong, now)
+      for (const reach of caller.reaches) {
+        if (closeLong || !reach.idle) this.#closeWindows(caller, reach, closeLong, now)
+      }
     })
   }
 
@@ -165,13 +167,13 @@ export const objectEnumeration = defineDetector({
     detects:
       'One caller reaching many different objects of an endpoint, as somebody does who walks through ids to find what he may read.',
     statistic:
-      "Per caller and endpoint, distinct ids by outcome. Four lines of evidence: (a) how many were answered, against the population of this endpoint and role (sketch up to the 90th percentile, Pareto tail beyond) and against the caller's own past; (b) a sequential test on the share refused or not found; (c) one on ids next to each other or in an even stride; (d) one on objects another caller was seen with first. Two must speak; the strongest counts whole, the others by half.",
+      "Per caller and endpoint, distinct ids by outcome. Four lines of evidence: (a) how many were answered, against the population of this endpoint and role (sketch up to the 90th percentile, Pareto tail beyond) and against the caller's own past; (b) a sequential test on the share refused or not found, once a quarter of the ids are (half, for machines and staff not known yet); (c) one on ids next to each other or in an even stride; (d) objects another caller was seen with first: a sequential test on their share, and their number against the population's. Two must speak; the strongest counts whole, the others by half. Where nothing is denied or another caller's, 200 ids must have been reached.",
     memory:
-      'maxCallers callers x 24 endpoints, about 0.6 KiB per reach and 1 KiB more past 64 ids; maxEndpoints populations of about 5 KiB per cohort; firstTouchPlaces x 12 B. Evictions are counted.',
+      'maxCallers callers x 24 endpoints, about 0.6 KiB per reach and 1 KiB more past 64 ids; maxEndpoints populations of about 7 KiB, and as much again per cohort (at most 8); firstTouchPlaces x 12 B. Evictions are counted.',
     warmUp:
-      'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire.',
+      'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire: ids that are all answered go unseen until then.',
     traps:
-      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), shared catalogues (others' objects are usual there), a walk over random ids that all answer (only (a) speaks: silent).",
+      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), an album or import of own objects (nobody else's, up to 200), staff who read objects before their owners do (they own nothing), catalogues (where 15 % of the objects were somebody else's first, only refusals count; reading one whole is scrape.crawl's). Missed: a machine or role seen for the first time whose ids all answer; ids spread over so many accounts that none stands out; objects that no owner has touched since the start, up to 200; answered ids of an endpoint whose objects many callers share. Told although harmless: staff without a role in their token, in their first three windows; a second account that is given somebody's whole collection.",
     tuning: 'report; the windows; matureVotes. A known export account is learnt after three windows, not configured.',
   },
   options: Options,

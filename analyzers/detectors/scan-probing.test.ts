@@ -45,7 +45,9 @@ describe('scan.probing', () => {
     expect(requestsToOpen).toBeGreaterThanOrEqual(4)
     expect(requestsToOpen).toBeLessThanOrEqual(8)
     expect(opening[0]).toMatchObject({ severity: 'low', subject: { kind: 'ip', value: '203.0.113.9' } })
-    expect(opening[0]!.why).toMatch(/^\d+ different missing paths asked for in .*refused or not found; usual/)
+    expect(opening[0]!.why).toMatch(
+      /^\d+ different missing paths asked for in .*refused or not found; callers here usually miss \d+(\.\d+)? % of their requests$/,
+    )
   })
 
   test('twin: as many misses of one dead link are a dead link', () => {

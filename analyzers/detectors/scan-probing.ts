@@ -210,13 +210,13 @@ export const scanProbing = defineDetector({
     detects:
       'A caller trying paths that match no known endpoint of the service: a scanner, a word list, a hunt for forgotten files.',
     statistic:
-      'A sequential test per caller and service on distinct missing paths (repeats, and ids within one path, count once) against requests that matched an endpoint (the same one once a minute). H0: the miss rate of this kind of caller (signed in or not) at this service, a beta-binomial learnt from admitted traffic over a shipped prior of 1 in 20 (1 in 30 signed in), capped at 0.4. H1: 0.8. Known targets such as /.env carry extra weight.',
+      'A sequential test per caller and service on distinct missing paths (repeats, and ids within one path, count once) against requests that matched an endpoint (each of the last eight once a minute). H0: the miss rate of this kind of caller (signed in or not) at this service, a beta-binomial learnt from admitted traffic over a shipped prior of 1 in 20 (1 in 30 signed in), capped at 0.4. H1: 0.8. Known targets such as /.env carry extra weight that no good conduct outweighs; all evidence halves in six hours.',
     memory:
       'maxCallers callers x 4 services, about 300 B each and more only for callers with misses; maxServices services with maxMissingPaths watched paths each. Newcomers push out newcomers, never busy callers; evictions are counted.',
     warmUp:
       'Works from the first request on the shipped prior. 401 and 403 on an unknown path count only after 200 requests of the service matched an endpoint.',
     traps:
-      'A release that calls a removed route: a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything.',
+      'A release that calls a removed route: a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything, link checkers. Missed: fewer than five or six ordinary missing paths; word lists at reading speed between many different good pages (one miss in fifty, seconds apart); probing for paths that exist; a service that is first seen while it is broken looks like one whose callers all probe.',
     tuning:
       "report lowers or raises what becomes a signal; brokenCallers and brokenShare say when a missing path is everybody's. Not an address list: a caller behind a shared address without an account is judged as that address.",
   },

@@ -36,7 +36,7 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
     severity: account.taken ? 'critical' : severityOfRefused(account.guesses),
-    why: `${account.guesses} different wrong passwords for one account in ${spanText(now - account.since)} from ${where}${end}; usual ${endpoint.usualText} before getting it right`,
+    why: `${account.guesses} different wrong passwords for one account in ${spanText(now - account.since)} from ${where}${end}; usual here: ${endpoint.usualText} before the right one`,
     expected: endpoint.usualText,
     observed: `${account.guesses} different wrong passwords`,
     evidence: {
@@ -65,17 +65,15 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
 /** One source going through accounts, or through credentials that name none. */
 export function sourceSignal({ tx, mark, now, endpoint, account, source, from }: Attempt, evidence: number): Signal {
   const taken = from.taken.length
-  const tried =
-    mark.account === null
-      ? `${account.guesses} different credentials`
-      : `${countText(from.failingTotal, 'account')} without ever signing in`
-  const since = mark.account === null ? account.since : from.since
-  const end = taken > 0 ? `; ${countText(taken, 'account')} taken` : ', all refused'
+  const nameless = mark.account === null
+  const tried = nameless ? `${account.guesses} different credentials` : countText(from.failingTotal, 'account')
+  const since = nameless ? account.since : from.since
+  const end = nameless ? ', all refused' : ` and got into ${taken > 0 ? `${taken} of them` : 'none'}`
   return signalOf('auth.bruteforce', tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
     severity: taken > 0 ? 'critical' : severityOfRefused(from.refused),
-    why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual ${endpoint.usualText} before getting it right`,
+    why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual here: ${endpoint.usualText} wrong passwords before the right one`,
     expected: endpoint.usualText,
     observed: tried,
     evidence: {

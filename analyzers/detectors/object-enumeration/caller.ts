@@ -103,6 +103,11 @@ export class Reach {
     return this.ownLong.upper(OWN_WINDOWS) ?? (short === null ? null : short * (this.#activeWindows + 1))
   }
 
+  /** Whether nothing happened since the short window began, so that closing it changes nothing. */
+  get idle(): boolean {
+    return this.shortAnswered === 0 && this.total === this.#marks.trials && !this.signalled
+  }
+
   /** Closes the short window; what it teaches, or null. `suspect`: the caller is under suspicion and teaches nothing. */
   closeShort(cohort: string, suspect: boolean): WindowSummary | null {
     // A window with a signal in it does not teach; the next one may, unless an incident came of it.

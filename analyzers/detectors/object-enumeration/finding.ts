@@ -21,7 +21,7 @@ export function reachSignal(
   const noun = nounOf(tx.endpoint!)
   const range = evidence.expected === null ? null : rangeText(evidence.expected)
   const span = spanText(windowUs)
-  const usually = range === null ? 'too few callers yet to say what is usual' : `usual ${range} in ${span}`
+  const usually = range === null ? 'too few callers yet to say what is usual' : `usual here: ${range} in ${span}`
   return signalOf('object.enumeration', tx, now, {
     log10P: -evidence.combined / Math.LN10,
     maturity: Math.max(0.3, usual.maturity),
@@ -63,12 +63,8 @@ function reachText(reach: Reach, evidence: Evidence, noun: string, now: EventTim
     parts.push(`${answered + refused} different ${noun} tried in ${span}, ${refused} of them refused or not found`)
   } else {
     const about = reach.exact ? '' : 'about '
-    const known = foreign > 0 ? ` (${foreign} known to be of other users)` : ''
-    parts.push(
-      foreign > 0 && foreign >= 0.9 * answered
-        ? `${foreign} ${noun} of other users in ${span}`
-        : `${about}${answered} different ${noun} answered${known} in ${span}`,
-    )
+    parts.push(`${about}${answered} different ${noun} answered in ${span}`)
+    if (foreign > 0) parts.push(`${foreign} of them first seen with other callers`)
     if (refused > 0) parts.push(`${refused} more refused or not found`)
   }
   if (evidence.neighbour >= HEARD) parts.push('ids taken one after the other')

@@ -20,12 +20,13 @@ export function probingSignal(
   const total = walk.hits + walk.misses
   const outcomeText =
     leaked > 0 ? `, ${countText(leaked, 'sensitive file')} answered` : ', every one refused or not found'
-  const sensitiveText = sensitive > 0 ? ` (${sensitive} of them known targets such as ${names[0]})` : ''
+  const targets = sensitive === 1 ? `a known target: ${names[0]}` : `known targets such as ${names[0]}`
+  const sensitiveText = sensitive > 0 ? ` (${sensitive} of them ${targets})` : ''
   return signalOf('scan.probing', tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: service.maturity,
     severity: leaked > 0 ? 'high' : 'low',
-    why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - visit.since)}${outcomeText}; usual callers miss ${percentText(usual)} of the time`,
+    why: `${countText(tried, 'different missing path')}${sensitiveText} asked for in ${spanText(now - visit.since)}${outcomeText}; callers here usually miss ${percentText(usual)} of their requests`,
     expected: `${percentText(usual)} of requests miss`,
     observed: `${tried} distinct missing paths, ${percentText(total === 0 ? 1 : walk.hits / total)} of counted requests`,
     evidence: {
