@@ -21,6 +21,7 @@ import {
 } from '../../test/mutate/mutators.ts'
 import { FIN, payloadLength, resent, SYN, tcpParts, withPayload } from '../../test/mutate/tcp-frame.ts'
 import type { CaptureNote, LedgerEntry } from './note.ts'
+import { TUNNEL_REWRITES } from './rewrites-tunnels.ts'
 
 /** A capture made from another one, with the effect on the ledger worked out by hand. */
 export interface Rewrite {
@@ -113,6 +114,9 @@ function without(pick: (frames: readonly CapturedFrame[]) => readonly number[]):
 }
 
 export const REWRITES: readonly Rewrite[] = [
+  ...TUNNEL_REWRITES.map(({ name, from, shows, how, mutate, touch }) =>
+    byMutator(name, from, shows, how, mutate, touch),
+  ),
   {
     name: 'big-endian',
     from: 'keep-alive',

@@ -3,6 +3,7 @@ import { BODIES } from './scenes-bodies.ts'
 import { CONNECTIONS } from './scenes-connections.ts'
 import { MESSAGES } from './scenes-messages.ts'
 import { ODDITIES } from './scenes-oddities.ts'
+import { TUNNELLED } from './scenes-tunnels.ts'
 import { WIRES } from './scenes-wires.ts'
 import type { Step } from './transcript.ts'
 
@@ -27,4 +28,4 @@ export interface Scene {
   readonly extension?: string
 }
 
-export const SCENES: readonly Scene[] = [...MESSAGES, ...BODIES, ...CONNECTIONS, ...ODDITIES, ...WIRES]
+export const SCENES: readonly Scene[] = [...MESSAGES, ...BODIES, ...CONNECTIONS, ...ODDITIES, ...WIRES, ...TUNNELLED]

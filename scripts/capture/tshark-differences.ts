@@ -74,6 +74,7 @@ export const TSHARK: Readonly<Record<string, Known>> = {
     ],
   },
   'gap-in-body': { differences: [differs(NEVER_WHOLE, 8080, 'GET /orders/ 200', 'GET /orders/ null')] },
+  'fragment-lost': { differences: [differs(NEVER_WHOLE, 8080, 'GET /orders/ 200', 'GET /orders/ null')] },
   'gap-in-large-body': { differences: [differs(NEVER_WHOLE, 8080, 'GET /bytes/100000 200', 'GET /bytes/100000 null')] },
   'gap-in-chunked-body': {
     differences: [differs(NEVER_WHOLE, 8080, 'GET /chunked/8500 200', 'GET /chunked/8500 null')],

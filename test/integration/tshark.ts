@@ -52,7 +52,11 @@ function messages(pdml: string): Message[] {
   for (const packet of pdml.split('<packet>').slice(1)) {
     const show = (name: string) =>
       new RegExp(`<field name="${name.replaceAll('.', '\\.')}"[^>]* show="([^"]*)"`).exec(packet)?.[1]
-    const address = (side: 'src' | 'dst') => `${show(`ip.${side}`) ?? show(`ipv6.${side}`)} ${show(`tcp.${side}port`)}`
+    // The innermost packet of a tunnel is the last one before TCP.
+    const network = packet.split(/<proto name="(?=ip(?:v6)?")/).at(-1)!
+    const within = (name: string) => new RegExp(`<field name="${name}"[^>]* show="([^"]*)"`).exec(network)?.[1]
+    const address = (side: 'src' | 'dst') =>
+      `${within(`ip\\.${side}`) ?? within(`ipv6\\.${side}`)} ${show(`tcp.${side}port`)}`
     for (const text of packet.split(/<proto name="http"/).slice(1)) {
       const message = text.split(/<proto name="(?!http")/)[0]!
       const field = (name: string) => {

@@ -38,7 +38,14 @@ export function encapsulate(tunnel: Tunnel, options: Encapsulation = {}): Mutato
       if (wrapped === null) return frame
       const { protocol, header, inner } = wrapped
       const payload = Buffer.concat([header, inner.bytes])
-      return ipFrame(frame.time, options.outer ?? 4, protocol, index, payload, header.length + inner.length)
+      return ipFrame(
+        frame.time,
+        options.outer ?? 4,
+        protocol,
+        idOf(frame, index),
+        payload,
+        header.length + inner.length,
+      )
     })
 }
 
@@ -91,9 +98,14 @@ const u16 = (value: number): Buffer => Buffer.of(value >> 8, value & 255)
 const u32 = (value: number): Buffer => Buffer.concat([u16(value >>> 16), u16(value & 0xffff)])
 const vniWord = (vni: number): Buffer => u32((vni << 8) >>> 0)
 
+/** Packet ids that do not meet again when several files are one timeline. */
+function idOf(frame: CapturedFrame, index: number): number {
+  return Number((frame.time / 1000n + BigInt(index)) & 0xffff_ffffn)
+}
+
 /** Cuts packets as a path with this MTU does. Changes no transaction. */
 export function fragment(mtu: number): Mutator {
-  return (frames) => frames.flatMap((frame, index) => fragmented(frame, mtu, index))
+  return (frames) => frames.flatMap((frame, index) => fragmented(frame, mtu, idOf(frame, index)))
 }
 
 /** As `fragment`, the pieces of a packet in another order and some of them twice. Changes no transaction. */
@@ -101,7 +113,7 @@ export function fragmentShuffled(mtu: number, seed: number): Mutator {
   return (frames) => {
     const random = seeded(seed)
     return frames.flatMap((frame, index) => {
-      const pieces = fragmented(frame, mtu, index)
+      const pieces = fragmented(frame, mtu, idOf(frame, index))
       if (pieces.length === 1) return pieces
       const twice = pieces.flatMap((piece) => (random() < 0.3 ? [piece, piece] : [piece]))
       return twice

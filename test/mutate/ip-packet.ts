@@ -65,12 +65,13 @@ function withChecksum(header: Buffer): Buffer {
 
 /**
  * The frames an IP packet becomes on a path of this MTU, in order; the frame itself when it fits, was cut by the snap
- * length, or is no untagged IP over Ethernet. IPv6 routers do not do this (RFC 8200 §4.5), but hosts and tunnels do.
+ * length, is a fragment already, or is no untagged IP over Ethernet. IPv6 routers do not do this (RFC 8200 §4.5), but hosts and tunnels do.
  */
 export function fragmented(frame: CapturedFrame, mtu: number, id: number): CapturedFrame[] {
   const packet = frame.linkType === ETHERNET ? ipPacket(frame) : null
   if (packet === null || packet.length <= mtu || packet.bytes.length < packet.length) return [frame]
   const four = packet.bytes[0]! >> 4 === 4
+  if (four ? (packet.bytes.readUInt16BE(6) & 0x3fff) !== 0 : packet.bytes[6] === FRAGMENT_HEADER) return [frame]
   const headerLength = four ? (packet.bytes[0]! & 15) * 4 : 40
   const payload = packet.bytes.subarray(headerLength)
   const step = (mtu - headerLength - (four ? 0 : 8)) & ~7
