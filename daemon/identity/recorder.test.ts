@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import type { Header, Transaction } from '../model/transaction.ts'
-import { type FakeRequest, fakeExchange, fakeTelemetry, START } from './fake-exchange.ts'
+import { type FakeRequest, fakeExchange, fakeFlow, fakeTelemetry, START } from './fake-exchange.ts'
 import { TEST_KEY } from './privacy-key.ts'
+import type { TransactionRecord } from './record.ts'
 import { IDENTITY_DEFAULTS, isLoginPage, Recorder, traceIdOf } from './recorder.ts'
 
 function recorded(fake: FakeRequest): Transaction {
@@ -117,6 +118,31 @@ test('a transaction may be kept, and read after the recorder has forgotten what 
   recorder.close()
   expect(kept[0]!.requestBody).toBe('hello')
   expect(kept[1]!.requestBody).toMatch(/^\{"token":"hmac:[0-9a-f]{32}"\}$/)
+})
+
+test('each request of a connection is read by its own credentials', () => {
+  const seen: (string | undefined)[] = []
+  const settings = { key: TEST_KEY, options: IDENTITY_DEFAULTS, bodies: false, telemetry: fakeTelemetry() }
+  const recorder = new Recorder({
+    ...settings,
+    emit: (tx) => {
+      const { sessions, apiKey } = (tx as TransactionRecord).presented
+      seen.push(sessions[0]?.principal.id ?? apiKey?.principal.id)
+    },
+  })
+  const flow = fakeFlow()
+  const one: Header = ['Authorization', 'Bearer made-up-one']
+  const two: Header = ['Authorization', 'Bearer made-up-two']
+  const cookie: Header = ['Cookie', 'sid=made-up-one']
+  const other: Header = ['Cookie', 'sid=made-up-two']
+  const key: Header = ['X-Api-Key', 'made-up-key']
+  for (const header of [one, one, two, one, cookie, other, key, null, key]) {
+    recorder.exchange(fakeExchange({ headers: header === null ? [] : [header], flow }))
+  }
+  recorder.exchange(fakeExchange({ target: '/?access_token=made-up-two', flow }))
+  const [a, , b, , , , k] = seen
+  expect(new Set([a, b, k, undefined]).size).toBe(4)
+  expect(seen).toEqual([a, a, b, a, a, b, k, undefined, k, b])
 })
 
 test('the trace is the one of traceparent', () => {

@@ -1,7 +1,7 @@
 import { type Pseudonyms, REDACTED } from './pseudonym.ts'
 import { redactUrl } from './redact-url.ts'
 import { isCardLiteral, type Place, redactValue } from './redact-value.ts'
-import { type Secrecy, secrecyOf } from './secret-names.ts'
+import { ownText, type Secrecy, secrecyOf } from './secret-names.ts'
 
 /** Deeper levels share the secrecy of this one. */
 const MAX_DEPTH = 64
@@ -167,8 +167,7 @@ class LenientJson {
 
   #name(start: number, end: number): void {
     const inherited = this.#current()
-    const raw = end - start > MAX_KEY ? '' : this.#text.slice(start, end)
-    const own = secrecyOf(raw.includes('\\') ? unescapeJson(raw) : raw)
+    const own = secrecyOfKey(this.#text, start, end)
     this.#expect(own === 'erase' || inherited === 'keep' ? own : inherited)
   }
 
@@ -176,6 +175,33 @@ class LenientJson {
     this.#out += this.#text.slice(this.#copied, start) + replacement
     this.#copied = end
   }
+}
+
+const KEY_SLOTS = 1024
+const MAX_KEPT_KEY = 64
+/** Keys as they stand in a text, escapes and all, and what they say. Each slot belongs to the last who came. */
+const keys = new Array<string>(KEY_SLOTS).fill('')
+const secrecies = new Array<Secrecy>(KEY_SLOTS).fill('keep')
+
+/** The same few keys come in every body: they are compared in place, which needs no string and no hash of one. */
+function secrecyOfKey(text: string, start: number, end: number): Secrecy {
+  const length = end - start
+  if (length <= 0 || length > MAX_KEY) return 'keep'
+  const shape = length * 131 + text.charCodeAt(start) * 31 + text.charCodeAt(start + (length >> 1)) * 17
+  const slot = (shape + text.charCodeAt(end - 1)) & (KEY_SLOTS - 1)
+  const kept = keys[slot]!
+  if (kept.length === length) {
+    let i = 0
+    while (i < length && kept.charCodeAt(i) === text.charCodeAt(start + i)) i++
+    if (i === length) return secrecies[slot]!
+  }
+  const raw = text.slice(start, end)
+  const secrecy = secrecyOf(raw.includes('\\') ? unescapeJson(raw) : raw)
+  if (length <= MAX_KEPT_KEY) {
+    keys[slot] = ownText(raw)
+    secrecies[slot] = secrecy
+  }
+  return secrecy
 }
 
 function endsBare(code: number): boolean {

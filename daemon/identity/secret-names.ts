@@ -45,8 +45,14 @@ export function secrecyOf(name: string): Secrecy {
   // Bounded by starting over: names repeat, so a full map means that somebody is making names up.
   if (recent.size >= MAX_RECENT) recent.clear()
   const secrecy = classify(normalName(name))
-  recent.set(name, secrecy)
+  recent.set(ownText(name), secrecy)
   return secrecy
+}
+
+/** The same text, without the whole body behind it that a slice of one keeps alive. */
+export function ownText(slice: string): string {
+  const narrow = Buffer.from(slice, 'latin1').toString('latin1')
+  return narrow === slice ? narrow : Buffer.from(slice, 'utf16le').toString('utf16le')
 }
 
 /** The name as it is compared: the innermost part of `user[password]` and `login.password`. */
