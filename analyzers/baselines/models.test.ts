@@ -8,7 +8,8 @@ import { FirstTouch } from './first-touch.ts'
 import { GuardedRate } from './guarded-rate.ts'
 import { KeyedTable } from './keyed-table.ts'
 import { PopulationTail } from './population-tail.ts'
-import { networkOf, voteKey } from './principal-key.ts'
+import { PresentShare } from './present-share.ts'
+import { networkOf, principalKey, voteKey } from './principal-key.ts'
 import { SequentialTest } from './sequential-test.ts'
 import { WindowHistory } from './window-history.ts'
 
@@ -167,6 +168,24 @@ test('addresses of one network share a vote, accounts have their own', () => {
   expect(networkOf('2001:db8::1')).not.toBe(networkOf('2001:db8:7::1'))
   expect(networkOf('::ffff:192.0.2.7')).toBe('192.0.2')
   expect(voteKey(user('ada').principal)).not.toBe(voteKey(user('bob').principal))
+})
+
+test('callers of different kinds are two, also where one secret gave both their ids', () => {
+  const kinds = ['user', 'session', 'api_key', 'consumer', 'device'] as const
+  const keys = kinds.map((kind) => principalKey({ kind, id: 'hmac:one', display: '', via: '', app: null }))
+  expect(new Set(keys).size).toBe(kinds.length)
+})
+
+test('PresentShare: what everybody suffers shows, what one voter does shows to the others only, and it passes', () => {
+  const share = new PresentShare()
+  for (let i = 0; i < 30; i++) share.learnOne('loud', true, NOW)
+  expect(share.scoreOne('loud', 0.1, NOW)).toBeCloseTo(0.1, 9)
+  expect(share.scoreOne('quiet', 0.1, NOW)).toBeLessThan(0.3)
+  for (let i = 0; i < 30; i++) share.learnOne(`v${i}`, true, NOW)
+  expect(share.scoreOne('quiet', 0.1, NOW)).toBeGreaterThan(0.8)
+  expect(share.scoreOne('quiet', 0.1, NOW + HOUR_US)).toBeCloseTo(0.1, 6)
+  for (let i = 0; i < 30; i++) share.learnOne(`v${i}`, false, NOW)
+  expect(share.scoreOne('quiet', 0.1, NOW)).toBeLessThan(0.1)
 })
 
 test('DriftCap: 20 % a day, unless three in ten carry the rise; down at once', () => {

@@ -19,7 +19,7 @@ describe('DistinctCounter', () => {
   })
 
   test.each([100, 1000, 10_000, 200_000])(
-    'counts %i within 10 %% (3 standard errors) on 30 streams, 3.5 %% in the mean square',
+    'counts %i within three standard errors on 30 streams, and within 3.5 in a hundred in the mean square',
     (size) => {
       let squares = 0
       for (let stream = 0; stream < 30; stream++) {
@@ -64,7 +64,7 @@ describe('QuantileSketch', () => {
     pareto: (random) => (1 - random()) ** -0.7,
     'two lumps': (random) => (random() < 0.5 ? 3 : 900),
   }
-  test.each(Object.keys(sets))('every quantile of a %s set is within 2 %%', (name) => {
+  test.each(Object.keys(sets))('every quantile of a %s set is within its promised accuracy', (name) => {
     for (const size of [1, 10, 1000, 20_000]) {
       const random = randomFrom(size)
       const sketch = new QuantileSketch()

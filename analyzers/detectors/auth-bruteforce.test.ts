@@ -123,6 +123,37 @@ describe('auth.bruteforce', () => {
     expect(run(mixed).requestsToOpen).toBeGreaterThan(0)
   })
 
+  test('a source behind a session is its network’s /64, whatever address of it is used', () => {
+    const attack = Array.from({ length: 40 }, (_, i) =>
+      transaction({
+        time: START + i * 10 * SECOND_US,
+        principal: { kind: 'session', id: `hmac:s${i}`, display: '', via: 'cookie.sid', app: null },
+        clientIp: `2001:db8:1:2::${(i + 1).toString(16)}`,
+        endpoint: 'POST /v1/login',
+        status: 401,
+        marks: [{ kind: 'login', field: 'body:/password', account: `hmac:a${i}`, guess: 'new' }],
+      }),
+    )
+    expect(run(attack).opening[0]!.subject).toMatchObject({ kind: 'ip' })
+    expect(run(attack).requestsToOpen).toBeLessThanOrEqual(12)
+  })
+
+  test('while those who have signed in before are refused too, an office that fails is no attack', () => {
+    const outage = START + 10 * MINUTE_US
+    const traffic: Transaction[] = []
+    for (let i = 0; i < 30; i++) {
+      traffic.push(login(START + i * SECOND_US, `198.51.${i}.7`, `u${i}`, true))
+      traffic.push(login(outage + i * SECOND_US, `198.51.${i}.7`, `u${i}`, false))
+    }
+    const office = Array.from({ length: 40 }, (_, i) =>
+      login(outage + 20 * SECOND_US + i * SECOND_US, '203.0.113.1', `o${i}`, false),
+    )
+    const inOrder = (list: Transaction[]) => list.sort((a, b) => a.endTime - b.endTime)
+    expect(run(inOrder([...traffic, ...office])).opening).toEqual([])
+    const healthy = traffic.filter((tx) => tx.endTime < outage)
+    expect(run(inOrder([...healthy, ...office])).opening.length).toBeGreaterThan(0)
+  })
+
   test('a failed Basic attempt counts for the address, not for the victim it names', () => {
     const attack = Array.from({ length: 20 }, (_, i) =>
       transaction({

@@ -87,6 +87,24 @@ describe('scan.probing', () => {
     expect(run(mixed).requestsToOpen).toBeLessThanOrEqual(12)
   })
 
+  test('good pages between known targets do not outweigh them', () => {
+    const mixed: Transaction[] = []
+    for (const [k, path] of ['/.env', '/.git/config'].entries()) {
+      for (let i = 0; i < 50; i++) mixed.push(hit(START + (k * 60 + i) * SECOND_US, '203.0.113.9', `GET /v1/page${i}`))
+      mixed.push(missing(START + (k * 60 + 50) * SECOND_US, scanner, path))
+    }
+    expect(run(mixed).opening[0]!.why).toContain('2 of them known targets such as /.env')
+  })
+
+  test('a few good pages in rotation do not hide the probes', () => {
+    const mixed: Transaction[] = []
+    WORDS.forEach((word, i) => {
+      for (let k = 0; k < 7; k++) mixed.push(hit(START + i * 2 * SECOND_US + k * 1000, '203.0.113.9', `GET /v1/${k}`))
+      mixed.push(missing(START + i * 2 * SECOND_US + 10_000, scanner, `/${word}`))
+    })
+    expect(run(mixed).requestsToOpen).toBeGreaterThan(0)
+  })
+
   test('one probe every ten minutes is found', () => {
     expect(
       run(WORDS.map((word, i) => missing(START + i * 10 * MINUTE_US, scanner, `/${word}`))).requestsToOpen,

@@ -109,6 +109,20 @@ describe('IncidentBook', () => {
     expect(incidents.open()[0]!.id).not.toBe(opened!.incident.id)
   })
 
+  test('a guess every three hours is one incident that stays open', () => {
+    const { book: incidents } = book()
+    const kinds: string[] = []
+    for (let i = 0; i < 8; i++) {
+      const guess = signal(START + i * 3 * HOUR_US, {
+        detector: 'auth.bruteforce',
+        log10P: -6,
+        subject: { kind: 'user', value: 'hmac:ada' },
+      })
+      for (const change of incidents.push(guess)) kinds.push(change.kind)
+    }
+    expect(kinds.filter((kind) => kind !== 'updated')).toEqual(['opened'])
+  })
+
   test('a scanner on two services is one incident; two scanners are two', () => {
     const { book: incidents } = book()
     incidents.push(signal(START))

@@ -156,6 +156,39 @@ test('ATT&CK and OWASP tags have their shape', () => {
   }
 })
 
+test('who is suspected by one detector teaches none, under whatever name the incident tells', () => {
+  const suspected: string[] = []
+  const listening = DETECTORS.map((declaration) =>
+    defineDetector({
+      ...declaration,
+      create: (options) => {
+        const detector = declaration.create(options)
+        return {
+          observe: (tx, now) => detector.observe(tx, now),
+          tick: (now) => detector.tick(now),
+          sizes: () => detector.sizes(),
+          maturity: () => detector.maturity(),
+          suspect: (caller, open) => suspected.push(`${declaration.id} ${caller} ${open}`),
+        }
+      },
+    }),
+  )
+  const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+  const set = new DetectorSet(
+    listening.map((declaration) => ({ declaration, options: {} })),
+    telemetry,
+  )
+  for (let i = 0; i < 20; i++) {
+    set.observe(order(START + i * 100_000, 'mallory', i, 403), START + i * 100_000)
+    set.observe(login(START + i * 100_000, '203.0.113.9', 'ada', false), START + i * 100_000)
+  }
+  set.suspect('object.enumeration', { kind: 'user', value: 'mallory' }, true, START)
+  expect(suspected).toEqual(DETECTORS.map(({ id }) => `${id} hmac:mallory true`))
+  suspected.length = 0
+  set.suspect('auth.bruteforce', { kind: 'user', value: 'hmac:ada' }, false, START)
+  expect(suspected).toEqual(['auth.bruteforce 203.0.113.9 false'])
+})
+
 test('a detector that throws is switched off alone, and counted', () => {
   const counters = new Counters()
   const broken = defineDetector({

@@ -1,5 +1,7 @@
-import type { EventTime } from '../../../daemon/model/time.ts'
+import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
+import { DistinctCounter } from '../../baselines/distinct-counter.ts'
 import { GuessCounts } from '../../baselines/guess-counts.ts'
+import { hashText } from '../../baselines/lookup-hash.ts'
 import { EvidenceTrail } from '../../finding.ts'
 import type { SourceName } from './source-name.ts'
 
@@ -9,6 +11,8 @@ const FAST_BY_PROGRAM = 0.5
 const MAX_SOURCES_PER_ACCOUNT = 8
 const MAX_ACCOUNTS_PER_SOURCE = 64
 const MAX_TAKEN = 100
+/** An account that signs in speaks for its source once in this time, however often it does. */
+const SPEAKS_EVERY_US = 6 * HOUR_US
 
 /** One source's attempts at one account since it last got in. */
 export class Attempts {
@@ -89,6 +93,9 @@ export class Account {
 export class Source {
   /** Accounts tried, oldest first, at most 64: whether this source has signed in to them. */
   readonly #accounts = new Map<string, boolean>()
+  /** Accounts that have spoken for this source, since when. */
+  #spoken = new DistinctCounter()
+  #spokenSince: EventTime = 0
   /** Accounts tried in vain, and accounts signed in to. */
   readonly failing = new GuessCounts()
   readonly fine = new GuessCounts()
@@ -132,7 +139,16 @@ export class Source {
   addRight(account: string, honest: boolean, now: EventTime): void {
     const before = this.#accounts.get(account)
     if (before === false && honest) this.failing.learnOne(now, -1)
-    if (before !== true && honest) this.fine.learnOne(now, 1)
+    if (honest) this.#speakFor(account, now)
     if (this.#accounts.size < MAX_ACCOUNTS_PER_SOURCE || before !== undefined) this.#accounts.set(account, true)
+  }
+
+  /** By a set of its own: the accounts tried in vain must not push out of it the one that signs in again and again. */
+  #speakFor(account: string, now: EventTime): void {
+    if (now - this.#spokenSince >= SPEAKS_EVERY_US) {
+      this.#spoken = new DistinctCounter()
+      this.#spokenSince = now
+    }
+    if (this.#spoken.learnOne(hashText(account)) > 0) this.fine.learnOne(now, 1)
   }
 }

@@ -50,6 +50,15 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     plays: (world) =>
       each(range(2000), (i) => world.signIn(NINE + i * SECOND_US, EVIL, `p${i}`, 'Winter2026', i === 900 ? 200 : 401)),
   },
+  'one password at 2,000 accounts, each after signing in to an account of his own': {
+    learnt: 50,
+    cold: 50,
+    plays: (world) =>
+      each(range(2000), (i) => {
+        world.signIn(NINE + i * SECOND_US, EVIL, 'mallory', 'right', 200)
+        world.signIn(NINE + i * SECOND_US + 300_000, EVIL, `p${i}`, 'Winter2026', 401)
+      }),
+  },
   'one password at 2,000 accounts, from 500 addresses (auth.spray’s)': {
     learnt: 'missed',
     cold: 'missed',
