@@ -188,9 +188,15 @@ function keyOf(packet: Packet, segment: Segment): string {
   return `${ends} ${packet.fragmentId} ${protocol} ${packet.vlan} ${packet.vni}`
 }
 
-/** FNV-1a over every byte: telling a second copy from another fragment with the same place must not be guesswork. */
+/** A hash of every byte: telling a second copy from another fragment with the same place must not be guesswork. */
 function fingerprint(bytes: Buffer, from: number, to: number): number {
-  let print = 0x811c9dc5
-  for (let at = from; at < to; at++) print = Math.imul(print ^ bytes[at]!, 0x01000193)
+  let print = to - from
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    const four = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    print = Math.imul(print ^ four, 0x01000193)
+    print ^= print >>> 15 // multiplying alone never brings a high bit down
+  }
+  for (; at < to; at++) print = Math.imul(print ^ bytes[at]!, 0x01000193)
   return print
 }
