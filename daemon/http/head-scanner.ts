@@ -16,10 +16,9 @@ const COLON = 0x3a
 /** Offsets per field: name start, name end, value start, value end. */
 export const SLOTS = 4
 
-/** Bytes that end the plain run of a field value: controls other than HTAB, and DEL. */
-const CONTROL = new Uint8Array(256)
-for (let c = 0; c < 32; c++) CONTROL[c] = c === HTAB ? 0 : 1
-CONTROL[0x7f] = 1
+/** Bytes that end the plain run of a field value: controls other than HTAB, DEL, and what is not ASCII. */
+const SPECIAL = new Uint8Array(256).fill(1, 0x7f)
+for (let c = 0; c < 32; c++) SPECIAL[c] = c === HTAB ? 0 : 1
 
 /**
  * Reads one whole head in place, in one pass, and notes where everything stands (RFC 9112 §2.2, §5). One instance serves
@@ -37,6 +36,8 @@ export class HeadScanner {
   /** Fields of the name `host`; more than one is ambiguous. */
   hostCount = 0
   weirds: Weird[] = []
+  /** No byte of the head is above 0x7f. */
+  ascii = true
   /** Some line was no field: a start line found in the middle of a stream is then not believed. */
   malformed = false
   readonly #limits: HttpLimits
@@ -54,7 +55,9 @@ export class HeadScanner {
     this.malformed = false
     if (this.weirds.length > 0) this.weirds = []
     let i = from
-    while (i < end && bytes[i] !== LF) i++
+    let bits = 0
+    while (i < end && bytes[i] !== LF) bits |= bytes[i++]!
+    this.ascii = bits < 0x80
     if (i === end) return maybeStartLine(bytes, from, end, want) ? INCOMPLETE : INVALID
     const lineEnd = this.#trimCr(bytes, from, i)
     if (this.line.read(bytes, from, lineEnd, want, strict) === NO_LINE) return INVALID
@@ -97,7 +100,7 @@ export class HeadScanner {
       const valueStart = i
       // Value, up to the line feed.
       for (;;) {
-        while (i < end && CONTROL[bytes[i]!] === 0) i++
+        while (i < end && SPECIAL[bytes[i]!] === 0) i++
         if (i === end) return INCOMPLETE
         c = bytes[i]!
         if (c === LF) break
@@ -105,6 +108,10 @@ export class HeadScanner {
           if (i + 1 === end) return INCOMPLETE
           if (bytes[i + 1] !== LF) this.#weird('http.bare_cr')
         } else if (c === 0) this.#weird('http.nul_byte')
+        else if (c >= 0x80) {
+          this.ascii = false
+          while (i + 1 < end && bytes[i + 1]! >= 0x80) i++
+        }
         i++
       }
       let valueEnd = this.#trimCr(bytes, valueStart, i)

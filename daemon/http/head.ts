@@ -49,6 +49,7 @@ export class HeadSlabs {
       offsets,
       at,
       count,
+      scanner.ascii,
       line.status,
       line.major * 10 + line.minor,
       scanner.isRequest ? line.methodEnd - from : 0,
@@ -71,7 +72,8 @@ export class ParsedHead implements Head {
   readonly #methodEnd: number
   readonly #targetStart: number
   readonly #targetEnd: number
-  #encoding: 'latin1' | 'utf8' | null = null
+  readonly #ascii: boolean
+  #encoding: 'latin1' | 'utf8' | null
 
   constructor(
     bytes: Buffer,
@@ -80,6 +82,7 @@ export class ParsedHead implements Head {
     offsets: Uint16Array,
     at: number,
     headerCount: number,
+    ascii: boolean,
     status: number,
     version: number,
     methodEnd: number,
@@ -92,6 +95,9 @@ export class ParsedHead implements Head {
     this.#offsets = offsets
     this.#at = at
     this.headerCount = headerCount
+    this.#ascii = ascii
+    // Pure ASCII reads the same both ways, and latin1 decoding is the cheaper one.
+    this.#encoding = ascii ? 'latin1' : null
     this.status = status
     this.#version = version
     this.#methodEnd = methodEnd
@@ -120,23 +126,14 @@ export class ParsedHead implements Head {
   }
 
   get latin1(): boolean {
-    return this.#readAs() === 'latin1' && !this.#ascii
+    return !this.#ascii && this.#readAs() === 'latin1'
   }
 
-  /** Pure ASCII reads the same both ways, and latin1 decoding is the cheaper one. */
-  #ascii = false
-
   #readAs(): 'latin1' | 'utf8' {
-    if (this.#encoding !== null) return this.#encoding
-    const head = this.#bytes.subarray(this.#base, this.#base + this.#length)
-    this.#ascii = true
-    for (let i = 0; i < head.length; i++) {
-      if (head[i]! >= 0x80) {
-        this.#ascii = false
-        break
-      }
+    if (this.#encoding === null) {
+      const head = this.#bytes.subarray(this.#base, this.#base + this.#length)
+      this.#encoding = isUtf8(head) ? 'utf8' : 'latin1'
     }
-    this.#encoding = this.#ascii || !isUtf8(head) ? 'latin1' : 'utf8'
     return this.#encoding
   }
 

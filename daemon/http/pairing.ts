@@ -1,12 +1,11 @@
 import type { EventTime } from '../model/time.ts'
-import type { PairingGrade, TransactionState } from '../model/transaction.ts'
+import type { PairingGrade } from '../model/transaction.ts'
 import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
-import type { Weird } from '../telemetry/weirds.ts'
 import { exposeBody } from './body-store.ts'
 import type { HttpContext } from './context.ts'
-import type { Exchange } from './exchange.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import type { HttpMessage, Waiter } from './message.ts'
+import { PairedExchange } from './paired-exchange.ts'
 
 type OneSided =
   | 'request_only_timeout'
@@ -26,51 +25,6 @@ const AGREEMENTS_NEEDED = 16
  */
 const QUIET_US = 1_000_000
 const QUIET_RATIO = 4
-
-class PairedExchange implements Exchange {
-  readonly flow: FlowInfo
-  readonly clientSide: 0 | 1
-  readonly request: HttpMessage | null
-  readonly response: HttpMessage | null
-  readonly state: TransactionState
-  readonly pairing: PairingGrade
-  readonly weirds: readonly Weird[]
-  readonly endTime: EventTime
-
-  constructor(
-    flow: FlowInfo,
-    clientSide: 0 | 1,
-    request: HttpMessage | null,
-    response: HttpMessage | null,
-    pairing: PairingGrade,
-    endTime: EventTime,
-  ) {
-    this.flow = flow
-    this.clientSide = clientSide
-    this.request = request
-    this.response = response
-    this.pairing = pairing
-    this.endTime = endTime
-    this.state = stateOf(request, response)
-    this.weirds = mergeWeirds(request?.weirds ?? null, response?.weirds ?? null)
-  }
-}
-
-const NO_WEIRDS: readonly Weird[] = []
-
-function mergeWeirds(first: Weird[] | null, second: Weird[] | null): readonly Weird[] {
-  if (first === null) return second ?? NO_WEIRDS
-  if (second === null) return first
-  return [...new Set([...first, ...second])]
-}
-
-function stateOf(request: HttpMessage | null, response: HttpMessage | null): TransactionState {
-  if (request === null) return 'response_only'
-  if (response === null) return 'request_only'
-  if (response.upgrade) return 'upgraded'
-  if (request.gap || response.gap) return 'gap'
-  return request.whole && response.whole ? 'complete' : 'truncated'
-}
 
 /**
  * Which response answers which request of one connection.

@@ -272,12 +272,12 @@ export const FLOODS: readonly Flood[] = [
     start: (random) => {
       const noise = Buffer.from(Array.from({ length: 70_000 }, () => Math.floor(random() * 256)))
       // Interfaces, packets of any time, name resolution, statistics, custom, unknown; no section header, interface unheard
-      // of or impossible length: a file is not believed beyond those.
-      const types = [1, 6, 4, 5, 0xbad, 0x4000_0bad, 0x7777_7777]
-      return (wire) => {
+      // of, impossible length or thousands of interfaces: a file is not believed beyond those.
+      const types = [6, 6, 4, 5, 0xbad, 0x4000_0bad, 0x7777_7777]
+      return (wire, i) => {
         const from = Math.floor(random() * 65_536)
         const body = Buffer.from(noise.subarray(from, from + 20 + Math.floor(random() * 200)))
-        const type = types[Math.floor(random() * types.length)]!
+        const type = i % 1000 === 999 ? 1 : types[Math.floor(random() * types.length)]!
         if (type === 6) {
           body.writeUInt32LE(0, 0)
           const captured = Math.floor(random() * (body.length - 19))

@@ -6,7 +6,7 @@ import { BENIGN, FLOODS, type Flood } from './floods.ts'
 const LONGER = 5
 /** Over the shorter flood's peak, for the collector's moods. */
 const ALLOWED_GROWTH = 1.1
-const ALLOWED_NOISE_MB = 25
+const ALLOWED_NOISE_MB = 60
 
 const { values } = parseArgs({
   options: {
