@@ -8,22 +8,13 @@ import { SuspectNames } from './suspect-names.ts'
 interface Running {
   readonly id: string
   readonly detector: Detector
-  failure: string | null
+  failed: boolean
 }
 
 /** A detector to run, with its options from the configuration; `{}` stands for the defaults. */
 export interface EnabledDetector {
   readonly declaration: DetectorDeclaration
   readonly options: unknown
-}
-
-/** How one detector is doing, for status and metrics. */
-export interface DetectorHealth {
-  readonly id: string
-  readonly maturity: number
-  readonly sizes: ReturnType<Detector['sizes']>
-  /** Why it was switched off, or null. */
-  readonly failure: string | null
 }
 
 /**
@@ -49,7 +40,7 @@ export class DetectorSet {
       .map(({ declaration, options }) => ({
         id: declaration.id,
         detector: declaration.create(declaration.options.parse(options)),
-        failure: null,
+        failed: false,
       }))
   }
 
@@ -59,7 +50,7 @@ export class DetectorSet {
     signals.length = 0
     for (let i = 0; i < this.#running.length; i++) {
       const running = this.#running[i]!
-      if (running.failure !== null) continue
+      if (running.failed) continue
       try {
         const signal = running.detector.observe(transaction, now)
         if (signal === null) continue
@@ -74,7 +65,7 @@ export class DetectorSet {
 
   tick(now: EventTime): void {
     for (const running of this.#running) {
-      if (running.failure !== null) continue
+      if (running.failed) continue
       try {
         running.detector.tick(now)
       } catch (error) {
@@ -92,7 +83,7 @@ export class DetectorSet {
   ): void {
     const caller = this.#names.callerOf(subject)
     for (const running of this.#running) {
-      if (running.failure !== null) continue
+      if (running.failed) continue
       // Who is suspected by one detector teaches none; but only the detector that opened the case may close it.
       if (!open && running.id !== detector) continue
       try {
@@ -103,17 +94,8 @@ export class DetectorSet {
     }
   }
 
-  health(): DetectorHealth[] {
-    return this.#running.map(({ id, detector, failure }) => ({
-      id,
-      maturity: failure === null ? detector.maturity() : 0,
-      sizes: failure === null ? detector.sizes() : {},
-      failure,
-    }))
-  }
-
   #fail(running: Running, error: unknown): void {
-    running.failure = error instanceof Error ? error.message : String(error)
+    running.failed = true
     this.#telemetry.counters.add('detector.failed')
     this.#telemetry.counters.add(`detector.failed.${running.id}`)
     this.#onFailure(running.id, error)

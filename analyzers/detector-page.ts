@@ -14,7 +14,7 @@ export function detectorPage(declaration: DetectorDeclaration): string {
     section('What it detects', describes.detects),
     section('How', describes.statistic),
     section('Warm-up', describes.warmUp),
-    section('What it must not be fooled by', describes.traps),
+    section('What must not fool it, and what it misses', describes.traps),
     section('Tuning', describes.tuning),
     optionsTable(declaration),
     section('Memory', describes.memory),

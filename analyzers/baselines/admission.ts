@@ -1,7 +1,7 @@
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { KeyedTable, type Occupancy } from './keyed-table.ts'
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   /** How long an observation waits, in event time, before it may teach. */
   readonly quarantineUs: number
   /** The same once the model it teaches is mature. */

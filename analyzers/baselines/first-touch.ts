@@ -6,7 +6,7 @@ const WAYS = 4
 const SHARED = 0xffffffff
 
 /** `own`: nobody else was seen with it; `foreign`: another caller had it first; `unknown`: never seen (or forgotten). */
-export type Provenance = 'own' | 'foreign' | 'unknown'
+type Provenance = 'own' | 'foreign' | 'unknown'
 
 type Touch = [scope: number, object: number, caller: number, claim: boolean]
 

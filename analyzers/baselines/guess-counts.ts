@@ -2,7 +2,7 @@ import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Baseline, Mergeable } from '../baseline.ts'
 
 /** Half-lives: a burst, a working day's patience, and one try every three hours for days. */
-export const GUESS_HALF_LIVES_US: readonly number[] = [10 * MINUTE_US, 6 * HOUR_US, 72 * HOUR_US]
+const GUESS_HALF_LIVES_US: readonly number[] = [10 * MINUTE_US, 6 * HOUR_US, 72 * HOUR_US]
 export const GUESS_SCALES = GUESS_HALF_LIVES_US.length
 
 export interface GuessCountsState {

@@ -215,5 +215,4 @@ test('a detector that throws is switched off alone, and counted', () => {
   expect(signals).toBeGreaterThan(0)
   expect(failures).toEqual(['auth.otp'])
   expect(counters.get('detector.failed')).toBe(1)
-  expect(set.health().find((health) => health.id === 'auth.otp')!.failure).toBe('a bug')
 })

@@ -10,7 +10,7 @@ import { NeighbourIds } from './neighbour-ids.ts'
 
 const MAX_REACHES_PER_CALLER = 24
 /** Windows of one's own past before it can excuse anything. */
-export const OWN_WINDOWS = 3
+const OWN_WINDOWS = 3
 
 export type Scale = 'short' | 'long'
 

@@ -9,7 +9,7 @@ const MAX_COHORTS = 8
 const SHARED = 0.15
 
 /** How many objects callers reach in a window, at both scales, and how many of others' (plus one) in a short one. */
-export interface Reaches {
+interface Reaches {
   readonly short: PopulationTail
   readonly long: PopulationTail
   readonly foreign: PopulationTail

@@ -12,7 +12,7 @@ const BROKEN_NETWORKS = 3
 const CATCH_ALL_SIZES = 16
 
 /** When a missing path is not a caller's but the release's: this many of the established callers asked for it. */
-export interface BrokenClients {
+interface BrokenClients {
   readonly maxMissingPaths: number
   readonly brokenCallers: number
   readonly brokenShare: number
