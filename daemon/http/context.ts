@@ -4,6 +4,7 @@ import { Framing } from './framing.ts'
 import { HeadSlabs } from './head.ts'
 import { HeadScanner } from './head-scanner.ts'
 import type { HttpLimits } from './limits.ts'
+import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
 
 /** What the flows of one HTTP stage share: limits, accounts, and working storage that no flow keeps between calls. */
@@ -13,6 +14,7 @@ export class HttpContext {
   readonly telemetry: Telemetry
   readonly sink: ExchangeSink
   readonly scanner: HeadScanner
+  readonly search: StartLineSearch
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
   /** Complete requests without an answer. */
@@ -26,6 +28,7 @@ export class HttpContext {
     this.telemetry = telemetry
     this.sink = sink
     this.scanner = new HeadScanner(limits)
+    this.search = new StartLineSearch(this.scanner.line)
     this.waiting = new TimerQueue(limits.responseWaitUs)
     this.held = new TimerQueue(limits.tentativeHoldUs)
   }

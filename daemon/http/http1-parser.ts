@@ -10,7 +10,7 @@ import { Gather } from './gather.ts'
 import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
 import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
 import { HttpMessage, isBogus } from './message.ts'
-import { findStartLine, type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
+import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
 
 /** What a parser tells its flow. `begun` comes once the head is read, `ended` exactly once for each message begun. */
 export interface ParserOwner {
@@ -43,8 +43,6 @@ const STOPPED = 8
 const LF = 0x0a
 const CR = 0x0d
 const STATUS_PREFIX = Buffer.from('HTTP/1.', 'latin1')
-/** How much of an unfinished line is kept while looking for a start line. */
-const RESYNC_TAIL = 4096
 
 /**
  * The HTTP/1 messages of one direction of a flow (RFC 9112), from ordered bytes with holes.
@@ -626,42 +624,18 @@ export class Http1Parser {
     time: EventTime,
     now: EventTime,
   ): number {
-    const gather = this.#gather
-    const stop = Math.min(end, from + 2 * RESYNC_TAIL - gather.length)
-    let i = from
-    while (i < stop && bytes[i] !== LF) i++
-    if (i < stop) i++
-    gather.append(bytes, from, i)
-    this.#resyncGathered(position + i - from - gather.length, acked, time, now, position)
+    const i = this.#context.search.gather(this.#gather, bytes, from, end)
+    this.#resyncGathered(position + i - from - this.#gather.length, acked, time, now, position)
     return i
   }
 
+  /** What is gathered begins at `linePosition`, this segment's bytes at `position`. */
   #resyncGathered(linePosition: number, acked: number, time: EventTime, now: EventTime, position: number): void {
-    const gather = this.#gather
-    if (gather.length > 0 && gather.bytes[gather.length - 1] === LF) {
-      this.#resyncLine(linePosition, acked, time, now, position)
-    } else if (gather.length >= 2 * RESYNC_TAIL) {
-      this.#owner.skipped(gather.length - RESYNC_TAIL)
-      gather.shift(gather.length - RESYNC_TAIL)
-    }
-  }
-
-  /** Looks for a start line in the gathered line, which begins at `linePosition`; this segment's bytes at `position`. */
-  #resyncLine(linePosition: number, acked: number, time: EventTime, now: EventTime, position: number): void {
-    const gather = this.#gather
-    // Only the tail, whatever came in one piece: the result must not depend on how the stream was cut.
-    const from = Math.max(0, gather.length - RESYNC_TAIL)
-    const last = gather.length - 1
-    const lineEnd = last - (last > 0 && gather.bytes[last - 1] === CR ? 1 : 0)
-    const at = lineEnd < from ? -1 : findStartLine(this.#context.scanner.line, gather.bytes, from, lineEnd, this.want)
-    if (at < 0) {
-      this.#owner.skipped(gather.length)
-      gather.length = 0
-      return
-    }
-    this.#owner.skipped(at)
-    gather.shift(at)
-    this.#begin(acked, time, now, linePosition + at === position)
+    const { search } = this.#context
+    const found = search.judge(this.#gather, this.want)
+    this.#owner.skipped(search.skipped)
+    if (!found) return
+    this.#begin(acked, time, now, linePosition + search.skipped === position)
     this.#found = true
     this.#lineEmpty = true
     this.#state = HEAD
