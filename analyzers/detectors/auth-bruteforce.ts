@@ -92,7 +92,9 @@ class AuthBruteforce implements Detector {
     if (verdict === 'right') return this.#right(attempt)
     if (mark.guess === 'repeated') return this.#repeated(attempt)
     account.addWrong(attempts, now, this.#fastUs)
-    from.addWrong(mark.account, now)
+    const usual = endpoint.failures.mean
+    const weight = Math.min(1, (1 - this.#presentRate(attempt)) / (1 - usual))
+    from.addWrong(mark.account, weight, now)
     return this.#judge(attempt)
   }
 
@@ -150,9 +152,13 @@ class AuthBruteforce implements Detector {
     return accountEvidence(account, attempts, endpoint.failures.mean, this.#options.attackRate, now)
   }
 
-  #sourceEvidence({ source, from, endpoint, now }: Attempt): number {
-    const usual = endpoint.present.scoreOne(source.key, endpoint.failures.mean, now)
-    return sourceEvidence(from, usual, this.#options.attackRate, now)
+  #sourceEvidence(attempt: Attempt): number {
+    return sourceEvidence(attempt.from, this.#presentRate(attempt), this.#options.attackRate, attempt.now)
+  }
+
+  /** How often other sources fail at this moment. */
+  #presentRate({ source, endpoint, now }: Attempt): number {
+    return endpoint.present.scoreOne(source.key, endpoint.failures.mean, now)
   }
 
   #onAccount(attempt: Attempt, evidence: number): Signal {

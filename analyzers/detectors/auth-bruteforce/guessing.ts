@@ -106,7 +106,8 @@ export class Source {
   refused = 0
   readonly trail = new EvidenceTrail()
 
-  addWrong(account: string | null, now: EventTime): void {
+  /** `weight`: 1, or less while other sources fail too: what an outage refused must not speak when it is over. */
+  addWrong(account: string | null, weight: number, now: EventTime): void {
     if (this.failingTotal === 0) this.since = now
     this.refused++
     if (account === null || this.#accounts.has(account)) return
@@ -115,7 +116,7 @@ export class Source {
       if (oldest.done !== true) this.#accounts.delete(oldest.value)
     }
     this.#accounts.set(account, false)
-    this.failing.learnOne(now, 1)
+    this.failing.learnOne(now, weight)
     this.failingTotal++
   }
 
