@@ -66,7 +66,7 @@ install_node_modules() {
     return 0
   fi
   say 'npm ci ...'
-  if ! npm ci --no-audit --no-fund --loglevel=error >&2; then
+  if ! npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error >&2; then
     say 'npm ci failed; its messages stand above.'
     exit 1
   fi
