@@ -211,3 +211,25 @@ test('the fragments of two tenants with the same addresses and id stay apart', (
   run.take([...inVni(1, second!), ...inVni(2, first!)])
   expect(run.payloads.length).toBe(2)
 })
+
+/** An IPv6 fragment of a datagram whose first header behind the fragment header is `next`. */
+function ip6Piece(next: number, offset: number, more: boolean, id: number, hex: string): CapturedFrame {
+  const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')
+  const header = Buffer.from([next, 0, 0, offset | (more ? 1 : 0), 0, 0, 0, id])
+  return ipFrame(0n, 6, 44, 0, Buffer.concat([header, bytes]), 8 + bytes.length)
+}
+
+test('IPv6: extension headers inside the datagram are stepped over', () => {
+  const first = ip6Piece(60, 0, true, 1, '0600 0000 0000 0000 c350 0050 0000 0001')
+  const second = ip6Piece(60, 16, false, 1, '0000 0002 5018 0200 0000 0000 47455420')
+  expect(new Run().take([first, second]).payloads).toEqual(['GET '])
+})
+
+test('IPv6: fragments of a datagram that says it is a fragment again are malformed', () => {
+  const inner = '0600 0001 0000 0009' // a fragment header: offset 0, more to come
+  const frames = [
+    ip6Piece(44, 0, true, 1, `${inner} c350 0050 0000 0001`),
+    ip6Piece(44, 16, false, 1, '0000 0002 5018 0200 0000 0000 47455420'),
+  ]
+  expect(new Run().take(frames).close()).toEqual({ delivered: 0, malformed: 2 })
+})

@@ -78,6 +78,6 @@ export class FlowStage {
   }
 
   sizes(): { readonly flows: number; readonly heldBytes: number } {
-    return { flows: this.#reassembler.flows, heldBytes: this.#reassembler.heldBytes }
+    return { flows: this.#reassembler.flows, heldBytes: this.#decoder.heldBytes + this.#reassembler.heldBytes }
   }
 }

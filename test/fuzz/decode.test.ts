@@ -30,17 +30,23 @@ const SEEDS = [
   `45000040000140004004 0000 0a000003 0a000004 ${INNER}`,
 ].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'))
 
+const linkTypeOf = (seed: Buffer): number => (seed[0]! >> 4 === 0 ? 1 : 101)
+
 const mutated = fc
   .tuple(fc.constantFrom(...SEEDS), fc.array(fc.tuple(fc.nat(110), fc.nat(255)), { maxLength: 8 }))
   .map(([seed, changes]) => {
     const bytes = Buffer.from(seed)
     for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value
-    return bytes
+    return { bytes, linkType: linkTypeOf(seed) }
   })
 
-const frame = fc.record({
-  bytes: fc.oneof(mutated, fc.uint8Array({ maxLength: 120 }).map(Buffer.from)),
+const anyBytes = fc.record({
+  bytes: fc.uint8Array({ maxLength: 120 }).map(Buffer.from),
   linkType: fc.oneof(fc.constantFrom(...LINK_TYPES), fc.nat(300)),
+})
+
+const frame = fc.record({
+  packet: fc.oneof({ arbitrary: mutated, weight: 3 }, { arbitrary: anyBytes, weight: 1 }),
   captured: fc.oneof(fc.constant(1000), fc.nat(100)),
   original: fc.oneof(fc.constant(0), fc.nat(70_000), fc.nat(0xffffffff)),
 })
@@ -49,8 +55,8 @@ test('the seeds are right: each gives a segment, the fragments one for each two'
   const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
   const decoder = new Decoder(telemetry)
   const decoded = SEEDS.map((bytes) => {
-    const linkType = bytes[0]! >> 4 === 0 ? 1 : 101
-    return decoder.decode(batchOf({ time: 0n, bytes, original: bytes.length, linkType }, 0), 0, new Segment())
+    const seed = { time: 0n, bytes, original: bytes.length, linkType: linkTypeOf(bytes) }
+    return decoder.decode(batchOf(seed, 0), 0, new Segment())
   })
   expect(decoded.filter(Boolean).length).toBe(SEEDS.length - 2)
   expect(decoder.heldFrames).toBe(0)
@@ -77,7 +83,8 @@ test('any frame of any link type gives a sound segment or one counted cause, and
         }),
       })
       let now = SECOND_US
-      for (const { bytes, linkType, captured, original } of frames) {
+      for (const { packet, captured, original } of frames) {
+        const { bytes, linkType } = packet
         const batch = {
           bytes,
           count: 1,
