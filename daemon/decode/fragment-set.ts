@@ -1,12 +1,14 @@
 import type { EventTime } from '../model/time.ts'
 import type { Refusal } from './packet.ts'
+import type { PieceBuffers } from './piece-buffers.ts'
 
-/** Bytes [start, end) of a datagram's payload. `bytes` is owned and shorter when the capture cut the fragment. */
+/** Bytes [start, end) of a datagram's payload, in an owned buffer. `captured` is less when the capture cut the fragment. */
 interface Piece {
   readonly start: number
   readonly end: number
   readonly print: number
-  readonly bytes: Buffer
+  readonly captured: number
+  bytes: Buffer
 }
 
 /** What keeping a fragment costs beside its bytes, roughly: object, buffer header, list slot. */
@@ -36,9 +38,11 @@ export class FragmentSet {
   /** Payload length of the datagram, from its last fragment; -1 until it came. */
   total = -1
   readonly #pieces: Piece[] = []
+  readonly #buffers: PieceBuffers
   #received = 0
 
-  constructor(key: string, now: EventTime) {
+  constructor(key: string, now: EventTime, buffers: PieceBuffers) {
+    this.#buffers = buffers
     this.key = key
     this.since = now
   }
@@ -74,9 +78,10 @@ export class FragmentSet {
 
   /** Copies the captured bytes [from, to) of a fragment. */
   add(start: number, end: number, print: number, bytes: Buffer, from: number, to: number): void {
-    const copy = Buffer.allocUnsafeSlow(to - from)
+    const captured = to - from
+    const copy = this.#buffers.take(captured)
     bytes.copy(copy, 0, from, to)
-    this.#pieces.push({ start, end, print, bytes: copy })
+    this.#pieces.push({ start, end, print, captured, bytes: copy })
     this.#received += end - start
     this.cost += copy.length + PIECE_COST
   }
@@ -90,8 +95,8 @@ export class FragmentSet {
   assemble(target: Buffer): number {
     let captured = this.total
     for (const piece of this.#pieces.toReversed()) {
-      piece.bytes.copy(target, piece.start)
-      const cut = piece.start + piece.bytes.length
+      piece.bytes.copy(target, piece.start, 0, piece.captured)
+      const cut = piece.start + piece.captured
       if (cut < piece.end && cut < captured) captured = cut
     }
     return captured
@@ -99,18 +104,19 @@ export class FragmentSet {
 
   /** Forgets the bytes, keeps the places. */
   release(): void {
-    this.#pieces.forEach((piece, index) => {
-      this.#pieces[index] = { ...piece, bytes: NO_BYTES }
-    })
+    for (const piece of this.#pieces) {
+      this.#buffers.giveBack(piece.bytes)
+      piece.bytes = NO_BYTES
+    }
     this.cost = 0
   }
 
   /** Forgets everything but that it was refused. Returns the frames that go with it. */
   refuse(): number {
     const { frames } = this
+    this.release()
     this.refused = true
     this.frames = 0
-    this.cost = 0
     this.#pieces.length = 0
     return frames
   }

@@ -2,6 +2,7 @@ import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { type FragmentRefusal, FragmentSet, SetList } from './fragment-set.ts'
 import { HELD, type Packet } from './packet.ts'
+import { PieceBuffers } from './piece-buffers.ts'
 import type { Segment } from './segment.ts'
 
 export interface FragmentLimits {
@@ -41,6 +42,7 @@ const MAX_DATAGRAM = 65_535
 export class Fragments {
   readonly #telemetry: Telemetry
   readonly #limits: FragmentLimits
+  readonly #buffers = new PieceBuffers()
   readonly #sets = new Map<string, FragmentSet>()
   readonly #waiting = new SetList()
   readonly #whole = new SetList()
@@ -129,7 +131,7 @@ export class Fragments {
       this.#forget(known) // an id used again
     }
     if (this.#waiting.count >= this.#limits.sets) this.#evict(this.#waiting.oldest!)
-    const set = new FragmentSet(key, this.#now)
+    const set = new FragmentSet(key, this.#now, this.#buffers)
     this.#sets.set(key, set)
     this.#waiting.add(set)
     return set
@@ -168,6 +170,7 @@ export class Fragments {
     this.#waiting.remove(set)
     this.#sets.delete(set.key)
     this.#cost -= set.cost
+    set.release()
     this.#telemetry.funnel.frames.drop('fragment', set.frames)
   }
 
