@@ -1,3 +1,5 @@
+import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
+
 /** How full a bounded structure is, for metrics. */
 export interface Occupancy {
   readonly entries: number
@@ -5,10 +7,46 @@ export interface Occupancy {
   readonly evicted: number
 }
 
-interface Slot<Value> {
+class Slot<Value> implements Linked<Slot<Value>> {
+  readonly key: string
   readonly value: Value
-  touched: boolean
-  uses: number
+  touched = false
+  uses = 1
+  older: Slot<Value> | null = null
+  newer: Slot<Value> | null = null
+
+  constructor(key: string, value: Value) {
+    this.key = key
+    this.value = value
+  }
+}
+
+/** One part of the table: its slots by key, and in the order in which they came or were last spared. */
+class Part<Value> {
+  readonly slots = new Map<string, Slot<Value>>()
+  readonly #order = new RecencyList<Slot<Value>>()
+
+  get size(): number {
+    return this.slots.size
+  }
+
+  get first(): Slot<Value> | null {
+    return this.#order.oldest
+  }
+
+  add(slot: Slot<Value>): void {
+    this.slots.set(slot.key, slot)
+    this.#order.append(slot)
+  }
+
+  remove(slot: Slot<Value>): void {
+    this.slots.delete(slot.key)
+    this.#order.remove(slot)
+  }
+
+  spare(slot: Slot<Value>): void {
+    this.#order.refresh(slot)
+  }
 }
 
 /** Uses after which a key is worth protecting from newcomers. */
@@ -28,8 +66,8 @@ export class KeyedTable<Value> {
   readonly limit: number
   readonly #newcomerLimit: number
   readonly #create: () => Value
-  readonly #newcomers = new Map<string, Slot<Value>>()
-  readonly #residents = new Map<string, Slot<Value>>()
+  readonly #newcomers = new Part<Value>()
+  readonly #residents = new Part<Value>()
   evicted = 0
 
   constructor(limit: number, create: () => Value) {
@@ -48,26 +86,26 @@ export class KeyedTable<Value> {
 
   /** The value of a key, if it is held; counts as no use. */
   peek(key: string): Value | undefined {
-    return (this.#residents.get(key) ?? this.#newcomers.get(key))?.value
+    return (this.#residents.slots.get(key) ?? this.#newcomers.slots.get(key))?.value
   }
 
   /** The value of a key, made if need be; counts as a use. */
   use(key: string): Value {
-    const resident = this.#residents.get(key)
+    const resident = this.#residents.slots.get(key)
     if (resident !== undefined) {
       resident.touched = true
       return resident.value
     }
-    const newcomer = this.#newcomers.get(key)
+    const newcomer = this.#newcomers.slots.get(key)
     if (newcomer === undefined) return this.#admit(key)
-    if (++newcomer.uses >= PROTECT_AFTER) this.#promote(key, newcomer)
+    if (++newcomer.uses >= PROTECT_AFTER) this.#promote(newcomer)
     return newcomer.value
   }
 
   /** Every value, residents first. */
   forEach(visit: (value: Value) => void): void {
-    for (const slot of this.#residents.values()) visit(slot.value)
-    for (const slot of this.#newcomers.values()) visit(slot.value)
+    for (const slot of this.#residents.slots.values()) visit(slot.value)
+    for (const slot of this.#newcomers.slots.values()) visit(slot.value)
   }
 
   /** Mean over all values, 0 of none. */
@@ -82,37 +120,34 @@ export class KeyedTable<Value> {
   #admit(key: string): Value {
     // While the table is not full, newcomers may use the whole of it.
     if (this.size >= this.limit) {
-      if (this.#newcomers.size > 0) this.#evictFirst(this.#newcomers)
+      if (this.#newcomers.size > 0) this.#evict(this.#newcomers)
       else this.#evictResident()
     }
-    const slot: Slot<Value> = { value: this.#create(), touched: false, uses: 1 }
-    this.#newcomers.set(key, slot)
+    const slot = new Slot(key, this.#create())
+    this.#newcomers.add(slot)
     return slot.value
   }
 
-  #promote(key: string, slot: Slot<Value>): void {
-    this.#newcomers.delete(key)
+  #promote(slot: Slot<Value>): void {
+    this.#newcomers.remove(slot)
     if (this.#residents.size >= this.limit - this.#newcomerLimit) this.#evictResident()
-    this.#residents.set(key, slot)
+    this.#residents.add(slot)
   }
 
   #evictResident(): void {
     for (let tries = 0; tries < 8; tries++) {
-      const first = this.#residents.entries().next()
-      if (first.done === true) return
-      const [key, slot] = first.value
-      if (!slot.touched) break
-      slot.touched = false
-      this.#residents.delete(key)
-      this.#residents.set(key, slot)
+      const first = this.#residents.first
+      if (first === null || !first.touched) break
+      first.touched = false
+      this.#residents.spare(first)
     }
-    this.#evictFirst(this.#residents)
+    this.#evict(this.#residents)
   }
 
-  #evictFirst(part: Map<string, Slot<Value>>): void {
-    const first = part.keys().next()
-    if (first.done === true) return
-    part.delete(first.value)
+  #evict(part: Part<Value>): void {
+    const first = part.first
+    if (first === null) return
+    part.remove(first)
     this.evicted++
   }
 }

@@ -1,3 +1,19 @@
+import { type Linked, RecencyList } from '../model/recency-list.ts'
+
+class Entry<Key, Value> implements Linked<Entry<Key, Value>> {
+  readonly key: Key
+  readonly value: Value
+  readonly weight: number
+  older: Entry<Key, Value> | null = null
+  newer: Entry<Key, Value> | null = null
+
+  constructor(key: Key, value: Value, weight: number) {
+    this.key = key
+    this.value = value
+    this.weight = weight
+  }
+}
+
 /**
  * A map that forgets what was used longest ago. `limit` counts entries; `maxWeight`, if given, bounds the sum of the
  * weights callers state. Order of use decides what goes, never the keys themselves, so the content is the same in
@@ -6,7 +22,8 @@
 export class BoundedMap<Key, Value> {
   readonly #limit: number
   readonly #maxWeight: number
-  readonly #entries = new Map<Key, { readonly value: Value; readonly weight: number }>()
+  readonly #entries = new Map<Key, Entry<Key, Value>>()
+  readonly #order = new RecencyList<Entry<Key, Value>>()
   #weight = 0
   /** Entries pushed out since the start. */
   evicted = 0
@@ -32,11 +49,7 @@ export class BoundedMap<Key, Value> {
   get(key: Key): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    // Moving an entry costs two map operations: not worth it while nothing is near eviction.
-    if (this.#entries.size * 2 > this.#limit || this.#weight * 2 > this.#maxWeight) {
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
-    }
+    this.#order.refresh(entry)
     return entry.value
   }
 
@@ -46,34 +59,32 @@ export class BoundedMap<Key, Value> {
 
   set(key: Key, value: Value, weight = 1): void {
     const former = this.#entries.get(key)
-    if (former !== undefined) {
-      this.#weight -= former.weight
-      this.#entries.delete(key)
-    }
+    if (former !== undefined) this.#forget(former)
     if (weight > this.#maxWeight) return
-    this.#entries.set(key, { value, weight })
+    const entry = new Entry(key, value, weight)
+    this.#entries.set(key, entry)
+    this.#order.append(entry)
     this.#weight += weight
-    while (this.#entries.size > this.#limit || this.#weight > this.#maxWeight) this.#dropOldest()
+    while (this.#entries.size > this.#limit || this.#weight > this.#maxWeight) {
+      this.#forget(this.#order.oldest!)
+      this.evicted++
+    }
   }
 
   delete(key: Key): void {
     const entry = this.#entries.get(key)
-    if (entry === undefined) return
-    this.#weight -= entry.weight
-    this.#entries.delete(key)
+    if (entry !== undefined) this.#forget(entry)
   }
 
   clear(): void {
     this.#entries.clear()
+    this.#order.clear()
     this.#weight = 0
   }
 
-  #dropOldest(): void {
-    for (const [key, entry] of this.#entries) {
-      this.#entries.delete(key)
-      this.#weight -= entry.weight
-      this.evicted++
-      return
-    }
+  #forget(entry: Entry<Key, Value>): void {
+    this.#entries.delete(entry.key)
+    this.#order.remove(entry)
+    this.#weight -= entry.weight
   }
 }
