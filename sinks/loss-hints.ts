@@ -24,7 +24,9 @@ export function lossHints(totals: Readonly<Record<FunnelStage, LedgerTotals>>): 
   if (foreign > 0) hints.push(`${foreign} frames have a link type that this version does not decode`)
   const fragments = lost(frames, 'fragment')
   if (fragments > 0) {
-    hints.push(`${fragments} IP fragments were not reassembled; on a tunnelled mirror, raise the MTU of the path`)
+    hints.push(
+      `${fragments} IP fragments never became a whole packet, the rest was lost; raise the MTU of the mirror's path`,
+    )
   }
   const notHttp = lost(bytes, 'not_http')
   if (notHttp > bytes.in / 2) {

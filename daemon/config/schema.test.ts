@@ -19,6 +19,7 @@ test('the defaults of the configuration are those of the stages', () => {
   })
   expect(limits).toEqual({
     reassembly_mib: REASSEMBLY_LIMITS.heldBytes / KIB / KIB,
+    connections_mib: REASSEMBLY_LIMITS.keptBytes / KIB / KIB,
     hold_kib: REASSEMBLY_LIMITS.heldBytesPerDirection / KIB,
     hold_segments: REASSEMBLY_LIMITS.heldSegmentsPerDirection,
     hold_seconds: REASSEMBLY_LIMITS.holeUs / SECOND_US,

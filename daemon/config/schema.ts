@@ -99,6 +99,9 @@ const privacy = z
 const limits = z
   .strictObject({
     reassembly_mib: wholeNumber(16, 65_536).default(256).describe('Bytes held for reordering over all flows, in MiB.'),
+    connections_mib: wholeNumber(16, 65_536)
+      .default(160)
+      .describe('What open connections keep between packets (heads under way, requests without response), in MiB.'),
     hold_kib: wholeNumber(16, 65_536).default(1024).describe('Bytes held behind a hole per flow direction, in KiB.'),
     hold_segments: wholeNumber(4, 65_536).default(256).describe('Segments held behind a hole per flow direction.'),
     hold_seconds: wholeNumber(1, 4).default(2).describe('How long a hole may wait for its bytes, in packet time.'),

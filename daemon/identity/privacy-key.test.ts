@@ -73,3 +73,8 @@ test('the published test key is refused unless it is allowed', () => {
   expect(codeOf(() => load({ environment }))).toBe('OFFPATH_E_KEY')
   expect(load({ environment, allowTestKey: true }).key).toEqual(TEST_KEY)
 })
+
+test('a home in which no folder can be made is told, not waited for', () => {
+  const settings = { keyFile: null, environment: { HOME: '/proc' }, allowTestKey: true }
+  expect(() => loadPrivacyKey(settings)).toThrow(expect.objectContaining({ code: 'OFFPATH_E_KEY' }))
+})

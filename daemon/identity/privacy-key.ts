@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -89,7 +89,7 @@ function findKey(settings: KeySettings): LoadedKey {
 function generatedKey(path: string): LoadedKey {
   const fresh = randomBytes(MIN_KEY_BYTES)
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const file = openSync(path, 'wx', 0o600)
     try {
       writeSync(file, `${fresh.toString('hex')}\n`)
@@ -107,6 +107,18 @@ function generatedKey(path: string): LoadedKey {
       remedy: 'Set OFFPATH_PRIVACY_KEY, or privacy.key_file, to a key from: openssl rand -hex 32',
       cause,
     })
+  }
+}
+
+/** Parents first. Node's own `recursive` never returns where a folder cannot be made below one that is there, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another start made it meanwhile.
+    if (!existsSync(path)) throw error
   }
 }
 

@@ -140,6 +140,7 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
     reassembly: {
       ...REASSEMBLY_LIMITS,
       heldBytes: limits.reassembly_mib * MIB,
+      keptBytes: limits.connections_mib * MIB,
       heldBytesPerDirection: limits.hold_kib * KIB,
       heldSegmentsPerDirection: limits.hold_segments,
       holeUs: limits.hold_seconds * SECOND_US,
