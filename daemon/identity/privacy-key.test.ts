@@ -75,6 +75,6 @@ test('the published test key is refused unless it is allowed', () => {
 })
 
 test('a home in which no folder can be made is told, not waited for', () => {
-  const settings = { keyFile: null, environment: { HOME: '/proc' }, allowTestKey: true }
+  const settings = { keyFile: null, environment: { XDG_CONFIG_HOME: '/proc/config' }, allowTestKey: true }
   expect(() => loadPrivacyKey(settings)).toThrow(expect.objectContaining({ code: 'OFFPATH_E_KEY' }))
 })
