@@ -48,9 +48,9 @@ export function renderLossTable(
   return `${lines.join('\n')}\n`
 }
 
-/** 1234567 as 1,234,567, whatever the locale. */
+/** 1234567 as 1,234,567, whatever the locale of the host. */
 function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+  return count.toLocaleString('en-US')
 }
 
 /** Rounded so that 100 % means all of it and 0 % nothing. */

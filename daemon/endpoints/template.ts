@@ -156,14 +156,22 @@ function kindOf(segment: string): Segment['kind'] {
   if (NUMBERS.test(segment)) return 'id'
   if (DATE.test(segment)) return 'date'
   if (HEX.test(segment) || UUID.test(segment) || ULID.test(segment)) return 'id'
-  if (segment.startsWith('hmac:') || EMAIL.test(segment) || ADDRESS.test(segment)) return 'id'
+  if (segment.startsWith('hmac:') || EMAIL.test(segment) || isAddress(segment)) return 'id'
   const prefixed = PREFIXED.exec(segment)?.[1]
   if (prefixed !== undefined && looksMade(prefixed)) return 'id'
   if (length >= 16 && TOKEN.test(segment) && (digits >= 3 || (upper >= 2 && lower >= 2))) return 'id'
   return length >= 8 && digits >= 2 && upper >= 2 && lower >= 2 && TOKEN.test(segment) ? 'id' : 'literal'
 }
 
-const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$/i
+const DOTTED = /^\d{1,3}(?:\.\d{1,3}){3}$/
+const HEX_AND_COLONS = /^[0-9a-f:]+$/i
+
+/** An IPv4 or IPv6 address, or what has the look of one. */
+function isAddress(segment: string): boolean {
+  const colon = segment.indexOf(':')
+  if (colon < 0) return DOTTED.test(segment)
+  return colon < segment.length - 1 && HEX_AND_COLONS.test(segment)
+}
 
 /** The rest behind a prefix: a number, or digits and letters mixed, as opposed to a word with a digit at its end. */
 function looksMade(rest: string): boolean {

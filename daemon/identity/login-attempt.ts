@@ -97,17 +97,47 @@ function collect(value: unknown, name: string, path: string, level: number, fiel
   }
 }
 
-const PAIR = /"((?:[^"\\]|\\.){1,64})"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){0,1024})"/g
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const MAX_NAME = 64
+const MAX_VALUE = 1024
+const COLON = /\s{0,8}:\s{0,8}"/y
 
-/** Cut off or broken: the pairs of strings that can be read. */
+/**
+ * Cut off or broken: the pairs of strings that can be read. A quote that begins no pair may be the one that opens the
+ * next string, so each stretch is looked at twice at most.
+ */
 function brokenJsonFields(text: string): Field[] {
   const fields: Field[] = []
-  for (const match of text.matchAll(PAIR)) {
-    if (fields.length >= MAX_FIELDS) break
-    const name = unescapeJson(match[1]!)
-    fields.push({ name, path: `/${name}`, value: unescapeJson(match[2]!) })
+  for (let open = text.indexOf('"'); open >= 0 && fields.length < MAX_FIELDS; ) {
+    const close = closingQuote(text, open + 1)
+    if (close < 0) break
+    COLON.lastIndex = close + 1
+    if (!COLON.test(text)) {
+      open = close
+      continue
+    }
+    const start = COLON.lastIndex
+    const end = closingQuote(text, start)
+    if (end < 0) break
+    const nameLength = close - open - 1
+    if (nameLength > 0 && nameLength <= MAX_NAME && end - start <= MAX_VALUE) {
+      const name = unescapeJson(text.slice(open + 1, close))
+      fields.push({ name, path: `/${name}`, value: unescapeJson(text.slice(start, end)) })
+    }
+    open = text.indexOf('"', end + 1)
   }
   return fields
+}
+
+/** Where the string that began before `from` ends, or -1. */
+function closingQuote(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === BACKSLASH) at++
+    else if (code === QUOTE) return at
+  }
+  return -1
 }
 
 function formFields(text: string): Field[] {
