@@ -22,7 +22,7 @@ test.skipIf(!hasBinding)('after loading, no session can send, whoever asks for t
 })
 
 test('npm is told to allow the install script where no package.json says so', () => {
-  const checkout = '/home/someone/offpath/dist'
+  const checkout = '/srv/offpath/dist'
   expect(bindingRemedy(checkout)).toMatch(/ && npm ci$/)
   expect(rebuildRemedy(checkout)).toBe('npm rebuild pcap')
   const installed = '/usr/local/lib/node_modules/offpath/dist'
