@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { totalmem } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
 import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { findProgram } from '../topology/privileges.ts'
 import { configPath, loadSettings } from './settings.ts'
 
 /**
@@ -120,7 +121,10 @@ export function examinePrivileges(own: Capabilities | null, root: boolean, neede
 }
 
 function examinePrograms(environment: Environment, config: ValidatedConfig | null): Finding[] {
-  const helpers = ['setpriv', 'dumpcap', 'tcpdump'].map((name) => ({ name, path: which(name, environment) }))
+  const helpers = ['setpriv', 'dumpcap', 'tcpdump'].map((name) => ({
+    name,
+    path: findProgram(name, searchPath(environment)),
+  }))
   const missing = helpers.filter(({ path }) => path === null).map(({ name }) => name)
   const packages: Readonly<Record<string, string>> = {
     setpriv: 'util-linux',
@@ -138,7 +142,7 @@ function examinePrograms(environment: Environment, config: ValidatedConfig | nul
           remedy: `apt-get install ${missing.map((name) => packages[name]).join(' ')}   (none is needed for files)`,
         }
   const commands = (config?.sources ?? []).flatMap((source) => (source.kind === 'exec' ? [source.command[0]!] : []))
-  const broken = commands.filter((name) => which(name, environment) === null)
+  const broken = commands.filter((name) => findProgram(name, searchPath(environment)) === null)
   return [
     programs,
     ...broken.map(
@@ -152,16 +156,9 @@ function examinePrograms(environment: Environment, config: ValidatedConfig | nul
   ]
 }
 
-function which(name: string, environment: Environment): string | null {
-  const folders = name.includes('/') ? [''] : [...(environment.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
-  for (const folder of folders) {
-    const path = name.includes('/') ? name : join(folder, name)
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {}
-  }
-  return null
+/** With the folders that hold capture programs and that a plain user's PATH often lacks. */
+function searchPath(environment: Environment): string {
+  return `${environment.PATH ?? ''}:/usr/sbin:/sbin`
 }
 
 const IFF_UP = 0x1

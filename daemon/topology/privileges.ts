@@ -30,7 +30,7 @@ export function unprivilegedCommand(): string[] {
   const own = capabilitiesOf('self')
   if (own === null || process.geteuid?.() === 0) return []
   if ((own.permitted | own.ambient | own.inheritable) === 0n) return []
-  const setpriv = findProgram('setpriv')
+  const setpriv = findProgram('setpriv', process.env.PATH)
   if (setpriv !== null) return [setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--']
   throw new OffpathError(
     'OFFPATH_E_NO_PRIVILEGE',
@@ -59,12 +59,14 @@ function isOpenToAll(folder: string): boolean {
 
 const OTHERS_MAY_ENTER = 0o001
 
-function findProgram(name: string): string | null {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name)
+/** Where a program stands: in a folder of `path` (a PATH), or where its name says if it has a slash. */
+export function findProgram(name: string, path: string | undefined): string | null {
+  const folders = name.includes('/') ? [''] : (path ?? '').split(delimiter)
+  for (const folder of folders) {
+    const file = join(folder, name)
     try {
-      accessSync(path, constants.X_OK)
-      return path
+      accessSync(file, constants.X_OK)
+      return file
     } catch {
       // Not in this folder.
     }
