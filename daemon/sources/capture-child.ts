@@ -103,7 +103,7 @@ function explain(error: unknown, order: CaptureOrder): unknown {
     const known = Object.keys(networkInterfaces()).join(', ')
     return new OffpathError('OFFPATH_E_NO_INTERFACE', `cannot capture on ${device}: ${said}`, {
       at: device,
-      remedy: `Interfaces that are up: ${interfaceNames() || known}; any = all of them.`,
+      remedy: `Interfaces here: ${interfaceNames() || known}; any = all of them.`,
       cause: error,
     })
   }

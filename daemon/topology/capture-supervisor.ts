@@ -186,7 +186,7 @@ class Life {
       this.#child.on('error', (error) => over(null, error.message))
       // `close`, not `exit`: the last reports are read by then.
       this.#child.on('close', (code, signal) => {
-        over(code, signal === null ? `exit code ${code}: ${this.#lastLine}` : `killed by ${signal}`)
+        over(code, howItEnded(code, signal, this.#lastLine))
       })
     })
     this.ready = capture.kind === 'pcap' ? this.#reportedReady() : this.#startedUnprivileged(capture.command)
@@ -333,3 +333,8 @@ const QUIET_EVERY = 60
 const UNPRIVILEGED_WITHIN_MS = 2000
 const POLL_MS = 50
 const MAX_TEXT = 4000
+
+function howItEnded(code: number | null, signal: NodeJS.Signals | null, lastLine: string): string {
+  if (signal !== null) return `killed by ${signal}`
+  return lastLine === '' ? `exit code ${code}` : `exit code ${code}: ${lastLine}`
+}
