@@ -1,4 +1,4 @@
-// Bundles the program into dist/. One file per process: the command line, the capture child, the engine thread.
+// Bundles the program into dist/. One file per process: the command line, the capture child, the engine.
 // Only `pcap` stays outside: it is optional, native, and loaded by the capture child alone.
 import { chmod, copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,20 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../daemon/endpoints/mapper.ts'
-import {
-  type FakeRequest,
-  fakeExchange,
-  fakeFlow,
-  fakeTelemetry,
-  fakeToken,
-  START,
-} from '../daemon/identity/fake-exchange.ts'
 import { NativeReader } from '../daemon/identity/native-reader.ts'
 import { keyFrom, TEST_KEY } from '../daemon/identity/privacy-key.ts'
 import { IDENTITY_DEFAULTS, Recorder } from '../daemon/identity/recorder.ts'
 import { Resolver } from '../daemon/identity/resolver.ts'
 import type { Header, Transaction } from '../daemon/model/transaction.ts'
 import { OffpathError } from '../daemon/telemetry/errors.ts'
+import { type FakeRequest, fakeExchange, fakeFlow, fakeTelemetry, fakeToken, START } from '../test/fake-exchange.ts'
 import { encodeTransaction } from './native-json.ts'
 
 /** Resolves, maps and encodes, as a replay does. */

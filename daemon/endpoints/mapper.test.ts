@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type FakeRequest, fakeExchange, fakeTelemetry } from '../identity/fake-exchange.ts'
+import { type FakeRequest, fakeExchange, fakeTelemetry } from '../../test/fake-exchange.ts'
 import { TEST_KEY } from '../identity/privacy-key.ts'
 import { IDENTITY_DEFAULTS, Recorder } from '../identity/recorder.ts'
 import { Resolver } from '../identity/resolver.ts'

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { type FakeRequest, fakeExchange, fakeFlow, fakeTelemetry, START } from '../../test/fake-exchange.ts'
 import type { Header, Transaction } from '../model/transaction.ts'
-import { type FakeRequest, fakeExchange, fakeFlow, fakeTelemetry, START } from './fake-exchange.ts'
 import { TEST_KEY } from './privacy-key.ts'
 import type { TransactionRecord } from './record.ts'
 import { IDENTITY_DEFAULTS, isLoginPage, Recorder, traceIdOf } from './recorder.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { type FakeRequest, fakeExchange, fakeTelemetry, fakeToken } from '../../test/fake-exchange.ts'
 import type { Header, Principal, Transaction } from '../model/transaction.ts'
-import { type FakeRequest, fakeExchange, fakeTelemetry, fakeToken } from './fake-exchange.ts'
 import { TEST_KEY } from './privacy-key.ts'
 import { IDENTITY_DEFAULTS, type IdentityOptions, Recorder } from './recorder.ts'
 import { Resolver } from './resolver.ts'

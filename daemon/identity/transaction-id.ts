@@ -6,10 +6,6 @@ import type { Pseudonyms } from './pseudonym.ts'
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1')
 const ID_LENGTH = 26
 
-export function isTransactionId(text: string): boolean {
-  return /^[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(text)
-}
-
 /**
  * Ids as in contracts.md: 48 bits of milliseconds, 80 bits of keyed hash, lower-case Crockford base32 (128 bits in 26
  * digits, two zero bits first). The hash is HMAC-SHA-256 of the flow's key once per flow, which keys SipHash-2-4 over

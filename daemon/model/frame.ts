@@ -1,5 +1,3 @@
-import type { EventTime } from './time.ts'
-
 /** `FrameBatch.flags`: the capture timestamp is bogus (contracts.md, the event clock). */
 export const FRAME_BOGUS_TIME = 1
 
@@ -33,5 +31,3 @@ export interface SourceInfo {
   /** Interface, file name without its folder, or topic. */
   readonly name: string
 }
-
-export type FrameSink = (batch: FrameBatch, from: number, to: number, now: EventTime) => void

@@ -59,12 +59,3 @@ export interface EvidenceRef {
   /** Internal, see Signal. */
   readonly whole?: boolean
 }
-
-/** Detectors are sorted by (time, transactionId, detector) wherever signals are printed. */
-export function compareSignals(a: Signal, b: Signal): number {
-  return a.time - b.time || order(a.transactionId ?? '', b.transactionId ?? '') || order(a.detector, b.detector)
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}

@@ -3,7 +3,6 @@ import { type Logger, pino } from 'pino'
 export type { Logger }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'silent'
-export const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug', 'silent']
 
 /** Takes one JSON record per call, newline included. */
 export interface LogDestination {

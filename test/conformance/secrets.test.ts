@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { fakeExchange, fakeTelemetry, fakeToken } from '../../daemon/identity/fake-exchange.ts'
 import { NativeReader } from '../../daemon/identity/native-reader.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import { Pseudonyms } from '../../daemon/identity/pseudonym.ts'
@@ -8,6 +7,7 @@ import { IDENTITY_DEFAULTS, Recorder } from '../../daemon/identity/recorder.ts'
 import { Resolver } from '../../daemon/identity/resolver.ts'
 import type { Header, Transaction } from '../../daemon/model/transaction.ts'
 import { encodeTransaction } from '../../sinks/native-json.ts'
+import { fakeExchange, fakeTelemetry, fakeToken } from '../fake-exchange.ts'
 
 /** contracts.md, Secrets: every place, planted with secrets that no output may hold. */
 const TOKEN = 'c4nary-0paque-T0ken-7f3a'

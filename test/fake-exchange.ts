@@ -1,9 +1,9 @@
-import type { Exchange, Head, Message } from '../http/exchange.ts'
-import type { Header, PairingGrade, TransactionState } from '../model/transaction.ts'
-import type { FlowInfo } from '../reassembly/stream.ts'
-import { Counters, type Telemetry } from '../telemetry/counters.ts'
-import { LossFunnel } from '../telemetry/funnel.ts'
-import { WeirdCounts } from '../telemetry/weirds.ts'
+import type { Exchange, Head, Message } from '../daemon/http/exchange.ts'
+import type { Header, PairingGrade, TransactionState } from '../daemon/model/transaction.ts'
+import type { FlowInfo } from '../daemon/reassembly/stream.ts'
+import { Counters, type Telemetry } from '../daemon/telemetry/counters.ts'
+import { LossFunnel } from '../daemon/telemetry/funnel.ts'
+import { WeirdCounts } from '../daemon/telemetry/weirds.ts'
 
 /** Exchanges made by hand, for tests of what comes after the HTTP stage. */
 export function fakeTelemetry(): Telemetry {
