@@ -45,6 +45,8 @@ function incident(change: Partial<Incident> = {}): Incident {
     status: 'open',
     actions: [],
     simulated: false,
+    targets: [],
+    doubts: [],
     ...change,
   }
 }

@@ -1,5 +1,5 @@
 // Bundles the program into dist/. One file per process: the command line, the capture child, the engine.
-// Only `pcap` stays outside: it is optional, native, and loaded by the capture child alone.
+// Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
 import { chmod, copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -40,7 +40,7 @@ await Promise.all(
       platform: 'node',
       target: 'node20',
       format: 'esm',
-      external: ['pcap'],
+      external: ['pcap', 'chdb'],
       sourcemap: 'linked',
       legalComments: 'none',
       define: { OFFPATH_VERSION: JSON.stringify(version) },

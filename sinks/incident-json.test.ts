@@ -32,6 +32,8 @@ const incident: Incident = {
   status: 'open',
   actions: [],
   simulated: false,
+  targets: [],
+  doubts: [],
 }
 
 test('an incident is one line with the key names and order of the contract', () => {

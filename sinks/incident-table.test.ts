@@ -28,6 +28,8 @@ const incident: Incident = {
   status: 'open',
   actions: [],
   simulated: false,
+  targets: [],
+  doubts: [],
 }
 const plain = { width: 80, colour: false }
 

@@ -92,9 +92,175 @@ const privacy = z
         'File with the key of the pseudonyms, mode 0600. Null: the environment variable OFFPATH_PRIVACY_KEY, else a key made once ' +
           'for this user and host.',
       ),
+    bodies: z
+      .enum(['evidence', 'all', 'none'])
+      .default('evidence')
+      .describe('Which transactions are stored whole, with headers and bodies: those behind incidents, all, or none.'),
   })
   .prefault({})
   .describe('How secrets become pseudonyms.')
+
+const file = z.string().min(1).nullable().default(null)
+
+const policies = z
+  .strictObject({
+    folder: file.describe('Folder of your own policy files (*.yaml). One with the id of a shipped policy replaces it.'),
+    environment: z
+      .string()
+      .regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'expected a name such as staging' })
+      .nullable()
+      .default(null)
+      .describe('Name of this environment: picks the `overrides` of policies.'),
+    modes: z
+      .record(z.string(), z.enum(['observe', 'simulate', 'stage', 'enforce']))
+      .default({})
+      .describe('Mode by policy id, over what the policy says.'),
+  })
+  .prefault({})
+  .describe('How signals become incidents, and what is done about them.')
+
+const webhook = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'expected a short lower-case name' }),
+    url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).describe('Where events are posted.'),
+    secret_env: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('Environment variable with the signing secret (`whsec_…`). It or secret_file is needed.'),
+    secret_file: file.describe('File with the signing secret.'),
+    previous_secret_env: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('The same for the secret before, while receivers change over: events carry both signatures.'),
+    previous_secret_file: file.describe('File with the secret before.'),
+    events: z
+      .array(z.enum(['incident', 'action']))
+      .min(1)
+      .default(['incident', 'action'])
+      .describe('Which events it gets.'),
+    ca_file: file.describe('Certificates (PEM) of the authority that signed the receiver’s, when it is your own.'),
+    timeout_seconds: wholeNumber(1, 60).default(10).describe('How long an answer may take.'),
+  })
+  .describe('A receiver of signed events.')
+
+const sinks = z
+  .strictObject({
+    clickhouse: z
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+          .nullable()
+          .default(null)
+          .describe(
+            'HTTP address of a ClickHouse server. Null: the embedded engine (package chdb) in the data folder.',
+          ),
+        user: z.string().min(1).default('default').describe('User of the server.'),
+        password_env: z
+          .string()
+          .min(1)
+          .default('OFFPATH_CLICKHOUSE_PASSWORD')
+          .describe('Environment variable with the password.'),
+        password_file: file.describe('File with the password; goes before the variable.'),
+        database: z
+          .string()
+          .regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/, { error: 'expected the name of a database' })
+          .default('offpath')
+          .describe('Database, made when it is not there.'),
+        ca_file: file.describe('Certificates (PEM) of the authority that signed the server’s, when it is your own.'),
+      })
+      .prefault({})
+      .describe('Where the store is.'),
+    webhook: z.array(webhook).max(16).default([]).describe('Receivers of signed events.'),
+  })
+  .prefault({})
+  .describe('Where results go.')
+
+const days = (most: number) => wholeNumber(1, most)
+
+const store = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Whether anything is stored.'),
+    spool_mib: wholeNumber(16, 1_048_576)
+      .default(1024)
+      .describe('Most bytes that wait on disk while the store is down, in MiB; the oldest go first, counted.'),
+    keep_days: z
+      .strictObject({
+        transactions: days(3650).default(30).describe('Transactions, and their roll-ups by the hour.'),
+        evidence: days(3650).default(14).describe('Whole transactions behind incidents.'),
+        signals: days(3650).default(30).describe('Signals and capture quality.'),
+        incidents: days(3650).default(730).describe('Incidents, their events and actions.'),
+      })
+      .prefault({})
+      .describe('How long rows are kept, in days.'),
+  })
+  .prefault({})
+  .describe('What is kept, and for how long.')
+
+const response = z
+  .strictObject({
+    never: z
+      .array(z.string().regex(/^(ip|cidr|user|session|api_key|consumer|endpoint|service):\S+$/))
+      .max(1024)
+      .default([])
+      .describe('What no action is ever pointed at: `cidr:10.0.0.0/8`, `user:u_17`, `service:pay.shop.test`.'),
+    max_active: wholeNumber(0, 10_000).default(50).describe('Live actions over all policies; more are refused.'),
+    connectors: z
+      .record(
+        z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'expected a short lower-case name' }),
+        z.strictObject({
+          recipe: z.string().min(1).describe('A shipped recipe such as `crowdsec`, or the path of one of your own.'),
+          params: z.record(z.string(), z.string()).default({}).describe('What the recipe asks for.'),
+          secret_env: z
+            .record(z.string(), z.string())
+            .default({})
+            .describe('Environment variables by the name of the secret they hold.'),
+          secret_file: z
+            .record(z.string(), z.string())
+            .default({})
+            .describe('Files by the name of the secret they hold.'),
+        }),
+      )
+      .default({})
+      .describe('What carries actions out, by the name that policies use. `webhook` is always there.'),
+  })
+  .prefault({})
+  .describe('Acting on incidents.')
+
+const server = z
+  .strictObject({
+    listen: z
+      .string()
+      .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: 'expected address:port' })
+      .nullable()
+      .default('127.0.0.1:7710')
+      .describe('Address of the HTTP API; null: only the unix socket in the data folder.'),
+    hosts: z
+      .array(z.string().min(1))
+      .max(64)
+      .default([])
+      .describe('Names the API answers to in Host, besides the loopback ones.'),
+    token_file: file.describe('File with the token of the API; null: made once in the data folder.'),
+    tls_cert_file: file.describe('Certificate chain (PEM). Needed to listen beyond the loopback.'),
+    tls_key_file: file.describe('Its key (PEM).'),
+    allow_plain: z.boolean().default(false).describe('Listen beyond the loopback without TLS.'),
+  })
+  .prefault({})
+  .describe('The HTTP API, health and metrics.')
+
+const state = z
+  .strictObject({
+    folder: z
+      .string()
+      .min(1)
+      .default('./offpath-data')
+      .describe('Data folder: embedded store, spool, what must survive a restart. One daemon at a time.'),
+  })
+  .prefault({})
+  .describe('Where things are kept.')
 
 const limits = z
   .strictObject({
@@ -120,6 +286,9 @@ const limits = z
     body_decode_kib: wholeNumber(1, 65_536)
       .default(1024)
       .describe('Body kept per message once it is decompressed, in KiB.'),
+    evidence_mib: wholeNumber(1, 65_536)
+      .default(64)
+      .describe('Newest transactions kept whole for incidents that may still open, in MiB.'),
   })
   .prefault({})
   .describe('Bounds on memory. What goes over one is counted under a name of its own.')
@@ -135,7 +304,13 @@ export function buildConfigSchema(declarations: readonly DetectorDeclaration[]) 
         .strictObject(Object.fromEntries(declarations.map((declaration) => [declaration.id, detector(declaration)])))
         .prefault({})
         .describe('The detectors, by id: `offpath detector list`.'),
+      policies,
+      sinks,
+      store,
+      response,
+      server,
       limits,
+      state,
     })
     .describe('Offpath configuration.')
 }

@@ -155,6 +155,8 @@ export class Case {
       status: this.status,
       actions: [],
       simulated: false,
+      targets: [...this.#subjects.values(), ...this.#sources.values()],
+      doubts: [],
     }
   }
 

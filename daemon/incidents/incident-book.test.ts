@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { Incident } from '../model/incident.ts'
+import type { Incident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../model/time.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
-import { IncidentBook, type IncidentChange } from './incident-book.ts'
+import { IncidentBook } from './incident-book.ts'
 
 const START = Date.UTC(2026, 10, 20, 8) * 1000
 

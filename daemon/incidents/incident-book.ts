@@ -1,15 +1,9 @@
-import type { Incident } from '../model/incident.ts'
+import type { Incident, IncidentChange } from '../model/incident.ts'
 import { SEVERITIES, type Signal } from '../model/signal.ts'
 import { type EventTime, MINUTE_US, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Case, EvidenceList } from './case.ts'
 import { BUILT_IN_RULES, type FoldingRule } from './rules.ts'
-
-/** `opened` also when a closed incident is reopened: same id, status open again. */
-export interface IncidentChange {
-  readonly kind: 'opened' | 'updated' | 'closed'
-  readonly incident: Incident
-}
 
 export interface IncidentBookOptions {
   readonly telemetry: Telemetry
@@ -204,5 +198,5 @@ function report(kind: IncidentChange['kind'], held: Case): IncidentChange {
   held.reportedCount = held.transactionCount
   held.reportedSeverity = held.severity
   held.reportedSuccess = held.pSuccess
-  return { kind, incident: held.snapshot() }
+  return { kind, incident: held.snapshot(), keys: [...held.keys] }
 }

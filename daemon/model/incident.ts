@@ -30,6 +30,25 @@ export interface Incident {
   /** Share of the evidence that was seen whole (complete, pairing exact), 0..1. */
   readonly completeness: number
   readonly status: IncidentStatus
+  /** Ids of the actions taken for it. */
   readonly actions: readonly string[]
   readonly simulated: boolean
+  /** Internal: everything the signals were about or came from, by kind: what an action can be pointed at. */
+  readonly targets: readonly { readonly kind: string; readonly value: string }[]
+  /**
+   * Internal: why nothing may be enforced on this evidence: `one_sided` (part of it was not seen whole), `forwarded.default` (an address
+   * known only through a hop trusted by default). Empty when there is no doubt.
+   */
+  readonly doubts: readonly string[]
 }
+
+/** `opened` also when a closed incident is reopened: same id, status open again. */
+export interface IncidentChange {
+  readonly kind: 'opened' | 'updated' | 'closed'
+  readonly incident: Incident
+  /** What further signals join it by; kept so that an open incident goes on after a restart. */
+  readonly keys: readonly string[]
+}
+
+/** An incident that was open when the daemon ended. */
+export type HeldIncident = Pick<IncidentChange, 'incident' | 'keys'>

@@ -17,6 +17,22 @@ export const ERROR_CODES = {
   OFFPATH_E_KEY: { exit: 78, meaning: 'The privacy key is missing, unreadable, too short, or the published test key.' },
   OFFPATH_E_KEY_MISMATCH: { exit: 1, meaning: 'A record was pseudonymised under another key.' },
   OFFPATH_E_RECORD: { exit: 1, meaning: 'No record of a native transactions file could be read.' },
+  OFFPATH_E_POLICY: { exit: 78, meaning: 'A policy file is wrong, or one of its tests fails.' },
+  OFFPATH_E_RUNNING: { exit: 1, meaning: 'Another daemon runs on the same data folder.' },
+  OFFPATH_E_DATA_FOLDER: { exit: 1, meaning: 'The data folder cannot be used.' },
+  OFFPATH_E_STORE: { exit: 1, meaning: 'The store cannot be opened, or does not answer.' },
+  OFFPATH_E_CHDB_MISSING: {
+    exit: 1,
+    meaning: 'The embedded store needs the optional package chdb, which is not installed.',
+  },
+  OFFPATH_E_MIGRATION: {
+    exit: 1,
+    meaning: 'The schema of the store is not one that this version can bring up to date.',
+  },
+  OFFPATH_E_QUERY: { exit: 1, meaning: 'A query was refused, failed, or took too much.' },
+  OFFPATH_E_NOT_FOUND: { exit: 1, meaning: 'There is no incident, action, policy or query of that name.' },
+  OFFPATH_E_STATE: { exit: 1, meaning: 'That cannot be done in the state it is in.' },
+  OFFPATH_E_SIGNATURE: { exit: 1, meaning: 'The signature of a webhook is not right.' },
   OFFPATH_E_UNREACHABLE: { exit: 69, meaning: 'The daemon does not answer.' },
 } as const satisfies Record<string, { exit: number; meaning: string }>
 

@@ -1,5 +1,5 @@
 import type { ValidatedConfig } from '../config/schema.ts'
-import type { IncidentChange } from '../incidents/incident-book.ts'
+import type { IncidentChange } from '../model/incident.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { ReplaySummary } from './replay.ts'
 

@@ -1,0 +1,191 @@
+import type { StoreQuery, StoreResult, StoreStatus } from '../../sinks/store/store.ts'
+import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
+import type { LedgerTotals } from '../telemetry/funnel.ts'
+
+/**
+ * What one can ask of Offpath and tell it: the same for the running daemon (which the API serves), for the CLI over the
+ * unix socket, and for the CLI on the data folder when no daemon runs. Shapes are the JSON of the API: snake_case, times
+ * as RFC 3339 UTC.
+ *
+ * What is not there is OFFPATH_E_NOT_FOUND; what cannot be done now is OFFPATH_E_STATE.
+ */
+export interface Operations {
+  status(): Promise<StatusJson>
+  /** Newest first. */
+  incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]>
+  incident(id: string): Promise<IncidentDetailJson>
+  /** Newest first. */
+  actions(filter: ActionFilter): Promise<readonly ActionJson[]>
+  approveAction(id: string, by: Decision): Promise<ActionJson>
+  denyAction(id: string, by: Decision): Promise<ActionJson>
+  revertAction(id: string, by: Decision): Promise<ActionJson>
+  policies(): Promise<readonly PolicyJson[]>
+  /** Loads the policy files anew; when one is wrong the old set stays and this is OFFPATH_E_POLICY. */
+  reloadPolicies(): Promise<readonly PolicyJson[]>
+  /** Newest first. */
+  deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]>
+  /** Queues dead letters again: one event, or all of an endpoint's. */
+  redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }>
+  query(query: StoreQuery): Promise<StoreResult>
+}
+
+/** Who decided, for the record. */
+export interface Decision {
+  readonly who: string
+  readonly reason: string
+}
+
+export interface IncidentFilter {
+  /** RFC 3339; by `updated_at`. */
+  readonly since?: string
+  readonly status?: 'open' | 'contained' | 'resolved' | 'benign' | 'false'
+  readonly min_severity?: 'low' | 'medium' | 'high' | 'critical'
+  readonly policy?: string
+  /** Default 50, at most 1000. */
+  readonly limit?: number
+}
+
+export interface ActionFilter {
+  readonly incident?: string
+  /** Those that are not final. */
+  readonly live?: boolean
+  readonly limit?: number
+}
+
+export interface DeliveryFilter {
+  readonly state?: DeliveryState
+  readonly endpoint?: string
+  readonly limit?: number
+}
+
+/** contracts.md, Incident: exactly what `encodeIncident` writes. */
+export type IncidentJson = Readonly<Record<string, unknown>> & {
+  readonly id: string
+  readonly policy: string
+  readonly detector: string
+  readonly severity: string
+  readonly title: string
+  readonly why: string
+  readonly opened_at: string
+  readonly updated_at: string
+  readonly closed_at: string | null
+  readonly subject: { readonly kind: string; readonly value: string; readonly members: readonly string[] }
+  readonly service: string | null
+  readonly endpoints: readonly string[]
+  readonly signal_count: number
+  readonly transaction_count: number
+  readonly evidence: readonly {
+    readonly transaction_id: string | null
+    readonly ts: string
+    readonly status: number | null
+  }[]
+  readonly status: string
+  readonly actions: readonly string[]
+  readonly simulated: boolean
+}
+
+export interface IncidentDetailJson {
+  readonly incident: IncidentJson
+  /** Signals behind it (contracts.md, Signal), oldest first, at most 100; empty without a store. */
+  readonly signals: readonly Readonly<Record<string, unknown>>[]
+  /** Native transactions of the evidence, oldest first. What the store no longer has whole comes from its row, without headers and bodies. */
+  readonly transactions: readonly Readonly<Record<string, unknown>>[]
+  readonly history: readonly { readonly at: string; readonly kind: string; readonly why: string }[]
+  readonly actions: readonly ActionJson[]
+  readonly policy: PolicyJson | null
+}
+
+export interface ActionJson {
+  readonly id: string
+  readonly incident_id: string
+  readonly policy: string
+  readonly step: string
+  readonly connector: string
+  readonly target: { readonly kind: SelectorKind; readonly value: string }
+  readonly mode: PolicyMode
+  readonly simulated: boolean
+  readonly state: ActionState
+  readonly reason: string
+  readonly idempotency_key: string
+  readonly proposed_at: string
+  readonly lease_until: string | null
+  readonly ttl_seconds: number
+  readonly attempts: number
+  readonly error: string | null
+  readonly history: readonly { readonly state: ActionState; readonly at: string; readonly why: string }[]
+}
+
+export interface PolicyJson {
+  readonly id: string
+  readonly title: string
+  readonly owner: string | null
+  readonly detectors: readonly string[]
+  readonly mode: PolicyMode
+  readonly severity: string | null
+  readonly condition: string | null
+  readonly respond: readonly { readonly id: string; readonly action: string; readonly ttl_seconds: number }[]
+  readonly origin: string
+}
+
+export type DeliveryState = 'pending' | 'delivered' | 'dead' | 'disabled'
+
+export interface DeliveryJson {
+  readonly event: string
+  readonly type: string
+  readonly subject: string
+  readonly endpoint: string
+  readonly state: DeliveryState
+  readonly attempts: number
+  readonly created_at: string
+  readonly next_attempt_at: string | null
+  readonly delivered_at: string | null
+  readonly last_status: number | null
+  readonly last_error: string | null
+}
+
+export interface WebhookStatusJson {
+  readonly endpoint: string
+  /** Without query and user information. */
+  readonly url: string
+  readonly state: 'ok' | 'failing' | 'open' | 'disabled'
+  readonly pending: number
+  readonly dead: number
+  readonly delivered: number
+  readonly last_error: string | null
+}
+
+export interface StatusJson {
+  readonly version: string
+  readonly pid: number
+  readonly started_at: string
+  /** Event time reached, null before the first record. */
+  readonly event_time: string | null
+  /** Newest analysis figures are at most 2 s old. */
+  readonly sources: readonly {
+    readonly kind: string
+    readonly name: string
+    readonly state: 'starting' | 'capturing' | 'ended' | 'down'
+  }[]
+  readonly funnel: Readonly<Record<'frames' | 'bytes' | 'messages' | 'pairs', LedgerTotals>>
+  /** Pairs per second over the last 10 s. */
+  readonly pairs_per_second: number
+  readonly weirds: Readonly<Record<string, number>>
+  readonly counters: Readonly<Record<string, number>>
+  readonly detectors: readonly {
+    readonly id: string
+    readonly enabled: boolean
+    /** 0..1; how much of what it needs it has seen. */
+    readonly maturity: number
+  }[]
+  readonly incidents: { readonly open: number; readonly by_severity: Readonly<Record<string, number>> }
+  readonly actions: { readonly live: number; readonly awaiting_approval: number; readonly simulated: number }
+  readonly policies: { readonly count: number; readonly loaded_at: string; readonly error: string | null }
+  /** Null without one. */
+  readonly store: StoreStatus | null
+  readonly webhooks: readonly WebhookStatusJson[]
+  readonly processes: readonly {
+    readonly name: string
+    readonly pid: number | null
+    readonly rss_bytes: number | null
+  }[]
+}
