@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DurableMap } from '../durable/durable-map.ts'
+import type { Incident } from '../model/incident.ts'
+import { type ActionsTaken, IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
+
+let folder = ''
+let entries: DurableMap<LedgerEntry>
+let told: LedgerChange[] = []
+let taken: ActionsTaken = { ids: [], simulated: false, contained: false }
+let ledger: IncidentLedger
+
+async function start(tell = async (change: LedgerChange): Promise<void> => void told.push(change)): Promise<void> {
+  entries = await DurableMap.open<LedgerEntry>(join(folder, 'incidents'))
+  ledger = new IncidentLedger(entries, () => taken, tell)
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'offpath-ledger-'))
+  told = []
+  taken = { ids: [], simulated: false, contained: false }
+  await start()
+})
+afterEach(async () => {
+  await entries.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function incident(change: Partial<Incident> = {}): Incident {
+  return {
+    id: 'i1',
+    policy: 'auth-bruteforce',
+    detector: 'auth.bruteforce',
+    detectors: ['auth.bruteforce'],
+    owasp: null,
+    owaspAll: [],
+    attack: [],
+    severity: 'low',
+    title: 'Password guessing',
+    why: '40 wrong passwords',
+    openedAt: 1000,
+    updatedAt: 1000,
+    closedAt: null,
+    subject: { kind: 'user', value: 'u_1', members: [] },
+    service: null,
+    endpoints: [],
+    signalCount: 1,
+    transactionCount: 1,
+    evidence: [],
+    outcome: { pSuccess: 0, objectsExposed: 0, accounts: [] },
+    maturity: 1,
+    completeness: 1,
+    status: 'open',
+    actions: [],
+    simulated: false,
+    targets: [],
+    doubts: [],
+    ...change,
+  }
+}
+
+const opened = incident()
+const grown = incident({ updatedAt: 2000, signalCount: 5 })
+const closed = incident({ ...grown, closedAt: 9000, status: 'resolved' })
+
+test('states are told in order, each with a higher version', async () => {
+  await ledger.take({ kind: 'opened', incident: opened, keys: ['k'] })
+  await Promise.all([
+    ledger.take({ kind: 'updated', incident: grown, keys: ['k'] }),
+    ledger.take({ kind: 'closed', incident: closed, keys: ['k'] }),
+  ])
+  expect(told.map(({ kind, version }) => [kind, version])).toEqual([
+    ['opened', 1],
+    ['updated', 2],
+    ['closed', 3],
+  ])
+  expect(ledger.held()).toEqual([])
+})
+
+test('the same input read again tells nothing, until it goes beyond what was known', async () => {
+  await ledger.take({ kind: 'opened', incident: opened, keys: [] })
+  await ledger.take({ kind: 'updated', incident: grown, keys: [] })
+  for (let again = 0; again < 2; again++) {
+    await ledger.take({ kind: 'opened', incident: opened, keys: [] })
+    await ledger.take({ kind: 'updated', incident: grown, keys: [] })
+    await ledger.take({ kind: 'closed', incident: closed, keys: [] })
+  }
+  expect(told.map(({ kind }) => kind)).toEqual(['opened', 'updated', 'closed'])
+  await ledger.take({ kind: 'opened', incident: incident({ updatedAt: 9500, signalCount: 6 }), keys: [] })
+  expect(told.at(-1)).toMatchObject({ kind: 'opened', version: 4, incident: { closedAt: null } })
+})
+
+test('a state that was not told before the end is told by the next start, once', async () => {
+  await entries.close()
+  await start(() => Promise.reject(new Error('killed here')))
+  await expect(ledger.take({ kind: 'opened', incident: opened, keys: ['k'] })).rejects.toThrow('killed here')
+  await entries.close()
+  await start()
+  await ledger.resume()
+  expect(told.map(({ kind, version }) => [kind, version])).toEqual([['opened', 1]])
+  expect(ledger.held()[0]?.keys).toEqual(['k'])
+  await entries.close()
+  await start()
+  await ledger.resume()
+  expect(told).toHaveLength(1)
+})
+
+test('an action shows on its incident: its id, whether it was simulated, and containment while it holds', async () => {
+  await ledger.take({ kind: 'opened', incident: opened, keys: [] })
+  taken = { ids: ['a1'], simulated: false, contained: true }
+  await ledger.acted('i1', 1500, 'ban applied')
+  expect(told.at(-1)).toMatchObject({ kind: 'updated', incident: { status: 'contained', actions: ['a1'] } })
+  await ledger.take({ kind: 'updated', incident: grown, keys: [] })
+  expect(told.at(-1)).toMatchObject({ incident: { status: 'contained', signalCount: 5 } })
+  taken = { ...taken, contained: false }
+  await ledger.acted('i1', 3000, 'ban taken back')
+  await ledger.acted('i1', 3000, 'nothing new')
+  expect(told.map(({ incident: { status } }) => status)).toEqual(['open', 'contained', 'contained', 'open'])
+  await ledger.take({ kind: 'closed', incident: closed, keys: [] })
+  taken = { ...taken, contained: true }
+  await ledger.acted('i1', 9500, 'late')
+  expect(ledger.get('i1')?.incident.status).toBe('resolved')
+})

@@ -1,0 +1,167 @@
+import type { DurableMap } from '../durable/durable-map.ts'
+import type { HeldIncident, Incident, IncidentChange, IncidentStatus } from '../model/incident.ts'
+
+/** One incident as control keeps it. */
+export interface LedgerEntry {
+  readonly incident: Incident
+  readonly keys: readonly string[]
+  /** Grows by one with each state told; the store keeps the highest. */
+  readonly version: number
+  readonly history: readonly LedgerStep[]
+  /** What the newest state is, until its rows are sealed and its event is in the outbox; told again after a kill in between. */
+  readonly untold: IncidentChange['kind'] | null
+}
+
+export interface LedgerStep {
+  /** Event time, microseconds. */
+  readonly at: number
+  readonly kind: IncidentChange['kind']
+  readonly version: number
+  readonly why: string
+}
+
+/** What was done about an incident, as far as it shows on it. */
+export interface ActionsTaken {
+  readonly ids: readonly string[]
+  readonly simulated: boolean
+  /** An action that was really applied holds it. */
+  readonly contained: boolean
+}
+
+/** A state that became known: to be stored, told and acted on. */
+export interface LedgerChange extends IncidentChange {
+  readonly version: number
+  readonly history: readonly LedgerStep[]
+}
+
+const MAX_CLOSED = 10_000
+const MAX_STEPS = 100
+
+/**
+ * Every open incident and the newest closed ones, durable before anybody is told. Older ones are in the store alone.
+ *
+ * A change that is not newer than what is known (a file read again after a kill) is no change. `tell` must seal the rows and
+ * queue the event; when it resolves, the state counts as told.
+ */
+export class IncidentLedger {
+  readonly #entries: DurableMap<LedgerEntry>
+  readonly #tell: (change: LedgerChange) => Promise<void>
+  readonly #taken: (incident: string) => ActionsTaken
+  /** By incident: states are told one after the other. */
+  readonly #telling = new Map<string, Promise<void>>()
+
+  constructor(
+    entries: DurableMap<LedgerEntry>,
+    taken: (incident: string) => ActionsTaken,
+    tell: (change: LedgerChange) => Promise<void>,
+  ) {
+    this.#entries = entries
+    this.#taken = taken
+    this.#tell = tell
+  }
+
+  /** Tells what a kill left untold. */
+  async resume(): Promise<void> {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.untold !== null) await this.#told(entry.untold, entry)
+    }
+  }
+
+  get(id: string): LedgerEntry | undefined {
+    return this.#entries.get(id)
+  }
+
+  /** Newest update first. */
+  newest(): LedgerEntry[] {
+    return [...this.#entries.values()].sort(
+      (a, b) => b.incident.updatedAt - a.incident.updatedAt || (a.incident.id < b.incident.id ? 1 : -1),
+    )
+  }
+
+  /** For the engine to go on with. */
+  held(): HeldIncident[] {
+    return [...this.#entries.values()].filter(({ incident }) => incident.closedAt === null)
+  }
+
+  /** What the engine found. Resolves when it is told. */
+  async take(change: IncidentChange): Promise<void> {
+    const { incident, keys } = change
+    const before = this.#entries.get(incident.id)
+    if (before !== undefined && !isNewer(incident, before.incident)) return
+    // An opening that is known is an update of it.
+    const known = before !== undefined && change.kind === 'opened' && before.incident.closedAt === null
+    const kind = known ? 'updated' : change.kind
+    await this.#put(kind, this.#withActions(incident), keys, incident.closedAt ?? incident.updatedAt, incident.why)
+    if (kind === 'closed') await this.#forgetOldest()
+  }
+
+  /** What was done about it changed. */
+  async acted(id: string, at: number, why: string): Promise<void> {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    const incident = this.#withActions(entry.incident)
+    const same =
+      incident.status === entry.incident.status &&
+      incident.simulated === entry.incident.simulated &&
+      incident.actions.join() === entry.incident.actions.join()
+    if (!same) await this.#put('updated', incident, entry.keys, at, why)
+  }
+
+  async #put(
+    kind: IncidentChange['kind'],
+    incident: Incident,
+    keys: readonly string[],
+    at: number,
+    why: string,
+  ): Promise<void> {
+    const before = this.#entries.get(incident.id)
+    const version = (before?.version ?? 0) + 1
+    const steps = [...(before?.history ?? []), { at, kind, version, why }]
+    // How it began, and what is newest.
+    const history = steps.length > MAX_STEPS ? [steps[0]!, ...steps.slice(1 - MAX_STEPS)] : steps
+    const entry: LedgerEntry = { incident, keys, version, history, untold: kind }
+    await this.#entries.set(incident.id, entry)
+    await this.#told(kind, entry)
+  }
+
+  #told(kind: IncidentChange['kind'], entry: LedgerEntry): Promise<void> {
+    const { id } = entry.incident
+    const telling = (this.#telling.get(id) ?? Promise.resolve()).then(async () => {
+      await this.#tell({ kind, ...entry })
+      const now = this.#entries.get(id)
+      if (now?.version === entry.version) await this.#entries.set(id, { ...now, untold: null })
+    })
+    const settled = telling
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#telling.get(id) === settled) this.#telling.delete(id)
+      })
+    this.#telling.set(id, settled)
+    return telling
+  }
+
+  #withActions(incident: Incident): Incident {
+    const { ids, simulated, contained } = this.#taken(incident.id)
+    return { ...incident, actions: ids, simulated, status: statusWith(incident, contained) }
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const closed = [...this.#entries.values()].filter(({ incident }) => incident.closedAt !== null)
+    if (closed.length <= MAX_CLOSED) return
+    closed.sort((a, b) => a.incident.closedAt! - b.incident.closedAt!)
+    for (const { incident } of closed.slice(0, closed.length - MAX_CLOSED)) await this.#entries.delete(incident.id)
+  }
+}
+
+function statusWith({ status, closedAt }: Incident, contained: boolean): IncidentStatus {
+  if (closedAt !== null || (status !== 'open' && status !== 'contained')) return status
+  return contained ? 'contained' : 'open'
+}
+
+function isNewer(incident: Incident, known: Incident): boolean {
+  return (
+    incident.updatedAt > known.updatedAt ||
+    incident.signalCount > known.signalCount ||
+    (incident.closedAt !== null && known.closedAt === null)
+  )
+}
