@@ -20,7 +20,7 @@ const FLOW = [
 ]
 /** Rooms that see everything to their left here, and the flow above. */
 const ABOVE = ['daemon/config', 'daemon/api', 'daemon/topology', 'demo', 'daemon/cli']
-const EVERYWHERE = ['daemon/model', 'daemon/telemetry', 'daemon/durable']
+const EVERYWHERE = ['daemon/model', 'daemon/telemetry', 'daemon/durable', 'daemon/yaml']
 
 const root = join(import.meta.dirname, '..')
 
@@ -40,7 +40,7 @@ function roomOf(file: string): string {
 /** The rooms a room may import from. */
 function allowed(room: string): string[] {
   if (room === 'daemon/model') return [room]
-  if (room === 'daemon/telemetry' || room === 'daemon/durable') return EVERYWHERE
+  if (EVERYWHERE.includes(room)) return EVERYWHERE
   // A detector implements the contract that stands in analyzers/, beside the registry that lists it.
   if (room === 'analyzers/baselines' || room === 'analyzers/detectors') {
     return [...EVERYWHERE, ...FLOW.slice(0, FLOW.indexOf(room) + 1), 'analyzers']

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { CONFIG_SCHEMA } from '../config/current-schema.ts'
 import { effectiveYaml } from '../config/effective.ts'
-import { toJsonSchema } from '../config/key-tree.ts'
+import { toJsonSchema } from '../yaml/key-tree.ts'
 import type { CliContext } from './context.ts'
 import { configPath, loadSettings } from './settings.ts'
 import { addSourceOptions, type SourceFlags, sourceSettings } from './source-options.ts'

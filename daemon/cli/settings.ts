@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { CONFIG_SCHEMA } from '../config/current-schema.ts'
 import { type EffectiveConfig, effectiveConfig } from '../config/effective.ts'
-import { type ConfigFile, MAX_CONFIG_BYTES, readConfigText } from '../config/load.ts'
+import { type ConfigFile, readConfigText } from '../config/load.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { MAX_FILE_BYTES } from '../yaml/document.ts'
 
 /** Read from the current folder by the commands that run here, when no --config is given. */
 export const DEFAULT_CONFIG_FILE = 'offpath.yaml'
@@ -23,7 +24,7 @@ function readConfigFile(path: string): ConfigFile {
   try {
     const stat = statSync(path)
     if (!stat.isFile()) throw new Error('it is no regular file')
-    text = stat.size > MAX_CONFIG_BYTES ? ' '.repeat(MAX_CONFIG_BYTES + 1) : readFileSync(path, 'utf8')
+    text = stat.size > MAX_FILE_BYTES ? ' '.repeat(MAX_FILE_BYTES + 1) : readFileSync(path, 'utf8')
   } catch (cause) {
     throw new OffpathError('OFFPATH_E_CONFIG', `the configuration file cannot be read: ${reason(cause)}`, {
       at: path,

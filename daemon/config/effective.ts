@@ -1,6 +1,6 @@
 import { Document, isCollection, isNode } from 'yaml'
 import type { z } from 'zod'
-import { formatPath } from './key-tree.ts'
+import { formatPath } from '../yaml/key-tree.ts'
 import { type ConfigFile, validate } from './load.ts'
 import type { ValidatedConfig } from './schema.ts'
 

@@ -140,7 +140,7 @@ describe('a wrong file says what is wrong and where', () => {
     [
       'two documents',
       'limits: {}\n---\nlimits: {}\n',
-      'offpath.yaml:2:1 a second document starts here: one file holds one configuration',
+      'offpath.yaml:2:1 a second document starts here: one file holds one document',
     ],
     ['a tab', 'limits:\n\tflows: 1000\n', 'offpath.yaml:2:1 a tab cannot indent YAML: use spaces'],
     [

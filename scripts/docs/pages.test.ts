@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { configSchemaText } from '../../daemon/cli/config.ts'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
-import { leaves, toJsonSchema } from '../../daemon/config/key-tree.ts'
+import { leaves, toJsonSchema } from '../../daemon/yaml/key-tree.ts'
 import { configurationPage, errorsPage } from './pages.ts'
 
 test('docs/errors.md lists the error codes there are', async () => {

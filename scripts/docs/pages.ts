@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { leaves, type SchemaNode, toJsonSchema } from '../../daemon/config/key-tree.ts'
 import { ERROR_CODES } from '../../daemon/telemetry/errors.ts'
+import { leaves, type SchemaNode, toJsonSchema } from '../../daemon/yaml/key-tree.ts'
 
 /** Pages of docs/ that are made from the code. pages.test.ts keeps them equal; `npx vitest run scripts/docs -u` writes them. */
 
