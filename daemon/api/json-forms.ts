@@ -1,0 +1,91 @@
+import { encodeIncident } from '../../sinks/incident-json.ts'
+import { ACTION_STATES, type Action, type ActionState } from '../model/action.ts'
+import type { Incident } from '../model/incident.ts'
+import { parseTime } from '../model/time.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import type { ActionFilter, ActionJson, IncidentFilter, IncidentJson } from './operations.ts'
+
+/** From records as control keeps them to the JSON of the API, and the filters of its lists: the same for the daemon and for its data folder. */
+
+export function incidentJson(incident: Incident): IncidentJson {
+  return JSON.parse(encodeIncident(incident)) as IncidentJson
+}
+
+export function actionJson(action: Action): ActionJson {
+  return {
+    id: action.id,
+    incident_id: action.incidentId,
+    policy: action.policy,
+    step: action.step,
+    connector: action.connector,
+    target: { kind: action.target.kind, value: action.target.value },
+    mode: action.mode,
+    simulated: action.simulated,
+    state: action.state,
+    reason: action.reason,
+    idempotency_key: action.idempotencyKey,
+    proposed_at: hostTime(action.proposedAtMs),
+    lease_until: action.leaseUntilMs === null ? null : hostTime(action.leaseUntilMs),
+    ttl_seconds: action.ttlMs / 1000,
+    attempts: action.attempts,
+    error: action.error,
+    history: action.history.map(({ state, atMs, why }) => ({ state, at: hostTime(atMs), why })),
+  }
+}
+
+/** Milliseconds of the host's clock as RFC 3339 UTC. */
+export function hostTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+export const DEFAULT_LIMIT = 50
+export const MOST_LISTED = 1000
+
+const FINAL: ReadonlySet<ActionState> = new Set(['reverted', 'refused', 'failed', 'expired'])
+
+/** Whether an action can still do something, or be undone. */
+export function isLive(state: ActionState): boolean {
+  return !FINAL.has(state) && ACTION_STATES.includes(state)
+}
+
+const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical']
+
+/** Those that pass, newest update first. */
+export function selectIncidents(incidents: Iterable<Incident>, filter: IncidentFilter): IncidentJson[] {
+  const since = filter.since === undefined ? Number.NEGATIVE_INFINITY : timeOf(filter.since)
+  const least = SEVERITIES.indexOf(filter.min_severity ?? 'info')
+  const found: Incident[] = []
+  for (const incident of incidents) {
+    if (incident.updatedAt < since || SEVERITIES.indexOf(incident.severity) < least) continue
+    if (filter.status !== undefined && incident.status !== filter.status) continue
+    if (filter.policy !== undefined && incident.policy !== filter.policy) continue
+    found.push(incident)
+  }
+  found.sort((a, b) => b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : -1))
+  return found.slice(0, limitOf(filter)).map(incidentJson)
+}
+
+/** Those that pass, newest first. */
+export function selectActions(actions: Iterable<Action>, filter: ActionFilter): ActionJson[] {
+  const found: Action[] = []
+  for (const action of actions) {
+    if (filter.incident !== undefined && action.incidentId !== filter.incident) continue
+    if (filter.live !== undefined && isLive(action.state) !== filter.live) continue
+    found.push(action)
+  }
+  found.sort((a, b) => b.proposedAtMs - a.proposedAtMs || (a.id < b.id ? 1 : -1))
+  return found.slice(0, limitOf(filter)).map(actionJson)
+}
+
+function limitOf(filter: { readonly limit?: number }): number {
+  return Math.max(0, Math.min(filter.limit ?? DEFAULT_LIMIT, MOST_LISTED))
+}
+
+function timeOf(text: string): number {
+  const time = parseTime(text)
+  if (time !== null) return time
+  throw new OffpathError('OFFPATH_E_USAGE', 'that is no time', {
+    at: 'since',
+    remedy: 'RFC 3339, such as 2026-11-21T20:00:00Z',
+  })
+}

@@ -1,0 +1,137 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
+import { DurableMap } from '../durable/durable-map.ts'
+import type { Action } from '../model/action.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { incidentDetail, type KnownIncident } from './incident-detail.ts'
+import { selectActions, selectIncidents } from './json-forms.ts'
+import type {
+  ActionFilter,
+  ActionJson,
+  DeliveryFilter,
+  DeliveryJson,
+  IncidentDetailJson,
+  IncidentFilter,
+  IncidentJson,
+  Operations,
+  PolicyJson,
+  StatusJson,
+} from './operations.ts'
+
+export interface OfflineOptions {
+  readonly stateFolder: string
+  /** Opens the store for reading, when a question needs it. Absent: there is none. */
+  readonly openStore?: () => Promise<Store>
+  /** The outbox keeps its entries in a form of its own: who knows it reads them. */
+  readonly deliveries?: (filter: DeliveryFilter) => Promise<readonly DeliveryJson[]>
+  /** The policies of the configuration. */
+  readonly policies?: () => Promise<readonly PolicyJson[]>
+}
+
+/** What a data folder says while no daemon runs on it. Only reads: whatever would change something needs the daemon. */
+export class OfflineOperations implements Operations {
+  readonly #options: OfflineOptions
+  #store: Promise<Store> | null = null
+
+  constructor(options: OfflineOptions) {
+    this.#options = options
+  }
+
+  status(): Promise<StatusJson> {
+    return Promise.reject(this.#needsDaemon('the status is the daemon’s'))
+  }
+
+  async incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]> {
+    const known = await this.#read<KnownIncident>('incidents')
+    return selectIncidents(
+      [...known.values()].map(({ incident }) => incident),
+      filter,
+    )
+  }
+
+  async incident(id: string): Promise<IncidentDetailJson> {
+    const [known, actions, policies] = await Promise.all([
+      this.#read<KnownIncident>('incidents'),
+      this.#read<Action>('actions'),
+      this.policies(),
+    ])
+    return incidentDetail({
+      id,
+      known: known.get(id) ?? null,
+      actions: [...actions.values()],
+      policies,
+      query: this.#options.openStore === undefined ? null : (query) => this.query(query),
+    })
+  }
+
+  async actions(filter: ActionFilter): Promise<readonly ActionJson[]> {
+    return selectActions((await this.#read<Action>('actions')).values(), filter)
+  }
+
+  approveAction(): Promise<ActionJson> {
+    return Promise.reject(this.#needsDaemon('only the daemon approves an action'))
+  }
+
+  denyAction(): Promise<ActionJson> {
+    return Promise.reject(this.#needsDaemon('only the daemon denies an action'))
+  }
+
+  revertAction(): Promise<ActionJson> {
+    return Promise.reject(this.#needsDaemon('only the daemon takes an action back'))
+  }
+
+  async policies(): Promise<readonly PolicyJson[]> {
+    return (await this.#options.policies?.()) ?? []
+  }
+
+  reloadPolicies(): Promise<readonly PolicyJson[]> {
+    return Promise.reject(this.#needsDaemon('only the daemon loads policies anew'))
+  }
+
+  async deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]> {
+    return (await this.#options.deliveries?.(filter)) ?? []
+  }
+
+  redeliver(): Promise<{ readonly queued: number }> {
+    return Promise.reject(this.#needsDaemon('only the daemon delivers'))
+  }
+
+  async query(query: StoreQuery): Promise<StoreResult> {
+    const { openStore } = this.#options
+    if (openStore === undefined) {
+      throw new OffpathError('OFFPATH_E_STORE', 'there is no store', { remedy: 'store.enabled: true' })
+    }
+    this.#store ??= openStore()
+    return (await this.#store).query(query)
+  }
+
+  async close(): Promise<void> {
+    // A store that could not be opened has said so to whoever asked.
+    const store = await this.#store?.catch(() => null)
+    await store?.close(0)
+  }
+
+  async #read<Value>(name: string): Promise<ReadonlyMap<string, Value>> {
+    const { stateFolder } = this.#options
+    try {
+      await stat(stateFolder)
+      return await DurableMap.read<Value>(join(stateFolder, 'state', name))
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code
+      if (code === 'ENOENT') throw this.#needsDaemon('there is no data folder either')
+      throw new OffpathError('OFFPATH_E_DATA_FOLDER', `the data folder cannot be read: ${code ?? String(cause)}`, {
+        at: stateFolder,
+        remedy: 'use the user that the daemon runs as',
+        cause,
+      })
+    }
+  }
+
+  #needsDaemon(why: string): OffpathError {
+    return new OffpathError('OFFPATH_E_UNREACHABLE', `no daemon answers, and ${why}`, {
+      at: this.#options.stateFolder,
+      remedy: 'offpath run starts one; --config names the configuration it was started with',
+    })
+  }
+}
