@@ -48,6 +48,7 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
     outcome: finding.outcome,
     evidenceBefore: finding.evidenceBefore,
     whole: isWhole(tx),
+    forwarded: tx.forwarded.length > 0,
   }
 }
 

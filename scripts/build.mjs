@@ -1,6 +1,6 @@
 // Bundles the program into dist/. One file per process: the command line, the capture child, the engine.
 // Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
-import { chmod, copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -55,3 +55,7 @@ const shipped = (await exists(join(root, 'demo'))) ? await readdir(join(root, 'd
 for (const file of shipped.filter((name) => name.endsWith('.gz'))) {
   await copyFile(join(root, 'demo', file), join(out, 'demo', file))
 }
+
+// Whole: what a policy no longer ships must not stay behind.
+await rm(join(out, 'policies'), { recursive: true, force: true })
+await cp(join(root, 'policies'), join(out, 'policies'), { recursive: true })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { BUILT_IN_RULES } from '../../daemon/incidents/rules.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { login, play, randomFrom, START, transaction, user } from '../../test/conformance/traffic.ts'
 import { authBruteforce } from './auth-bruteforce.ts'
 
-const OPENS = BUILT_IN_RULES.find((rule) => rule.detector === 'auth.bruteforce')!.maxLog10P
+const OPENS = shippedPolicies().rules.find((rule) => rule.detectors.includes('auth.bruteforce'))!.maxLog10P
 
 function run(transactions: Iterable<Transaction>): { signals: Signal[]; opening: Signal[]; requestsToOpen: number } {
   const detector = authBruteforce.create(authBruteforce.options.parse({}))

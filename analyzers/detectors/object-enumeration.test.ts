@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { BUILT_IN_RULES } from '../../daemon/incidents/rules.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { order, play, randomFrom, START } from '../../test/conformance/traffic.ts'
 import { objectEnumeration } from './object-enumeration.ts'
 
-const OPENS = BUILT_IN_RULES.find((rule) => rule.detector === 'object.enumeration')!.maxLog10P
+const OPENS = shippedPolicies().rules.find((rule) => rule.detectors.includes('object.enumeration'))!.maxLog10P
 
 function run(
   transactions: Transaction[],

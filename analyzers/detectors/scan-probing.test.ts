@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { BUILT_IN_RULES } from '../../daemon/incidents/rules.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { address, missing, order, play, START, transaction, user } from '../../test/conformance/traffic.ts'
 import { scanProbing } from './scan-probing.ts'
 
-const OPENS = BUILT_IN_RULES.find((rule) => rule.detector === 'scan.probing')!.maxLog10P
+const OPENS = shippedPolicies().rules.find((rule) => rule.detectors.includes('scan.probing'))!.maxLog10P
 const WORDS =
   'admin backup old test dev staging private config internal debug console metrics status hidden secret api2 portal login2 upload shell'.split(
     ' ',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../model/time.ts'
+import { shippedPolicies } from '../policies/load.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
@@ -12,7 +13,7 @@ const START = Date.UTC(2026, 10, 20, 8) * 1000
 function book(options: { maxOpen?: number } = {}): { book: IncidentBook; counters: Counters } {
   const counters = new Counters()
   const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters }
-  return { book: new IncidentBook({ telemetry, ...options }), counters }
+  return { book: new IncidentBook({ telemetry, rules: shippedPolicies().rules, ...options }), counters }
 }
 
 function signal(time: number, given: Partial<Signal> = {}): Signal {

@@ -1,26 +1,31 @@
-import type { Incident, IncidentChange } from '../model/incident.ts'
-import { SEVERITIES, type Signal } from '../model/signal.ts'
-import { type EventTime, MINUTE_US, SECOND_US } from '../model/time.ts'
+import type { HeldIncident, Incident, IncidentChange } from '../model/incident.ts'
+import type { Signal } from '../model/signal.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import { Case, EvidenceList } from './case.ts'
-import { BUILT_IN_RULES, type FoldingRule } from './rules.ts'
+import { Case } from './case.ts'
+import { EvidenceList } from './evidence-list.ts'
+import type { FoldingRule } from './rules.ts'
 
 export interface IncidentBookOptions {
   readonly telemetry: Telemetry
-  readonly rules?: readonly FoldingRule[]
+  /** Of one policy each. Several may be about the same detector; they fold in this order. */
+  readonly rules: readonly FoldingRule[]
+  /** Only hops named by the operator are believed about addresses (identity.trusted_hops is not empty). */
+  readonly hopsConfigured?: boolean
   readonly maxOpen?: number
   readonly maxClosed?: number
   readonly maxCandidates?: number
 }
 
-/** An update is worth telling when it is graver, or after this long; a flood of signals is still one incident. */
-const UPDATE_EVERY_US = 10 * SECOND_US
 const SWEEP_EVERY_US = MINUTE_US
 
 interface Candidate {
   readonly evidence: EvidenceList
   at: EventTime
 }
+
+/** Life times of a restored incident whose policy is gone. */
+const RETIRED = { reopenWithinUs: 6 * HOUR_US, autoCloseUs: 2 * HOUR_US }
 
 const NO_CHANGES: readonly IncidentChange[] = []
 
@@ -32,8 +37,10 @@ const NO_CHANGES: readonly IncidentChange[] = []
  * reopened, maxCandidates keys whose signals have not reached the budget yet.
  */
 export class IncidentBook {
-  readonly #rules = new Map<string, FoldingRule>()
   readonly #telemetry: Telemetry
+  readonly #hopsConfigured: boolean
+  #byPolicy: ReadonlyMap<string, FoldingRule> = new Map()
+  #byDetector: ReadonlyMap<string, readonly FoldingRule[]> = new Map()
   readonly #maxOpen: number
   readonly #maxClosed: number
   readonly #maxCandidates: number
@@ -49,24 +56,62 @@ export class IncidentBook {
     this.#maxOpen = options.maxOpen ?? 1000
     this.#maxClosed = options.maxClosed ?? 1000
     this.#maxCandidates = options.maxCandidates ?? 4096
-    for (const rule of options.rules ?? BUILT_IN_RULES) this.#rules.set(rule.detector, rule)
+    this.#hopsConfigured = options.hopsConfigured ?? false
+    this.setRules(options.rules)
+  }
+
+  /**
+   * Policies were loaded anew. An incident goes on under the rule of its policy, and when the policy is gone it closes by the
+   * life times it had. Where a rule groups by something else than before, further signals open a new incident.
+   */
+  setRules(rules: readonly FoldingRule[]): void {
+    this.#byPolicy = new Map(rules.map((rule) => [rule.policy, rule]))
+    const byDetector = new Map<string, FoldingRule[]>()
+    for (const rule of rules) {
+      for (const detector of rule.detectors) byDetector.set(detector, [...(byDetector.get(detector) ?? []), rule])
+    }
+    this.#byDetector = byDetector
+    for (const cases of [this.#open, this.#closed]) {
+      for (const held of cases.values()) held.rule = this.#byPolicy.get(held.rule.policy) ?? held.rule
+    }
+  }
+
+  /**
+   * Puts back incidents as they were last reported, before any signal: open ones go on, closed ones can be reopened. Gives the
+   * changes of those that are closed because there are more than maxOpen.
+   */
+  restore(held: readonly HeldIncident[]): readonly IncidentChange[] {
+    const changes: IncidentChange[] = []
+    const ordered = [...held].sort(
+      (a, b) => a.incident.updatedAt - b.incident.updatedAt || (a.incident.id < b.incident.id ? -1 : 1),
+    )
+    for (const each of ordered) {
+      const { incident } = each
+      if (this.#open.has(incident.id) || this.#closed.has(incident.id)) continue
+      const restored = Case.restore(this.#byPolicy.get(incident.policy) ?? retiredRule(incident), each)
+      for (const key of restored.keys) this.#byKey.set(key, restored)
+      if (incident.closedAt !== null) this.#keepClosed(restored)
+      else {
+        if (this.#open.size >= this.#maxOpen) this.#evict(incident.updatedAt, changes)
+        this.#open.set(incident.id, restored)
+      }
+    }
+    return changes
   }
 
   push(signal: Signal): readonly IncidentChange[] {
-    const rule = this.#rules.get(signal.detector)
-    if (rule === undefined) {
+    const rules = this.#byDetector.get(signal.detector)
+    if (rules === undefined) {
       this.#telemetry.counters.add('incidents.no_rule')
       return NO_CHANGES
     }
     if (signal.severity === 'info') return NO_CHANGES
     // What fell silent before this signal is closed first, however late a tick comes.
     const changes = this.#sweep(signal.time)
-    const keys = rule.keys(signal).map((key) => `${rule.policy} ${key}`)
-    const held = this.#find(keys)
-    if (held !== undefined && (held.status === 'open' || signal.log10P <= rule.maxLog10P)) {
-      this.#extend(held, keys, signal, changes)
-    } else if (signal.log10P <= rule.maxLog10P) this.#openCase(rule, keys, signal, changes)
-    else this.#hold(keys[0]!, signal)
+    for (const rule of rules) {
+      if (rule.accepts(signal)) this.#fold(rule, signal, changes)
+      else this.#telemetry.counters.add('incidents.condition_unmet')
+    }
     return changes.length === 0 ? NO_CHANGES : changes
   }
 
@@ -88,6 +133,17 @@ export class IncidentBook {
       .sort((a, b) => a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1))
   }
 
+  #fold(rule: FoldingRule, given: Signal, changes: IncidentChange[]): void {
+    const severity = rule.severity(given)
+    const signal = severity === given.severity ? given : { ...given, severity }
+    const keys = rule.keys(signal).map((key) => `${rule.policy} ${key}`)
+    const held = this.#find(keys)
+    if (held !== undefined && (this.#open.has(held.id) || signal.log10P <= rule.maxLog10P)) {
+      this.#extend(held, keys, signal, changes)
+    } else if (signal.log10P <= rule.maxLog10P) this.#openCase(rule, keys, signal, changes)
+    else this.#hold(keys[0]!, signal)
+  }
+
   #find(keys: readonly string[]): Case | undefined {
     let found: Case | undefined
     for (const key of keys) {
@@ -100,15 +156,16 @@ export class IncidentBook {
   #openCase(rule: FoldingRule, keys: readonly string[], signal: Signal, changes: IncidentChange[]): void {
     if (this.#open.size >= this.#maxOpen) this.#evict(signal.time, changes)
     const key = keys[0]!
-    const held = new Case(rule, key, signal, this.#candidates.get(key)?.evidence)
+    const held = Case.open(rule, key, signal, this.#candidates.get(key)?.evidence)
+    held.add(signal, this.#hopsConfigured)
     this.#candidates.delete(key)
     this.#open.set(held.id, held)
     this.#link(held, keys)
-    changes.push(report('opened', held))
+    changes.push(held.report('opened'))
   }
 
   #extend(held: Case, keys: readonly string[], signal: Signal, changes: IncidentChange[]): void {
-    const reopened = held.status !== 'open'
+    const reopened = !this.#open.has(held.id)
     if (reopened) {
       this.#closed.delete(held.id)
       if (this.#open.size >= this.#maxOpen) this.#evict(signal.time, changes)
@@ -117,10 +174,10 @@ export class IncidentBook {
     }
     this.#open.delete(held.id)
     this.#open.set(held.id, held)
-    held.add(signal)
+    held.add(signal, this.#hopsConfigured)
     this.#link(held, keys)
-    if (reopened) changes.push(report('opened', held))
-    else if (isNews(held)) changes.push(report('updated', held))
+    if (reopened) changes.push(held.report('opened'))
+    else if (held.isNews) changes.push(held.report('updated'))
   }
 
   #hold(key: string, signal: Signal): void {
@@ -162,12 +219,16 @@ export class IncidentBook {
     this.#open.delete(held.id)
     held.status = 'resolved'
     held.closedAt = at
+    this.#keepClosed(held)
+    return held.report('closed')
+  }
+
+  #keepClosed(held: Case): void {
     if (this.#closed.size >= this.#maxClosed) {
       const oldest = this.#closed.values().next()
       if (oldest.done !== true) this.#forget(oldest.value)
     }
     this.#closed.set(held.id, held)
-    return report('closed', held)
   }
 
   #link(held: Case, keys: readonly string[]): void {
@@ -184,19 +245,16 @@ export class IncidentBook {
   }
 }
 
-function isNews(held: Case): boolean {
-  return (
-    SEVERITIES.indexOf(held.severity) > SEVERITIES.indexOf(held.reportedSeverity) ||
-    held.pSuccess > held.reportedSuccess + 0.2 ||
-    (held.updatedAt - held.reportedAt >= UPDATE_EVERY_US && held.transactionCount >= 2 * held.reportedCount) ||
-    held.updatedAt - held.reportedAt >= 6 * UPDATE_EVERY_US
-  )
-}
-
-function report(kind: IncidentChange['kind'], held: Case): IncidentChange {
-  held.reportedAt = held.updatedAt
-  held.reportedCount = held.transactionCount
-  held.reportedSeverity = held.severity
-  held.reportedSuccess = held.pSuccess
-  return { kind, incident: held.snapshot(), keys: [...held.keys] }
+/** Only what closes an incident; its signals come no more. */
+function retiredRule({ policy, detectors, title, severity }: Incident): FoldingRule {
+  return {
+    policy,
+    detectors,
+    title,
+    maxLog10P: 0,
+    ...RETIRED,
+    accepts: () => false,
+    severity: () => severity,
+    keys: () => [],
+  }
 }

@@ -33,8 +33,15 @@ export interface Incident {
   /** Ids of the actions taken for it. */
   readonly actions: readonly string[]
   readonly simulated: boolean
-  /** Internal: everything the signals were about or came from, by kind: what an action can be pointed at. */
-  readonly targets: readonly { readonly kind: string; readonly value: string }[]
+  /**
+   * Internal: everything the signals were about or came from, by kind, each once: what an action can be pointed at.
+   * `role`: about it (subject), from it (source), or both.
+   */
+  readonly targets: readonly {
+    readonly kind: string
+    readonly value: string
+    readonly role?: 'subject' | 'source' | 'both'
+  }[]
   /**
    * Internal: why nothing may be enforced on this evidence: `one_sided` (part of it was not seen whole), `forwarded.default` (an address
    * known only through a hop trusted by default). Empty when there is no doubt.

@@ -50,6 +50,8 @@ export interface Signal {
   readonly evidenceBefore: readonly EvidenceRef[]
   /** Internal: false when the transaction was not seen whole (a gap, one side, an uncertain pairing). */
   readonly whole?: boolean
+  /** Internal: the caller's address was told by a hop (Forwarded, X-Forwarded-For), not seen. */
+  readonly forwarded?: boolean
 }
 
 export interface EvidenceRef {

@@ -10,6 +10,9 @@ import { IncidentBook } from '../incidents/incident-book.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { Incident } from '../model/incident.ts'
 import { SECOND_US } from '../model/time.ts'
+import { compilePolicies } from '../policies/compile.ts'
+import { shippedPolicies } from '../policies/load.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
 import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
@@ -31,6 +34,10 @@ export interface AssemblyRequest {
   /** Whether detectors and incidents run. */
   readonly detect: boolean
   readonly listeners: AnalysisListeners
+  /** How signals become incidents; default: the shipped policies. */
+  readonly policies?: readonly PolicyDocument[]
+  /** Something an operator should know, as a sentence; said once each. */
+  readonly warn?: (message: string) => void
   /** A detector threw and was switched off: a bug, to be told loudly. */
   readonly detectorFailed: DetectorFailed
 }
@@ -51,7 +58,7 @@ export interface Assembly {
 export function assemble(request: AssemblyRequest): Assembly {
   const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
   const options = flowOptions(request)
-  const detection = request.detect ? detectionOf(request.config, telemetry, request.detectorFailed) : null
+  const detection = request.detect ? detectionOf(request, telemetry) : null
   const ended = new Map<string, Incident>()
   const listeners: AnalysisListeners = {
     ...request.listeners,
@@ -108,12 +115,21 @@ function byOpening(a: Incident, b: Incident): number {
   return a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1)
 }
 
-function detectionOf(config: ValidatedConfig, telemetry: Telemetry, failed: DetectorFailed): Detection {
+function detectionOf(request: AssemblyRequest, telemetry: Telemetry): Detection {
+  const { config, detectorFailed, warn } = request
   const enabled = DETECTORS.flatMap((declaration) => {
     const options = detectorOptions(config, declaration.id)
     return options === null ? [] : [{ declaration, options }]
   })
-  return { detectors: new DetectorSet(enabled, telemetry, failed), incidents: new IncidentBook({ telemetry }) }
+  const { rules } = compilePolicies(request.policies ?? shippedPolicies().documents, {
+    counters: telemetry.counters,
+    ...(warn === undefined ? {} : { failed: warn }),
+  })
+  const hopsConfigured = config.identity.trusted_hops.length > 0
+  return {
+    detectors: new DetectorSet(enabled, telemetry, detectorFailed),
+    incidents: new IncidentBook({ telemetry, rules, hopsConfigured }),
+  }
 }
 
 function flowOptions(request: AssemblyRequest): FlowStageOptions {

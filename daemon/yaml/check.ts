@@ -44,7 +44,19 @@ function problemsOf(issue: z.core.$ZodIssue, settings: unknown, tree: SchemaNode
       message: unknownKey(key, issue.path, settings, tree),
     }))
   }
-  return [{ path: issue.path, part: 'value', message: describe(issue, valueAt(settings, issue.path)) }]
+  const found = valueAt(settings, issue.path)
+  if (issue.code === 'invalid_union' && typeof found === 'object' && found !== null) {
+    // Of several forms, the one that was meant is the one that takes settings here.
+    const meant = issue.errors.find((form) => form.every(isInside))
+    if (meant !== undefined) {
+      return meant.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, settings, tree))
+    }
+  }
+  return [{ path: issue.path, part: 'value', message: describe(issue, found) }]
+}
+
+function isInside(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys'
 }
 
 function unknownKey(key: string, parent: readonly PropertyKey[], settings: unknown, tree: SchemaNode): string {

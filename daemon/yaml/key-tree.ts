@@ -65,8 +65,9 @@ function joinPath(prefix: string, step: string | number): string {
   return prefix === '' ? step : `${prefix}.${step}`
 }
 
-/** Of the variants of a node, the one whose `kind` the value names. */
+/** Of the variants of a node, the one whose `kind` the value names; of several forms, the one that has keys. */
 function pick(node: SchemaNode | undefined, value: unknown): SchemaNode | undefined {
+  if (node?.anyOf !== undefined) return node.anyOf.find((variant) => variant.properties !== undefined)
   if (node?.oneOf === undefined) return node
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined
   return node.oneOf.find((variant) => variant.properties?.kind?.const === kind)

@@ -6,6 +6,7 @@ import type { Incident } from '../../daemon/model/incident.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
@@ -94,7 +95,7 @@ function detect(traffic: readonly Transaction[]): { signals: Signal[]; incidents
     DETECTORS.map((declaration) => ({ declaration, options: {} })),
     telemetry,
   )
-  const book = new IncidentBook({ telemetry })
+  const book = new IncidentBook({ telemetry, rules: shippedPolicies().rules })
   const signals: Signal[] = []
   const incidents: Incident[] = []
   const target = {

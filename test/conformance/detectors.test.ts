@@ -4,10 +4,10 @@ import { DetectorSet } from '../../analyzers/analysis.ts'
 import { type DetectorDeclaration, defineDetector } from '../../analyzers/detector.ts'
 import { DETECTOR_IDS, DETECTOR_TAGS, type DetectorId } from '../../analyzers/detector-ids.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
-import { BUILT_IN_RULES } from '../../daemon/incidents/rules.ts'
 import { SEVERITIES, type Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Mark, Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
@@ -64,7 +64,7 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
     expect(DETECTOR_IDS).toContain(id)
     expect(declaration.owasp).toEqual(DETECTOR_TAGS[id as DetectorId].owasp)
     expect(declaration.attack).toEqual(DETECTOR_TAGS[id as DetectorId].attack)
-    expect(BUILT_IN_RULES.some((rule) => rule.detector === id)).toBe(true)
+    expect(shippedPolicies().rules.some((rule) => rule.detectors.includes(id))).toBe(true)
     for (const [part, sentence] of Object.entries(declaration.describes))
       expect(sentence.length, part).toBeGreaterThan(20)
     expect(() => declaration.options.parse({})).not.toThrow()

@@ -7,6 +7,7 @@ import { IncidentBook } from '../../../daemon/incidents/incident-book.ts'
 import type { Incident } from '../../../daemon/model/incident.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../../daemon/model/time.ts'
 import type { Claims, Principal, Transaction } from '../../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../../daemon/policies/load.ts'
 import { Counters } from '../../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../../daemon/telemetry/weirds.ts'
@@ -97,7 +98,7 @@ export class World {
     const set = new DetectorSet(enabled, telemetry, (detector, error) => {
       throw new Error(detector, { cause: error })
     })
-    const book = new IncidentBook({ telemetry })
+    const book = new IncidentBook({ telemetry, rules: shippedPolicies().rules })
     const mapper = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
     const guesses = new GuessMemory()
     const opened: Incident[] = []

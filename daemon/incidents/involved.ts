@@ -1,0 +1,96 @@
+import type { Incident } from '../model/incident.ts'
+import type { Signal } from '../model/signal.ts'
+
+const MAX_MEMBERS = 100
+
+interface Named {
+  readonly kind: string
+  readonly value: string
+}
+
+const nameOf = ({ kind, value }: Named): string => `${kind}:${value}`
+
+/** Whom the signals of one incident are about, and where they came from: at most 100 of each, the first ones. */
+export class Involved {
+  /** By text, in order of appearance; several when signals about different subjects were folded. */
+  readonly #subjects = new Map<string, Named>()
+  readonly #sources = new Map<string, Named>()
+  readonly #seenFrom = new Set<string>()
+  /** An address among them is known only by the word of a hop that nobody configured. */
+  hearsay = false
+
+  /** As they were when they were reported. Members beyond the hundredth are lost. */
+  static restore(incident: Incident): Involved {
+    const involved = new Involved()
+    const { subject, targets } = incident
+    const main = targets.find(({ kind, value }) => kind === subject.kind && value === subject.value)
+    const sources = targets.filter(({ role }) => role === 'source' || role === 'both')
+    for (const { kind, value, role } of targets) {
+      if (role !== 'source') involved.#subjects.set(nameOf({ kind, value }), { kind, value })
+    }
+    // The main one of several sources is the first.
+    if (main !== undefined && sources.includes(main)) sources.sort((a, b) => Number(b === main) - Number(a === main))
+    for (const { kind, value } of sources) involved.#sources.set(nameOf({ kind, value }), { kind, value })
+    if (targets.length === 0) involved.#subjects.set(nameOf(subject), { kind: subject.kind, value: subject.value })
+    const named = new Set(targets.map(({ value }) => value))
+    for (const member of subject.members) if (!named.has(member)) involved.#seenFrom.add(member)
+    involved.hearsay = incident.doubts.includes('forwarded.default')
+    return involved
+  }
+
+  add(signal: Signal, hopsConfigured: boolean): void {
+    if (isHearsay(signal, hopsConfigured)) this.hearsay = true
+    const shown = shownSubject(signal)
+    const { source, source_kind: kind } = signal.evidence
+    const named = typeof source === 'string' && typeof kind === 'string' ? { kind, value: source } : null
+    if (named !== null && this.#sources.size < MAX_MEMBERS) this.#sources.set(nameOf(named), named)
+    const { seen_from: seenFrom } = signal.evidence
+    if (Array.isArray(seenFrom)) {
+      for (const from of seenFrom) if (this.#seenFrom.size < MAX_MEMBERS) this.#seenFrom.add(String(from))
+    }
+    const text = nameOf(shown)
+    if (this.#sources.has(text)) return
+    if (this.#subjects.size < MAX_MEMBERS) this.#subjects.set(text, shown)
+  }
+
+  /** One target: the target, with its sources as members. Several targets of one source: the source, with the targets. */
+  subject(): Incident['subject'] {
+    const subjects = [...this.#subjects.values()]
+    const sources = [...this.#sources.values()]
+    const bySource = sources.length > 0 && subjects.length !== 1
+    const main = bySource ? sources[0]! : (subjects[0] ?? sources[0]!)
+    const others = bySource ? [...sources.slice(1), ...subjects] : [...subjects.slice(1), ...sources]
+    const members = new Set([...others.map((other) => other.value), ...this.#seenFrom])
+    members.delete(main.value)
+    return { kind: main.kind, value: main.value, members: [...members].slice(0, MAX_MEMBERS) }
+  }
+
+  /** Each once: subjects, then the sources that are none. */
+  targets(): Incident['targets'] {
+    const subjects = [...this.#subjects].map(([name, { kind, value }]) => ({
+      kind,
+      value,
+      role: this.#sources.has(name) ? ('both' as const) : ('subject' as const),
+    }))
+    const sources = [...this.#sources].filter(([name]) => !this.#subjects.has(name))
+    return [...subjects, ...sources.map(([, { kind, value }]) => ({ kind, value, role: 'source' as const }))]
+  }
+}
+
+/**
+ * Whether an address in the signal was only told by a hop trusted by default. Such a hop may be the attacker, who writes
+ * whom he likes into X-Forwarded-For: nothing may be enforced on that (contracts.md, Transaction).
+ */
+function isHearsay(signal: Signal, hopsConfigured: boolean): boolean {
+  if (signal.principal.via === 'forwarded.default') return true
+  // An identity of another kind says nothing of how the address beside it was found.
+  return signal.forwarded === true && signal.principal.kind !== 'ip' && !hopsConfigured
+}
+
+/** contracts.md, Incident: the address, the user's display, or the pseudonym. */
+function shownSubject(signal: Signal): Named {
+  const { principal, subject } = signal
+  const isCaller = subject.kind === principal.kind && subject.value === principal.id
+  const display = isCaller && principal.kind === 'user' && principal.display !== '' ? principal.display : subject.value
+  return { kind: subject.kind, value: display }
+}

@@ -1,0 +1,150 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FoldingRule } from '../incidents/rules.ts'
+import type { PolicyMode } from '../model/action.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { MAX_FILE_BYTES } from '../yaml/document.ts'
+import { nearest } from '../yaml/suggest.ts'
+import { compilePolicies } from './compile.ts'
+import type { Policy } from './policy.ts'
+import type { PolicyDocument, PolicyFile } from './policy-file.ts'
+import { POLICY_KIND, readPolicy } from './read.ts'
+
+/** A folder with more is not a folder of policies. */
+const MAX_FILES = 500
+
+export interface PolicySources {
+  /** Folder of the shipped policies; null: none of them. Default: those of this build. */
+  readonly shipped?: string | null
+  /** The operator's folder (policies.folder). */
+  readonly folder?: string | null
+  /** policies.environment. */
+  readonly environment?: string | null
+  /** policies.modes: by policy id, over what the policy says. */
+  readonly modes?: Readonly<Record<string, PolicyMode>>
+}
+
+/** All policies in force, by id. */
+export interface PolicySet {
+  /** Plain data, for the process that folds: compilePolicies(documents). */
+  readonly documents: readonly PolicyDocument[]
+  readonly policies: readonly Policy[]
+  readonly rules: readonly FoldingRule[]
+}
+
+/**
+ * Reads the shipped policies and the operator's. A file of the operator's with the id of a shipped policy replaces it; two of
+ * his own with one id are refused. Everything that is wrong is one OFFPATH_E_POLICY.
+ */
+export function loadPolicies(sources: PolicySources = {}): PolicySet {
+  const shipped = sources.shipped === undefined ? shippedFolder() : sources.shipped
+  const own = sources.folder == null ? [] : readFolder(sources.folder, (_, path) => path)
+  const replaced = new Set(own.map(({ file }) => file.metadata.id))
+  const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`)
+  const read = [...basis.filter(({ file }) => !replaced.has(file.metadata.id)), ...own]
+  checkModes(sources.modes ?? {}, read)
+  const documents = read
+    .map((each): PolicyDocument => ({ ...each, mode: modeOf(each.file, sources) }))
+    .sort((a, b) => (a.file.metadata.id < b.file.metadata.id ? -1 : 1))
+  return { documents, ...compilePolicies(documents) }
+}
+
+/** Beside the bundle when built, at the top of the checkout when run from source. */
+export function shippedFolder(): string {
+  const beside = join(import.meta.dirname, 'policies')
+  return existsSync(beside) ? beside : join(import.meta.dirname, '..', '..', 'policies')
+}
+
+let shipped: PolicySet | null = null
+
+/** The shipped policies as they are, read once. */
+export function shippedPolicies(): PolicySet {
+  shipped ??= loadPolicies()
+  return shipped
+}
+
+/** Reads one file. `origin`: how it is called in lists. */
+export function readPolicyFile(path: string, folder: string, origin: string): PolicyDocument {
+  const file = readPolicy(readText(path), path)
+  return { file, mode: file.mode, origin, folder }
+}
+
+function readFolder(folder: string, origin: (name: string, path: string) => string): PolicyDocument[] {
+  const problems: string[] = []
+  const documents: PolicyDocument[] = []
+  const pathById = new Map<string, string>()
+  for (const name of policyFiles(folder)) {
+    const path = join(folder, name)
+    try {
+      const document = readPolicyFile(path, folder, origin(name, path))
+      const { id } = document.file.metadata
+      const other = pathById.get(id)
+      if (other === undefined) documents.push(document)
+      else problems.push(`${path} metadata.id: ${id} is also the id of ${other}`)
+      pathById.set(id, path)
+    } catch (error) {
+      if (!(error instanceof OffpathError)) throw error
+      problems.push(error.message)
+    }
+  }
+  if (problems.length > 0) {
+    throw new OffpathError('OFFPATH_E_POLICY', problems.join('\n'), { remedy: POLICY_KIND.remedy })
+  }
+  return documents
+}
+
+function policyFiles(folder: string): string[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder).filter((name) => /^[^.].*\.ya?ml$/.test(name))
+  } catch (cause) {
+    throw new OffpathError('OFFPATH_E_POLICY', `the folder of policies cannot be read: ${reason(cause)}`, {
+      at: folder,
+      remedy: 'policies.folder names it',
+      cause,
+    })
+  }
+  if (names.length > MAX_FILES) {
+    throw new OffpathError('OFFPATH_E_POLICY', `there are over ${MAX_FILES} files`, { at: folder })
+  }
+  return names.sort()
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path)
+    return size > MAX_FILE_BYTES ? ' '.repeat(MAX_FILE_BYTES + 1) : readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new OffpathError('OFFPATH_E_POLICY', `${path} cannot be read: ${reason(cause)}`, { cause })
+  }
+}
+
+function modeOf(file: PolicyFile, { environment, modes }: PolicySources): PolicyMode {
+  const { id } = file.metadata
+  if (modes !== undefined && Object.hasOwn(modes, id)) return modes[id]!
+  return environment != null && Object.hasOwn(file.overrides, environment) ? file.overrides[environment]! : file.mode
+}
+
+/** A mode for a policy that is not there would be a mode somebody relies on. */
+function checkModes(modes: Readonly<Record<string, PolicyMode>>, read: readonly PolicyDocument[]): void {
+  const ids = read.map(({ file }) => file.metadata.id)
+  for (const id of Object.keys(modes)) {
+    if (ids.includes(id)) continue
+    const near = nearest(id, ids)
+    throw new OffpathError(
+      'OFFPATH_E_CONFIG',
+      `there is no policy ${id}${near === null ? '' : `, did you mean ${near}?`}`,
+      {
+        at: `policies.modes.${id}`,
+        remedy: 'offpath policy list prints the policies there are',
+      },
+    )
+  }
+}
+
+function reason(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if ('code' in cause && cause.code === 'ENOENT') return 'it does not exist'
+  if ('code' in cause && cause.code === 'EACCES') return 'permission denied'
+  return cause.message
+}
