@@ -1,0 +1,3 @@
+export function checkQuery(sql: string, _database: string): string {
+  return sql.trim()
+}
