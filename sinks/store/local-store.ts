@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { RowBatch } from '../../daemon/model/row-batch.ts'
+import { Counters } from '../../daemon/telemetry/counters.ts'
+import { OffpathError } from '../../daemon/telemetry/errors.ts'
+import type { Logger } from '../../daemon/telemetry/log.ts'
+import { NotSealed } from '../spool/not-sealed.ts'
+import { Spool, type SpoolPhase } from '../spool/spool.ts'
+import { BackOff, Drain, pause } from './drain.ts'
+import { type Inserter, type SealedBatch, StoreDown } from './inserter.ts'
+import { Rate } from './rate.ts'
+import { withoutKnown } from './reread.ts'
+import type { Store, StoreQuery, StoreResult, StoreStatus } from './store.ts'
+
+export interface LocalStoreOptions {
+  /** The data folder; the spool is in `spool/`. */
+  readonly folder: string
+  readonly inserter: Inserter
+  readonly spoolMaxBytes: number
+  readonly logger?: Logger
+  readonly nowMs?: () => number
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>
+  readonly onPhase?: (phase: SpoolPhase) => void
+}
+
+/** A batch may bring its token: one that was sent before, perhaps to a process that is gone, is acknowledged and not stored again. */
+export interface TokenSeal {
+  seal(batch: RowBatch | SealedBatch): Promise<void>
+}
+
+/**
+ * Opens spool and database in this process. A database that is down is no failure: batches are sealed, and it is tried
+ * again. Throws OffpathError when a person is needed: the folder, the migration, a missing package.
+ */
+export async function openStore(options: LocalStoreOptions): Promise<Store & TokenSeal> {
+  const counters = new Counters()
+  const nowMs = options.nowMs ?? Date.now
+  const folder = join(options.folder, 'spool')
+  const spool = await Spool.open({
+    folder,
+    maxBytes: options.spoolMaxBytes,
+    counters,
+    nowMs,
+    ...(options.onPhase === undefined ? {} : { onPhase: options.onPhase }),
+  }).catch((cause) => {
+    throw new OffpathError('OFFPATH_E_DATA_FOLDER', `${folder} cannot be used`, {
+      at: folder,
+      remedy: 'Check who owns it and that it is writable.',
+      cause,
+    })
+  })
+  const store = new LocalStore(options, spool, counters, nowMs)
+  try {
+    await store.start()
+  } catch (error) {
+    await store.close(0)
+    throw error
+  }
+  return store
+}
+
+class LocalStore implements Store, TokenSeal {
+  readonly #options: LocalStoreOptions
+  readonly #inserter: Inserter
+  readonly #spool: Spool
+  readonly #counters: Counters
+  readonly #nowMs: () => number
+  readonly #drain: Drain
+  readonly #rate: Rate
+  readonly #stop = new AbortController()
+  readonly #rowsStored = new Map<string, number>()
+  #down: string | null = 'not connected yet'
+  #schemaVersion: number | null = null
+  #opening: Promise<void> | null = null
+  /** One batch of rows read again at a time: two may hold the same row. */
+  #reread: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | null = null
+
+  constructor(options: LocalStoreOptions, spool: Spool, counters: Counters, nowMs: () => number) {
+    this.#options = options
+    this.#inserter = options.inserter
+    this.#spool = spool
+    this.#counters = counters
+    this.#nowMs = nowMs
+    this.#rate = new Rate(nowMs())
+    this.#drain = new Drain({
+      spool,
+      inserter: options.inserter,
+      counters,
+      onTried: (failure) => this.#tried(failure),
+      onStored: (table, rows) => this.#rowsStored.set(table, (this.#rowsStored.get(table) ?? 0) + rows),
+      onRefused: (table, rows, reason) =>
+        options.logger?.error({ table, rows, reason }, 'the store refused a batch; it is kept in spool/refused'),
+      ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
+    })
+  }
+
+  /** Resolves when the database is open, or as soon as it is known to be down or slow. */
+  async start(): Promise<void> {
+    const first = this.#open()
+    const slow = new AbortController()
+    const opened = await Promise.race([first, pause(FIRST_OPEN_MS, slow.signal).then(() => false)])
+    slow.abort()
+    if (!opened) this.#opening = this.#keepOpening(first)
+  }
+
+  async seal(batch: RowBatch | SealedBatch): Promise<void> {
+    const token = 'token' in batch ? batch.token : randomUUID()
+    if (batch.rereadIds === null) return await this.#sealRows({ ...batch, token })
+    const sealed = this.#reread.then(() => this.#sealReread(batch, token))
+    this.#reread = sealed.catch(() => undefined)
+    await sealed
+  }
+
+  async query(query: StoreQuery): Promise<StoreResult> {
+    if (this.#schemaVersion === null) {
+      throw new OffpathError('OFFPATH_E_STORE', `the store is not open: ${this.#down}`, {
+        at: this.#inserter.where,
+        remedy: 'Try again when `offpath store status` says that it is up.',
+      })
+    }
+    return await this.#inserter.query(query)
+  }
+
+  async status(): Promise<StoreStatus> {
+    const spool = this.#spool
+    const nowMs = this.#nowMs()
+    const rate = this.#rate.perSecond(nowMs)
+    return {
+      where: this.#inserter.where,
+      down: this.#down ?? (spool.diskFull === null ? null : `the disk takes no more: ${spool.diskFull}`),
+      schemaVersion: this.#schemaVersion,
+      spool: {
+        batches: spool.batches,
+        rows: spool.rows,
+        bytes: spool.bytes,
+        maxBytes: spool.maxBytes,
+        oldestSeconds: spool.oldestMs === null ? 0 : Math.max(0, Math.round((nowMs - spool.oldestMs) / 1000)),
+        droppedRows: this.#counters.get('spool.full.rows') + this.#counters.get('spool.disk_full.rows'),
+        lastsSeconds: rate === 0 ? null : Math.round(Math.max(0, spool.maxBytes - spool.bytes) / rate),
+      },
+      rowsStored: Object.fromEntries(this.#rowsStored),
+      counters: Object.fromEntries(this.#counters.entries()),
+    }
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
+    await this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    // First what is being sealed, then what is sealed; a batch of a file that waits for the store is read again.
+    this.#stop.abort()
+    await this.#spool.flushed()
+    const deadline = this.#nowMs() + graceMs
+    while (this.#spool.batches > 0 && this.#down === null && this.#nowMs() < deadline) await pause(20, NEVER)
+    await this.#drain.stop()
+    await this.#opening
+    await this.#inserter.close()
+    await this.#spool.close()
+  }
+
+  async #open(): Promise<boolean> {
+    try {
+      const { schemaVersion } = await this.#inserter.open()
+      this.#schemaVersion = schemaVersion
+      this.#tried(null)
+      this.#drain.wake()
+      return true
+    } catch (error) {
+      if (!(error instanceof StoreDown)) throw error
+      this.#tried(error.message)
+      return false
+    }
+  }
+
+  async #keepOpening(first: Promise<boolean>): Promise<void> {
+    const backOff = new BackOff()
+    let opened = await first.catch((error) => this.#openFailed(error))
+    while (!opened && !this.#stop.signal.aborted) {
+      await (this.#options.sleep ?? pause)(backOff.nextMs(), this.#stop.signal)
+      if (!this.#stop.signal.aborted) opened = await this.#open().catch((error) => this.#openFailed(error))
+    }
+  }
+
+  /** After the start nobody is there to be told but the log: the spool goes on taking batches. */
+  #openFailed(error: unknown): false {
+    const message = error instanceof Error ? error.message : String(error)
+    this.#options.logger?.error({ err: message }, 'the store cannot be opened')
+    this.#tried(message)
+    return false
+  }
+
+  #tried(failure: string | null): void {
+    if ((failure === null) !== (this.#down === null)) {
+      if (failure === null) this.#options.logger?.info(`the store is up: ${this.#inserter.where}`)
+      else this.#options.logger?.warn({ reason: failure }, 'the store is down; rows wait in the spool')
+    }
+    this.#down = failure
+  }
+
+  async #sealRows(batch: SealedBatch): Promise<void> {
+    // No `finally`: what was not sealed does not come in.
+    if (this.#stop.signal.aborted) throw new NotSealed('closed')
+    await this.#spool.seal(batch)
+    this.#rate.add(batch.bytes.length, this.#nowMs())
+    if (this.#schemaVersion !== null) this.#drain.wake()
+  }
+
+  /** A file can wait: for the database, which must say what it holds, and for room on the disk. */
+  async #sealReread(batch: RowBatch, token: string): Promise<void> {
+    const backOff = new BackOff()
+    for (;;) {
+      if (this.#stop.signal.aborted) throw new NotSealed('closed')
+      try {
+        if (this.#rereadWaiting() < MAX_REREAD_WAITING) return await this.#sealNew(batch, token)
+        await pause(REREAD_POLL_MS, this.#stop.signal)
+        continue
+      } catch (error) {
+        const canWait = error instanceof StoreDown || (error instanceof NotSealed && error.reason === 'disk_full')
+        if (!canWait) throw error
+      }
+      await (this.#options.sleep ?? pause)(backOff.nextMs(), this.#stop.signal)
+    }
+  }
+
+  async #sealNew(batch: RowBatch, token: string): Promise<void> {
+    if (this.#schemaVersion === null) throw new StoreDown('not open yet')
+    const ids = batch.rereadIds!
+    // The spool first: a batch that is stored between the two looks is then found by the second.
+    const known = new Set<string>()
+    for (const { header } of this.#spool.waiting()) {
+      if (header.table === batch.table) for (const id of header.rereadIds ?? []) known.add(id)
+    }
+    for (const id of await this.#inserter.knownIds(batch.table, batch.day, ids)) known.add(id)
+    const fresh = withoutKnown(batch, known)
+    const left = batch.rows - (fresh?.rows ?? 0)
+    if (left > 0) this.#counters.add('store.reread.rows', left)
+    if (fresh !== null) await this.#sealRows({ ...fresh, token })
+  }
+
+  #rereadWaiting(): number {
+    let count = 0
+    for (const { header } of this.#spool.waiting()) if (header.rereadIds !== null) count++
+    return count
+  }
+}
+
+/** A server that is slow to answer must not hold up the start: batches are sealed meanwhile. */
+const FIRST_OPEN_MS = 10_000
+/** Batches of files in the spool at a time: a file is read as fast as it is stored. */
+const MAX_REREAD_WAITING = 8
+const REREAD_POLL_MS = 10
+const NEVER = new AbortController().signal
