@@ -65,7 +65,22 @@ export interface Action {
   /** What the receiver gave to find it again at revert, for example a decision id. */
   readonly receipt: Readonly<Record<string, string>>
   readonly history: readonly ActionStep[]
+  /** Last moment to approve it; absent when nobody was asked. */
+  readonly approvalUntilMs?: number
+  /** When the next try is due; null while one is under way, absent when none is to come. */
+  readonly nextTryMs?: number | null
+  /** Tries to take it back so far. */
+  readonly revertAttempts?: number
+  /** A try ended without an answer: it may be in force although nobody said so. */
+  readonly uncertain?: boolean
+  /** False: it cannot be taken back, so that the end of its lease only closes the record. Absent: true. */
+  readonly revertible?: boolean
+  /** Why it was taken back, or is being. */
+  readonly endedBy?: ActionEnd
 }
+
+/** Lease over; a person; a new entry on a never list; the incident was no attack; it was never confirmed. */
+export type ActionEnd = 'lease' | 'person' | 'never' | 'verdict' | 'failure'
 
 export interface ConnectorRequest {
   readonly action: Action
@@ -76,7 +91,14 @@ export interface ConnectorRequest {
 export type ConnectorResult =
   | { readonly ok: true; readonly receipt: Readonly<Record<string, string>> }
   /** `retry` false: trying again cannot help. */
-  | { readonly ok: false; readonly retry: boolean; readonly error: string; readonly retryAfterMs?: number }
+  /** `uncertain`: the receiver may have done it nevertheless. */
+  | {
+      readonly ok: false
+      readonly retry: boolean
+      readonly error: string
+      readonly retryAfterMs?: number
+      readonly uncertain?: boolean
+    }
 
 /** Carries actions out and takes them back. Both are idempotent by `action.idempotencyKey`. Never throws for the receiver's faults. */
 export interface Connector {

@@ -1,0 +1,119 @@
+import type { Action, Connector, ConnectorResult } from '../model/action.ts'
+import type { Incident } from '../model/incident.ts'
+
+/** Longest that a try may take. */
+export const TRY_LIMIT_MS = 30_000
+/** Most tries under way at once over all actions. */
+export const MAX_TRIES = 16
+
+export type Phase = 'apply' | 'revert'
+
+export interface TryAnswer {
+  readonly id: string
+  readonly phase: Phase
+  readonly result: ConnectorResult
+  /** The try was over already: its time limit had passed. */
+  readonly late: boolean
+}
+
+interface Flight {
+  readonly phase: Phase
+  readonly startedMs: number
+  readonly abort: AbortController
+  over: boolean
+}
+
+/** The calls of connectors that are under way: at most one per action, each with an end. Answers go to `answered`, once each. */
+export class Tries {
+  readonly #flights = new Map<string, Flight>()
+  /** Also those whose time limit passed, until their connector comes back. */
+  readonly #running = new Set<Promise<void>>()
+  readonly #answered: (answer: TryAnswer) => Promise<void>
+
+  constructor(answered: (answer: TryAnswer) => Promise<void>) {
+    this.#answered = answered
+  }
+
+  get count(): number {
+    return this.#flights.size
+  }
+
+  has(id: string): boolean {
+    return this.#flights.has(id)
+  }
+
+  /** `ready` resolves when the try may be sent: it is told on disk first. Null: do not send. */
+  begin(
+    action: Action,
+    incident: Incident | null,
+    connector: Connector | undefined,
+    ready: Promise<string | null>,
+    nowMs: number,
+  ): void {
+    const phase: Phase = action.state === 'reverting' ? 'revert' : 'apply'
+    const flight: Flight = { phase, startedMs: nowMs, abort: new AbortController(), over: false }
+    this.#flights.set(action.id, flight)
+    const run = async (): Promise<void> => {
+      const fault = await ready
+      const result = fault === null ? await call(action, incident, connector, phase, flight) : unsent(fault)
+      const late = flight.over
+      this.#end(action.id, flight)
+      await this.#answered({ id: action.id, phase, result, late })
+    }
+    const running = run().finally(() => this.#running.delete(running))
+    this.#running.add(running)
+  }
+
+  /** Ends the tries whose time is over; what they answer later is late. */
+  async expire(nowMs: number): Promise<void> {
+    const over = [...this.#flights].filter(([, { startedMs }]) => nowMs - startedMs >= TRY_LIMIT_MS)
+    await Promise.all(
+      over.map(([id, flight]) => {
+        this.#end(id, flight)
+        flight.abort.abort()
+        const error = `no answer within ${TRY_LIMIT_MS / 1000} s`
+        return this.#answered({
+          id,
+          phase: flight.phase,
+          result: { ok: false, retry: true, error, uncertain: true },
+          late: false,
+        })
+      }),
+    )
+  }
+
+  /** Ends them all without waiting for an answer. */
+  abort(): void {
+    for (const flight of this.#flights.values()) flight.abort.abort()
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running])
+  }
+
+  #end(id: string, flight: Flight): void {
+    flight.over = true
+    if (this.#flights.get(id) === flight) this.#flights.delete(id)
+  }
+}
+
+async function call(
+  action: Action,
+  incident: Incident | null,
+  connector: Connector | undefined,
+  phase: Phase,
+  { abort }: Flight,
+): Promise<ConnectorResult> {
+  // A rehearsal goes the whole way; only this call is left out.
+  if (action.simulated) return { ok: true, receipt: {} }
+  if (connector === undefined) return unsent(`there is no connector ${action.connector} any more`)
+  try {
+    return await connector[phase]({ action, incident, signal: abort.signal })
+  } catch (error) {
+    return { ok: false, retry: true, error: `connector ${connector.name}: ${String(error)}`, uncertain: true }
+  }
+}
+
+function unsent(error: string): ConnectorResult {
+  return { ok: false, retry: true, error }
+}
