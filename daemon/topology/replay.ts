@@ -5,6 +5,7 @@ import { encodeSignal } from '../../sinks/signal-json.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
 import { openInput } from '../sources/capture-file.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { AnalysisListeners } from './analysis-stage.ts'
@@ -21,6 +22,8 @@ export interface ReplayRequest {
   readonly bodies: 'text' | 'none'
   readonly config: ValidatedConfig
   readonly key: PrivacyKey
+  /** Default: the shipped policies. */
+  readonly policies?: readonly PolicyDocument[]
   /** Event time per host time: 1 replays at the pace of the recording. */
   readonly speed: 'max' | number
   /** Takes one output line, without its line feed. May ask to wait. */
@@ -50,6 +53,8 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     bodies: request.bodies === 'text' && request.emit !== 'none',
     detect,
     listeners: listenersFor(request.emit, output),
+    ...(request.policies === undefined ? {} : { policies: request.policies }),
+    warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })
   const inputs: Input[] = []

@@ -1,0 +1,147 @@
+import { dirname } from 'node:path'
+import { type Command, Option } from 'commander'
+import { renderTable } from '../../sinks/text-table.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
+import { loadPrivacyKey } from '../identity/privacy-key.ts'
+import { loadPolicies, readPolicyFile } from '../policies/load.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
+import { policyJson } from '../policies/policy-json.ts'
+import { nearest } from '../yaml/suggest.ts'
+import type { CliContext } from './context.ts'
+import { usageError } from './failure.ts'
+import type { PolicyTestResult } from './policy-test.ts'
+import { configPath, loadSettings } from './settings.ts'
+import { writeText } from './write-text.ts'
+
+type Format = 'table' | 'json'
+
+interface ListOptions {
+  readonly config?: string
+  readonly output: Format
+}
+interface TestOptions extends ListOptions {
+  readonly policy?: string
+}
+
+export function addPolicy(program: Command, context: CliContext): void {
+  const policy = program.command('policy').description('how signals become incidents, and what is done about them')
+
+  policy
+    .command('list')
+    .description('list the policies in force: shipped ones and those of your folder; needs no daemon')
+    .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
+    .addOption(outputOption())
+    .addHelpText('after', '\nExamples:\n  $ offpath policy list\n  $ offpath policy list -o json | jq -r .[].mode\n')
+    .action((options: ListOptions) => listPolicies(options, context))
+
+  policy
+    .command('test')
+    .description('run the tests of policies: recorded traffic in, expected incidents out; exit 1 when one fails')
+    .argument('[file...]', 'policy files; default: the policies in force')
+    .option('--policy <id>', 'only this policy')
+    .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
+    .addOption(outputOption())
+    .addHelpText('after', '\nExamples:\n  $ offpath policy test\n  $ offpath policy test policies/login.yaml\n')
+    .action((files: string[], options: TestOptions) => testPolicies(files, options, context))
+}
+
+function outputOption(): Option {
+  return new Option('-o, --output <format>', 'table or json').choices(['table', 'json']).default('table')
+}
+
+async function listPolicies(options: ListOptions, context: CliContext): Promise<void> {
+  const { config } = loadSettings(configPath(options.config))
+  const policies = policiesInForce(config).map(policyJson)
+  if (options.output === 'json') return writeText(context.stdout, `${JSON.stringify(policies, null, 2)}\n`)
+  const rows = policies.map(({ id, mode, detectors, severity, respond, origin }) => [
+    id,
+    mode,
+    detectors.join(' '),
+    severity ?? 'as detected',
+    respond.map((step) => `${step.id} (${step.action})`).join(', ') || '-',
+    origin,
+  ])
+  const columns = [
+    { title: 'policy' },
+    { title: 'mode' },
+    { title: 'detectors', least: 16 },
+    { title: 'severity', least: 11 },
+    { title: 'respond', least: 12 },
+    { title: 'origin', least: 12 },
+  ]
+  await writeText(context.stdout, renderTable(columns, rows, context))
+}
+
+async function testPolicies(files: readonly string[], options: TestOptions, context: CliContext): Promise<void> {
+  const { config } = loadSettings(configPath(options.config))
+  const given =
+    files.length === 0 ? policiesInForce(config) : files.map((path) => readPolicyFile(path, dirname(path), path))
+  const chosen = options.policy === undefined ? given : [find(options.policy, given)]
+  const { key } = loadPrivacyKey({
+    keyFile: config.privacy.key_file,
+    environment: context.environment,
+    allowTestKey: true,
+  })
+  const { testPolicy } = await import('./policy-test.ts')
+  const request = {
+    config,
+    key,
+    warn: (message: string) => context.logger.warn(message),
+    stop: context.stop.signal,
+  }
+  const results: PolicyTestResult[] = []
+  for (const document of chosen) for await (const result of testPolicy(document, request)) results.push(result)
+  await writeText(
+    context.stdout,
+    options.output === 'json' ? resultsJson(results) : resultsText(chosen, results, context),
+  )
+  if (context.stop.signal.aborted || results.some(({ passed }) => !passed)) context.exitCode = 1
+}
+
+function policiesInForce({ policies }: ValidatedConfig): readonly PolicyDocument[] {
+  return loadPolicies(policies).documents
+}
+
+function find(id: string, documents: readonly PolicyDocument[]): PolicyDocument {
+  const found = documents.find(({ file }) => file.metadata.id === id)
+  if (found !== undefined) return found
+  const near = nearest(
+    id,
+    documents.map(({ file }) => file.metadata.id),
+  )
+  throw usageError(`no policy '${id}'${near === null ? '' : ` (did you mean ${near}?)`}`, 'offpath policy list')
+}
+
+function resultsJson(results: readonly PolicyTestResult[]): string {
+  return `${JSON.stringify(results, null, 2)}\n`
+}
+
+function resultsText(
+  chosen: readonly PolicyDocument[],
+  results: readonly PolicyTestResult[],
+  context: CliContext,
+): string {
+  const columns = [
+    { title: '' },
+    { title: 'policy' },
+    { title: 'replay', least: 16 },
+    { title: 'incidents', align: 'right' as const },
+    { title: 'severity' },
+    { title: 'actions', least: 12 },
+    { title: 'not as expected', least: 24 },
+  ]
+  const rows = results.map((result) => [
+    result.passed ? 'ok' : 'FAILED',
+    result.policy,
+    result.replay,
+    String(result.incidents),
+    result.severity ?? '-',
+    result.actions.join(', ') || '-',
+    result.wrong.join('; '),
+  ])
+  const table = results.length === 0 ? '' : `${renderTable(columns, rows, context)}\n`
+  const failed = results.filter(({ passed }) => !passed).length
+  const untested = chosen.filter(({ file }) => file.tests.length === 0).map(({ file }) => file.metadata.id)
+  const without = untested.length === 0 ? '' : `; without a test: ${untested.join(', ')}`
+  return `${table}${results.length} ${results.length === 1 ? 'test' : 'tests'}, ${failed} failed${without}\n`
+}

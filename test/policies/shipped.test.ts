@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { DETECTORS } from '../../analyzers/registry.ts'
+import { testPolicy } from '../../daemon/cli/policy-test.ts'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
+import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
+import { FIXTURES, fixtureText } from './fixtures.ts'
+
+const { documents, policies } = shippedPolicies()
+const { config } = effectiveConfig(CONFIG_SCHEMA, null)
+
+test.each(Object.entries(FIXTURES))('policies/tests/%s is what fixtures.ts makes', async (name, requests) => {
+  await expect(fixtureText(requests)).toMatchFileSnapshot(join(import.meta.dirname, '../../policies/tests', name))
+})
+
+test('every detector is covered by a shipped policy', () => {
+  const covered = new Set(documents.flatMap(({ file }) => file.when.detectors))
+  expect(DETECTORS.map(({ id }) => id).filter((id) => !covered.has(id))).toEqual([])
+})
+
+test('a first run changes nothing: every shipped policy only rehearses', () => {
+  for (const { id, mode, respond } of policies) {
+    expect(mode, id).toBe('simulate')
+    for (const step of respond) expect(step.guard.maxActive, `${id} ${step.id}`).toBeGreaterThan(0)
+  }
+})
+
+describe.each(documents.map((document) => [document.file.metadata.id, document] as const))('%s', (_, document) => {
+  test('has an attack and a benign twin', () => {
+    const counts = document.file.tests.map(({ expect: { incidents } }) => incidents)
+    expect(counts).toContain(0)
+    expect(Math.max(...counts)).toBeGreaterThan(0)
+  })
+
+  test('passes its tests', async () => {
+    const request = { config, key: TEST_KEY, warn: () => {}, stop: new AbortController().signal }
+    const wrong: string[] = []
+    for await (const result of testPolicy(document, request)) wrong.push(...result.wrong)
+    expect(wrong).toEqual([])
+  })
+})
