@@ -15,6 +15,7 @@ import type {
   StatusJson,
 } from './operations.ts'
 import { errorOf } from './problem.ts'
+import { statusFromWire, type WireStatus } from './store-status.ts'
 
 /** A query may take its 30 s in the store, and an answer some more on a busy host. */
 const TIMEOUT_MS = 45_000
@@ -34,8 +35,8 @@ export class ApiClient implements Operations {
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
   }
 
-  status(): Promise<StatusJson> {
-    return this.#ask('GET', '/api/v1/status')
+  async status(): Promise<StatusJson> {
+    return statusFromWire(await this.#ask<WireStatus>('GET', '/api/v1/status'))
   }
 
   async incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]> {

@@ -1,0 +1,128 @@
+import { actionJson, incidentJson } from '../../daemon/api/json-forms.ts'
+import type { Decision, DeliveryJson, IncidentDetailJson, Operations, PolicyJson } from '../../daemon/api/operations.ts'
+import { OffpathError } from '../../daemon/telemetry/errors.ts'
+import type { StoreQuery } from '../../sinks/store/store.ts'
+import { sampleAction, sampleIncident, sampleStatus } from './samples.ts'
+
+export const POLICY: PolicyJson = {
+  id: 'bruteforce',
+  title: 'Password guessing',
+  owner: null,
+  detectors: ['auth.bruteforce'],
+  mode: 'stage',
+  severity: null,
+  condition: null,
+  respond: [{ id: 'throttle', action: 'edge', ttl_seconds: 900 }],
+  origin: 'shipped bruteforce.yaml',
+}
+
+export const DELIVERY: DeliveryJson = {
+  event: 'evt1',
+  type: 'offpath.incident.opened.v1',
+  subject: 'inc1',
+  endpoint: 'soc',
+  state: 'dead',
+  attempts: 8,
+  created_at: '2026-11-21T20:00:00.000Z',
+  next_attempt_at: null,
+  delivered_at: null,
+  last_status: 503,
+  last_error: 'status 503',
+}
+
+/** Answers as the daemon would: one incident `inc1`, one action `act1` that waits, and what it was asked, in `asked`. */
+export class FakeOperations implements Operations {
+  readonly asked: unknown[] = []
+  /** Thrown by the next one that is asked. */
+  fault: Error | null = null
+  storeAbsent = false
+  decided: string | null = null
+
+  async status() {
+    this.#ask('status')
+    return sampleStatus()
+  }
+
+  async incidents(filter: object) {
+    this.#ask('incidents', filter)
+    return [incidentJson(sampleIncident()), incidentJson(sampleIncident({ id: 'inc2', closedAt: 3_000_000 }))]
+  }
+
+  async incident(id: string): Promise<IncidentDetailJson> {
+    this.#ask('incident', id)
+    if (id !== 'inc1') throw notFound(id)
+    return {
+      incident: incidentJson(sampleIncident()),
+      signals: [{ detector: 'auth.bruteforce', score: 0.9 }],
+      transactions: [{ id: '01jd4k', method: 'POST', path: '/v1/login' }],
+      history: [{ at: '2026-11-21T20:00:00.000000Z', kind: 'opened', why: 'because' }],
+      actions: [actionJson(sampleAction())],
+      policy: POLICY,
+    }
+  }
+
+  async actions(filter: object) {
+    this.#ask('actions', filter)
+    return [actionJson(sampleAction())]
+  }
+
+  approveAction(id: string, by: Decision) {
+    return this.#decide('approve', id, by)
+  }
+
+  denyAction(id: string, by: Decision) {
+    return this.#decide('deny', id, by)
+  }
+
+  revertAction(id: string, by: Decision) {
+    return this.#decide('revert', id, by)
+  }
+
+  async policies() {
+    this.#ask('policies')
+    return [POLICY]
+  }
+
+  async reloadPolicies() {
+    this.#ask('reloadPolicies')
+    return [POLICY]
+  }
+
+  async deliveries(filter: object) {
+    this.#ask('deliveries', filter)
+    return [DELIVERY]
+  }
+
+  async redeliver(which: object) {
+    this.#ask('redeliver', which)
+    return { queued: 1 }
+  }
+
+  async query(query: StoreQuery) {
+    this.#ask('query', query)
+    if (this.storeAbsent) throw new OffpathError('OFFPATH_E_STORE', 'there is no store', { remedy: 'store.enabled' })
+    if (!/^select/i.test(query.sql)) {
+      throw new OffpathError('OFFPATH_E_QUERY', 'only SELECT is allowed', { at: 'sql', remedy: 'ask for rows' })
+    }
+    return { columns: [{ name: 'n', type: 'UInt8' }], rows: [[1]], cut: false, elapsedMs: 2.5 }
+  }
+
+  async #decide(what: string, id: string, by: Decision) {
+    this.#ask(what, id, by)
+    if (id !== 'act1') throw notFound(id)
+    if (this.decided !== null) throw new OffpathError('OFFPATH_E_STATE', `it was decided already: ${this.decided}`)
+    this.decided = what
+    return actionJson(sampleAction({ state: what === 'approve' ? 'dispatched' : 'refused' }))
+  }
+
+  #ask(...what: unknown[]): void {
+    this.asked.push(what)
+    const { fault } = this
+    this.fault = null
+    if (fault !== null) throw fault
+  }
+}
+
+function notFound(id: string): OffpathError {
+  return new OffpathError('OFFPATH_E_NOT_FOUND', `there is no ${id}`, { remedy: 'ask for the list' })
+}
