@@ -14,6 +14,7 @@ const PROGRAMS = [
   { entry: 'daemon/cli/main.ts', name: 'offpath', executable: true },
   { entry: 'daemon/sources/capture-child.ts', name: 'capture-child', executable: false },
   { entry: 'daemon/topology/engine-main.ts', name: 'engine', executable: false },
+  { entry: 'daemon/topology/store-main.ts', name: 'store', executable: false },
 ]
 
 // CommonJS packages inside an ES module bundle still call require().

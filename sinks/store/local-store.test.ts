@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RowBatch } from '../../daemon/model/row-batch.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import { BatchRefused, type Inserter, type SealedBatch, StoreDown } from './inserter.ts'
-import { type LocalStoreOptions, openStore, type TokenSeal } from './local-store.ts'
+import { type LocalStoreOptions, openStore, type TokenStore } from './local-store.ts'
 import type { Store } from './store.ts'
 
 /** A database in memory that fails as told. */
@@ -72,7 +72,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function open(options: Partial<LocalStoreOptions> = {}): Promise<Store & TokenSeal> {
+async function open(options: Partial<LocalStoreOptions> = {}): Promise<TokenStore> {
   // Each pause takes no time here, and as long as it says on the clock.
   const sleep = async (ms: number) => {
     clock += ms

@@ -24,7 +24,7 @@ export interface LocalStoreOptions {
 }
 
 /** A batch may bring its token: one that was sent before, perhaps to a process that is gone, is acknowledged and not stored again. */
-export interface TokenSeal {
+export interface TokenStore extends Store {
   seal(batch: RowBatch | SealedBatch): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export interface TokenSeal {
  * Opens spool and database in this process. A database that is down is no failure: batches are sealed, and it is tried
  * again. Throws OffpathError when a person is needed: the folder, the migration, a missing package.
  */
-export async function openStore(options: LocalStoreOptions): Promise<Store & TokenSeal> {
+export async function openStore(options: LocalStoreOptions): Promise<TokenStore> {
   const counters = new Counters()
   const nowMs = options.nowMs ?? Date.now
   const folder = join(options.folder, 'spool')
@@ -59,7 +59,7 @@ export async function openStore(options: LocalStoreOptions): Promise<Store & Tok
   return store
 }
 
-class LocalStore implements Store, TokenSeal {
+class LocalStore implements TokenStore {
   readonly #options: LocalStoreOptions
   readonly #inserter: Inserter
   readonly #spool: Spool
