@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fakeSignal as signal } from '../../test/fake-signal.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../model/time.ts'
@@ -6,42 +7,15 @@ import { shippedPolicies } from '../policies/load.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
-import { IncidentBook } from './incident-book.ts'
+import { IncidentBook, type IncidentBookOptions } from './incident-book.ts'
+import type { FoldingRule } from './rules.ts'
 
 const START = Date.UTC(2026, 10, 20, 8) * 1000
 
-function book(options: { maxOpen?: number } = {}): { book: IncidentBook; counters: Counters } {
+function book(options: Partial<IncidentBookOptions> = {}): { book: IncidentBook; counters: Counters } {
   const counters = new Counters()
   const telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters }
   return { book: new IncidentBook({ telemetry, rules: shippedPolicies().rules, ...options }), counters }
-}
-
-function signal(time: number, given: Partial<Signal> = {}): Signal {
-  return {
-    time,
-    detector: 'scan.probing',
-    transactionId: `t${time}`,
-    transactionTime: time - 1000,
-    status: 404,
-    principal: { kind: 'ip', id: '203.0.113.9', display: '203.0.113.9', via: 'peer', app: null },
-    endpoint: null,
-    service: 'api.shop.test',
-    pValue: 1e-8,
-    log10P: -8,
-    maturity: 0.5,
-    score: 0.9,
-    severity: 'low',
-    owasp: ['API8:2023'],
-    attack: ['T1595.003'],
-    why: 'seven paths',
-    expected: null,
-    observed: 7,
-    evidence: {},
-    subject: { kind: 'ip', value: '203.0.113.9' },
-    outcome: { answered: 0, refused: 7, objectsExposed: 0, accounts: [], pSuccess: 0.02 },
-    evidenceBefore: [],
-    ...given,
-  }
 }
 
 function guess(time: number, account: string, source: string | null, given: Partial<Signal> = {}): Signal {
@@ -210,5 +184,113 @@ describe('IncidentBook', () => {
     const principal = { kind: 'user', id: 'hmac:5b', display: 'u_48', via: 'jwt.sub', app: null } as const
     incidents.push(signal(START, { principal, subject: { kind: 'user', value: 'hmac:5b' } }))
     expect(incidents.open()[0]!.subject).toEqual({ kind: 'user', value: 'u_48', members: [] })
+  })
+
+  test('targets are what it is about and where it came from, each once', () => {
+    const { book: incidents } = book()
+    incidents.push(guess(START, 'hmac:ada', '203.0.113.9'))
+    incidents.push(guess(START + 1, 'hmac:bob', '203.0.113.9'))
+    incidents.push(guess(START + 2, 'x', '203.0.113.9', { subject: { kind: 'ip', value: '203.0.113.9' } }))
+    expect(incidents.open()[0]!.targets).toEqual([
+      { kind: 'user', value: 'hmac:ada', role: 'subject' },
+      { kind: 'user', value: 'hmac:bob', role: 'subject' },
+      { kind: 'ip', value: '203.0.113.9', role: 'source' },
+    ])
+  })
+
+  describe('doubts', () => {
+    const doubts = (given: Partial<Signal>, options: Partial<IncidentBookOptions> = {}) => {
+      const { book: incidents } = book(options)
+      incidents.push(signal(START, given))
+      return incidents.open()[0]!.doubts
+    }
+    const ip = { kind: 'ip', id: '203.0.113.9', display: '', app: null } as const
+    const basic = { kind: 'user', id: 'hmac:ada', display: '', via: 'basic', app: null } as const
+
+    test('none when all was seen', () => expect(doubts({})).toEqual([]))
+    test('evidence that was not seen whole', () => {
+      expect(doubts({ whole: false })).toEqual(['one_sided'])
+      const before = [{ transactionId: 'a', time: START, status: 404, whole: false }]
+      expect(doubts({ evidenceBefore: before })).toEqual(['one_sided'])
+    })
+    test('an address that only a hop trusted by default told', () => {
+      expect(doubts({ principal: { ...ip, via: 'forwarded.default' }, forwarded: true })).toEqual(['forwarded.default'])
+      expect(doubts({ principal: { ...ip, via: 'forwarded' }, forwarded: true })).toEqual([])
+    })
+    test('an address beside a name, unless the hops were configured', () => {
+      expect(doubts({ principal: basic, forwarded: true })).toEqual(['forwarded.default'])
+      expect(doubts({ principal: basic, forwarded: true }, { hopsConfigured: true })).toEqual([])
+      expect(doubts({ principal: basic })).toEqual([])
+    })
+    test('one doubtful signal is enough, for good', () => {
+      const { book: incidents } = book()
+      incidents.push(signal(START, { principal: { ...ip, via: 'forwarded.default' } }))
+      incidents.push(signal(START + 1))
+      expect(incidents.open()[0]!.doubts).toEqual(['forwarded.default'])
+    })
+  })
+
+  describe('rules', () => {
+    const rule = (given: Partial<FoldingRule> = {}): FoldingRule => ({
+      policy: 'probing',
+      detectors: ['scan.probing'],
+      title: 'Probing',
+      maxLog10P: -5,
+      reopenWithinUs: HOUR_US,
+      autoCloseUs: HOUR_US,
+      accepts: () => true,
+      severity: (given) => given.severity,
+      keys: (given) => [given.subject.value],
+      ...given,
+    })
+
+    test('several policies about one detector each open their incident', () => {
+      const { book: incidents } = book({ rules: [rule(), rule({ policy: 'strict', maxLog10P: -7.5 })] })
+      expect(incidents.push(signal(START, { log10P: -6 })).map(({ incident }) => incident.policy)).toEqual(['probing'])
+      expect(kinds(incidents.push(signal(START + 1)))).toEqual(['opened'])
+      expect(incidents.open().map(({ policy }) => policy)).toEqual(['probing', 'strict'])
+    })
+
+    test('one policy about several detectors names each', () => {
+      const { book: incidents } = book({ rules: [rule({ detectors: ['scan.probing', 'object.enumeration'] })] })
+      incidents.push(signal(START))
+      incidents.push(signal(START + 1, { detector: 'object.enumeration' }))
+      expect(incidents.open()).toMatchObject([
+        { detector: 'scan.probing', detectors: ['scan.probing', 'object.enumeration'] },
+      ])
+    })
+
+    test('a signal that a policy is not about is passed over, and counted', () => {
+      const { book: incidents, counters } = book({ rules: [rule({ accepts: () => false })] })
+      expect(incidents.push(signal(START))).toEqual([])
+      expect(counters.get('incidents.condition_unmet')).toBe(1)
+    })
+
+    test('severity is the policy’s', () => {
+      const { book: incidents } = book({ rules: [rule({ severity: () => 'critical' })] })
+      incidents.push(signal(START))
+      expect(incidents.open()[0]!.severity).toBe('critical')
+    })
+
+    test('an open incident goes on under the new rule of its policy', () => {
+      const { book: incidents } = book({ rules: [rule()] })
+      incidents.push(signal(START))
+      incidents.setRules([rule({ title: 'Probing, renamed', autoCloseUs: 5 * HOUR_US })])
+      incidents.push(signal(START + 1))
+      expect(incidents.open()).toMatchObject([{ title: 'Probing, renamed', signalCount: 2 }])
+      expect(incidents.tick(START + 2 * HOUR_US)).toEqual([])
+      expect(kinds(incidents.tick(START + 6 * HOUR_US))).toEqual(['closed'])
+    })
+
+    test('an incident whose policy is gone closes by the life times it had', () => {
+      const { book: incidents } = book({ rules: [rule()] })
+      incidents.push(signal(START))
+      incidents.setRules([])
+      expect(incidents.push(signal(START + 1))).toEqual([])
+      expect(incidents.open()).toMatchObject([{ signalCount: 1 }])
+      expect(incidents.tick(START + 2 * HOUR_US)).toMatchObject([
+        { kind: 'closed', incident: { closedAt: START + HOUR_US } },
+      ])
+    })
   })
 })

@@ -89,6 +89,7 @@ export class IncidentBook {
       const { incident } = each
       if (this.#open.has(incident.id) || this.#closed.has(incident.id)) continue
       const restored = Case.restore(this.#byPolicy.get(incident.policy) ?? retiredRule(incident), each)
+      // An old one that was closed may have had the same keys as a younger one.
       for (const key of restored.keys) this.#byKey.set(key, restored)
       if (incident.closedAt !== null) this.#keepClosed(restored)
       else {
@@ -241,7 +242,7 @@ export class IncidentBook {
 
   #forget(held: Case): void {
     this.#closed.delete(held.id)
-    for (const key of held.keys) this.#byKey.delete(key)
+    for (const key of held.keys) if (this.#byKey.get(key) === held) this.#byKey.delete(key)
   }
 }
 
