@@ -71,7 +71,7 @@ describe('columnPlot', () => {
       ' 0│  ▂▂▄▄██████',
       '   23:14:33    ',
     ])
-    expect(text).toBe('failures: 0, 1, 2, 4, 8, 16; most 16 in part 6 of 6; dotted: 5; 23:14:33 to 23:14:45')
+    expect(text).toBe('failures: 0, 1, 2, 4, 8, 16; most 16 in part 6 of 6; dotted line at 5; 23:14:33 to 23:14:45')
   })
 
   test('any numbers, any size; a value above zero is never invisible', () => {

@@ -87,7 +87,7 @@ export function columnPlot(values: readonly number[], size: PlotSize, names: Nam
   }
   lines.push(axis(labels[0]!.length, columns, names))
   const peak = counted.indexOf(counted.reduce((a, b) => Math.max(a, b), 0))
-  const levelText = level === null ? '' : `; dotted: ${number(level)}`
+  const levelText = level === null ? '' : `; dotted line at ${number(level)}`
   const text = `${names.y}: ${counted.map(number).slice(0, 12).join(', ')}${counted.length > 12 ? ' …' : ''}; most ${number(counted[peak]!)} in part ${peak + 1} of ${counted.length}${levelText}; ${names.from} to ${names.to}`
   return { lines, text }
 }

@@ -1,0 +1,60 @@
+import { Writable } from 'node:stream'
+import { Command } from 'commander'
+import { addAction } from '../../daemon/cli/action.ts'
+import type { Connect } from '../../daemon/cli/connection.ts'
+import type { CliContext } from '../../daemon/cli/context.ts'
+import { explainFailure } from '../../daemon/cli/failure.ts'
+import { addIncident } from '../../daemon/cli/incident.ts'
+import { createLogger } from '../../daemon/telemetry/log.ts'
+
+export interface Ran {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Terminal {
+  readonly width?: number
+  readonly tty?: boolean
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** Runs `offpath incident …` or `offpath action …` against given operations. */
+export async function command(connect: Connect, args: readonly string[], terminal: Terminal = {}): Promise<Ran> {
+  const out: string[] = []
+  const err: string[] = []
+  const context: CliContext = {
+    environment: terminal.environment ?? {},
+    stdin: process.stdin,
+    stdout: sink(out, terminal.tty === true),
+    stderr: sink(err, false),
+    logger: createLogger('info', { write: (record) => void err.push(record) }),
+    width: terminal.width ?? 120,
+    colour: terminal.tty === true,
+    stop: new AbortController(),
+    exitCode: 0,
+  }
+  const program = new Command('offpath').exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {} })
+  addIncident(program, context, connect)
+  addAction(program, context, connect)
+  let status = 0
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    status = context.exitCode
+  } catch (error) {
+    const failure = explainFailure(error, false)
+    err.push(failure.text)
+    status = failure.exitCode
+  }
+  return { status, stdout: out.join(''), stderr: err.join('') }
+}
+
+function sink(into: string[], tty: boolean): NodeJS.WriteStream {
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      into.push(chunk.toString())
+      done()
+    },
+  })
+  return Object.assign(stream, { isTTY: tty }) as unknown as NodeJS.WriteStream
+}
