@@ -1,4 +1,5 @@
 import { type ClickHouseOptions, ClickHouseStore } from '../../sinks/clickhouse/clickhouse.ts'
+import { shippedSql } from '../../sinks/clickhouse/shipped.ts'
 import type { SpoolPhase } from '../../sinks/spool/spool.ts'
 import type { Inserter } from '../../sinks/store/inserter.ts'
 import { openStore, type TokenStore } from '../../sinks/store/local-store.ts'
@@ -62,6 +63,7 @@ export class StoreServer {
     const { folder, clickhouse, spoolMaxBytes, user } = start
     if (user !== null) {
       // What is not loaded yet may be unreadable for the user we become. A missing package is told when it is opened.
+      shippedSql(MIGRATIONS)
       if (clickhouse.kind === 'embedded') await import('chdb/connection').catch(() => undefined)
       relinquish(user)
     }
@@ -103,3 +105,4 @@ export class StoreServer {
 }
 
 const TELL_MS = 1000
+const MIGRATIONS = 'sinks/clickhouse/migrations'
