@@ -1,11 +1,14 @@
 import { Command } from 'commander'
+import { addAction } from './action.ts'
 import { addConfig } from './config.ts'
 import type { CliContext } from './context.ts'
 import { addDemo } from './demo.ts'
 import { addDetector } from './detector.ts'
 import { addDoctor } from './doctor.ts'
 import { explainFailure } from './failure.ts'
+import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
+import { addPolicy } from './policy.ts'
 import { addReplay } from './replay.ts'
 import { addRun } from './run.ts'
 import { offpathVersion } from './version.ts'
@@ -65,6 +68,18 @@ Start here:
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 daemon not reachable, 78 bad configuration.`,
     )
-  for (const add of [addRun, addReplay, addDemo, addInit, addDoctor, addConfig, addDetector]) add(program, context)
+  for (const add of [
+    addRun,
+    addReplay,
+    addDemo,
+    addInit,
+    addDoctor,
+    addConfig,
+    addDetector,
+    addPolicy,
+    addIncident,
+    addAction,
+  ])
+    add(program, context)
   return program
 }
