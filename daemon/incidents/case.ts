@@ -84,8 +84,8 @@ export class Case {
   }
 
   /**
-   * A case as it was when it was last reported. Lost are: what came after that report; of the exposed objects, which endpoint
-   * and subject had how many (the sum is kept as a least value); evidence, members, endpoints and accounts over their limits.
+   * A case as it was when it was last reported. Lost are: what came after that report, keys included; of the exposed objects,
+   * which endpoint and subject had how many (the sum is kept as a least value); members over their limit.
    */
   static restore(rule: FoldingRule, { incident, keys }: HeldIncident): Case {
     const evidence = EvidenceList.restore(incident.evidence, incident.transactionCount, incident.completeness)

@@ -186,7 +186,7 @@ describe('IncidentBook', () => {
     expect(incidents.open()[0]!.subject).toEqual({ kind: 'user', value: 'u_48', members: [] })
   })
 
-  test('targets are what it is about and where it came from, each once', () => {
+  test('targets are what it is about, and where it came from', () => {
     const { book: incidents } = book()
     incidents.push(guess(START, 'hmac:ada', '203.0.113.9'))
     incidents.push(guess(START + 1, 'hmac:bob', '203.0.113.9'))

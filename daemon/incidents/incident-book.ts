@@ -129,9 +129,14 @@ export class IncidentBook {
 
   /** The incidents that are open, in their present state, ordered by openedAt. */
   open(): Incident[] {
+    return this.held().map(({ incident }) => incident)
+  }
+
+  /** The same with their keys: at an orderly end, what restore() loses nothing of. */
+  held(): HeldIncident[] {
     return [...this.#open.values()]
-      .map((held) => held.snapshot())
-      .sort((a, b) => a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1))
+      .map((held) => ({ incident: held.snapshot(), keys: [...held.keys] }))
+      .sort((a, b) => a.incident.openedAt - b.incident.openedAt || (a.incident.id < b.incident.id ? -1 : 1))
   }
 
   #fold(rule: FoldingRule, given: Signal, changes: IncidentChange[]): void {

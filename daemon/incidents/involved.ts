@@ -23,14 +23,10 @@ export class Involved {
   static restore(incident: Incident): Involved {
     const involved = new Involved()
     const { subject, targets } = incident
-    const main = targets.find(({ kind, value }) => kind === subject.kind && value === subject.value)
-    const sources = targets.filter(({ role }) => role === 'source' || role === 'both')
     for (const { kind, value, role } of targets) {
-      if (role !== 'source') involved.#subjects.set(nameOf({ kind, value }), { kind, value })
+      const list = role === 'source' ? involved.#sources : involved.#subjects
+      list.set(nameOf({ kind, value }), { kind, value })
     }
-    // The main one of several sources is the first.
-    if (main !== undefined && sources.includes(main)) sources.sort((a, b) => Number(b === main) - Number(a === main))
-    for (const { kind, value } of sources) involved.#sources.set(nameOf({ kind, value }), { kind, value })
     if (targets.length === 0) involved.#subjects.set(nameOf(subject), { kind: subject.kind, value: subject.value })
     const named = new Set(targets.map(({ value }) => value))
     for (const member of subject.members) if (!named.has(member)) involved.#seenFrom.add(member)
@@ -65,15 +61,10 @@ export class Involved {
     return { kind: main.kind, value: main.value, members: [...members].slice(0, MAX_MEMBERS) }
   }
 
-  /** Each once: subjects, then the sources that are none. */
+  /** Subjects, then sources, in order of appearance. */
   targets(): Incident['targets'] {
-    const subjects = [...this.#subjects].map(([name, { kind, value }]) => ({
-      kind,
-      value,
-      role: this.#sources.has(name) ? ('both' as const) : ('subject' as const),
-    }))
-    const sources = [...this.#sources].filter(([name]) => !this.#subjects.has(name))
-    return [...subjects, ...sources.map(([, { kind, value }]) => ({ kind, value, role: 'source' as const }))]
+    const as = (role: 'subject' | 'source') => (named: Named) => ({ ...named, role })
+    return [...[...this.#subjects.values()].map(as('subject')), ...[...this.#sources.values()].map(as('source'))]
   }
 }
 

@@ -34,13 +34,13 @@ export interface Incident {
   readonly actions: readonly string[]
   readonly simulated: boolean
   /**
-   * Internal: everything the signals were about or came from, by kind, each once: what an action can be pointed at.
-   * `role`: about it (subject), from it (source), or both.
+   * Internal: everything the signals were about (`role` subject) or came from (source), by kind: what an action can be pointed
+   * at. What is both stands there twice.
    */
   readonly targets: readonly {
     readonly kind: string
     readonly value: string
-    readonly role?: 'subject' | 'source' | 'both'
+    readonly role?: 'subject' | 'source'
   }[]
   /**
    * Internal: why nothing may be enforced on this evidence: `one_sided` (part of it was not seen whole), `forwarded.default` (an address
