@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { OffpathError } from '../telemetry/errors.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { answersTo } from './hosts.ts'
 import type { Operations } from './operations.ts'
@@ -193,7 +192,7 @@ function tooLong(): RefusedRequest {
 
 function refusal(error: unknown, logger: Logger): Response {
   const problem = problemOf(error)
-  if (!(error instanceof OffpathError)) logger.error({ code: 'api.bug', err: error }, 'a request of the API met a bug')
+  if (problem.status === 500) logger.error({ code: 'api.bug', err: error }, 'a request of the API met a bug')
   const headers = error instanceof RefusedRequest ? error.headers : {}
   return new Response(`${JSON.stringify(problem)}\n`, {
     status: problem.status,

@@ -1,7 +1,8 @@
+import { StoreDown } from '../../sinks/store/inserter.ts'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import type { Action } from '../model/action.ts'
 import type { Incident } from '../model/incident.ts'
-import { type EventTime, formatTime } from '../model/time.ts'
+import { type EventTime, formatTime, HOUR_US, parseTime } from '../model/time.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { incidentJson, selectActions } from './json-forms.ts'
 import type { IncidentDetailJson, IncidentJson, PolicyJson } from './operations.ts'
@@ -28,6 +29,7 @@ type Step = IncidentDetailJson['history'][number]
 
 const MOST_SIGNALS = 100
 const MOST_TRANSACTIONS = 100
+const MOST_STEPS = 1000
 
 /**
  * One incident with everything that is known about it. What the store cannot tell now is left out: an incident must be
@@ -62,14 +64,14 @@ function notFound(id: string): OffpathError {
 /** An incident that the ledger has let go of. */
 async function storedIncident(id: string, query: Ask | null): Promise<IncidentJson | null> {
   if (query === null) return null
-  const sql = 'SELECT details FROM incidents FINAL WHERE id = {id:String}'
+  const sql = 'SELECT incident FROM incidents FINAL WHERE id = {id:String}'
   const [row] = rowsOf(await query({ sql, params: { id }, maxRows: 1 }))
-  return row === undefined ? null : (parsed(row.details) as IncidentJson)
+  return row === undefined ? null : (JSON.parse(String(row.incident)) as IncidentJson)
 }
 
 async function storedHistory(id: string, ask: Ask): Promise<Step[]> {
-  const sql = 'SELECT at, kind, why FROM incident_events WHERE incident_id = {id:String} ORDER BY at, version'
-  const rows = rowsOf(await ask({ sql, params: { id }, maxRows: 1000 }))
+  const sql = 'SELECT at, kind, why FROM incident_events FINAL WHERE incident_id = {id:String} ORDER BY at, version'
+  const rows = rowsOf(await ask({ sql, params: { id }, maxRows: MOST_STEPS }))
   return rows.map(({ at, kind, why }) => ({ at: rfc3339(at), kind: String(kind), why: String(why) }))
 }
 
@@ -77,52 +79,102 @@ async function storedHistory(id: string, ask: Ask): Promise<Step[]> {
 async function signalsOf(incident: IncidentJson, ask: Ask): Promise<Row[]> {
   const evidence = evidenceOf(incident)
   if (evidence === null) return []
-  const sql = `SELECT * FROM signals WHERE transaction_id IN {ids:Array(String)} AND detector IN {detectors:Array(String)}
-    AND ts BETWEEN {from:String} AND {to:String} ORDER BY ts LIMIT ${MOST_SIGNALS}`
+  const sql = `SELECT signal FROM signals WHERE detector IN {detectors:Array(String)} AND ${IN_TIME}
+    AND transaction_id IN {ids:Array(String)} ORDER BY ts, id LIMIT 1 BY id`
   const detectors = Array.isArray(incident.detectors) ? incident.detectors.map(String) : [incident.detector]
-  return rowsOf(await ask({ sql, params: { ...evidence, detectors }, maxRows: MOST_SIGNALS }))
+  const rows = rowsOf(await ask({ sql, params: { ...evidence, detectors }, maxRows: MOST_SIGNALS }))
+  return rows.map(({ signal }) => JSON.parse(String(signal)) as Row)
 }
 
 /** Its evidence, whole where it was kept, else from the rows of the transactions. */
 async function transactionsOf(incident: IncidentJson, ask: Ask): Promise<Row[]> {
   const evidence = evidenceOf(incident)
   if (evidence === null) return []
-  const range = 'ts BETWEEN {from:String} AND {to:String}'
-  const whole = rowsOf(
-    await ask({
-      sql: `SELECT id, record FROM evidence WHERE id IN {ids:Array(String)} AND ${range} LIMIT 1 BY id`,
-      params: evidence,
-      maxRows: MOST_TRANSACTIONS,
-    }),
-  )
-  const found = new Map(whole.map((row) => [String(row.id), parsed(row.record) as Row]))
-  const missing = evidence.ids.filter((id) => !found.has(id))
-  if (missing.length > 0) {
-    const rows = rowsOf(
-      await ask({
-        sql: `SELECT * FROM transactions WHERE id IN {ids:Array(String)} AND ${range} LIMIT 1 BY id`,
-        params: { ...evidence, ids: missing },
-        maxRows: MOST_TRANSACTIONS,
-      }),
-    )
-    for (const row of rows) found.set(String(row.id), row)
+  const kept = `SELECT id, transaction FROM evidence WHERE ${IN_TIME} AND id IN {ids:Array(String)} LIMIT 1 BY id`
+  const found = new Map<string, Row>()
+  for (const row of rowsOf(await ask({ sql: kept, params: evidence, maxRows: MOST_TRANSACTIONS }))) {
+    found.set(String(row.id), JSON.parse(String(row.transaction)) as Row)
+  }
+  const ids = evidence.ids.filter((id) => !found.has(id))
+  if (ids.length > 0) {
+    const sql = `SELECT ${TRANSACTION_COLUMNS} FROM transactions WHERE ${IN_TIME} AND id IN {ids:Array(String)} LIMIT 1 BY id`
+    for (const row of rowsOf(await ask({ sql, params: { ...evidence, ids }, maxRows: MOST_TRANSACTIONS }))) {
+      found.set(String(row.id), transactionOf(row))
+    }
   }
   return [...found.values()].sort((a, b) => (String(a.ts) < String(b.ts) ? -1 : 1))
 }
 
-function evidenceOf(incident: IncidentJson): { ids: string[]; from: string; to: string } | null {
-  const ids = incident.evidence.flatMap(({ transaction_id: id }) => (id === null ? [] : [id]))
-  if (ids.length === 0) return null
-  const times = incident.evidence.map(({ ts }) => ts).sort()
-  return { ids: ids.slice(0, MOST_TRANSACTIONS), from: times[0]!, to: times.at(-1)! }
+const IN_TIME = "ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}"
+/** Evidence bears the time of its transaction, a signal the time at which that was final, which may be minutes later. */
+const AROUND_US = HOUR_US
+
+const TRANSACTION_COLUMNS = `id, ts, end_ts, toFloat64(duration_us) AS duration, client_address, client_port, server_address,
+  server_port, http_version, method, scheme, host, path, query, endpoint, service, status,
+  toFloat64(request_body_bytes) AS request_bytes, toFloat64(response_body_bytes) AS response_bytes, principal_kind,
+  principal_id, principal_display, principal_via, principal_app, forwarded, trace_id, state, pairing, weirds, truncated`
+
+/** A row in the shape of a native transaction (contracts.md), without what only the whole one has. */
+function transactionOf(row: Row): Row {
+  const orNull = (value: unknown) => (value === '' || value === 0 ? null : value)
+  return {
+    id: row.id,
+    ts: rfc3339(row.ts),
+    end_ts: rfc3339(row.end_ts),
+    duration_us: row.duration,
+    client_ip: row.client_address,
+    client_port: row.client_port,
+    server_ip: orNull(row.server_address),
+    server_port: orNull(row.server_port),
+    http_version: orNull(row.http_version),
+    method: orNull(row.method),
+    scheme: orNull(row.scheme),
+    host: orNull(row.host),
+    path: orNull(row.path),
+    query: row.query,
+    endpoint: orNull(row.endpoint),
+    service: orNull(row.service),
+    status: orNull(row.status),
+    request_body_bytes: row.request_bytes,
+    response_body_bytes: row.response_bytes,
+    principal:
+      row.principal_kind === ''
+        ? null
+        : {
+            kind: row.principal_kind,
+            id: row.principal_id,
+            display: row.principal_display,
+            via: row.principal_via,
+            app: orNull(row.principal_app),
+          },
+    forwarded: row.forwarded,
+    trace_id: orNull(row.trace_id),
+    state: row.state,
+    pairing: row.pairing,
+    weirds: row.weirds,
+    truncated: row.truncated,
+    redacted: true,
+  }
 }
 
+function evidenceOf(incident: IncidentJson): { ids: string[]; from: string; to: string } | null {
+  const ids = incident.evidence.flatMap(({ transaction_id: id }) => (id === null ? [] : [id]))
+  const times = incident.evidence.map(({ ts }) => parseTime(ts) ?? 0)
+  if (ids.length === 0) return null
+  return {
+    ids: ids.slice(0, MOST_TRANSACTIONS),
+    from: databaseTime(Math.min(...times) - AROUND_US),
+    to: databaseTime(Math.max(...times) + AROUND_US),
+  }
+}
+
+/** An incident is worth showing while the store is down, or when a question about it is refused. */
 async function orNone<One>(query: Ask | null, read: (ask: Ask) => Promise<One[]>): Promise<One[]> {
   if (query === null) return []
   try {
     return await read(query)
   } catch (error) {
-    if (error instanceof OffpathError) return []
+    if (error instanceof OffpathError || error instanceof StoreDown) return []
     throw error
   }
 }
@@ -131,12 +183,11 @@ function rowsOf({ columns, rows }: StoreResult): Row[] {
   return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])))
 }
 
-function parsed(value: unknown): unknown {
-  return typeof value === 'string' ? JSON.parse(value) : value
+/** ClickHouse has `2026-11-21 20:00:00.123456`. */
+function rfc3339(value: unknown): string {
+  return `${String(value).replace(' ', 'T')}Z`
 }
 
-/** ClickHouse prints `2026-11-21 20:00:00.123456`. */
-function rfc3339(value: unknown): string {
-  const text = String(value)
-  return text.includes('T') ? text : `${text.replace(' ', 'T')}Z`
+function databaseTime(time: EventTime): string {
+  return formatTime(time).replace('T', ' ').slice(0, -1)
 }

@@ -1,3 +1,4 @@
+import { StoreDown } from '../../sinks/store/inserter.ts'
 import { ERROR_CODES, type ErrorCode, OffpathError } from '../telemetry/errors.ts'
 
 /** Errors on the wire: RFC 9457 problem details, with the code, the place and the remedy of an OffpathError. */
@@ -56,7 +57,13 @@ export class RefusedRequest extends OffpathError {
 }
 
 /** What the other side is told. A bug says no more than that it is one. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(thrown: unknown): Problem {
+  const error =
+    thrown instanceof StoreDown
+      ? new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${thrown.message}`, {
+          remedy: 'offpath status',
+        })
+      : thrown
   if (!(error instanceof OffpathError)) {
     const detail = 'this is a bug in Offpath; the log says more'
     return { type: 'about:blank', title: TITLES[500]!, status: 500, detail, code: 'OFFPATH_E_INTERNAL' }
