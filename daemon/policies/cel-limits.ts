@@ -33,6 +33,7 @@ export function checkCost(root: ASTNode, checkPattern: (pattern: string, offset:
         if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
           throw new ExpressionProblem('the pattern of rx() has to be written out, in quotes', node.start)
         }
+        if (depth >= MAX_NESTING) throw new ExpressionProblem('rx() cannot stand in a loop within a loop', node.start)
         checkPattern(pattern.args, pattern.start)
       }
       if (OVER_LISTS.has(name)) inside++

@@ -30,7 +30,7 @@ export const SIGNAL_FIELDS: readonly (readonly [path: string, type: string, mean
   ['signal.maturity', 'double', '0 to 1, how much the detector has seen to judge by'],
   ['signal.service', 'string', 'host of the API; empty when unknown'],
   ['signal.endpoint', 'string', 'method and template, `GET /v1/orders/{id}`; empty when unknown'],
-  ['signal.status', 'double', 'status of the response; 0 without one'],
+  ['signal.status', 'int', 'status of the response; 0 without one'],
   ['signal.whole', 'bool', 'the transaction was seen whole, both sides'],
   ['signal.subject.kind', 'string', 'what it is about: ip, user, session, api_key, consumer, device …'],
   ['signal.subject.value', 'string', 'the address, or a pseudonym'],
@@ -50,9 +50,9 @@ export const SIGNAL_FIELDS: readonly (readonly [path: string, type: string, mean
     'map<string, dyn>',
     'figures of the detector; `has(signal.evidence.x)` asks whether there is one',
   ],
-  ['signal.outcome.answered', 'double', 'suspicious requests that were granted'],
-  ['signal.outcome.refused', 'double', 'suspicious requests that were refused'],
-  ['signal.outcome.objects_exposed', 'double', 'distinct objects of others that were answered'],
+  ['signal.outcome.answered', 'int', 'suspicious requests that were granted'],
+  ['signal.outcome.refused', 'int', 'suspicious requests that were refused'],
+  ['signal.outcome.objects_exposed', 'int', 'distinct objects of others that were answered'],
   ['signal.outcome.p_success', 'double', '0 to 1: that the attack reached what it was after'],
   ['signal.outcome.accounts', 'list<string>', 'accounts taken over, as pseudonyms'],
   ['signal.owasp', 'list<string>', 'OWASP API Security Top 10'],
@@ -154,7 +154,7 @@ function viewOf(signal: Signal): Record<string, unknown> {
     maturity: signal.maturity,
     service: cut(signal.service ?? ''),
     endpoint: cut(signal.endpoint ?? ''),
-    status: signal.status ?? 0,
+    status: whole(signal.status ?? 0),
     whole: signal.whole !== false,
     subject: { kind: subject.kind, value: cut(subject.value) },
     principal: {
@@ -168,9 +168,9 @@ function viewOf(signal: Signal): Record<string, unknown> {
     observed: cutValue(signal.observed),
     evidence: Object.fromEntries(Object.entries(signal.evidence).map(([key, value]) => [key, cutValue(value)])),
     outcome: {
-      answered: outcome.answered,
-      refused: outcome.refused,
-      objects_exposed: outcome.objectsExposed,
+      answered: whole(outcome.answered),
+      refused: whole(outcome.refused),
+      objects_exposed: whole(outcome.objectsExposed),
       p_success: outcome.pSuccess,
       accounts: outcome.accounts.slice(0, MAX_LIST),
     },
@@ -178,6 +178,11 @@ function viewOf(signal: Signal): Record<string, unknown> {
     attack: [...signal.attack],
   }
   return latestView
+}
+
+/** CEL tells whole numbers from others. */
+function whole(count: number): bigint {
+  return BigInt(Math.round(count))
 }
 
 function cut(text: string): string {
