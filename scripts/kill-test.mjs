@@ -42,14 +42,26 @@ const BATCHES = 60
 const GIVE_UP_MS = 60_000
 
 /** Where to strike, by turns; `any` is a kill from outside at any moment. The first run of a folder migrates. */
-const TURNS = ['any', 'write', 'written', 'insert', 'inserting', 'inserted', 'mark', 'marked', 'rotate', 'any']
+const TURNS = [
+  'any',
+  'write',
+  'writing',
+  'written',
+  'insert',
+  'inserting',
+  'inserted',
+  'mark',
+  'marked',
+  'rotate',
+  'any',
+]
 
 function plan(run) {
   const turn = run % RUNS_PER_FOLDER === 0 ? 'migrate' : TURNS[(run + Math.floor(run / RUNS_PER_FOLDER)) % TURNS.length]
   const who = random() < 0.5 ? 'store' : 'all'
-  const phase = { migrate: 'open', inserting: 'insert' }[turn] ?? turn
+  const phase = { migrate: 'open', writing: 'write', inserting: 'insert' }[turn] ?? turn
   const nth = turn === 'migrate' ? 1 : turn === 'rotate' ? 1 + upTo(2) : 1 + upTo(12)
-  const afterMs = turn === 'migrate' ? 10 + upTo(80) : turn === 'inserting' ? 1 + upTo(6) : 0
+  const afterMs = turn === 'migrate' ? 10 + upTo(80) : turn === 'inserting' ? 1 + upTo(6) : turn === 'writing' ? 1 : 0
   return { turn, phase, nth, afterMs, who, atMs: upTo(600) }
 }
 
@@ -119,6 +131,7 @@ async function strikeOnce(run, options, ledger, { turn, phase, nth, afterMs, who
   const ended = new Promise((resolve) => producer.once('exit', (code, signal) => resolve({ code, signal })))
   const ready = new Promise((resolve) => producer.on('message', (said) => said === 'ready' && resolve(true)))
   let late = false
+  let last = ''
   const giveUp = setTimeout(() => {
     late = true
     process.kill(-producer.pid, 'SIGKILL')
@@ -129,6 +142,7 @@ async function strikeOnce(run, options, ledger, { turn, phase, nth, afterMs, who
     if (producer.exitCode === null && producer.signalCode === null) {
       if (who === 'all') process.kill(-producer.pid, 'SIGKILL')
       else killStore(options.folder)
+      last = lastLine(log)
     }
   }
   const { code, signal } = await ended
@@ -136,8 +150,12 @@ async function strikeOnce(run, options, ledger, { turn, phase, nth, afterMs, who
   if (late) throw new Error(`run ${run + 1} stood still; see ${home}`)
   if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the producer failed (${code}); see ${home}`)
   if (turn !== 'any') return existsSync(struck) ? turn : 'none'
-  const phases = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []
-  return `any (${(who === 'all' && phases.at(-1)) || 'running'})`
+  return last === '' ? 'none' : `any (${last})`
+}
+
+/** The phase that was last begun. */
+function lastLine(log) {
+  return existsSync(log) ? (readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? '') : ''
 }
 
 function killStore(folder) {

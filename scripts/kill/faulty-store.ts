@@ -45,9 +45,11 @@ serveStore({
         return store.open()
       },
       async insert(batch) {
-        reached('insert')
+        // A repeat shows where something is counted: not in tables whose parts the engine merges to one row for each id.
+        const telling = batch.table === 'transactions' || batch.table === 'capture_quality'
+        if (telling) reached('insert')
         await store.insert(batch)
-        reached('inserted')
+        if (telling) reached('inserted')
       },
       knownIds: (...args) => store.knownIds(...args),
       query: (query) => store.query(query),
