@@ -12,6 +12,7 @@ import { addPolicy } from './policy.ts'
 import { addReplay } from './replay.ts'
 import { addRun } from './run.ts'
 import { offpathVersion } from './version.ts'
+import { addWebhook } from './webhook.ts'
 
 /** Runs one command line and says how the process should end. Never throws. */
 export async function runProgram(argv: readonly string[], context: CliContext): Promise<number> {
@@ -79,6 +80,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 da
     addPolicy,
     addIncident,
     addAction,
+    addWebhook,
   ])
     add(program, context)
   return program
