@@ -44,7 +44,6 @@ async function connectorTo(events: EventKind[]): Promise<WebhookConnector> {
   return new WebhookConnector({
     outbox,
     context: { deployment: 'test', version: '0.1.0' },
-    actionJson: ({ id, target }) => ({ id, target }),
   })
 }
 

@@ -1,12 +1,10 @@
-import type { Action, Connector, ConnectorRequest, ConnectorResult, SelectorKind } from '../../daemon/model/action.ts'
+import type { Connector, ConnectorRequest, ConnectorResult, SelectorKind } from '../../daemon/model/action.ts'
 import { actionEvent, type EventContext } from './events.ts'
 import type { Outbox } from './outbox.ts'
 
 export interface WebhookConnectorOptions {
   readonly outbox: Outbox
   readonly context: EventContext
-  /** The action as the API shows it. */
-  readonly actionJson: (action: Action) => object
 }
 
 const ACCEPTS: readonly SelectorKind[] = ['ip', 'cidr', 'user', 'session', 'api_key', 'consumer', 'endpoint', 'service']
@@ -33,12 +31,12 @@ export class WebhookConnector implements Connector {
   }
 
   async #ask(kind: 'requested' | 'reverted', { action, incident, signal }: ConnectorRequest): Promise<ConnectorResult> {
-    const { outbox, context, actionJson } = this.#options
+    const { outbox, context } = this.#options
     if (action.simulated) return failure('a simulated action is not sent to receivers', false)
     if (outbox.subscribers('action').length === 0) {
       return failure('no endpoint of sinks.webhook takes action events, or all that do are disabled', false)
     }
-    const event = actionEvent(kind, action, actionJson(action), incident, context)
+    const event = actionEvent(kind, action, incident, context)
     let end: (result: ConnectorResult) => void = () => undefined
     const ended = new Promise<ConnectorResult>((resolve) => {
       end = resolve

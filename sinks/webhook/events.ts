@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Action } from '../../daemon/model/action.ts'
 import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
 import { formatTime } from '../../daemon/model/time.ts'
+import { actionJson } from '../action-json.ts'
 import { encodeIncident } from '../incident-json.ts'
 import { ACTION_SCHEMA_ID, INCIDENT_SCHEMA_ID } from './event-schema.ts'
 import { type ActionActivity, type IncidentActivity, incidentFinding, remediationActivity } from './ocsf.ts'
@@ -56,13 +57,12 @@ export function incidentEvent(change: IncidentChange, context: EventContext): We
 }
 
 /**
- * An event about an action. `json`: the action as the API shows it. `requested` and `reverted` have one id per action, whatever
+ * An event about an action. `requested` and `reverted` have one id per action, whatever
  * the number of tries; `result` has one per state. A simulated action only ever has results: a receiver acts on the other two.
  */
 export function actionEvent(
   kind: ActionActivity,
   action: Action,
-  json: object,
   incident: Incident | null,
   context: EventContext,
 ): WebhookEvent {
@@ -70,7 +70,10 @@ export function actionEvent(
   const version = kind === 'result' ? `${action.state}.${action.history.length}` : ''
   const id = eventId(context, 'action', kind, action.id, version)
   const type = `offpath.action.${kind}.v1` as const
-  const record = bounded({ action: json, incident: incident === null ? null : JSON.parse(encodeIncident(incident)) })
+  const record = bounded({
+    action: actionJson(action),
+    incident: incident === null ? null : JSON.parse(encodeIncident(incident)),
+  })
   const activity = bounded(remediationActivity(kind, action, incident, id, context.version))
   return built({
     context,

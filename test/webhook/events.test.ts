@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { expect, test } from 'vitest'
-import { actionJson } from '../../daemon/api/json-forms.ts'
 import type { Action } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
+import { actionJson } from '../../sinks/action-json.ts'
 import { encodeIncident } from '../../sinks/incident-json.ts'
 import { ActionEventSchema, eventSchemas, IncidentEventSchema } from '../../sinks/webhook/event-schema.ts'
 import { actionEvent, type EventContext, incidentEvent, type WebhookEvent } from '../../sinks/webhook/events.ts'
@@ -28,7 +28,7 @@ function validator(file: string) {
 const told = (kind: IncidentActivity, change: Partial<Incident> = {}) =>
   incidentEvent({ kind, incident: incident(change), keys: [] }, CONTEXT)
 const acted = (kind: ActionActivity, change: Partial<Action> = {}, about: Incident | null = incident()) =>
-  actionEvent(kind, action(change), actionJson(action(change)), about, CONTEXT)
+  actionEvent(kind, action(change), about, CONTEXT)
 
 const later = (state: Action['state']) => ({
   state,
