@@ -1,3 +1,4 @@
+import { actionJson } from '../../sinks/action-json.ts'
 import { encodeIncident } from '../../sinks/incident-json.ts'
 import { ACTION_STATES, type Action, type ActionState } from '../model/action.ts'
 import type { Incident } from '../model/incident.ts'
@@ -5,37 +6,12 @@ import { parseTime } from '../model/time.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { ActionFilter, ActionJson, IncidentFilter, IncidentJson } from './operations.ts'
 
+export { actionJson }
+
 /** From records as control keeps them to the JSON of the API, and the filters of its lists: the same for the daemon and for its data folder. */
 
 export function incidentJson(incident: Incident): IncidentJson {
   return JSON.parse(encodeIncident(incident)) as IncidentJson
-}
-
-export function actionJson(action: Action): ActionJson {
-  return {
-    id: action.id,
-    incident_id: action.incidentId,
-    policy: action.policy,
-    step: action.step,
-    connector: action.connector,
-    target: { kind: action.target.kind, value: action.target.value },
-    mode: action.mode,
-    simulated: action.simulated,
-    state: action.state,
-    reason: action.reason,
-    idempotency_key: action.idempotencyKey,
-    proposed_at: hostTime(action.proposedAtMs),
-    lease_until: action.leaseUntilMs === null ? null : hostTime(action.leaseUntilMs),
-    ttl_seconds: action.ttlMs / 1000,
-    attempts: action.attempts,
-    error: action.error,
-    history: action.history.map(({ state, atMs, why }) => ({ state, at: hostTime(atMs), why })),
-  }
-}
-
-/** Milliseconds of the host's clock as RFC 3339 UTC. */
-export function hostTime(ms: number): string {
-  return new Date(ms).toISOString()
 }
 
 export const DEFAULT_LIMIT = 50

@@ -11,6 +11,8 @@ import { addInit } from './init.ts'
 import { addPolicy } from './policy.ts'
 import { addReplay } from './replay.ts'
 import { addRun } from './run.ts'
+import { addStatus } from './status.ts'
+import { addTop } from './top.ts'
 import { offpathVersion } from './version.ts'
 import { addWebhook } from './webhook.ts'
 
@@ -77,6 +79,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 da
     addDoctor,
     addConfig,
     addDetector,
+    addStatus,
+    addTop,
     addPolicy,
     addIncident,
     addAction,

@@ -1,6 +1,7 @@
-import { actionJson, incidentJson } from '../../daemon/api/json-forms.ts'
+import { incidentJson } from '../../daemon/api/json-forms.ts'
 import type { Decision, DeliveryJson, IncidentDetailJson, Operations, PolicyJson } from '../../daemon/api/operations.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
+import { actionJson } from '../../sinks/action-json.ts'
 import type { StoreQuery } from '../../sinks/store/store.ts'
 import { sampleAction, sampleIncident, sampleStatus } from './samples.ts'
 
