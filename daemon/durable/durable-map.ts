@@ -13,6 +13,9 @@ import { crc32c } from './crc32c.ts'
 export class DurableMap<Value> {
   readonly #path: string
   readonly #values: Map<string, Value>
+  /** Bytes of the newest line of each key: what is no history. */
+  readonly #sizes: Map<string, number>
+  #liveBytes: number
   #file: FileHandle
   #bytes: number
   #waiting: Buffer[] = []
@@ -25,6 +28,8 @@ export class DurableMap<Value> {
   private constructor(path: string, loaded: Loaded<Value>, file: FileHandle) {
     this.#path = path
     this.#values = loaded.values
+    this.#sizes = loaded.sizes
+    this.#liveBytes = [...loaded.sizes.values()].reduce((sum, size) => sum + size, 0)
     this.#bytes = loaded.bytes
     this.#file = file
     this.tornLines = loaded.tornLines
@@ -82,7 +87,14 @@ export class DurableMap<Value> {
 
   #append(entry: Entry<Value>): Promise<void> {
     if (this.#closed) return Promise.reject(new Error(`${this.#path} is closed`))
-    this.#waiting.push(line(entry))
+    const bytes = line(entry)
+    this.#waiting.push(bytes)
+    this.#liveBytes -= this.#sizes.get(entry.k) ?? 0
+    this.#sizes.delete(entry.k)
+    if (entry.v !== undefined) {
+      this.#sizes.set(entry.k, bytes.length)
+      this.#liveBytes += bytes.length
+    }
     this.#next ??= (this.#running ?? Promise.resolve())
       .catch(() => undefined)
       .then(() => {
@@ -105,33 +117,42 @@ export class DurableMap<Value> {
       this.#waiting.unshift(bytes)
       throw error
     }
-    if (this.#bytes > COMPACT_OVER_BYTES && this.#bytes > 4 * this.#liveBytes()) await this.#compact()
-  }
-
-  #liveBytes(): number {
-    let sum = 0
-    for (const [key, value] of this.#values) sum += line({ k: key, v: value }).length
-    return sum
+    if (this.#bytes > COMPACT_OVER_BYTES && this.#bytes > 4 * this.#liveBytes) await this.#compact()
   }
 
   async #compact(): Promise<void> {
-    // Changes that are waiting are in the map already; telling them again later is harmless.
-    const bytes = Buffer.concat([...this.#values].map(([key, value]) => line({ k: key, v: value })))
     const beside = `${this.#path}.new`
     await rm(beside, { force: true })
     const file = await open(beside, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
-    await file.write(bytes, 0, bytes.length, 0)
+    // In parts, so that the loop is free in between. Changes made meanwhile are told again afterwards, which is harmless.
+    let written = 0
+    let part: Buffer[] = []
+    let partBytes = 0
+    const flush = async () => {
+      await file.write(Buffer.concat(part), 0, partBytes, written)
+      written += partBytes
+      part = []
+      partBytes = 0
+    }
+    for (const [key, value] of this.#values) {
+      const bytes = line({ k: key, v: value })
+      part.push(bytes)
+      partBytes += bytes.length
+      if (partBytes >= COMPACT_PART_BYTES) await flush()
+    }
+    await flush()
     await file.datasync()
     await rename(beside, this.#path)
     await syncFolder(this.#path)
     await this.#file.close()
     this.#file = file
-    this.#bytes = bytes.length
+    this.#bytes = written
   }
 }
 
 /** Below this the history is no burden. */
 const COMPACT_OVER_BYTES = 1024 * 1024
+const COMPACT_PART_BYTES = 256 * 1024
 const CHECKSUM_DIGITS = 8
 
 interface Entry<Value> {
@@ -142,6 +163,8 @@ interface Entry<Value> {
 
 interface Loaded<Value> {
   readonly values: Map<string, Value>
+  /** Bytes of the newest line by key. */
+  readonly sizes: Map<string, number>
   /** Length of the part that could be read. */
   readonly bytes: number
   readonly tornLines: number
@@ -157,18 +180,29 @@ const NEWLINE = Buffer.from('\n')
 
 function parse<Value>(bytes: Buffer): Loaded<Value> {
   const values = new Map<string, Value>()
+  const sizes = new Map<string, number>()
   let at = 0
   for (let end = bytes.indexOf(0x0a, at); end >= 0; end = bytes.indexOf(0x0a, at)) {
     const json = bytes.subarray(at + CHECKSUM_DIGITS + 1, end)
     const checksum = Number.parseInt(bytes.toString('latin1', at, at + CHECKSUM_DIGITS), 16)
     if (checksum !== crc32c(json)) break
     const entry = JSON.parse(json.toString()) as Entry<Value>
-    if (entry.v === undefined) values.delete(entry.k)
-    else values.set(entry.k, entry.v)
+    if (entry.v === undefined) {
+      values.delete(entry.k)
+      sizes.delete(entry.k)
+    } else {
+      values.set(entry.k, entry.v)
+      sizes.set(entry.k, end + 1 - at)
+    }
     at = end + 1
   }
   const rest = bytes.subarray(at)
-  return { values, bytes: at, tornLines: rest.length === 0 ? 0 : rest.toString('latin1').trimEnd().split('\n').length }
+  return {
+    values,
+    sizes,
+    bytes: at,
+    tornLines: rest.length === 0 ? 0 : rest.toString('latin1').trimEnd().split('\n').length,
+  }
 }
 
 function orNothing(error: NodeJS.ErrnoException): Buffer {
