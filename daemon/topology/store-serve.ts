@@ -4,7 +4,8 @@ import { StoreServer, type StoreServerHooks } from './store-server.ts'
 /** Connects a store server to the channel that control started this process with. It ends when it is closed, or with control. */
 export function serveStore(hooks: StoreServerHooks = {}): void {
   const server = new StoreServer((message: FromStore) => {
-    if (process.connected) process.send?.(message)
+    // A channel that breaks just now is told by its end; without a callback it would end this process before its work is done.
+    if (process.connected) process.send?.(message, undefined, {}, () => undefined)
   }, hooks)
 
   process.on('message', (message: ToStore) => {
