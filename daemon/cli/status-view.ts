@@ -48,7 +48,10 @@ export function troublesOf(status: StatusJson): string[] {
   for (const { endpoint, state, dead, last_error } of webhooks) {
     if (state !== 'ok')
       troubles.push(`webhook ${endpoint} is ${WEBHOOK_WORDS[state]}${last_error === null ? '' : `: ${last_error}`}`)
-    if (dead > 0) troubles.push(`webhook ${endpoint} has ${grouped(dead)} events given up: offpath webhook redeliver`)
+    if (dead > 0)
+      troubles.push(
+        `webhook ${endpoint} has ${grouped(dead)} ${dead === 1 ? 'event' : 'events'} given up: offpath webhook redeliver`,
+      )
   }
   if (actions.awaiting_approval > 0) {
     troubles.push(

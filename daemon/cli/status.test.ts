@@ -49,7 +49,7 @@ test('the status, whole', () => {
     ! source exec:tcpdump is down
     ! process store does not run
     ! webhook soc is failing: status 503
-    ! webhook soc has 1 events given up: offpath webhook redeliver
+    ! webhook soc has 1 event given up: offpath webhook redeliver
     ! 1 action waits for approval: offpath action list
 
     Sources
@@ -129,7 +129,7 @@ test('troubles are those there are', () => {
 test('top, at 100 by 20', () => {
   expect(renderTop(frame(), { columns: 100, rows: 20, colour: false }, now).join('\n')).toMatchInlineSnapshot(`
     "offpath 0.1.0  413 pairs/s  ▁▄█  up 2 h  read up to 2026-11-21 20:12:03Z
-    2 open incidents  1 live actions  1 of 2 detectors mature  spool 3.1 MiB, lasts 2 h 1 min
+    2 open incidents  1 live action  1 of 2 detectors mature  spool 3.1 MiB, lasts 2 h 1 min
     ! source exec:tcpdump is down
     ! process store does not run
     ! webhook soc is failing: status 503

@@ -77,7 +77,7 @@ function countParts({ incidents, actions, store, detectors }: StatusJson): Part[
       ? 'no store'
       : `spool ${bytes(store.spool.bytes)}${store.spool.lastsSeconds === null ? '' : `, lasts ${duration(store.spool.lastsSeconds)}`}`
   return [
-    [`${grouped(incidents.open)} open incidents  ${grouped(actions.live)} live actions  `],
+    [`${counted(incidents.open, 'open incident')}  ${counted(actions.live, 'live action')}  `],
     [`${mature} of ${enabled.length} detectors mature  ${spool}`],
   ]
 }
@@ -140,6 +140,10 @@ function footParts({ paused, stale }: TopFrame, colours: Colours): Part[] {
   const keys: Part = ['q quit  p pause  ? help', colours.dim]
   if (stale !== null) return [keys, [`  ${escapeTerminal(stale)}`, colours.red]]
   return paused ? [keys, ['  paused', colours.yellow]] : [keys]
+}
+
+function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function fitted(parts: readonly Part[], columns: number): string {

@@ -110,8 +110,10 @@ class TopView {
   }
 
   draw(): void {
-    const { columns = 80, rows = 24 } = this.#context.stdout
-    this.#screen.draw(renderTop(this.#frame, { columns, rows, colour: this.#context.colour }, Date.now()))
+    const { stdout, colour } = this.#context
+    // A terminal that does not know its size says 0.
+    const size = { columns: stdout.columns || 80, rows: stdout.rows || 24, colour }
+    this.#screen.draw(renderTop(this.#frame, size, Date.now()))
   }
 }
 
