@@ -67,7 +67,8 @@ function ruleOf(file: PolicyFile, options: CompileOptions): FoldingRule {
     accepts: (signal) => (wanted === null || wanted(signal)) && (unwanted === null || !unwanted(signal)),
     severity: severityOf(file, guarded),
     keys: (signal) => {
-      const first = by.map((part) => partOf(part, signal) ?? 'null').join(' ')
+      // What names no source is told apart by what it is about.
+      const first = by.map((part) => partOf(part, signal) ?? partOf('subject', signal)).join(' ')
       if (also === undefined) return [first]
       const parts = also.map((part) => partOf(part, signal))
       // What names no source is not one with everything else that names none.
@@ -91,7 +92,7 @@ function severityOf(
     cases.find(({ applies }) => applies(signal))?.is ?? (otherwise === 'signal' ? signal.severity : otherwise)
 }
 
-/** Null where the signal does not have it, which only `source` may be left out for. */
+/** Null where the signal names no source. */
 function partOf(part: GroupPart, signal: Signal): string | null {
   switch (part) {
     case 'service':

@@ -83,7 +83,7 @@ describe('a policy file', () => {
     [
       'a time too long',
       `${POLICY}close: {autoAfter: 400d}\n`,
-      /close.autoAfter: expected a time such as 90s, 15m, 6h or 7d, 1s to 90d, found "400d"/,
+      /^mine.yaml:6:20 close.autoAfter: expected a time such as 90s, 15m, 6h or 7d, 1s to 90d, found "400d"/,
     ],
     ['a wrong mode', `${POLICY}mode: enfroce\n`, /mode: expected one of .*did you mean `enforce`/],
     [
@@ -219,6 +219,14 @@ describe('compilePolicies', () => {
       ['user:hmac:ada'],
     ])
     expect(rules[0]!.keys({ ...guess, evidence: {} })).toEqual(['api.shop.test user:hmac:ada'])
+  })
+
+  test('a signal without a source is told apart by its subject', () => {
+    const { keys } = rule(POLICY.replace('[subject]', '[service, source], also: [source, detector]'))
+    const evidence = { source: '203.0.113.9', source_kind: 'ip' }
+    expect(keys(fakeSignal(0, { evidence }))).toEqual(['api.shop.test ip:203.0.113.9', 'ip:203.0.113.9 scan.probing'])
+    const user = { kind: 'user', value: 'hmac:ada' }
+    expect(keys(fakeSignal(0, { subject: user }))).toEqual(['api.shop.test user:hmac:ada'])
   })
 
   test('condition and unless', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import type { PolicyMode } from '../model/action.ts'
 import { DAY_US, type EventTime, SECOND_US } from '../model/time.ts'
-import { durationUs } from './duration.ts'
+import { DURATION, durationUs } from './duration.ts'
 
 /**
  * Every key of a policy file, its default and what it means. docs/policy.schema.json and the tables of docs/policies.md are
@@ -21,13 +21,11 @@ const expression = z.string().min(1).max(MAX_EXPRESSION)
 const name = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'expected a short lower-case name' })
 
 function duration(least: EventTime, most: EventTime) {
-  return z.string().refine(
-    (text) => {
-      const us = durationUs(text)
-      return us >= least && us <= most
-    },
-    { error: `expected a time such as 90s, 15m, 6h or 7d, ${spoken(least)} to ${spoken(most)}` },
-  )
+  const error = `expected a time such as 90s, 15m, 6h or 7d, ${spoken(least)} to ${spoken(most)}`
+  return z
+    .string()
+    .regex(DURATION, { error, abort: true })
+    .refine((text) => durationUs(text) >= least && durationUs(text) <= most, { error })
 }
 
 function spoken(us: EventTime): string {

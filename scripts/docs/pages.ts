@@ -84,7 +84,8 @@ function section(name: string, node: SchemaNode): string {
   return `${intro}\n${table(node)}`
 }
 
-function table(node: SchemaNode): string {
+/** The keys of a node, one a row. */
+export function table(node: SchemaNode): string {
   const rows = leaves(node)
     .filter(({ path }) => path !== 'kind')
     .map(({ path, node: leaf, required }) => {
