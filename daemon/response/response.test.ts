@@ -488,20 +488,23 @@ describe('a receiver', () => {
     expect(states()).toEqual(['203.0.113.9 applied'])
   })
 
-  test('that confirms after the end is told to take it back again', async () => {
+  test('that may still confirm is told to take it back again until it cannot', async () => {
     policies = [policy('enforce')]
     let confirm: (done: { ok: true; receipt: Record<string, string> }) => void = () => undefined
     receiver.applyAnswer = () => new Promise((resolve) => (confirm = resolve))
     await response.consider(change(incident(['203.0.113.9'])))
+    await turns()
     now += 31_000
     await response.tick(now)
     await response.revert(response.list()[0]!.id, { who: 'kim', reason: '' })
     await turns()
-    expect(states()).toEqual(['203.0.113.9 reverted'])
+    expect(states()).toEqual(['203.0.113.9 reverting'])
     confirm({ ok: true, receipt: {} })
-    await response.idle()
     await turns()
+    expect(receiver.inForce.size).toBe(1)
+    await at(33)
     expect(receiver.calls).toEqual(['apply 203.0.113.9', 'revert 203.0.113.9', 'revert 203.0.113.9'])
+    expect(states()).toEqual(['203.0.113.9 reverted'])
     expect(receiver.inForce.size).toBe(0)
   })
 })

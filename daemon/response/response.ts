@@ -70,8 +70,6 @@ export class Response {
   readonly #incidents = new Map<string, Incident>()
   /** Places on which a proposal is being looked at. */
   readonly #considered = new Set<string>()
-  /** Actions whose first confirmation came while they were being taken back: that is done once more. */
-  readonly #confirmedLate = new Set<string>()
   #closed = false
 
   constructor(options: ResponseOptions) {
@@ -261,41 +259,25 @@ export class Response {
         },
       )
       const incident = this.#incidents.get(action.incidentId) ?? null
-      this.#tries.begin(trying, incident, this.#options.connectors.get(action.connector), saved, nowMs)
+      // It may be ended while that is written.
+      const wanted = () => this.#book.get(action.id)?.state === trying.state
+      this.#tries.begin(trying, incident, this.#options.connectors.get(action.connector), { saved, wanted }, nowMs)
     }
   }
 
-  async #answered({ id, phase, result, late }: TryAnswer): Promise<void> {
+  async #answered({ id, phase, result, late, clean }: TryAnswer): Promise<void> {
     const action = this.#book.get(id)
     // What was cut off by the end of the process is for the next start to find out.
     if (action === undefined || (this.#closed && !result.ok)) return
     if (late && !result.ok) return
-    if (late && phase === 'apply') {
-      if (isFinal(action.state)) return this.#stray(action)
-      if (action.state === 'reverting') this.#confirmedLate.add(id)
-    }
-    const event = answerEvent(phase, result)
-    if (event.kind === 'taken_back' && this.#confirmedLate.delete(id)) {
-      await this.#change(id, { kind: 'not_taken_back', error: 'it was confirmed meanwhile', retryAfterMs: 0 })
-    } else await this.#change(id, event)
+    // What came to the receiver before an open try to apply did not take that one back.
+    const event: ActionEvent =
+      phase === 'revert' && result.ok && !clean
+        ? { kind: 'not_taken_back', error: 'an earlier try was still open', retryAfterMs: 0 }
+        : answerEvent(phase, result)
+    await this.#change(id, event)
     this.#alarm(this.#book.get(id), phase, result.ok)
     this.#begin(this.#options.nowMs())
-  }
-
-  /** An action was confirmed after it had been taken back: it is taken back once more, beside its closed record. */
-  #stray(action: Action): void {
-    const { logger, connectors } = this.#options
-    logger.error({ action: action.id }, 'an action was confirmed after its end; it is taken back again')
-    const { signal } = new AbortController()
-    connectors
-      .get(action.connector)
-      ?.revert({ action, incident: null, signal })
-      .then((result) => {
-        if (!result.ok) logger.error({ action: action.id, error: result.error }, 'it could not be taken back')
-      })
-      .catch((error: unknown) =>
-        logger.error({ action: action.id, error: String(error) }, 'it could not be taken back'),
-      )
   }
 
   #alarm(action: Action | undefined, phase: 'apply' | 'revert', ok: boolean): void {

@@ -14,19 +14,32 @@ export interface TryAnswer {
   readonly result: ConnectorResult
   /** The try was over already: its time limit had passed. */
   readonly late: boolean
+  /** No earlier try to apply was open when this one began: what is taken back then stays so. */
+  readonly clean: boolean
+}
+
+/** When a try may be sent. */
+export interface Leave {
+  /** The try is told on disk first. Resolves with why that failed, and it is not sent; or null. */
+  readonly saved: Promise<string | null>
+  /** Asked at the last moment. */
+  readonly wanted: () => boolean
 }
 
 interface Flight {
   readonly phase: Phase
   readonly startedMs: number
   readonly abort: AbortController
+  readonly clean: boolean
   over: boolean
 }
 
 /** The calls of connectors that are under way: at most one per action, each with an end. Answers go to `answered`, once each. */
 export class Tries {
   readonly #flights = new Map<string, Flight>()
-  /** Also those whose time limit passed, until their connector comes back. */
+  /** Calls to apply that did not come back yet, by action, also those whose time limit passed: they may still do it. */
+  readonly #open = new Map<string, number>()
+  /** Also those whose time limit passed. */
   readonly #running = new Set<Promise<void>>()
   readonly #answered: (answer: TryAnswer) => Promise<void>
 
@@ -42,23 +55,25 @@ export class Tries {
     return this.#flights.has(id)
   }
 
-  /** `ready` resolves when the try may be sent: it is told on disk first. Null: do not send. */
   begin(
     action: Action,
     incident: Incident | null,
     connector: Connector | undefined,
-    ready: Promise<string | null>,
+    leave: Leave,
     nowMs: number,
   ): void {
     const phase: Phase = action.state === 'reverting' ? 'revert' : 'apply'
-    const flight: Flight = { phase, startedMs: nowMs, abort: new AbortController(), over: false }
+    const clean = !this.#open.has(action.id)
+    const flight: Flight = { phase, startedMs: nowMs, abort: new AbortController(), clean, over: false }
     this.#flights.set(action.id, flight)
+    if (phase === 'apply') this.#open.set(action.id, (this.#open.get(action.id) ?? 0) + 1)
     const run = async (): Promise<void> => {
-      const fault = await ready
+      const fault = (await leave.saved) ?? (leave.wanted() ? null : 'ended before it was sent')
       const result = fault === null ? await call(action, incident, connector, phase, flight) : unsent(fault)
       const late = flight.over
       this.#end(action.id, flight)
-      await this.#answered({ id: action.id, phase, result, late })
+      if (phase === 'apply') this.#close(action.id)
+      await this.#answered({ id: action.id, phase, result, late, clean })
     }
     const running = run().finally(() => this.#running.delete(running))
     this.#running.add(running)
@@ -77,6 +92,7 @@ export class Tries {
           phase: flight.phase,
           result: { ok: false, retry: true, error, uncertain: true },
           late: false,
+          clean: flight.clean,
         })
       }),
     )
@@ -89,6 +105,12 @@ export class Tries {
 
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled([...this.#running])
+  }
+
+  #close(id: string): void {
+    const left = (this.#open.get(id) ?? 1) - 1
+    if (left === 0) this.#open.delete(id)
+    else this.#open.set(id, left)
   }
 
   #end(id: string, flight: Flight): void {

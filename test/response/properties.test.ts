@@ -255,7 +255,7 @@ async function turns(): Promise<void> {
 test('no order of events leaves anything in force, acts twice, or wakes what is over', {
   timeout: 120_000,
 }, async () => {
-  const runs = Number(process.env.OFFPATH_RESPONSE_RUNS ?? 150)
+  const runs = Number(process.env.OFFPATH_RESPONSE_RUNS ?? 500)
   const reached = new Set<string>()
   await fc.assert(
     fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), async (ops) => {
