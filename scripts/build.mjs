@@ -1,7 +1,7 @@
 // Bundles the program into dist/. One file per process: the command line, the capture child, the engine.
 // Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
@@ -60,3 +60,13 @@ for (const file of shipped.filter((name) => name.endsWith('.gz'))) {
 // Whole: what a policy no longer ships must not stay behind.
 await rm(join(out, 'policies'), { recursive: true, force: true })
 await cp(join(root, 'policies'), join(out, 'policies'), { recursive: true })
+
+// SQL that the program reads as files: beside it, under the folders' last names.
+for (const folder of ['sinks/clickhouse/migrations', 'queries']) {
+  if (!(await exists(join(root, folder)))) continue
+  const to = join(out, basename(folder))
+  await mkdir(to, { recursive: true })
+  for (const file of (await readdir(join(root, folder))).filter((name) => name.endsWith('.sql'))) {
+    await copyFile(join(root, folder, file), join(to, file))
+  }
+}

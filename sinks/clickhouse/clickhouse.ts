@@ -23,6 +23,9 @@ export type ClickHouseOptions = (
 const INSERT_SETTINGS = {
   async_insert: 0,
   max_insert_threads: 1,
+  max_threads: 1,
+  // Rows of a block are merged later anyway; doing it at once costs a fifth of the insert.
+  optimize_on_insert: 0,
   input_format_parallel_parsing: 0,
   max_insert_block_size: 10_000_000,
   min_insert_block_size_rows: 0,
@@ -134,6 +137,14 @@ export class ClickHouseStore implements Inserter {
 
   async query(query: StoreQuery): Promise<StoreResult> {
     return await runQuery(this.#opened(), this.#placement.database, query)
+  }
+
+  /** Merges what is there into as few parts as can be: to measure sizes. */
+  async optimize(): Promise<void> {
+    const { database } = this.#placement
+    for (const table of ['transactions', 'endpoint_minute', 'principal_hour', 'endpoints', 'evidence', 'signals']) {
+      await this.#opened().command(`OPTIMIZE TABLE ${database}.${table} FINAL`)
+    }
   }
 
   async close(): Promise<void> {
