@@ -24,6 +24,9 @@ export interface PolicySources {
   readonly modes?: Readonly<Record<string, PolicyMode>>
 }
 
+/** Checked files by path. Files that are gone stay in it until its holder starts anew. */
+export type KnownFiles = Map<string, { readonly text: string; readonly file: PolicyFile }>
+
 /** All policies in force, by id. */
 export interface PolicySet {
   /** Plain data, for the process that folds: compilePolicies(documents). */
@@ -35,12 +38,14 @@ export interface PolicySet {
 /**
  * Reads the shipped policies and the operator's. A file of the operator's with the id of a shipped policy replaces it; two of
  * his own with one id are refused. Everything that is wrong is one OFFPATH_E_POLICY.
+ *
+ * @param known what was read before, by path: a file whose text is the same is not checked anew. Brought up to date.
  */
-export function loadPolicies(sources: PolicySources = {}): PolicySet {
+export function loadPolicies(sources: PolicySources = {}, known: KnownFiles = new Map()): PolicySet {
   const shipped = sources.shipped === undefined ? shippedFolder() : sources.shipped
-  const own = sources.folder == null ? [] : readFolder(sources.folder, (_, path) => path)
+  const own = sources.folder == null ? [] : readFolder(sources.folder, (_, path) => path, known)
   const replaced = new Set(own.map(({ file }) => file.metadata.id))
-  const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`)
+  const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`, known)
   const read = [...basis.filter(({ file }) => !replaced.has(file.metadata.id)), ...own]
   checkModes(sources.modes ?? {}, read)
   const documents = read
@@ -65,18 +70,35 @@ export function shippedPolicies(): PolicySet {
 
 /** Reads one file. `origin`: how it is called in lists. */
 export function readPolicyFile(path: string, folder: string, origin: string): PolicyDocument {
-  const file = readPolicy(readText(path), path)
+  return documentOf(readPolicy(readText(path), path), folder, origin)
+}
+
+function documentOf(file: PolicyFile, folder: string, origin: string): PolicyDocument {
   return { file, mode: file.mode, origin, folder }
 }
 
-function readFolder(folder: string, origin: (name: string, path: string) => string): PolicyDocument[] {
+function readKnown(path: string, known: KnownFiles): PolicyFile {
+  const text = readText(path)
+  const before = known.get(path)
+  if (before?.text === text) return before.file
+  known.delete(path)
+  const file = readPolicy(text, path)
+  known.set(path, { text, file })
+  return file
+}
+
+function readFolder(
+  folder: string,
+  origin: (name: string, path: string) => string,
+  known: KnownFiles,
+): PolicyDocument[] {
   const problems: string[] = []
   const documents: PolicyDocument[] = []
   const pathById = new Map<string, string>()
   for (const name of policyFiles(folder)) {
     const path = join(folder, name)
     try {
-      const document = readPolicyFile(path, folder, origin(name, path))
+      const document = documentOf(readKnown(path, known), folder, origin(name, path))
       const { id } = document.file.metadata
       const other = pathById.get(id)
       if (other === undefined) documents.push(document)

@@ -12,10 +12,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-function write(name: string, title: string): void {
+function write(name: string, title: string, id = 'mine'): void {
   const text = `apiVersion: offpath.dev/v1
 kind: Policy
-metadata: {id: mine, title: "${title}"}
+metadata: {id: ${id}, title: "${title}"}
 when: {detectors: [scan.probing]}
 group: {by: [subject]}
 `
@@ -30,6 +30,16 @@ test('a reload takes what changed', () => {
   expect(titleOf(store)).toBe('Mine')
   expect(store.reload(2000)).toBe(store.current)
   expect([titleOf(store), store.loadedAtMs, store.lastError]).toEqual(['Mine, changed', 2000, null])
+})
+
+test('a reload checks only what changed', () => {
+  for (let i = 0; i < 100; i++) write(`p${i}.yaml`, 'One of many', `p${i}`)
+  const store = new PolicyStore({ folder }, 1000)
+  const before = new Map(store.current.documents.map(({ file }) => [file.metadata.id, file]))
+  write('mine.yaml', 'Mine, changed')
+  store.reload(2000)
+  const anew = store.current.documents.filter(({ file }) => before.get(file.metadata.id) !== file)
+  expect(anew.map(({ file }) => file.metadata.id)).toEqual(['mine'])
 })
 
 test('a set that is wrong changes nothing until it is right again', () => {

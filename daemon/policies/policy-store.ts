@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { OffpathError } from '../telemetry/errors.ts'
-import { loadPolicies, type PolicySet, type PolicySources } from './load.ts'
+import { type KnownFiles, loadPolicies, type PolicySet, type PolicySources } from './load.ts'
 
 /** Editors write a file in several steps; copying a folder takes a moment. */
 const SETTLE_MS = 300
@@ -11,6 +11,8 @@ const SETTLE_MS = 300
  */
 export class PolicyStore {
   readonly #sources: PolicySources
+  /** Checking a file takes milliseconds, and a reload must not keep the process from its work. */
+  #known: KnownFiles = new Map()
   #current: PolicySet
   #lastError: string | null = null
   #loadedAtMs: number
@@ -18,7 +20,7 @@ export class PolicyStore {
   /** @throws OffpathError: a daemon does not start on policies that are wrong. */
   constructor(sources: PolicySources, nowMs: number) {
     this.#sources = sources
-    this.#current = loadPolicies(sources)
+    this.#current = loadPolicies(sources, this.#known)
     this.#loadedAtMs = nowMs
   }
 
@@ -36,11 +38,12 @@ export class PolicyStore {
   /** @throws OffpathError (OFFPATH_E_POLICY, or OFFPATH_E_CONFIG for policies.modes), and keeps the old set. */
   reload(nowMs: number): PolicySet {
     try {
-      this.#current = loadPolicies(this.#sources)
+      this.#current = loadPolicies(this.#sources, this.#known)
     } catch (error) {
       this.#lastError = error instanceof Error ? error.message : String(error)
       throw error
     }
+    if (this.#known.size > 2 * this.#current.documents.length + 100) this.#known = new Map()
     this.#lastError = null
     this.#loadedAtMs = nowMs
     return this.#current
