@@ -58,7 +58,7 @@ const TURNS = [
 
 function plan(run) {
   const turn = run % RUNS_PER_FOLDER === 0 ? 'migrate' : TURNS[(run + Math.floor(run / RUNS_PER_FOLDER)) % TURNS.length]
-  const who = random() < 0.5 ? 'store' : 'all'
+  const who = ['store', 'store', 'all', 'all', 'control'][upTo(5)]
   const phase = { migrate: 'open', writing: 'write', inserting: 'insert' }[turn] ?? turn
   const nth = turn === 'migrate' ? 1 : turn === 'rotate' ? 1 + upTo(2) : 1 + upTo(12)
   const afterMs = turn === 'migrate' ? 10 + upTo(80) : turn === 'inserting' ? 1 + upTo(6) : turn === 'writing' ? 1 : 0
@@ -141,6 +141,7 @@ async function strikeOnce(run, options, ledger, { turn, phase, nth, afterMs, who
     await new Promise((resolve) => setTimeout(resolve, atMs))
     if (producer.exitCode === null && producer.signalCode === null) {
       if (who === 'all') process.kill(-producer.pid, 'SIGKILL')
+      else if (who === 'control') producer.kill('SIGKILL')
       else killStore(options.folder)
       last = lastLine(log)
     }

@@ -5,14 +5,14 @@ import type { Inserter } from '../../sinks/store/inserter.ts'
 
 /**
  * The store process with an end in it. OFFPATH_KILL is JSON: strike at the `nth` time that `phase` is reached, `afterMs`
- * later, this process alone or control with it, once in a run (`struck` is a file that says it has happened). Every phase is
+ * later, this process, control or both, once in a run (`struck` is a file that says it has happened). Every phase is
  * logged to `log` as it begins, so that the last line says where a kill from outside fell.
  */
 interface Fault {
   readonly phase: string
   readonly nth: number
   readonly afterMs: number
-  readonly who: 'store' | 'all'
+  readonly who: 'store' | 'control' | 'all'
   readonly struck: string
   readonly log: string
 }
@@ -30,8 +30,8 @@ function reached(phase: string): void {
 
 function strike({ struck, who, phase }: Fault): void {
   writeFileSync(struck, phase)
-  if (who === 'all') process.kill(process.ppid, 'SIGKILL')
-  process.kill(process.pid, 'SIGKILL')
+  if (who !== 'store') process.kill(process.ppid, 'SIGKILL')
+  if (who !== 'control') process.kill(process.pid, 'SIGKILL')
 }
 
 serveStore({
