@@ -39,7 +39,7 @@ export interface PolicyInput {
   readonly respond: readonly { readonly id: string; readonly action: string; readonly ttl_seconds: number }[]
   readonly origin: string
   /** log10 of the p-value from which a signal opens an incident, where it is told. */
-  readonly max_log10_p?: number | null
+  readonly max_log10_p?: number | null | undefined
 }
 
 /** An incident, read from JSON that may be old, partial, or another version's: what is missing is null, empty or zero. */

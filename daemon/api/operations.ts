@@ -125,6 +125,8 @@ export interface PolicyJson {
   readonly condition: string | null
   readonly respond: readonly { readonly id: string; readonly action: string; readonly ttl_seconds: number }[]
   readonly origin: string
+  /** By its budget: log10 of the p-value from which a signal opens an incident. */
+  readonly max_log10_p?: number | undefined
 }
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead' | 'disabled'

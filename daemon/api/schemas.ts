@@ -175,6 +175,7 @@ export const PolicySchema = named(
     condition: z.string().nullable(),
     respond: z.array(z.strictObject({ id: z.string(), action: z.string(), ttl_seconds: count() })),
     origin: z.string(),
+    max_log10_p: z.number().optional(),
   }),
 )
 

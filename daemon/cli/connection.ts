@@ -2,6 +2,7 @@ import { Option } from 'commander'
 import { escapeJson } from '../../sinks/escape.ts'
 import { type Connection, connectOperations } from '../api/connect.ts'
 import type { CliContext } from './context.ts'
+import { offlineSources } from './offline-sources.ts'
 import { configPath, loadSettings } from './settings.ts'
 import { writeText } from './write-text.ts'
 
@@ -16,7 +17,7 @@ export type Connect = (flags: ConnectFlags, offline: 'allowed' | 'refused') => P
 
 export const connectByConfig: Connect = (flags, offline) => {
   const { config } = loadSettings(configPath(flags.config))
-  return connectOperations({ stateFolder: config.state.folder, offline })
+  return connectOperations({ ...offlineSources(config, process.env), offline })
 }
 
 /** Asks, and lets go of whatever was opened for it. */

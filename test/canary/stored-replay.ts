@@ -15,7 +15,8 @@ import { incidentEventRow, incidentRow, SmallRows } from '../../sinks/clickhouse
 import { openStore } from '../../sinks/store/local-store.ts'
 import type { Store } from '../../sinks/store/store.ts'
 
-const KEEP_DAYS = { transactions: 30, evidence: 30, signals: 30, incidents: 30 }
+/** The captures of the tests grow old. */
+const KEEP_DAYS = { transactions: 3650, evidence: 3650, signals: 3650, incidents: 3650 }
 
 /** The embedded store of a data folder, in this process. */
 export function openEmbeddedStore(folder: string): Promise<Store> {

@@ -1,0 +1,75 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClickHouseOptions } from '../../sinks/clickhouse/clickhouse.ts'
+import { StoreDown } from '../../sinks/store/inserter.ts'
+import type { Store } from '../../sinks/store/store.ts'
+import { readDeliveries } from '../../sinks/webhook/outbox-records.ts'
+import type { OfflineOptions } from '../api/offline.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
+import { loadPolicies } from '../policies/load.ts'
+import { policyJson } from '../policies/policy-json.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a command reads while no daemon runs: the policies of the configuration, the outbox, and the store when a question needs it. */
+export function offlineSources(config: ValidatedConfig, environment: Environment): OfflineOptions {
+  const stateFolder = config.state.folder
+  return {
+    stateFolder,
+    policies: async () => loadPolicies(config.policies).documents.map(policyJson),
+    deliveries: (filter) => readDeliveries(join(stateFolder, 'state', 'deliveries'), filter),
+    ...(config.store.enabled ? { openStore: () => openForReading(clickHouseOptions(config, environment)) } : {}),
+  }
+}
+
+/** Where the configuration puts the store. The password is read here, and only here. */
+export function clickHouseOptions(config: ValidatedConfig, environment: Environment): ClickHouseOptions {
+  const { url, user, database, password_env, password_file, ca_file } = config.sinks.clickhouse
+  const placement = { database, keepDays: config.store.keep_days }
+  if (url === null) return { kind: 'embedded', folder: join(config.state.folder, 'clickhouse'), ...placement }
+  const password = password_file === null ? (environment[password_env] ?? '') : readPassword(password_file)
+  return { kind: 'server', url, user, password, caFile: ca_file, ...placement }
+}
+
+function readPassword(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (cause) {
+    throw new OffpathError('OFFPATH_E_CONFIG', `the file with the password of the store cannot be read`, {
+      at: path,
+      remedy: 'sinks.clickhouse.password_file: a file that this user can read',
+      cause,
+    })
+  }
+}
+
+/** The database without its spool: asked, never written to. */
+async function openForReading(options: ClickHouseOptions): Promise<Store> {
+  if (options.kind === 'embedded') checkFolder(options.folder)
+  const { ClickHouseStore } = await import('../../sinks/clickhouse/clickhouse.ts')
+  const database = new ClickHouseStore(options)
+  try {
+    await database.open()
+  } catch (error) {
+    if (!(error instanceof StoreDown)) throw error
+    throw new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${error.message}`, {
+      at: database.where,
+      cause: error,
+    })
+  }
+  const never = () => Promise.reject(new Error('opened for reading'))
+  return { query: (query) => database.query(query), close: () => database.close(), seal: never, status: never }
+}
+
+/** A folder that is not there is not made by asking, and one of another user gets no files of root. */
+function checkFolder(folder: string): void {
+  const stat = statSync(folder, { throwIfNoEntry: false })
+  if (stat === undefined) throw new OffpathError('OFFPATH_E_STORE', 'nothing is stored yet', { at: folder })
+  if (process.getuid?.() !== stat.uid) {
+    throw new OffpathError('OFFPATH_E_DATA_FOLDER', 'the store belongs to another user', {
+      at: folder,
+      remedy: `run this as its owner: sudo -u '#${stat.uid}' offpath …`,
+    })
+  }
+}
