@@ -82,17 +82,21 @@ test('a repeated try sends nothing new, one that failed everywhere goes out agai
   expect(new Set(receivers.flatMap(({ received }) => received.map(({ body }) => body))).size).toBe(1)
 })
 
-test('a simulated action, or one that nobody would get, is refused without a request', async () => {
+test('what nobody would get is refused without a request', async () => {
   const connector = await connectorTo(['incident'])
   expect(await connector.apply(request())).toMatchObject({
     ok: false,
     retry: false,
     error: expect.stringMatching(/takes action events/),
   })
-  expect(await connector.apply(request({ action: action({ simulated: true }) }))).toMatchObject({
-    ok: false,
-    retry: false,
-  })
+  expect(outbox.deliveries({})).toEqual([])
+})
+
+test('a simulated action is never sent', async () => {
+  const connector = await connectorTo(['action'])
+  const simulated = request({ action: action({ simulated: true }) })
+  expect(await connector.apply(simulated)).toMatchObject({ ok: false, retry: false })
+  expect(await connector.revert(simulated)).toMatchObject({ ok: false, retry: false })
   expect(outbox.deliveries({})).toEqual([])
 })
 

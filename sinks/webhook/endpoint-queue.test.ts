@@ -149,8 +149,8 @@ test('an update that was not tried gives way to a newer one; opened, closed and 
 
 test('without room the oldest updates go, then other notifications become dead letters, commands never give way', () => {
   const queue = new EndpointQueue({ pending: 3, pendingBytes: 1000 })
-  const [command, update, opened] = [queued(REQUESTED, 'a', 0), queued(UPDATED, 'b', 0), queued(OPENED, 'c', 0)]
-  for (const one of [command, update, opened]) queue.add(one)
+  const [command, opened, update] = [queued(REQUESTED, 'a', 0), queued(OPENED, 'c', 0), queued(UPDATED, 'b', 0)]
+  for (const one of [command, opened, update]) queue.add(one)
   expect(queue.add(queued(CLOSED, 'd', 0))).toMatchObject([{ queued: update, how: 'dropped' }])
   expect(queue.add(queued(CLOSED, 'e', 0))).toMatchObject([{ queued: opened, how: 'dead' }])
   expect(queue.add(queued(CLOSED, 'f', 0, 1001)).map(({ how }) => how)).toEqual(['dead', 'dead', 'dead'])

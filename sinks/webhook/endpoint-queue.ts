@@ -190,11 +190,6 @@ export class EndpointQueue {
     return 'retry'
   }
 
-  /** It was not sent after all (the daemon stops): as if it had not been taken. */
-  putBack(queued: Queued): void {
-    this.#landed(queued)
-  }
-
   #landed(queued: Queued): void {
     if (!queued.inFlight) return
     queued.inFlight = false

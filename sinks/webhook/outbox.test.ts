@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DurableMap } from '../../daemon/durable/durable-map.ts'
 import { createLogger } from '../../daemon/telemetry/log.ts'
 import { Receiver, until } from '../../test/webhook/receiver.ts'
 import type { EndpointOptions } from './endpoint.ts'
@@ -105,9 +106,22 @@ test('an event is posted signed, as a CloudEvent, and is delivered once', async 
       last_error: null,
     },
   ])
-  // Neither secrets nor what was delivered stays on disk.
-  const disk = await readDeliveries(join(folder, 'outbox'), {})
-  expect(disk).toEqual(outbox.deliveries({}))
+  await outbox.stop(0)
+  const path = join(folder, 'outbox')
+  expect(await readDeliveries(path, {})).toEqual(outbox.deliveries({}))
+  // The event itself is not needed any more.
+  expect([...(await DurableMap.read(path)).keys()]).toEqual([`d/siem/${sent.id}`])
+})
+
+test('an event is on disk when publish resolves', async () => {
+  receiver.behave = () => undefined
+  const outbox = await outboxOf()
+  for (let i = 0; i < 5; i++) {
+    const sent = event()
+    await outbox.publish(sent)
+    const disk = readFileSync(join(folder, 'outbox'), 'utf8')
+    expect([disk.includes(`"e/${sent.id}"`), disk.includes(`"d/siem/${sent.id}"`)]).toEqual([true, true])
+  }
 })
 
 test('each endpoint gets the kinds it asked for', async () => {
@@ -276,6 +290,22 @@ test('dead letters are listed and can be queued again, others cannot', async () 
   expect(receiver.received[2]!.body).toBe(dead.body)
 })
 
+test('what was queued again comes after what waits, also after a restart', async () => {
+  receiver.answer(422, 500)
+  const first = await outboxOf()
+  const [dead, waits] = [event(), event('offpath.incident.closed.v1')]
+  await first.publish(dead)
+  await settled(first)
+  await first.publish(waits)
+  await until(() => receiver.received.length === 2)
+  await first.redeliver({ event: dead.id })
+  await first.stop(1000)
+  aheadMs += 10_000
+  const outbox = await outboxOf()
+  await settled(outbox)
+  expect(receiver.received.map(({ id }) => id)).toEqual([dead.id, waits.id, waits.id, dead.id])
+})
+
 test('what waits survives a restart, in order; an endpoint that is gone leaves dead letters', async () => {
   receiver.answer(500, 500)
   const first = await outboxOf([endpoint(), endpoint({ name: 'old' })])
@@ -283,7 +313,8 @@ test('what waits survives a restart, in order; an endpoint that is gone leaves d
   for (const one of sent) await first.publish(one)
   await until(() => receiver.received.length === 2)
   await first.stop(1000)
-  expect((await readDeliveries(join(folder, 'outbox'), { state: 'pending' })).length).toBe(6)
+  const waiting = await readDeliveries(join(folder, 'outbox'), { state: 'pending' })
+  expect(waiting.map(({ attempts }) => attempts)).toEqual([0, 0, 0, 0, 1, 1])
   aheadMs += 10_000
   const outbox = await outboxOf()
   await settled(outbox)

@@ -290,8 +290,8 @@ export class Outbox {
     const body = Buffer.from(this.#records.event(delivery.event)?.body ?? '')
     const { secrets } = endpoint.options
     const answer = await endpoint.sender.send(delivery.event, body, secrets, this.#now(), this.#abort.signal)
-    if (answer === null) endpoint.queue.putBack(queued)
-    else this.#settled(endpoint, queued, answer)
+    // Cut off by the stop: it goes out again at the next start.
+    if (answer !== null) this.#settled(endpoint, queued, answer)
     this.#pump()
   }
 

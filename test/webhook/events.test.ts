@@ -150,9 +150,17 @@ test('hostile text stays data: bounded, valid JSON and valid under the schema', 
     schemas.incident(body)
     expect(schemas.incident.errors).toBeNull()
     expect(body.data.offpath.clipped).toBe(true)
+    expect(body.data.offpath.incident.endpoints.length).toBe(100)
     expect(event.body.length).toBeLessThan(1_000_000)
     expect(body.data.offpath.incident.title).toBe(text.slice(0, 2048).replace(/\p{Cs}/gu, '\ufffd'))
   }
+})
+
+test('a list that is cut is told as cut, one at the bound is whole', () => {
+  const clipped = (count: number) =>
+    JSON.parse(told('opened', { endpoints: Array.from({ length: count }, (_, i) => `GET /${i}`) }).body).data.offpath
+      .clipped
+  expect([clipped(100), clipped(101)]).toEqual([false, true])
 })
 
 test('what zod refuses and what the JSON Schema refuses is the same', () => {
