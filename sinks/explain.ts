@@ -67,7 +67,8 @@ function openingAt(incident: IncidentView, signals: readonly SignalView[]): numb
 }
 
 function signalsPart(incident: IncidentView, signals: readonly SignalView[], look: Look): string {
-  if (signals.length === 0) return 'None are stored: how it was decided is only known by the sentence above.\n'
+  if (signals.length === 0)
+    return 'None are at hand: not stored any more, or the store does not answer (offpath store status).\n'
   const opening = openingAt(incident, signals)
   const picked = pick(signals.length, opening)
   const table = renderTable(
@@ -121,7 +122,15 @@ function plotPart(detail: DetailInput, look: Look): [string, string] {
   const { lines, text } = drawn.plot
   const colours = pc.createColors(look.colour)
   const alternative = wrapText(text, look.width - 2).map((line) => colours.dim(line))
-  return [drawn.title, `${[...lines.map((line) => line.trimEnd()), ...alternative].join('\n')}\n`]
+  return [drawn.title + keptText(detail), `${[...lines.map((line) => line.trimEnd()), ...alternative].join('\n')}\n`]
+}
+
+/** What the picture does not show. */
+function keptText({ incident, transactions }: DetailInput): string {
+  const { evidence, transactionCount } = incidentView(incident)
+  const kept = transactions.length > 0 ? transactions.length : evidence.length
+  if (kept >= transactionCount) return ''
+  return ` (${kept.toLocaleString('en-US')} of ${counted(transactionCount, 'request')} kept: how it began, and the newest)`
 }
 
 function policySentences(incident: IncidentView, signals: readonly SignalView[], policy: PolicyInput | null): string[] {

@@ -146,7 +146,7 @@ function evidencePart({ transactions }: DetailInput, incident: IncidentView, loo
     shown.map((row) => row ?? ['', '', `… ${missing} more`, '', '']),
     indented(look),
   )
-  return `Evidence (${kept}${transactions.length > 0 ? '' : '; the requests themselves are not in the store'}):\n${indent(table)}`
+  return `Evidence (${kept}${transactions.length > 0 ? '' : '; the requests themselves are not at hand: offpath store status'}):\n${indent(table)}`
 }
 
 function actionsPart(actions: readonly ActionInput[], look: Look): string {

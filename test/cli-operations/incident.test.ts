@@ -163,12 +163,14 @@ describe('incident show', () => {
     const bare = new MemoryOperations([{ ...walk, signals: [], transactions: [], history: [], policy: null }])
     const { stdout, status } = await command(() => bare.connection(), ['incident', 'show', walk.incident.id])
     expect(status).toBe(0)
-    expect(stdout).toContain('Evidence (100 requests kept of 213; the requests themselves are not in the store):')
+    expect(stdout).toContain(
+      'Evidence (100 requests kept of 213; the requests themselves are not at hand: offpath store status):',
+    )
     expect(stdout).toContain(walk.incident.evidence[0]!.transaction_id!)
     const explained = await command(() => bare.connection(), ['incident', 'explain', walk.incident.id])
-    expect(explained.stdout).toContain('None are stored')
+    expect(explained.stdout).toContain('None are at hand')
     expect(explained.stdout).toContain('it is not loaded now')
-    expect(explained.stdout).toContain('Requests of the evidence, over time')
+    expect(explained.stdout).toContain('Requests of the evidence, over time (100 of 213 requests kept')
   })
 })
 
@@ -179,7 +181,7 @@ describe('incident explain', () => {
     for (const said of [
       /^ {2}23:14:35.045 +object.enumeration +-6.55 +100 % +22 +2-3 different orders in 10 min +<- opened it$/m,
       /^ {4}neighbouring ids +216$/m,
-      /^Object ids asked for, over time$/m,
+      /^Object ids asked for, over time \(100 of 213 requests kept: how it began, and the newest\)$/m,
       /[\u2801-\u28ff]{3}/,
       /object id: 100 points from 49646 to 49858, rising; 23:14:33 to 23:14:45/,
       /By its budget an incident opens at log10 p -5.30 or less, one in 200,000 by chance./,

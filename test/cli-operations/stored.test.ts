@@ -60,7 +60,10 @@ describe('the walk through orders', () => {
 
   test('export has whole native transactions', async () => {
     const { stdout, stderr } = await run('export', await id(), '--output', '-')
-    const lines = stdout.trimEnd().split('\n').map((line) => JSON.parse(line))
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(lines).toHaveLength(100)
     for (const line of lines) {
       expect(line).toMatchObject({ host: 'api.shop.test', redacted: true, key_id: expect.any(String) })
