@@ -96,6 +96,7 @@ export class ActionBook {
           : [...this.#map.values()]
     return all
       .filter((action) => filter.live !== true || !isFinal(action.state))
+      .reverse()
       .sort((a, b) => b.proposedAtMs - a.proposedAtMs)
       .slice(0, filter.limit ?? 50)
   }

@@ -528,3 +528,19 @@ test('what was under way when the process ended is tried again with the same key
   expect(new Set(keys).size).toBe(1)
   expect(response.list()[0]).toMatchObject({ state: 'applied', attempts: 2, uncertain: true })
 })
+
+test('what cannot be saved is not sent; what is to be taken back is', async () => {
+  policies = [policy('enforce')]
+  await see(incident(['203.0.113.9']), 'opened')
+  const set = map.set.bind(map)
+  map.set = (key, value) => {
+    void set(key, value).catch(() => undefined)
+    return Promise.reject(new Error('no space left on device'))
+  }
+  await see(incident(['203.0.113.9', '203.0.113.10']))
+  expect(receiver.calls).toEqual(['apply 203.0.113.9'])
+  expect(response.list()[0]!.error).toContain('no space left')
+  await at(900)
+  expect(receiver.calls).toContain('revert 203.0.113.9')
+  map.set = set
+})
