@@ -3,7 +3,12 @@ import { formatTime } from '../daemon/model/time.ts'
 
 /** One incident as one line of JSON (contracts.md, Incident), without the line feed. */
 export function encodeIncident(incident: Incident): string {
-  return JSON.stringify({
+  return JSON.stringify(incidentFields(incident))
+}
+
+/** The same before it is text. */
+export function incidentFields(incident: Incident) {
+  return {
     id: incident.id,
     policy: incident.policy,
     detector: incident.detector,
@@ -37,5 +42,5 @@ export function encodeIncident(incident: Incident): string {
     status: incident.status,
     actions: incident.actions,
     simulated: incident.simulated,
-  })
+  }
 }

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { Logger } from '../telemetry/log.ts'
@@ -135,7 +136,30 @@ async function serve(route: Route, operations: Operations, context: Context<Env>
   const { id = '' } = check(route.params, context.req.param(), 'path') as { id?: string }
   const query = check(route.query, readQuery(route.query, new URL(context.req.url).searchParams), 'query')
   const body = route.body === null ? null : check(route.body, await readBody(context.env.incoming), 'body')
-  return context.json((await route.run(operations, { id, query: query as Record<string, unknown>, body })) as object)
+  const answer = await route.run(operations, { id, query: query as Record<string, unknown>, body })
+  return new Response(await jsonText(answer as object), { headers: { 'content-type': 'application/json' } })
+}
+
+/** Entries of a list made into text before whatever else waits has its turn. */
+const ENTRIES_AT_ONCE = 50
+
+/** As JSON.stringify, without holding the event loop over a list of a thousand. */
+async function jsonText(answer: object): Promise<string> {
+  const fields: string[] = []
+  for (const [name, value] of Object.entries(answer)) {
+    if (value === undefined) continue
+    if (!Array.isArray(value) || value.length <= ENTRIES_AT_ONCE) {
+      fields.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`)
+      continue
+    }
+    const parts: string[] = []
+    for (let at = 0; at < value.length; at += ENTRIES_AT_ONCE) {
+      parts.push(JSON.stringify(value.slice(at, at + ENTRIES_AT_ONCE)).slice(1, -1))
+      await setImmediate()
+    }
+    fields.push(`${JSON.stringify(name)}:[${parts.join(',')}]`)
+  }
+  return `{${fields.join(',')}}`
 }
 
 /** Parameters as what their schemas want: a query knows only text. */

@@ -19,6 +19,8 @@ import { statusFromWire, type WireStatus } from './store-status.ts'
 
 /** A query may take its 30 s in the store, and an answer some more on a busy host. */
 const TIMEOUT_MS = 45_000
+/** Whether there is a daemon is known at once; one that hangs is as good as none. */
+const REACH_MS = 5000
 /** An answer is a status, a list of at most 1000, or the rows of a query, which the store bounds. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -93,7 +95,7 @@ export class ApiClient implements Operations {
   /** Whether a daemon answers at all. */
   async reachable(): Promise<boolean> {
     try {
-      await this.#send('GET', '/healthz', undefined)
+      await this.#send('GET', '/healthz', undefined, Math.min(this.#timeoutMs, REACH_MS))
       return true
     } catch (error) {
       if (error instanceof OffpathError && error.code === 'OFFPATH_E_UNREACHABLE') return false
@@ -113,7 +115,12 @@ export class ApiClient implements Operations {
     throw errorOf(text) ?? unreachable(this.#socketPath, `it answered with status ${status}`)
   }
 
-  #send(method: string, path: string, body: string | undefined): Promise<{ status: number; text: string }> {
+  #send(
+    method: string,
+    path: string,
+    body: string | undefined,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<{ status: number; text: string }> {
     const { promise, resolve, reject } = withResolvers<{ status: number; text: string }>()
     const failed = (cause: unknown) => reject(unreachable(this.#socketPath, reason(cause), cause))
     const asked = request(
@@ -135,7 +142,7 @@ export class ApiClient implements Operations {
       },
     )
     // Over the whole exchange: a daemon that trickles is as good as none.
-    const timer = setTimeout(() => asked.destroy(new Error(`no answer in ${this.#timeoutMs} ms`)), this.#timeoutMs)
+    const timer = setTimeout(() => asked.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
     asked.on('error', failed)
     asked.on('close', () => clearTimeout(timer))
     asked.end(body)

@@ -2,7 +2,7 @@ import { incidentJson } from '../../daemon/api/json-forms.ts'
 import type { Decision, DeliveryJson, IncidentDetailJson, Operations, PolicyJson } from '../../daemon/api/operations.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import { actionJson } from '../../sinks/action-json.ts'
-import type { StoreQuery } from '../../sinks/store/store.ts'
+import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import { sampleAction, sampleIncident, sampleStatus } from './samples.ts'
 
 export const POLICY: PolicyJson = {
@@ -99,7 +99,7 @@ export class FakeOperations implements Operations {
     return { queued: 1 }
   }
 
-  async query(query: StoreQuery) {
+  async query(query: StoreQuery): Promise<StoreResult> {
     this.#ask('query', query)
     if (this.storeAbsent) throw new OffpathError('OFFPATH_E_STORE', 'there is no store', { remedy: 'store.enabled' })
     if (!/^select/i.test(query.sql)) {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { request as requestTls } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ import { openApiDocument } from '../../daemon/api/openapi.ts'
 import { ROUTES } from '../../daemon/api/routes.ts'
 import { PortTaken } from '../../daemon/api/server.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
-import { type Answer, type Asked, ask, type Running, serveApi } from './api-server.ts'
+import { type Answer, type Asked, ask, type Running, serveApi, TOKEN } from './api-server.ts'
 
 interface Said {
   readonly responses: Record<number, { readonly content: Record<string, unknown> }>
@@ -389,6 +390,42 @@ test('a port that is taken has an error of its own, and the socket is not left',
   await expect(serveApi({ socketPath, listen: { host: '127.0.0.1', port } })).rejects.toBeInstanceOf(PortTaken)
   expect(existsSync(socketPath)).toBe(false)
   other.close()
+  rmSync(folder, { recursive: true })
+})
+
+test('a long list, which is made in parts, is the same list', async () => {
+  const columns = [{ name: 'n', type: 'String' }]
+  const query = server.operations.query.bind(server.operations)
+  for (const length of [50, 51, 100, 151, 3000]) {
+    const rows = Array.from({ length }, (_, row) => [`value "${row}"`, row, null])
+    server.operations.query = async () => ({ columns, rows, cut: true, elapsedMs: 1 })
+    const answer = await ask(server, 'tcp', EXAMPLES.query!)
+    expect(answer.json).toEqual({ columns, rows, cut: true, elapsed_ms: 1 })
+  }
+  server.operations.query = query
+})
+
+test('over TLS', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'offpath-tls-'))
+  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  spawnSync('openssl', ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', cert])
+  const pem = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  const secure = await serveApi({ listen: { host: '0.0.0.0', port: 0 }, tls: pem })
+  expect(secure.address).toMatch(/^https:/)
+  const to = { host: '127.0.0.1', port: new URL(secure.address!).port, servername: 'localhost', ca: pem.cert }
+  const headers = { host: 'localhost', authorization: `Bearer ${TOKEN}` }
+  const status = await new Promise((resolve, reject) => {
+    const asked = requestTls({ ...to, path: '/api/v1/status', headers, agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode)
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+  expect(status).toBe(200)
+  await secure.stop()
   rmSync(folder, { recursive: true })
 })
 
