@@ -1,24 +1,36 @@
-// Whole-process cost of replay on a synthetic capture, beside other tools on the same file:
-// `npm run bench -- [--pairs 200000] [--runs 5] [--no-peers] [--no-stages] [--tshark]`. Needs `npm run build` before.
+// Benchmarks, by name; they need `npm run build` before.
+//   npm run bench -- [--pairs 200000] [--runs 5] [--no-peers] [--no-stages] [--tshark]   replay on a synthetic capture, beside other tools
+//   npm run bench -- store                                                               rows into ClickHouse
+//   npm run bench -- latency [--incidents 40]                                            last packet to webhook received (root)
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const outdir = join(root, '.cache', 'bench')
-await build({
-  entryPoints: ['main.ts', 'stages.ts'].map((file) => join(import.meta.dirname, 'bench', file)),
-  outdir,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  external: ['pcap'],
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-})
-const ran = spawnSync(process.execPath, [join(outdir, 'main.mjs'), ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  cwd: root,
-})
-process.exitCode = ran.status ?? 1
+const [name = ''] = process.argv.slice(2)
+
+function run(script, args) {
+  const ran = spawnSync(process.execPath, [script, ...args], { stdio: 'inherit', cwd: root })
+  process.exitCode = ran.status ?? 1
+}
+
+async function bundled(...names) {
+  await build({
+    entryPoints: names.map((entry) => join(import.meta.dirname, 'bench', entry)),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['pcap', 'chdb'],
+    loader: { '.sql': 'text' },
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  })
+  return join(outdir, names[0].replace('.ts', '.mjs'))
+}
+
+if (name === 'latency') run(join(import.meta.dirname, 'bench', 'latency.mjs'), process.argv.slice(3))
+else if (name === 'store') run(await bundled('store.ts'), process.argv.slice(3))
+else run(await bundled('main.ts', 'stages.ts'), process.argv.slice(2))
