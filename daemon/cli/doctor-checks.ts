@@ -9,6 +9,7 @@ import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { findProgram } from '../topology/privileges.ts'
+import { examineDaemon } from './doctor-daemon.ts'
 import { configPath, loadSettings } from './settings.ts'
 
 /**
@@ -31,7 +32,7 @@ const MIB = 1024 * 1024
 /** Beside the reassembly budget: heap, detectors, batches. */
 const BASE_MIB = 512
 
-export function examineHost(namedConfig: string | undefined, environment: Environment): Finding[] {
+export async function examineHost(namedConfig: string | undefined, environment: Environment): Promise<Finding[]> {
   const { finding, config } = examineConfig(namedConfig)
   const live = config?.sources.some(({ kind }) => kind === 'pcap') ?? false
   return [
@@ -42,6 +43,7 @@ export function examineHost(namedConfig: string | undefined, environment: Enviro
     ...examineInterfaces('/sys/class/net', config),
     finding,
     ...(config === null ? [] : [examineKey(config, environment), examineHops(config), examineMemory(config)]),
+    ...(config === null ? [] : await examineDaemon(config, environment)),
   ]
 }
 

@@ -12,15 +12,17 @@ interface DoctorOptions {
 export function addDoctor(program: Command, context: CliContext): void {
   program
     .command('doctor')
-    .description('check this host: runtime, capture, privileges, interfaces, configuration, key, memory')
+    .description(
+      'check this host: runtime, capture, privileges, interfaces, configuration, key, memory, store, receivers',
+    )
     .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
     .addOption(new Option('-o, --output <format>', 'table or json').choices(['table', 'json']).default('table'))
     .addHelpText(
       'after',
       '\nExit 1 when something fails; a warning is a limit to know, not a failure.\n\nExamples:\n  $ offpath doctor\n  $ offpath doctor -o json | jq \'.[] | select(.level != "ok")\'',
     )
-    .action((options: DoctorOptions) => {
-      const findings = examineHost(options.config, context.environment)
+    .action(async (options: DoctorOptions) => {
+      const findings = await examineHost(options.config, context.environment)
       context.stdout.write(
         options.output === 'json' ? `${JSON.stringify(findings, null, 2)}\n` : findingsText(findings, context.colour),
       )

@@ -1,0 +1,122 @@
+import { existsSync, statfsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { resolveSecret } from '../../sinks/webhook/secret.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import type { Finding } from './doctor-checks.ts'
+
+/** What the daemon needs beside the capture: data folder, store, receivers, API. Reads, and asks a configured server whether it is there. */
+type Environment = Readonly<Record<string, string | undefined>>
+
+const MIB = 1024 * 1024
+const PING_MS = 3000
+
+export async function examineDaemon(config: ValidatedConfig, environment: Environment): Promise<Finding[]> {
+  return [
+    examineFolder(config),
+    await examineStore(config),
+    ...examineWebhooks(config, environment),
+    examineServer(config),
+  ]
+}
+
+export function examineFolder(config: ValidatedConfig): Finding {
+  const check = 'data folder'
+  const folder = resolve(config.state.folder)
+  const stat = statSync(folder, { throwIfNoEntry: false })
+  if (stat !== undefined && !stat.isDirectory()) {
+    return { check, level: 'fail', found: `${folder} is no folder`, remedy: 'set state.folder to another path' }
+  }
+  let there = folder
+  while (!existsSync(there)) there = dirname(there)
+  const { bavail, bsize } = statfsSync(there)
+  const freeMib = Math.floor((bavail * bsize) / MIB)
+  const found = `${folder}${stat === undefined ? ', made at the first start' : ''}; ${freeMib} MiB free`
+  if (freeMib >= 2 * config.store.spool_mib || !config.store.enabled) return { check, level: 'ok', found }
+  return {
+    check,
+    level: 'warn',
+    found: `${found}, and the spool alone may take ${config.store.spool_mib} MiB`,
+    remedy: 'free space, lower store.spool_mib, or set state.folder to a larger disk',
+  }
+}
+
+async function examineStore(config: ValidatedConfig): Promise<Finding> {
+  const check = 'store'
+  const { url } = config.sinks.clickhouse
+  if (!config.store.enabled) return { check, level: 'ok', found: 'off: nothing is stored' }
+  if (url === null) {
+    try {
+      import.meta.resolve('chdb/connection')
+      return { check, level: 'ok', found: 'embedded (package chdb)' }
+    } catch {
+      return {
+        check,
+        level: 'warn',
+        found: 'the package chdb is not installed: nothing is stored',
+        remedy: 'npm install chdb (about 550 MB), set sinks.clickhouse.url, or store.enabled: false',
+      }
+    }
+  }
+  const shown = withoutCredentials(url)
+  try {
+    const answer = await fetch(new URL('/ping', url), { signal: AbortSignal.timeout(PING_MS), redirect: 'error' })
+    const text = (await answer.text()).slice(0, 10).trim()
+    if (answer.ok && text === 'Ok.') return { check, level: 'ok', found: `${shown} answers` }
+    return { check, level: 'fail', found: `${shown} answers, but not as ClickHouse does`, remedy: REMEDY_URL }
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    // Its certificate may be by an authority of your own, which only the daemon is told of.
+    const level = config.sinks.clickhouse.ca_file === null ? 'fail' : 'warn'
+    return { check, level, found: `${shown} does not answer: ${cause}`, remedy: REMEDY_URL }
+  }
+}
+
+const REMEDY_URL = 'set sinks.clickhouse.url to the HTTP address of the server, such as http://clickhouse:8123'
+
+function withoutCredentials(url: string): string {
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+function examineWebhooks(config: ValidatedConfig, environment: Environment): Finding[] {
+  return config.sinks.webhook.map((webhook, index): Finding => {
+    const check = 'webhook'
+    try {
+      const at = `sinks.webhook[${index}]`
+      const secret = resolveSecret({ env: webhook.secret_env, file: webhook.secret_file, at }, environment)
+      if (secret === null) {
+        return {
+          check,
+          level: 'fail',
+          found: `${webhook.name} has no signing secret`,
+          remedy: `set ${at}.secret_env or secret_file`,
+        }
+      }
+      return { check, level: 'ok', found: `${webhook.name} has its signing secret` }
+    } catch (error) {
+      if (!(error instanceof OffpathError)) throw error
+      return {
+        check,
+        level: 'fail',
+        found: `${webhook.name}: ${error.message}`,
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      }
+    }
+  })
+}
+
+export function examineServer(config: ValidatedConfig): Finding {
+  const check = 'API'
+  const { listen, tls_cert_file: cert, allow_plain: plain } = config.server
+  if (listen === null) return { check, level: 'ok', found: 'unix socket in the data folder only' }
+  const loopback = /^(127\.|localhost:|\[::1\])/.test(listen)
+  if (loopback || cert !== null) return { check, level: 'ok', found: `${listen}${cert === null ? '' : ' with TLS'}` }
+  if (plain) return { check, level: 'warn', found: `${listen} without TLS, as allow_plain says` }
+  return {
+    check,
+    level: 'fail',
+    found: `${listen} is beyond the loopback, and there is no TLS`,
+    remedy: 'set server.tls_cert_file and tls_key_file, or listen on 127.0.0.1',
+  }
+}
