@@ -74,6 +74,11 @@ export class DetectorSet {
     }
   }
 
+  /** How ready each is (0..1), and whether it failed and was switched off. */
+  states(): { id: string; maturity: number; failed: boolean }[] {
+    return this.#running.map(({ id, detector, failed }) => ({ id, maturity: failed ? 0 : detector.maturity(), failed }))
+  }
+
   /** An incident of `detector` on this subject was opened or closed: what the subject taught is dropped, or may count again. */
   suspect(
     detector: string,

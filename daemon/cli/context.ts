@@ -15,6 +15,8 @@ export interface CliContext {
   readonly colour: boolean
   /** Fires on SIGINT, SIGTERM, and when the reader of standard output is gone. */
   readonly stop: AbortController
+  /** How long a stop may take before the process ends anyway, in milliseconds; a command that has much to hand on sets it. */
+  stopWithinMs?: number
   /** What the process ends with: contracts.md, exit codes. */
   exitCode: number
 }

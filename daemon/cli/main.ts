@@ -5,7 +5,7 @@ import { runProgram } from './program.ts'
 /** A handle somebody forgot may keep a finished process for this long, no longer. */
 const LINGER_MS = 1000
 
-/** A stop that was asked for may take this long; a read of a silent pipe cannot be called back. */
+/** A stop that was asked for may take this long, unless the command says otherwise; a read of a silent pipe cannot be called back. */
 const STOP_MS = 5000
 
 const context = processContext()
@@ -38,7 +38,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     setTimeout(() => {
       context.stderr.write(`offpath: stopped without waiting any longer\n`)
       process.exit(signal === 'SIGINT' ? 130 : 143)
-    }, STOP_MS).unref()
+    }, context.stopWithinMs ?? STOP_MS).unref()
   })
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClickHouseOptions } from '../../sinks/clickhouse/clickhouse.ts'
 import { StoreDown } from '../../sinks/store/inserter.ts'
@@ -9,6 +9,7 @@ import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPolicies } from '../policies/load.ts'
 import { policyJson } from '../policies/policy-json.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { clickHouseOptions } from '../topology/store-settings.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,27 +21,6 @@ export function offlineSources(config: ValidatedConfig, environment: Environment
     policies: async () => loadPolicies(config.policies).documents.map(policyJson),
     deliveries: (filter) => readDeliveries(join(stateFolder, 'state', 'deliveries'), filter),
     ...(config.store.enabled ? { openStore: () => openForReading(clickHouseOptions(config, environment)) } : {}),
-  }
-}
-
-/** Where the configuration puts the store. The password is read here, and only here. */
-export function clickHouseOptions(config: ValidatedConfig, environment: Environment): ClickHouseOptions {
-  const { url, user, database, password_env, password_file, ca_file } = config.sinks.clickhouse
-  const placement = { database, keepDays: config.store.keep_days }
-  if (url === null) return { kind: 'embedded', folder: join(config.state.folder, 'clickhouse'), ...placement }
-  const password = password_file === null ? (environment[password_env] ?? '') : readPassword(password_file)
-  return { kind: 'server', url, user, password, caFile: ca_file, ...placement }
-}
-
-function readPassword(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-  } catch (cause) {
-    throw new OffpathError('OFFPATH_E_CONFIG', `the file with the password of the store cannot be read`, {
-      at: path,
-      remedy: 'sinks.clickhouse.password_file: a file that this user can read',
-      cause,
-    })
   }
 }
 

@@ -8,10 +8,13 @@ import { LineWriter } from '../../sinks/stdout.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
+import { openLocalStore } from '../topology/local-store.ts'
 import type { Emit, ReplaySummary } from '../topology/replay.ts'
+import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
 import { loadSettings } from './settings.ts'
+import { storePlace } from './store-option.ts'
 import { writeText } from './write-text.ts'
 
 interface ReplayOptions {
@@ -20,10 +23,13 @@ interface ReplayOptions {
   readonly config?: string
   readonly speed: 'max' | number
   readonly failOn?: Severity
+  readonly store: string
   readonly output?: 'table' | 'json' | 'jsonl'
 }
 
 const EMITS: readonly Emit[] = ['transactions', 'signals', 'incidents', 'summary', 'none']
+/** For the last rows to be stored; what is not by then waits in the spool. */
+const STORE_GRACE_MS = 60_000
 /** What --fail-on found: contracts.md, exit codes. */
 const FINDINGS_PRESENT = 3
 
@@ -41,7 +47,7 @@ export function addReplay(program: Command, context: CliContext): void {
     )
     .option('--config <file>', 'configuration; without it the defaults hold, whatever the folder')
     .option('--speed <factor>', 'max, or a factor: 1 is as captured', parseSpeed, 'max' as const)
-    .addOption(new Option('--store <where>', 'where records go').choices(['none']).default('none'))
+    .option('--store <where>', 'none, embedded (in the data folder), or the URL of a ClickHouse server', 'none')
     .addOption(
       new Option('--fail-on <severity>', 'exit 3 when an incident is at least this severe').choices([...SEVERITIES]),
     )
@@ -59,14 +65,15 @@ Examples:
   $ offpath replay capture.pcap
   $ offpath replay --emit transactions monday.pcapng.gz tuesday.pcapng.gz | jq -r .endpoint
   $ tcpdump -r big.pcap -w - 'port 80' | offpath replay - -o json
-  $ offpath replay --fail-on high nightly.jsonl`,
+  $ offpath replay --fail-on high nightly.jsonl
+  $ offpath replay --store embedded monday.pcap && offpath store query 'SELECT count() FROM transactions'`,
     )
     .action((files: string[], options: ReplayOptions) => replayCommand(files, options, context))
 }
 
 async function replayCommand(files: string[], options: ReplayOptions, context: CliContext): Promise<void> {
   checkOutput(options)
-  const { config } = loadSettings(options.config)
+  const config = withStore(loadSettings(options.config).config, storePlace(options.store))
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
     environment: context.environment,
@@ -77,8 +84,10 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     terminal: context.stdout.isTTY === true,
     onClosed: () => context.stop.abort(),
   })
+  const store = config.store.enabled ? await openLocalStore(config, context.environment, context.logger) : null
   const summary = await replay({
     files,
+    ...(store === null ? {} : { store }),
     emit: options.emit,
     bodies: options.bodies,
     config,
@@ -87,7 +96,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     write: (line) => lines.write(line),
     warn: (message) => context.logger.warn(message),
     stop: context.stop.signal,
-  })
+  }).finally(() => store?.close(STORE_GRACE_MS))
   await lines.flush()
   for (const hint of lossHints(summary)) context.logger.warn(hint)
   if (options.emit === 'summary') await writeText(context.stdout, summaryText(summary, options.output, context))

@@ -9,26 +9,35 @@ import type { SourceConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import { formatTime } from '../model/time.ts'
+import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
 import { configPath, loadSettings } from './settings.ts'
 import { addSourceOptions, type SourceFlags, sourceSettings } from './source-options.ts'
+import { storePlace } from './store-option.ts'
+import { offpathVersion } from './version.ts'
 import { writeText } from './write-text.ts'
 
 interface RunOptions extends SourceFlags {
   readonly config?: string
+  readonly store?: string
   readonly output: 'table' | 'jsonl'
 }
 
+/** For a clean stop: captures, engine, deliveries and rows each have seconds of their own. */
+const STOP_MS = 20_000
+
 export function addRun(program: Command, context: CliContext): void {
   addSourceOptions(program.command('run'))
-    .description('watch traffic and print incidents as they open and close')
+    .description('watch traffic: store it, print and tell incidents as they open and close, act by policy')
     .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
+    .option('--store <where>', 'none, embedded, or the URL of a ClickHouse server; default: as configured')
     .addOption(new Option('-o, --output <format>', 'table or jsonl').choices(['table', 'jsonl']).default('table'))
     .addHelpText(
       'after',
       `
-Sources given here replace those of the file. SIGINT or SIGTERM stops it cleanly; a second one at once.
+Sources given here replace those of the file. SIGINT or SIGTERM stops it cleanly; a second one at once. SIGHUP loads
+the policies anew. While it runs, ask it with: offpath status, top, incident, action, store query.
 
 Examples:
   $ offpath run --pcap eth0 --filter 'tcp port 80'
@@ -40,7 +49,8 @@ Examples:
 }
 
 async function runCommand(command: string[], options: RunOptions, context: CliContext): Promise<void> {
-  const { config } = loadSettings(configPath(options.config), sourceSettings(options, command))
+  const settings = loadSettings(configPath(options.config), sourceSettings(options, command))
+  const config = withStore(settings.config, storePlace(options.store))
   if (config.sources.length === 0) {
     throw usageError('there is no source to watch', 'offpath run --pcap eth0, or offpath init')
   }
@@ -50,7 +60,7 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
     allowTestKey: false,
   })
   if (origin === 'generated') context.logger.info({ file: path }, 'made a privacy key for this user and host')
-  const { run } = await import('../topology/run.ts')
+  const { startDaemon } = await import('../topology/daemon.ts')
   const lines = new LineWriter(context.stdout, {
     terminal: context.stdout.isTTY === true,
     onClosed: () => context.stop.abort(),
@@ -59,9 +69,12 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
   const print = (incident: Incident) => {
     void lines.write(jsonl ? encodeIncident(incident) : incidentLine(incident, context.colour))
   }
-  const summary = await run({
+  context.stopWithinMs = STOP_MS
+  const daemon = await startDaemon({
     config,
     key,
+    environment: context.environment,
+    version: offpathVersion(),
     logger: context.logger,
     onIncident: ({ kind, incident }: IncidentChange) => {
       // A person reads openings and endings; a program gets every state and keeps the last one of each id.
@@ -71,6 +84,12 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
     },
     onReady: () => context.logger.info({ sources: config.sources.map(sourceName) }, 'watching'),
     stop: context.stop.signal,
+  })
+  const reload = () => daemon.reloadPolicies()
+  process.on('SIGHUP', reload)
+  const summary = await daemon.done.finally(async () => {
+    process.off('SIGHUP', reload)
+    await daemon.close()
   })
   if (jsonl) for (const incident of summary.incidents) if (incident.closedAt === null) print(incident)
   await lines.flush()

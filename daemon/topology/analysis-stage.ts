@@ -2,7 +2,7 @@ import type { DetectorSet } from '../../analyzers/analysis.ts'
 import type { EndpointMapper } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
-import type { IncidentChange } from '../model/incident.ts'
+import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
@@ -12,6 +12,8 @@ export interface AnalysisListeners {
   readonly transaction?: (transaction: Transaction) => void
   readonly signal?: (signal: Signal) => void
   readonly incident?: (change: IncidentChange) => void
+  /** Event time has moved on by a second, or more. */
+  readonly tick?: (now: EventTime) => void
 }
 
 /** The detecting half: absent when only transactions are asked for. */
@@ -44,6 +46,20 @@ export class AnalysisStage {
     this.#listeners = listeners
   }
 
+  /** Incidents of an earlier run go on; who is suspected still teaches nothing. Before the first transaction. */
+  restore(held: readonly HeldIncident[]): void {
+    const detection = this.#detection
+    if (detection === null) return
+    for (const { incident } of held) {
+      if (incident.closedAt !== null) continue
+      for (const detector of incident.detectors) {
+        detection.detectors.suspect(detector, incident.subject, true, incident.updatedAt)
+      }
+    }
+    const latest = held.reduce((time, { incident }) => Math.max(time, incident.updatedAt), 0)
+    this.#report(detection.incidents.restore(held), detection, latest)
+  }
+
   push(transaction: Transaction): void {
     if (this.#detection === null && this.#listeners.transaction === undefined) return
     this.#resolver.resolve(transaction)
@@ -57,9 +73,11 @@ export class AnalysisStage {
 
   tick(now: EventTime): void {
     const detection = this.#detection
-    if (detection === null) return
-    detection.detectors.tick(now)
-    this.#report(detection.incidents.tick(now), detection, now)
+    if (detection !== null) {
+      detection.detectors.tick(now)
+      this.#report(detection.incidents.tick(now), detection, now)
+    }
+    this.#listeners.tick?.(now)
   }
 
   #take(signal: Signal, detection: Detection): void {

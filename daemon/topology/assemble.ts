@@ -7,8 +7,9 @@ import { NativeReader } from '../identity/native-reader.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
 import { IncidentBook } from '../incidents/incident-book.ts'
+import type { FoldingRule } from '../incidents/rules.ts'
 import type { SourceInfo } from '../model/frame.ts'
-import type { Incident } from '../model/incident.ts'
+import type { HeldIncident, Incident } from '../model/incident.ts'
 import { SECOND_US } from '../model/time.ts'
 import { compilePolicies } from '../policies/compile.ts'
 import { shippedPolicies } from '../policies/load.ts'
@@ -36,6 +37,8 @@ export interface AssemblyRequest {
   readonly listeners: AnalysisListeners
   /** How signals become incidents; default: the shipped policies. */
   readonly policies?: readonly PolicyDocument[]
+  /** Incidents of an earlier run, to go on with. */
+  readonly held?: readonly HeldIncident[]
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
   /** A detector threw and was switched off: a bug, to be told loudly. */
@@ -52,6 +55,8 @@ export interface Assembly {
   readonly detection: Detection | null
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
   finish(): readonly Incident[]
+  /** Policies were loaded anew. */
+  setPolicies(policies: readonly PolicyDocument[]): void
   summary(incidents: readonly Incident[]): ReplaySummary
 }
 
@@ -78,11 +83,13 @@ export function assemble(request: AssemblyRequest): Assembly {
     detection,
     listeners,
   )
+  analysis.restore(request.held ?? [])
   return {
     chain: new Chain(options, telemetry, analysis),
     telemetry,
     options,
     detection,
+    setPolicies: (policies) => detection?.incidents.setRules(rulesOf(policies, request, telemetry)),
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
     summary: (incidents) => ({
       ...telemetry.funnel.totals(),
@@ -116,20 +123,25 @@ function byOpening(a: Incident, b: Incident): number {
 }
 
 function detectionOf(request: AssemblyRequest, telemetry: Telemetry): Detection {
-  const { config, detectorFailed, warn } = request
+  const { config, detectorFailed } = request
   const enabled = DETECTORS.flatMap((declaration) => {
     const options = detectorOptions(config, declaration.id)
     return options === null ? [] : [{ declaration, options }]
   })
-  const { rules } = compilePolicies(request.policies ?? shippedPolicies().documents, {
-    counters: telemetry.counters,
-    ...(warn === undefined ? {} : { failed: warn }),
-  })
+  const rules = rulesOf(request.policies ?? shippedPolicies().documents, request, telemetry)
   const hopsConfigured = config.identity.trusted_hops.length > 0
   return {
     detectors: new DetectorSet(enabled, telemetry, detectorFailed),
     incidents: new IncidentBook({ telemetry, rules, hopsConfigured }),
   }
+}
+
+function rulesOf(
+  policies: readonly PolicyDocument[],
+  { warn }: AssemblyRequest,
+  { counters }: Telemetry,
+): readonly FoldingRule[] {
+  return compilePolicies(policies, { counters, ...(warn === undefined ? {} : { failed: warn }) }).rules
 }
 
 function flowOptions(request: AssemblyRequest): FlowStageOptions {

@@ -30,6 +30,9 @@ export interface CaptureStats {
   readonly respawns: number
 }
 
+/** `down`: it ended by itself and is being started again. */
+export type SourceState = 'starting' | 'capturing' | 'ended' | 'down'
+
 export interface SupervisorOptions {
   readonly capture: CaptureSettings
   /** The engine listens here; each life of the capture is one connection. */
@@ -54,21 +57,27 @@ export interface SupervisorOptions {
  */
 export class CaptureSupervisor {
   readonly #options: SupervisorOptions
-  readonly #name: string
+  /** Of the source, as in records. */
+  readonly name: string
   readonly #stopping = new AbortController()
   #life: Life | null = null
   #watching: Promise<void> | null = null
   #respawns = 0
+  #state: SourceState = 'starting'
 
   constructor(options: SupervisorOptions) {
     this.#options = options
     const { capture } = options
-    this.#name = capture.kind === 'pcap' ? capture.interface : (capture.name ?? basename(capture.command[0] ?? ''))
+    this.name = capture.kind === 'pcap' ? capture.interface : (capture.name ?? basename(capture.command[0] ?? ''))
   }
 
   /** Process id of the running capture, null between lives. */
   get pid(): number | null {
     return this.#life?.pid ?? null
+  }
+
+  get state(): SourceState {
+    return this.#state
   }
 
   /** Times the capture ended by itself and was started again. */
@@ -95,10 +104,11 @@ export class CaptureSupervisor {
       socket.destroy()
       throw new Error('stopped before the capture began')
     }
-    const life = new Life(this.#options, this.#name, socket)
+    const life = new Life(this.#options, this.name, socket)
     this.#life = life
     try {
       await life.ready
+      this.#state = 'capturing'
       return life
     } catch (error) {
       await life.end()
@@ -117,8 +127,10 @@ export class CaptureSupervisor {
         const end = await life.ended
         if (this.#stopping.signal.aborted) return
         this.#life = null
+        this.#state = 'down'
         if (capture.kind === 'exec' && end.code === 0) {
-          logger.warn({ source: this.#name }, 'the capture command has finished; nothing more comes from this source')
+          this.#state = 'ended'
+          logger.warn({ source: this.name }, 'the capture command has finished; nothing more comes from this source')
           onEnd?.()
           return
         }
@@ -129,7 +141,7 @@ export class CaptureSupervisor {
       // An interface may be gone for days: the first times are worth a line each, later ones now and then.
       if (attempt < LOUD_ATTEMPTS || attempt % QUIET_EVERY === 0) {
         const code: ErrorCode = 'OFFPATH_E_CAPTURE_DIED'
-        logger.warn({ source: this.#name, code, reason, waitMs, attempt }, 'capture ended by itself; starting it again')
+        logger.warn({ source: this.name, code, reason, waitMs, attempt }, 'capture ended by itself; starting it again')
       }
       attempt++
       await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
@@ -138,7 +150,7 @@ export class CaptureSupervisor {
       onStats({ ...NOTHING, respawns: 1 })
       try {
         life = await this.#begin()
-        logger.info({ source: this.#name, respawns: this.#respawns }, 'capture is back')
+        logger.info({ source: this.name, respawns: this.#respawns }, 'capture is back')
       } catch (error) {
         life = null
         reason = error instanceof Error ? error.message : String(error)

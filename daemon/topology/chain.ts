@@ -61,6 +61,11 @@ export class Chain {
     this.#order.advance(this.#clock.now)
   }
 
+  /** What waits for others of its microsecond goes on: nothing of the input so far comes any more. */
+  settle(): void {
+    this.#order.flush()
+  }
+
   /** End of input. The event clock stays where the last record put it. */
   close(): void {
     if (this.#clock.started) {

@@ -1,11 +1,14 @@
 import type { ValidatedConfig } from '../config/schema.ts'
-import type { IncidentChange } from '../model/incident.ts'
+import type { HeldIncident, IncidentChange } from '../model/incident.ts'
+import type { RowBatch } from '../model/row-batch.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
+import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { ReplaySummary } from './replay.ts'
 
 /**
- * What control and engine say to each other over the process channel, as JSON. Control keeps the rights it needs to
- * respawn a capture child and reads no traffic; the engine reads traffic and holds no rights.
+ * What control and engine say to each other over the process channel, cloned (`serialization: 'advanced'`, for the bytes
+ * of rows). Control keeps the rights it needs to respawn a capture child and reads no traffic; the engine reads traffic and holds no rights.
  */
 
 /** A file opened by control and inherited as a descriptor, since the engine may have lost the right to open it. */
@@ -37,6 +40,23 @@ export interface StartMessage {
   readonly inputs: readonly EngineInput[]
   /** Give up user, groups and capabilities before reading anything. */
   readonly dropPrivileges: boolean
+  readonly policies: readonly PolicyDocument[]
+  /** Incidents that were open when the daemon ended. */
+  readonly held: readonly HeldIncident[]
+  /** Whether rows are made for the store. */
+  readonly rows: boolean
+  /** How long nothing was watched, in seconds, when the last end was no clean one. */
+  readonly gapSeconds: number
+}
+
+/** How the engine is doing, told every second. */
+export interface EngineStatus {
+  /** Event time reached, microseconds; null before the first record. */
+  readonly now: number | null
+  readonly funnel: Readonly<Record<'frames' | 'bytes' | 'messages' | 'pairs', LedgerTotals>>
+  readonly weirds: readonly (readonly [string, number])[]
+  readonly counters: readonly (readonly [string, number])[]
+  readonly detectors: readonly { readonly id: string; readonly maturity: number; readonly failed: boolean }[]
 }
 
 export type ToEngine =
@@ -47,6 +67,9 @@ export type ToEngine =
       readonly interfaceDrops: number
       readonly respawns: number
     }
+  | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }
+  /** A batch of rows is in the spool, or was given up. */
+  | { readonly kind: 'settled'; readonly sequence: number }
   | { readonly kind: 'stop' }
 
 export type FromEngine =
@@ -54,6 +77,8 @@ export type FromEngine =
   /** Sockets are listening. */
   | { readonly kind: 'listening' }
   | { readonly kind: 'incident'; readonly change: IncidentChange }
+  | { readonly kind: 'rows'; readonly sequence: number; readonly batch: RowBatch }
+  | { readonly kind: 'status'; readonly status: EngineStatus }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'done'; readonly summary: ReplaySummary }
   | {

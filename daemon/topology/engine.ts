@@ -10,10 +10,14 @@ import type { EngineFile, EngineLive, FromEngine, StartMessage, ToEngine } from 
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
+import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
 
 /** Control stops the captures first, so every connection is about to end by itself. */
 const DRAIN_MS = 2000
+/** For the last rows to be sealed. */
+const SEAL_MS = 10_000
+const STATUS_EVERY_MS = 1000
 
 const hostClock = (): EventTime => Date.now() * 1000
 
@@ -29,6 +33,8 @@ export class Engine {
   readonly #cut = new AbortController()
   readonly #servers: Server[] = []
   #assembly: Assembly | null = null
+  /** Null while nothing is stored, and while it learns. */
+  #rows: RowStage | null = null
 
   constructor(tell: (message: FromEngine) => void) {
     this.#tell = tell
@@ -41,6 +47,12 @@ export class Engine {
       case 'capture_stats':
         this.#countLosses(message)
         return
+      case 'policies':
+        this.#assembly?.setPolicies(message.policies)
+        return
+      case 'settled':
+        this.#rows?.settled(message.sequence)
+        return
       case 'stop':
         this.#stop.abort()
         setTimeout(() => this.#cut.abort(), DRAIN_MS).unref()
@@ -49,6 +61,7 @@ export class Engine {
   }
 
   async #run(start: StartMessage): Promise<void> {
+    let beat: NodeJS.Timeout | undefined
     try {
       // Everything is loaded by now: the checkout may be unreadable for the user we become.
       if (start.dropPrivileges) dropPrivileges()
@@ -57,30 +70,72 @@ export class Engine {
         key: keyFrom(Buffer.from(start.key, 'base64')),
         bodies: true,
         detect: true,
-        listeners: { incident: (change) => this.#tell({ kind: 'incident', change }) },
+        policies: start.policies,
+        held: start.held,
+        listeners: {
+          transaction: (transaction) => this.#rows?.transaction(transaction),
+          signal: (signal) => this.#rows?.signal(signal),
+          incident: (change) => {
+            this.#rows?.incident(change)
+            this.#tell({ kind: 'incident', change })
+          },
+          tick: (now) => this.#rows?.tick(now),
+        },
+        warn: (message) => this.#tell({ kind: 'warning', message }),
         detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
       })
       this.#assembly = assembly
+      if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
+      beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
       if (start.learnFrom !== null) {
         await this.#learn(assembly, start.learnFrom).catch((error) => this.#unlessStopped(error))
       }
       const files = start.inputs.filter((input): input is EngineFile => input.kind === 'file')
       const lives = start.inputs.filter((input): input is EngineLive => input.kind === 'live')
+      if (start.rows) {
+        this.#rows = new RowStage({
+          config: start.config,
+          telemetry: assembly.telemetry,
+          // A file may have been read before; what is live never was.
+          reread: files.length > 0,
+          send: (sequence, batch) => this.#tell({ kind: 'rows', sequence, batch }),
+        })
+      }
       const reading = lives.map((live) => this.#live(assembly, live))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.all(reading)
       assembly.chain.close()
+      await this.#rows?.finish(assembly.chain.now, SEAL_MS)
+      this.#beat(assembly)
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()) })
     } catch (error) {
       this.#tell(failure(error))
     } finally {
+      clearInterval(beat)
       for (const server of this.#servers) server.close()
     }
   }
 
+  /** Every second of host time: rows leave even when few come, and control hears how it goes. */
+  #beat(assembly: Assembly): void {
+    const { chain, telemetry, detection } = assembly
+    this.#rows?.beat(chain.now)
+    this.#tell({
+      kind: 'status',
+      status: {
+        now: Number.isFinite(chain.now) ? chain.now : null,
+        funnel: telemetry.funnel.totals(),
+        weirds: telemetry.weirds.entries(),
+        counters: telemetry.counters.entries(),
+        detectors: detection?.detectors.states() ?? [],
+      },
+    })
+  }
+
   async #learn(assembly: Assembly, input: EngineFile): Promise<void> {
     await this.#files(assembly, [input])
+    assembly.chain.settle()
     this.#tell({ kind: 'learned', records: assembly.telemetry.funnel.pairs.in })
   }
 
@@ -96,7 +151,7 @@ export class Engine {
         reader: nativeReader(assembly, info),
       })
     }
-    await drive(assembly.chain, inputs, this.#stop.signal, () => undefined)
+    await drive(assembly.chain, inputs, this.#stop.signal, () => this.#rows?.room())
     for (const { opened } of inputs) {
       for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
     }

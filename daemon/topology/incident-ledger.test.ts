@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DurableMap } from '../durable/durable-map.ts'
 import type { Incident } from '../model/incident.ts'
-import { type ActionsTaken, IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
+import type { Standing } from '../response/response.ts'
+import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 
 let folder = ''
 let entries: DurableMap<LedgerEntry>
 let told: LedgerChange[] = []
-let taken: ActionsTaken = { ids: [], simulated: false, contained: false }
+let taken: Standing = { actions: [], simulated: false, contained: false }
 let ledger: IncidentLedger
 
 async function start(tell = async (change: LedgerChange): Promise<void> => void told.push(change)): Promise<void> {
@@ -20,7 +21,7 @@ async function start(tell = async (change: LedgerChange): Promise<void> => void 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'offpath-ledger-'))
   told = []
-  taken = { ids: [], simulated: false, contained: false }
+  taken = { actions: [], simulated: false, contained: false }
   await start()
 })
 afterEach(async () => {
@@ -76,7 +77,7 @@ test('states are told in order, each with a higher version', async () => {
     ['updated', 2],
     ['closed', 3],
   ])
-  expect(ledger.held()).toEqual([])
+  expect(ledger.held().map((held) => held.incident.closedAt)).toEqual([9000])
 })
 
 test('the same input read again tells nothing, until it goes beyond what was known', async () => {
@@ -109,7 +110,7 @@ test('a state that was not told before the end is told by the next start, once',
 
 test('an action shows on its incident: its id, whether it was simulated, and containment while it holds', async () => {
   await ledger.take({ kind: 'opened', incident: opened, keys: [] })
-  taken = { ids: ['a1'], simulated: false, contained: true }
+  taken = { actions: ['a1'], simulated: false, contained: true }
   await ledger.acted('i1', 1500, 'ban applied')
   expect(told.at(-1)).toMatchObject({ kind: 'updated', incident: { status: 'contained', actions: ['a1'] } })
   await ledger.take({ kind: 'updated', incident: grown, keys: [] })

@@ -1,5 +1,6 @@
 import type { DurableMap } from '../durable/durable-map.ts'
 import type { HeldIncident, Incident, IncidentChange, IncidentStatus } from '../model/incident.ts'
+import type { Standing } from '../response/response.ts'
 
 /** One incident as control keeps it. */
 export interface LedgerEntry {
@@ -20,14 +21,6 @@ export interface LedgerStep {
   readonly why: string
 }
 
-/** What was done about an incident, as far as it shows on it. */
-export interface ActionsTaken {
-  readonly ids: readonly string[]
-  readonly simulated: boolean
-  /** An action that was really applied holds it. */
-  readonly contained: boolean
-}
-
 /** A state that became known: to be stored, told and acted on. */
 export interface LedgerChange extends IncidentChange {
   readonly version: number
@@ -36,6 +29,8 @@ export interface LedgerChange extends IncidentChange {
 
 const MAX_CLOSED = 10_000
 const MAX_STEPS = 100
+/** As many as the engine's book keeps, open and closed. */
+const MAX_HELD = 2000
 
 /**
  * Every open incident and the newest closed ones, durable before anybody is told. Older ones are in the store alone.
@@ -46,17 +41,17 @@ const MAX_STEPS = 100
 export class IncidentLedger {
   readonly #entries: DurableMap<LedgerEntry>
   readonly #tell: (change: LedgerChange) => Promise<void>
-  readonly #taken: (incident: string) => ActionsTaken
+  readonly #standing: (incident: Incident) => Standing
   /** By incident: states are told one after the other. */
   readonly #telling = new Map<string, Promise<void>>()
 
   constructor(
     entries: DurableMap<LedgerEntry>,
-    taken: (incident: string) => ActionsTaken,
+    standing: (incident: Incident) => Standing,
     tell: (change: LedgerChange) => Promise<void>,
   ) {
     this.#entries = entries
-    this.#taken = taken
+    this.#standing = standing
     this.#tell = tell
   }
 
@@ -78,9 +73,11 @@ export class IncidentLedger {
     )
   }
 
-  /** For the engine to go on with. */
+  /** For the engine to go on with: the open ones, and the newest closed ones, which may be reopened. */
   held(): HeldIncident[] {
-    return [...this.#entries.values()].filter(({ incident }) => incident.closedAt === null)
+    return this.newest()
+      .slice(0, MAX_HELD)
+      .map(({ incident, keys }) => ({ incident, keys }))
   }
 
   /** What the engine found. Resolves when it is told. */
@@ -141,8 +138,8 @@ export class IncidentLedger {
   }
 
   #withActions(incident: Incident): Incident {
-    const { ids, simulated, contained } = this.#taken(incident.id)
-    return { ...incident, actions: ids, simulated, status: statusWith(incident, contained) }
+    const { actions, simulated, contained } = this.#standing(incident)
+    return { ...incident, actions, simulated, status: statusWith(incident, contained) }
   }
 
   async #forgetOldest(): Promise<void> {

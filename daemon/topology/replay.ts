@@ -5,6 +5,7 @@ import { encodeSignal } from '../../sinks/signal-json.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
+import type { RowSink } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { openInput } from '../sources/capture-file.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
@@ -12,6 +13,7 @@ import type { AnalysisListeners } from './analysis-stage.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
+import { ReplayRows } from './replay-rows.ts'
 
 export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
 
@@ -30,6 +32,8 @@ export interface ReplayRequest {
   write(line: string): void | Promise<void>
   /** A sentence for the operator. */
   warn(message: string): void
+  /** Where records and incidents are stored. The caller closes it. */
+  readonly store?: RowSink
   readonly stop: AbortSignal
 }
 
@@ -47,20 +51,27 @@ export interface ReplaySummary {
 export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   const output = new PendingOutput(request.write)
   const detect = request.emit !== 'transactions' && request.emit !== 'none'
+  let rows: ReplayRows | null = null
   const assembly = assemble({
     config: request.config,
     key: request.key,
     bodies: request.bodies === 'text' && request.emit !== 'none',
     detect,
-    listeners: listenersFor(request.emit, output),
+    listeners: withRows(listenersFor(request.emit, output), request.store === undefined ? null : () => rows),
     ...(request.policies === undefined ? {} : { policies: request.policies }),
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })
+  if (request.store !== undefined) rows = new ReplayRows(request.store, request.config, assembly.telemetry)
   const inputs: Input[] = []
   try {
     await openAll(request, assembly, inputs)
-    await drive(assembly.chain, inputs, request.stop, betweenBatches(request.speed, output, request.stop))
+    await drive(
+      assembly.chain,
+      inputs,
+      request.stop,
+      betweenBatches(request.speed, () => output.drained() ?? rows?.room(), request.stop),
+    )
   } catch (error) {
     // An input that was given up before it said what it is has not failed.
     if (!request.stop.aborted) throw error
@@ -69,6 +80,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   const incidents = assembly.finish()
   if (request.emit === 'incidents') for (const incident of incidents) output.write(encodeIncident(incident))
   await output.drained()
+  await rows?.finish(assembly.chain.now, incidents)
   for (const { opened } of inputs) for (const message of endOf(opened.source)) request.warn(message)
   return assembly.summary(incidents)
 }
@@ -83,6 +95,26 @@ function listenersFor(emit: Emit, output: PendingOutput): AnalysisListeners {
     case 'summary':
     case 'none':
       return {}
+  }
+}
+
+/** The same listeners, with rows for the store made beside. */
+function withRows(listeners: AnalysisListeners, rows: (() => ReplayRows | null) | null): AnalysisListeners {
+  if (rows === null) return listeners
+  return {
+    transaction: (transaction) => {
+      rows()?.transaction(transaction)
+      listeners.transaction?.(transaction)
+    },
+    signal: (signal) => {
+      rows()?.signal(signal)
+      listeners.signal?.(signal)
+    },
+    incident: (change) => {
+      rows()?.incident(change)
+      listeners.incident?.(change)
+    },
+    tick: (now) => rows()?.tick(now),
   }
 }
 
@@ -124,12 +156,16 @@ class PendingOutput {
   }
 }
 
-function betweenBatches(speed: 'max' | number, output: PendingOutput, stop: AbortSignal): BetweenBatches {
-  if (speed === 'max') return () => output.drained()
+function betweenBatches(
+  speed: 'max' | number,
+  drained: () => Promise<void> | undefined,
+  stop: AbortSignal,
+): BetweenBatches {
+  if (speed === 'max') return drained
   let firstEvent = Number.NaN
   let firstHost = 0
   return async (eventTime) => {
-    await output.drained()
+    await drained()
     const host = performance.now()
     if (Number.isNaN(firstEvent)) {
       firstEvent = eventTime

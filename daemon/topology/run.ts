@@ -4,10 +4,13 @@ import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
-import type { IncidentChange } from '../model/incident.ts'
+import type { HeldIncident, IncidentChange } from '../model/incident.ts'
+import type { RowBatch } from '../model/row-batch.ts'
+import { shippedPolicies } from '../policies/load.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { CaptureSupervisor } from './capture-supervisor.ts'
-import type { EngineFile, EngineInput, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
+import type { EngineFile, EngineInput, EngineStatus, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
 import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
 
@@ -25,33 +28,55 @@ export interface RunRequest {
   readonly learnFrom?: LearnFrom
   /** Added to the times of file sources, in microseconds. */
   readonly shiftFilesUs?: number
+  /** What incidents are folded by; the shipped policies when left out. */
+  readonly policies?: readonly PolicyDocument[]
+  /** Incidents that were open when the daemon ended: taken up again where nothing is read twice. */
+  readonly held?: readonly HeldIncident[]
+  /** How long nothing was watched before this start, in seconds, when the last end was no clean one. */
+  readonly gapSeconds?: number
   onLearned?(records: number): void
   /** Every live source captures, or there is none. */
   onReady(): void
   onIncident(change: IncidentChange): void
+  /** Takes rows for the store; settles when they are sealed, rejects when they were given up. Left out: no rows are made. */
+  readonly seal?: (batch: RowBatch) => Promise<void>
+  /** Every second. */
+  onStatus?(status: EngineStatus): void
   readonly stop: AbortSignal
+}
+
+/** What a running watch can be asked and told. */
+export interface Watch {
+  /** Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start. */
+  readonly done: Promise<ReplaySummary>
+  setPolicies(policies: readonly PolicyDocument[]): void
+  sources(): { kind: string; name: string; state: SourceState }[]
+  processes(): { name: string; pid: number | null }[]
 }
 
 type LiveSource = Extract<SourceConfig, { kind: 'pcap' | 'exec' }>
 
-/**
- * Control: starts the engine and the capture children, keeps them going, passes incidents on, and reads no traffic
- * itself. Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start.
- */
-export async function run(request: RunRequest): Promise<ReplaySummary> {
+/** Starts the engine and the capture children, keeps them going, passes incidents and rows on, and reads no traffic itself. */
+export function watch(request: RunRequest): Watch {
   const control = new Control(request)
-  try {
-    return await control.run()
-  } finally {
-    await control.close()
+  return {
+    done: control.run().finally(() => control.close()),
+    setPolicies: (policies) => control.setPolicies(policies),
+    sources: () => control.sources(),
+    processes: () => control.processes(),
   }
+}
+
+export function run(request: RunRequest): Promise<ReplaySummary> {
+  return watch(request).done
 }
 
 class Control {
   readonly #request: RunRequest
   readonly #folder: string
   readonly #descriptors: number[] = []
-  readonly #supervisors: CaptureSupervisor[] = []
+  /** By index of the source. */
+  readonly #supervisors = new Map<number, CaptureSupervisor>()
   /** Exec sources whose command finished its work. */
   #ended = 0
   #engine: ChildProcess | null = null
@@ -89,9 +114,11 @@ class Control {
         if (message.kind === 'done') resolve(message.summary)
         else if (message.kind === 'failed') fail(revive(message))
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
+        else if (message.kind === 'rows') this.#seal(message.sequence, message.batch)
         else this.#heard(message)
       })
       stop.addEventListener('abort', () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' })))
+      const readsFiles = inputs.some((input) => input.kind === 'file')
       const start: StartMessage = {
         kind: 'start',
         config,
@@ -99,6 +126,11 @@ class Control {
         learnFrom: learn,
         inputs,
         dropPrivileges,
+        policies: this.#request.policies ?? shippedPolicies().documents,
+        // A file is read from its beginning, and finds them again.
+        held: readsFiles ? [] : (this.#request.held ?? []),
+        rows: this.#request.seal !== undefined,
+        gapSeconds: this.#request.gapSeconds ?? 0,
       }
       this.#tell(start)
     })
@@ -111,13 +143,41 @@ class Control {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'warning' }>): void {
+  setPolicies(policies: readonly PolicyDocument[]): void {
+    this.#tell({ kind: 'policies', policies })
+  }
+
+  sources(): { kind: string; name: string; state: SourceState }[] {
+    return this.#request.config.sources.map((source, index) => ({
+      kind: source.kind,
+      name: nameOf(source),
+      state: source.kind === 'file' ? 'capturing' : (this.#supervisors.get(index)?.state ?? 'starting'),
+    }))
+  }
+
+  processes(): { name: string; pid: number | null }[] {
+    return [
+      { name: 'engine', pid: this.#engine?.pid ?? null },
+      ...[...this.#supervisors.values()].map(({ name, pid }) => ({ name: `capture ${name}`, pid })),
+    ]
+  }
+
+  #seal(sequence: number, batch: RowBatch): void {
+    const settled = () => this.#tell({ kind: 'settled', sequence })
+    // Who could not seal it has counted it.
+    this.#request.seal?.(batch).then(settled, settled)
+  }
+
+  #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'warning' | 'status' }>): void {
     switch (message.kind) {
       case 'learned':
         this.#request.onLearned?.(message.records)
         return
       case 'incident':
         this.#request.onIncident(message.change)
+        return
+      case 'status':
+        this.#request.onStatus?.(message.status)
         return
       case 'warning':
         this.#request.logger.warn(message.message)
@@ -143,25 +203,24 @@ class Control {
           if (this.#ended === lives.length) this.#tell({ kind: 'stop' })
         },
       })
-      this.#supervisors.push(supervisor)
+      this.#supervisors.set(index, supervisor)
       await supervisor.start()
     }
     this.#request.onReady()
   }
 
   async #stopCapture(): Promise<void> {
-    await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop()))
+    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor.stop()))
   }
 
   #input(source: SourceConfig, index: number): EngineInput {
     if (source.kind === 'file') return this.#open(source.path, this.#request.shiftFilesUs ?? 0)
-    const name = source.kind === 'pcap' ? source.interface : (source.name ?? basename(source.command[0]!))
-    return { kind: 'live', via: source.kind, name, socketPath: join(this.#folder, `${index}.sock`) }
+    return { kind: 'live', via: source.kind, name: nameOf(source), socketPath: join(this.#folder, `${index}.sock`) }
   }
 
   /** The descriptor's number in the engine: its standard input, output, error and channel come first. */
   #open(path: string, shiftUs: number): EngineFile {
-    const name = path === '-' ? 'stdin' : basename(path)
+    const name = fileName(path)
     this.#descriptors.push(path === '-' ? STDIN : open(path))
     return { kind: 'file', descriptor: FIRST_DESCRIPTOR + this.#descriptors.length - 1, name, shiftUs }
   }
@@ -173,13 +232,26 @@ class Control {
     const heapMib = 1024 + 2 * this.#request.config.limits.connections_mib
     const flags = ['--max-semi-space-size=64', `--max-old-space-size=${heapMib}`]
     const [command, ...args] = [...unprivilegedCommand(), process.execPath, ...flags, script]
-    this.#engine = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...this.#descriptors] })
+    this.#engine = spawn(command!, args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...this.#descriptors],
+      serialization: 'advanced',
+    })
     return this.#engine
   }
 
   #tell(message: ToEngine): void {
     if (this.#engine?.connected) this.#engine.send(message)
   }
+}
+
+/** What a source is called in records and in status. */
+export function nameOf(source: SourceConfig): string {
+  if (source.kind === 'file') return fileName(source.path)
+  return source.kind === 'pcap' ? source.interface : (source.name ?? basename(source.command[0]!))
+}
+
+function fileName(path: string): string {
+  return path === '-' ? 'stdin' : basename(path)
 }
 
 const STDIN = 0

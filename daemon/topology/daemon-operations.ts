@@ -1,0 +1,110 @@
+import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
+import type { Outbox } from '../../sinks/webhook/outbox.ts'
+import { incidentDetail } from '../api/incident-detail.ts'
+import { actionJson, selectActions, selectIncidents } from '../api/json-forms.ts'
+import type {
+  ActionFilter,
+  ActionJson,
+  Decision,
+  DeliveryFilter,
+  DeliveryJson,
+  IncidentDetailJson,
+  IncidentFilter,
+  IncidentJson,
+  Operations,
+  PolicyJson,
+  StatusJson,
+} from '../api/operations.ts'
+import type { DurableMap } from '../durable/durable-map.ts'
+import type { Action } from '../model/action.ts'
+import { policyJson } from '../policies/policy-json.ts'
+import type { PolicyStore } from '../policies/policy-store.ts'
+import type { Response } from '../response/response.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import type { IncidentLedger } from './incident-ledger.ts'
+
+export interface OperationsParts {
+  readonly ledger: IncidentLedger
+  readonly actions: DurableMap<Action>
+  readonly response: Response
+  readonly policies: PolicyStore
+  readonly outbox: Outbox
+  readonly store: Store | null
+  status(): Promise<StatusJson>
+  /** Loads the policies anew, and hands them to the engine. */
+  reload(): void
+}
+
+/** The running daemon, as the API serves it. */
+export class DaemonOperations implements Operations {
+  readonly #parts: OperationsParts
+
+  constructor(parts: OperationsParts) {
+    this.#parts = parts
+  }
+
+  status(): Promise<StatusJson> {
+    return this.#parts.status()
+  }
+
+  async incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]> {
+    return selectIncidents(
+      this.#parts.ledger.newest().map(({ incident }) => incident),
+      filter,
+    )
+  }
+
+  async incident(id: string): Promise<IncidentDetailJson> {
+    const { ledger, actions, store } = this.#parts
+    return await incidentDetail({
+      id,
+      known: ledger.get(id) ?? null,
+      actions: actions.values(),
+      policies: await this.policies(),
+      query: store === null ? null : (query) => store.query(query),
+    })
+  }
+
+  async actions(filter: ActionFilter): Promise<readonly ActionJson[]> {
+    return selectActions(this.#parts.actions.values(), filter)
+  }
+
+  async approveAction(id: string, by: Decision): Promise<ActionJson> {
+    return actionJson(await this.#parts.response.approve(id, by))
+  }
+
+  async denyAction(id: string, by: Decision): Promise<ActionJson> {
+    return actionJson(await this.#parts.response.deny(id, by))
+  }
+
+  async revertAction(id: string, by: Decision): Promise<ActionJson> {
+    return actionJson(await this.#parts.response.revert(id, by))
+  }
+
+  async policies(): Promise<readonly PolicyJson[]> {
+    return this.#parts.policies.current.documents.map(policyJson)
+  }
+
+  async reloadPolicies(): Promise<readonly PolicyJson[]> {
+    this.#parts.reload()
+    return await this.policies()
+  }
+
+  async deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]> {
+    return this.#parts.outbox.deliveries(filter)
+  }
+
+  redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }> {
+    return this.#parts.outbox.redeliver(which)
+  }
+
+  async query(query: StoreQuery): Promise<StoreResult> {
+    const { store } = this.#parts
+    if (store === null) {
+      throw new OffpathError('OFFPATH_E_STORE', 'this daemon runs without a store', {
+        remedy: 'Start it with store.enabled: true, and without --store none.',
+      })
+    }
+    return await store.query(query)
+  }
+}

@@ -1,0 +1,465 @@
+import { basename, join } from 'node:path'
+import type { Store } from '../../sinks/store/store.ts'
+import { WebhookConnector } from '../../sinks/webhook/connector.ts'
+import { actionEvent, type EventContext, incidentEvent } from '../../sinks/webhook/events.ts'
+import { Outbox } from '../../sinks/webhook/outbox.ts'
+import type { Health } from '../api/app.ts'
+import { dataFolder, ownedAsFolder, subFolder } from '../api/data-folder.ts'
+import { parseListen } from '../api/hosts.ts'
+import { lockFolder } from '../api/lock.ts'
+import { DaemonMetrics } from '../api/metrics.ts'
+import type { Operations, StatusJson } from '../api/operations.ts'
+import { type ApiServer, PortTaken, startServer } from '../api/server.ts'
+import { socketIn } from '../api/socket-path.ts'
+import { loadToken } from '../api/token.ts'
+import { DurableMap } from '../durable/durable-map.ts'
+import type { Action, Connector } from '../model/action.ts'
+import type { Incident, IncidentChange } from '../model/incident.ts'
+import { PolicyStore, reloadFailure } from '../policies/policy-store.ts'
+import { loadConnectors } from '../response/recipes/load.ts'
+import { Response } from '../response/response.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import { blastRadius } from './blast-radius.ts'
+import { Closers } from './closers.ts'
+import { ControlRows } from './control-rows.ts'
+import { DaemonOperations } from './daemon-operations.ts'
+import { DaemonStatus } from './daemon-status.ts'
+import type { EngineStatus } from './engine-protocol.ts'
+import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
+import { serverTls, webhookEndpoints } from './receivers.ts'
+import type { ReplaySummary } from './replay.ts'
+import { type RunRequest, type Watch, watch } from './run.ts'
+import { startStoreProcess } from './store-process.ts'
+import { clickHouseOptions, hasChdb } from './store-settings.ts'
+
+type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'onLearned' | 'onReady' | 'stop'
+
+export interface DaemonRequest extends Pick<RunRequest, FromRun> {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  /** An incident as it stands, with what was done about it. */
+  onIncident(change: IncidentChange): void
+}
+
+/** A daemon that runs: what it can be asked, and when it has ended. */
+export interface Daemon {
+  readonly operations: Operations
+  /** `http://127.0.0.1:7710`; null without TCP. */
+  readonly address: string | null
+  /** Resolves when every source has ended or `stop` fires, and what they brought is handed on. */
+  readonly done: Promise<ReplaySummary>
+  reloadPolicies(): void
+  /** In bounded time; what is sealed, promised or queued goes on at the next start. */
+  close(): Promise<void>
+}
+
+function isLive(config: RunRequest['config']): boolean {
+  return config.sources.every(({ kind }) => kind !== 'file')
+}
+
+const MIB = 1024 * 1024
+const TICK_MS = 250
+const ALIVE_EVERY_MS = 5000
+const DEFAULT_LISTEN = '127.0.0.1:7710'
+/** States of an action that are on the way to one worth telling. */
+const UNDER_WAY: ReadonlySet<Action['state']> = new Set(['proposed', 'dispatched', 'reverting'])
+/** For each of: requests under way, deliveries under way, batches not stored yet. */
+const GRACE_MS = 3000
+
+/**
+ * Control of `offpath run`: what was found goes into the ledger, then to the store, to the receivers, and to the response.
+ * It holds the data folder, serves the API, and reads no traffic: that is the engine's.
+ */
+export async function startDaemon(request: DaemonRequest): Promise<Daemon> {
+  const control = new Control(request)
+  try {
+    await control.start()
+    return control
+  } catch (error) {
+    await control.close()
+    throw error
+  }
+}
+
+interface Alive {
+  readonly atMs: number
+  readonly clean: boolean
+}
+const ALIVE = 'alive'
+
+class Control implements Daemon {
+  readonly #request: DaemonRequest
+  readonly #closers: Closers
+  readonly #status = new DaemonStatus(Date.now)
+  readonly #metrics = new DaemonMetrics()
+  /** Changes that are being taken in: they end before anything is closed. */
+  readonly #under = new Set<Promise<void>>()
+  #ledger!: IncidentLedger
+  #response!: Response
+  #policies!: PolicyStore
+  #outbox!: Outbox
+  #store: (Store & { readonly pid: number | null }) | null = null
+  #rows: ControlRows | null = null
+  #server: ApiServer | null = null
+  #watch: Watch | null = null
+  #actions!: DurableMap<Action>
+  #context!: EventContext
+  #ready = false
+  readonly #end = new AbortController()
+  #gapSeconds = 0
+  #cleanEnd = false
+  #closing: Promise<void> | null = null
+  operations!: Operations
+  done!: Promise<ReplaySummary>
+
+  constructor(request: DaemonRequest) {
+    this.#request = request
+    this.#closers = new Closers(request.logger)
+  }
+
+  get address(): string | null {
+    return this.#server?.address ?? null
+  }
+
+  async start(): Promise<void> {
+    const { config, key, version, logger } = this.#request
+    this.#context = { deployment: key.id, version }
+    const folder = await dataFolder(config.state.folder)
+    const lock = await lockFolder(folder)
+    this.#closers.add('lock', () => lock.release())
+    const state = await subFolder(folder, 'state')
+    // Opened first, closed last: everything below writes to them until its end.
+    const entries = await this.#open<LedgerEntry>(join(state, 'incidents'))
+    this.#actions = await this.#open<Action>(join(state, 'actions'))
+    const { folder: own, environment, modes } = config.policies
+    this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
+    await this.#noteStart(join(state, 'alive'))
+    await this.#startStore(folder)
+    await this.#startOutbox(join(state, 'deliveries'))
+    await this.#startResponse()
+    this.#ledger = new IncidentLedger(
+      entries,
+      (incident) => this.#response.standing(incident),
+      (change) => this.#tell(change),
+    )
+    this.operations = new DaemonOperations({
+      ledger: this.#ledger,
+      actions: this.#actions,
+      response: this.#response,
+      policies: this.#policies,
+      outbox: this.#outbox,
+      store: this.#store,
+      status: () => this.#statusJson(),
+      reload: () => this.#reload(),
+    })
+    await this.#startServer(folder)
+    await this.#ledger.resume()
+    await this.#response.start()
+    this.#keepTime()
+    this.#watchPolicies()
+    this.done = this.#run()
+    // Whoever waits for `done` hears of it; whoever closes first need not.
+    const over = this.done.catch(() => undefined)
+    this.#closers.add('watch', () => {
+      this.#end.abort()
+      return over
+    })
+    logger.info({ folder, api: this.address, store: this.#store === null ? 'none' : 'on' }, 'control is up')
+  }
+
+  reloadPolicies(): void {
+    try {
+      this.#reload()
+      this.#request.logger.info({ policies: this.#policies.current.policies.length }, 'policies loaded anew')
+    } catch (error) {
+      this.#request.logger.error(reloadFailure(error))
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closers.close()
+    return this.#closing
+  }
+
+  async #run(): Promise<ReplaySummary> {
+    const { config, key, logger, learnFrom, shiftFilesUs, onLearned, onReady, stop } = this.#request
+    const store = this.#store
+    this.#watch = watch({
+      config,
+      key,
+      logger,
+      policies: this.#policies.current.documents,
+      held: this.#ledger.held(),
+      gapSeconds: this.#gapSeconds,
+      ...(learnFrom === undefined ? {} : { learnFrom }),
+      ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
+      ...(onLearned === undefined ? {} : { onLearned }),
+      onReady: () => {
+        this.#ready = true
+        onReady()
+      },
+      onIncident: (change) => this.#take(change),
+      ...(store === null ? {} : { seal: (batch) => store.seal(batch) }),
+      onStatus: (status) => this.#heard(status),
+      stop: AbortSignal.any([stop, this.#end.signal]),
+    })
+    const summary = await this.#watch.done
+    this.#ready = false
+    await Promise.all(this.#under)
+    await this.#takeLast(summary)
+    this.#cleanEnd = true
+    return summary
+  }
+
+  #take(change: IncidentChange): void {
+    const taken = this.#ledger
+      .take(change)
+      .then(() => this.#consider(change))
+      .catch((error: unknown) =>
+        this.#request.logger.error({ incident: change.incident.id, error: String(error) }, 'an incident was not kept'),
+      )
+      .finally(() => this.#under.delete(taken))
+    this.#under.add(taken)
+  }
+
+  /** What grew since it was last worth a word. */
+  async #takeLast({ incidents }: ReplaySummary): Promise<void> {
+    for (const incident of incidents) {
+      const entry = this.#ledger.get(incident.id)
+      if (entry !== undefined) await this.#ledger.take({ kind: 'updated', incident, keys: entry.keys })
+    }
+  }
+
+  /** The ledger's state of it, which says what was done. */
+  async #consider({ kind, incident, keys }: IncidentChange): Promise<void> {
+    const entry = this.#ledger.get(incident.id)
+    if (entry !== undefined) await this.#response.consider({ kind, incident: entry.incident, keys })
+  }
+
+  /** A state of an incident is durable: store it, tell it. */
+  async #tell(change: LedgerChange): Promise<void> {
+    if (change.kind === 'opened' && isLive(this.#request.config)) {
+      this.#metrics.detected(Date.now() / 1000 - change.incident.openedAt / 1_000_000)
+    }
+    const quiet = this.#policies.current.policies.find(({ id }) => id === change.incident.policy)?.mode === 'observe'
+    const stored = this.#rows?.incident(change)
+    if (!quiet) await this.#outbox.publish(incidentEvent(change, this.#context))
+    this.#request.onIncident(change)
+    await stored
+  }
+
+  #acted(action: Action, incident: Incident | null): void {
+    const told = this.#tellAction(action, incident)
+      .catch((error: unknown) =>
+        this.#request.logger.error({ action: action.id, error: String(error) }, 'a change of an action was not told'),
+      )
+      .finally(() => this.#under.delete(told))
+    this.#under.add(told)
+  }
+
+  async #tellAction(action: Action, incident: Incident | null): Promise<void> {
+    const step = action.history.at(-1)
+    const stored = this.#rows?.action(action)
+    if (!UNDER_WAY.has(action.state)) {
+      await this.#outbox.publish(actionEvent('result', action, incident, this.#context))
+    }
+    const why = `${action.step} ${action.state}${action.simulated ? ' (simulated)' : ''}: ${step?.why ?? ''}`
+    await this.#ledger.acted(action.incidentId, (step?.atMs ?? Date.now()) * 1000, why)
+    await stored
+  }
+
+  async #startStore(folder: string): Promise<void> {
+    const { config, environment, logger } = this.#request
+    if (!config.store.enabled) return
+    if (config.sinks.clickhouse.url === null && !hasChdb()) {
+      logger.warn(
+        'the package chdb is not installed, so nothing is stored; npm install chdb, or set sinks.clickhouse.url',
+      )
+      return
+    }
+    const store = await startStoreProcess({
+      folder,
+      clickhouse: clickHouseOptions(config, environment),
+      spoolMaxBytes: config.store.spool_mib * MIB,
+      logger,
+    })
+    this.#closers.add('store', () => store.close(GRACE_MS))
+    this.#store = store
+    const rows = new ControlRows(store)
+    this.#rows = rows
+    this.#closers.add('rows', () => rows.close())
+  }
+
+  async #startOutbox(path: string): Promise<void> {
+    const { config, environment, logger, version } = this.#request
+    this.#outbox = await Outbox.open({
+      path,
+      endpoints: webhookEndpoints(config, environment),
+      userAgent: `Offpath/${version}`,
+      logger,
+      onEscalate: ({ endpoint, type, error }) =>
+        logger.error({ endpoint, type, error }, 'a receiver could not be told what to do: somebody must look'),
+    })
+    await ownedAsFolder(path)
+    this.#closers.add('outbox', () => this.#outbox.stop(GRACE_MS))
+  }
+
+  async #startResponse(): Promise<void> {
+    const { config, environment, logger } = this.#request
+    const webhook = new WebhookConnector({ outbox: this.#outbox, context: this.#context })
+    const connectors = new Map<string, Connector>([[webhook.name, webhook]])
+    const settings = config.response.connectors
+    for (const connector of (
+      await loadConnectors(settings, { env: environment, folder: '.', nowMs: Date.now })
+    ).values()) {
+      connectors.set(connector.name, connector)
+      this.#closers.add(connector.name, () => connector.close())
+    }
+    const store = this.#store
+    this.#response = new Response({
+      actions: this.#actions,
+      connectors,
+      policies: () => this.#policies.current.policies,
+      guards: { never: this.#never(), maxActive: config.response.max_active },
+      ...(store === null ? {} : { blast: blastRadius(store) }),
+      onChange: (action, incident) => this.#acted(action, incident),
+      nowMs: Date.now,
+      random: Math.random,
+      logger,
+    })
+    this.#closers.add('response', () => this.#response.close())
+  }
+
+  async #startServer(folder: string): Promise<void> {
+    const { config, logger } = this.#request
+    const { listen, hosts, token_file: tokenFile, allow_plain: allowPlain } = config.server
+    const token = await loadToken(tokenFile ?? join(folder, 'token'), { make: tokenFile === null })
+    const options = {
+      operations: this.operations,
+      health: () => this.#health(),
+      observe: this.#metrics.answered,
+      metrics: async () => this.#metrics.render(await this.#statusJson()),
+      socketPath: socketIn(folder),
+      listen: listen === null ? null : parseListen(listen),
+      token,
+      hosts,
+      tls: serverTls(config),
+      allowPlain,
+      logger,
+    }
+    this.#server = await startServer(options).catch((error: unknown) => {
+      // Nobody asked for this port: a second daemon on the host goes without it.
+      if (!(error instanceof PortTaken) || listen !== DEFAULT_LISTEN) throw error
+      logger.warn({ listen }, 'the port of the HTTP API is taken; this daemon answers on its unix socket only')
+      return startServer({ ...options, listen: null })
+    })
+    const server = this.#server
+    this.#closers.add('metrics', () => this.#metrics.close())
+    this.#closers.add('API', () => server.close(GRACE_MS))
+  }
+
+  #keepTime(): void {
+    let ticking = false
+    const timer = setInterval(() => {
+      if (ticking) return
+      ticking = true
+      void this.#response.tick(Date.now()).finally(() => {
+        ticking = false
+      })
+    }, TICK_MS)
+    this.#closers.add('clock', () => clearInterval(timer))
+  }
+
+  /** What was not watched after a kill is told and counted; at most the last second of rows before it may be missing too. */
+  async #noteStart(path: string): Promise<void> {
+    const { logger, config } = this.#request
+    const alive = await this.#open<Alive>(path)
+    const last = alive.get(ALIVE)
+    if (last !== undefined && !last.clean && isLive(config)) {
+      this.#gapSeconds = Math.max(1, Math.round((Date.now() - last.atMs) / 1000))
+      logger.warn(
+        { lastAlive: new Date(last.atMs).toISOString(), gapSeconds: this.#gapSeconds },
+        'the last run did not end cleanly: nothing was watched since, and the last second before it may be missing',
+      )
+    }
+    const note = (clean: boolean) => alive.set(ALIVE, { atMs: Date.now(), clean }).catch(() => undefined)
+    await note(false)
+    const timer = setInterval(() => void note(false), ALIVE_EVERY_MS)
+    this.#closers.add('alive', () => {
+      clearInterval(timer)
+      return note(this.#cleanEnd)
+    })
+  }
+
+  #watchPolicies(): void {
+    const { logger } = this.#request
+    const watcher = this.#policies.watch(
+      () => this.reloadPolicies(),
+      (message) => logger.warn(message),
+    )
+    this.#closers.add('policies', () => watcher.close())
+  }
+
+  /** @throws OffpathError when they are wrong; then the old ones stay. */
+  #reload(): void {
+    const { documents } = this.#policies.reload(Date.now())
+    this.#watch?.setPolicies(documents)
+    void this.#response.protect(this.#never())
+  }
+
+  /** The configuration's list, and the proxies: an action on one of them would hit everybody behind it. */
+  #never(): string[] {
+    const { response, identity } = this.#request.config
+    return [...response.never, ...identity.trusted_hops.map((hop) => (hop.includes('/') ? `cidr:${hop}` : `ip:${hop}`))]
+  }
+
+  #heard(status: EngineStatus): void {
+    this.#status.heard(status)
+  }
+
+  async #statusJson(): Promise<StatusJson> {
+    const { config, version } = this.#request
+    const { live, awaitingApproval, simulated } = this.#response.counts()
+    const { current, loadedAtMs, lastError } = this.#policies
+    return this.#status.json({
+      version,
+      watch: this.#watch,
+      detectors: Object.keys(config.detectors),
+      incidents: this.#ledger.newest().map(({ incident }) => incident),
+      actions: { live, awaiting_approval: awaitingApproval, simulated },
+      policies: {
+        count: current.policies.length,
+        loaded_at: new Date(loadedAtMs).toISOString(),
+        error: lastError,
+      },
+      store: (await this.#store?.status()) ?? null,
+      webhooks: this.#outbox.status(),
+      storePid: this.#store?.pid ?? null,
+    })
+  }
+
+  #health(): Health {
+    const reasons: string[] = []
+    if (!this.#ready) reasons.push('the sources are not all captured yet, or have ended')
+    for (const { kind, name, state } of this.#watch?.sources() ?? []) {
+      if (state === 'down') reasons.push(`source ${kind}:${name} is down`)
+    }
+    return { live: true, ready: reasons.length === 0, reasons }
+  }
+
+  async #open<Value>(path: string): Promise<DurableMap<Value>> {
+    const { logger } = this.#request
+    const map = await DurableMap.open<Value>(path).catch((cause: unknown) => {
+      throw new OffpathError('OFFPATH_E_DATA_FOLDER', `${path} cannot be used: ${(cause as Error).message}`, {
+        at: path,
+        remedy: 'Check who owns it, and that the disk takes more.',
+        cause,
+      })
+    })
+    await ownedAsFolder(path)
+    if (map.tornLines > 0)
+      logger.warn({ file: basename(path), lines: map.tornLines }, 'the end of a file was torn; it was cut off')
+    this.#closers.add(basename(path), () => map.close())
+    return map
+  }
+}
