@@ -14,13 +14,16 @@ import { Pseudonyms } from '../daemon/identity/pseudonym.ts'
 import type { Incident } from '../daemon/model/incident.ts'
 import { OffpathError } from '../daemon/telemetry/errors.ts'
 import { createLogger } from '../daemon/telemetry/log.ts'
+import { type Daemon, startDaemon } from '../daemon/topology/daemon.ts'
 import type { ReplaySummary } from '../daemon/topology/replay.ts'
-import { type LearnFrom, run } from '../daemon/topology/run.ts'
+import type { LearnFrom } from '../daemon/topology/run.ts'
 import { escapeTerminal } from '../sinks/escape.ts'
 import { renderLossTable } from '../sinks/loss-table.ts'
 import { type Attack, plantAttacks } from './attacks.ts'
+import { showChain } from './chain.ts'
 import { SHIPPED_DAY_END_MS, writeDay } from './day.ts'
 import { playScene } from './live.ts'
+import { WebhookReceiver } from './receiver.ts'
 import { type RecordedScene, readRecordedScene } from './recorded-scene.ts'
 import { type Renames, ROUTES } from './routes.ts'
 import { type RunningApi, SampleApi, serveSampleApi } from './sample-api.ts'
@@ -34,6 +37,8 @@ import { createWorld, type World } from './world.ts'
 export interface DemoOptions {
   readonly seed: number
   readonly output: Writable
+  /** Of the program. */
+  readonly version: string
   /** Where the sample API listens; 0 takes a free port. */
   readonly port?: number
   /** Path segments of the sample API by what to call them instead: `{ v1: 'api', orders: 'bestellungen' }`. */
@@ -61,10 +66,25 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-/** The configuration of the demo: the shipped defaults, and where to listen. */
-export function demoConfig(sources: readonly Partial<SourceConfig>[]): ValidatedConfig {
-  return effectiveConfig(CONFIG_SCHEMA, null, { sources }).config
+/** The configuration of the demo: the shipped defaults, and what is of this place alone: sources, receiver, folder, no port. */
+export function demoConfig(sources: readonly Partial<SourceConfig>[], place: DemoPlace): ValidatedConfig {
+  const webhook = [{ name: 'demo', url: place.receiver, secret_env: SECRET_ENV }]
+  return effectiveConfig(CONFIG_SCHEMA, null, {
+    sources,
+    sinks: { webhook },
+    server: { listen: null },
+    state: { folder: place.folder },
+  }).config
 }
+
+export interface DemoPlace {
+  /** Data folder. */
+  readonly folder: string
+  /** URL of the receiver of webhooks. */
+  readonly receiver: string
+}
+
+const SECRET_ENV = 'OFFPATH_DEMO_SECRET'
 
 /** An attack as the card looks for it: with the pseudonyms that this key makes of the attacked account. */
 export function plantedAttack(
@@ -89,6 +109,8 @@ export function plantedAttack(
 
 interface Found {
   readonly summary: ReplaySummary
+  /** What was stored, told and done, as lines. */
+  readonly chain: readonly string[]
   readonly attacks: readonly PlantedAttack[]
   /** Where 0:00 is, as the incidents count time. */
   readonly startedMs: number
@@ -99,7 +121,9 @@ class Demo {
   readonly #paint: ReturnType<typeof pc.createColors>
   readonly #stop = new AbortController()
   readonly #key: PrivacyKey = keyFrom(randomBytes(32))
+  readonly #receiver = new WebhookReceiver()
   #folder: string | null = null
+  #daemons = 0
   /** A demo that falls back to the recorded scene learns twice, and need not say so. */
   #learned = false
 
@@ -119,6 +143,7 @@ class Demo {
       this.#say('stopped before the scene was over: no card')
       return { ...card, clean: false }
     }
+    for (const line of found.chain) this.#say(line)
     for (const line of renderScorecard(card, found.startedMs)) this.#say(line)
     this.#say(this.#paint.dim(card.clean ? 'Next: offpath init' : 'The card is not clean.'))
     return card
@@ -126,6 +151,7 @@ class Demo {
 
   async close(): Promise<void> {
     this.#stop.abort()
+    await this.#receiver.close()
     if (this.#folder !== null) await rm(this.#folder, { recursive: true, force: true })
   }
 
@@ -154,12 +180,13 @@ class Demo {
       const capturing = new Promise<void>((resolve) => {
         captures = resolve
       })
-      const running = run({
+      const daemon = await startDaemon({
         ...this.#ordinary(world, learnFrom, () => startedMs),
-        config: demoConfig([{ kind: 'pcap', interface: 'lo', filter: `tcp port ${api.port}` }]),
+        config: demoConfig([{ kind: 'pcap', interface: 'lo', filter: `tcp port ${api.port}` }], await this.#place()),
         onReady: captures,
         stop: over.signal,
       })
+      const running = daemon.done
       try {
         // Capture may fail before it is ready, or the engine at any time: then `running` rejects.
         await Promise.race([capturing, running])
@@ -183,18 +210,21 @@ class Demo {
         if (!over.signal.aborted) await sleep(SETTLE_MS)
         end()
         const summary = await running
+        const chain = await this.#chain(daemon)
         this.#say(
           `  ${scene.requests} requests of ${scene.callers} callers and ${plantAttacks(world).length} attacks, ` +
             `${scene.failed} unanswered`,
         )
         return {
           summary,
+          chain,
           attacks: scene.attacks.map((attackRun) => plantedAttack(world, this.#key, attackRun.attack, attackRun)),
           startedMs,
         }
       } finally {
         end()
         await running.catch(() => undefined)
+        await daemon.close()
       }
     } finally {
       await api.close()
@@ -220,15 +250,32 @@ class Demo {
       const attack = attacks.find((candidate) => candidate.name === recorded.name)
       if (attack !== undefined) this.#sayAttack(recorded.firstMs - scene.startedMs, attack)
     }
-    const summary = await run({
+    const daemon = await startDaemon({
       ...this.#ordinary(world, learnFrom, () => startedMs),
-      config: demoConfig([{ kind: 'file', path: shipped('scene.pcap.gz') }]),
+      config: demoConfig([{ kind: 'file', path: shipped('scene.pcap.gz') }], await this.#place()),
       shiftFilesUs: shiftMs * 1000,
       onReady: () => undefined,
       stop: this.#stop.signal,
     })
+    try {
+      return await this.#recordedFound(daemon, scene, world, shiftMs, startedMs)
+    } finally {
+      await daemon.close()
+    }
+  }
+
+  async #recordedFound(
+    daemon: Daemon,
+    scene: RecordedScene,
+    world: World,
+    shiftMs: number,
+    startedMs: number,
+  ): Promise<Found> {
+    const summary = await daemon.done
+    const attacks = plantAttacks(world)
     return {
       summary,
+      chain: await this.#chain(daemon),
       attacks: plantedIn(scene, attacks, shiftMs, (attack, at) => plantedAttack(world, this.#key, attack, at)),
       startedMs,
     }
@@ -238,6 +285,8 @@ class Demo {
   #ordinary(world: World, learnFrom: LearnFrom, startedMs: () => number) {
     return {
       key: this.#key,
+      environment: { ...process.env, [SECRET_ENV]: this.#receiver.secret },
+      version: this.#options.version,
       logger: createLogger('warn', { write: (record) => void process.stderr.write(record) }),
       learnFrom: { path: learnFrom.path, shiftUs: learnFrom.shiftUs },
       onLearned: (records: number) => {
@@ -252,6 +301,17 @@ class Demo {
         if (kind === 'opened') this.#sayIncident(incident, startedMs())
       },
     }
+  }
+
+  /** A data folder and a receiver; a demo that falls back to the recorded scene has two. */
+  async #place(): Promise<DemoPlace> {
+    this.#folder ??= await mkdtemp(join(tmpdir(), 'offpath-demo-'))
+    const receiver = await this.#receiver.listen()
+    return { folder: join(this.#folder, `data-${++this.#daemons}`), receiver }
+  }
+
+  async #chain(daemon: Daemon): Promise<string[]> {
+    return this.#stop.signal.aborted ? [] : await showChain(daemon.operations, this.#receiver)
   }
 
   /** The shipped day where it fits, else one made now for this world. Moved so that it ends now. */

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CliContext } from './context.ts'
+import { offpathVersion } from './version.ts'
 
 interface DemoOptions {
   readonly seed: number
@@ -28,6 +29,7 @@ export function addDemo(program: Command, context: CliContext): void {
         renames: rename,
         recorded: recorded === true,
         output: context.stdout,
+        version: offpathVersion(),
         colour: context.colour,
         width: context.width,
         stop: context.stop.signal,

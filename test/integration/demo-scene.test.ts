@@ -2,6 +2,8 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DETECTORS } from '../../analyzers/registry.ts'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { detectorOptions } from '../../daemon/config/schema.ts'
 import { type Attack, plantAttacks } from '../../demo/attacks.ts'
 import type { Script } from '../../demo/behaviour.ts'
@@ -124,12 +126,14 @@ test('the benign callers of the scene are none of the attackers', () => {
   expect(visits.filter((visit) => bad.has(visit.caller.sub) || bad.has(visit.caller.address))).toEqual([])
 })
 
-test('the demo runs with the defaults that ship', () => {
-  const { sources, ...demo } = demoConfig([{ kind: 'pcap', interface: 'lo', filter: 'tcp port 1' }])
-  const { sources: _, ...shipped } = demoConfig([])
-  expect(demo).toEqual(shipped)
-  expect(sources).toMatchObject([{ kind: 'pcap', interface: 'lo' }])
-  for (const { id, options } of DETECTORS) expect(detectorOptions(demoConfig([]), id)).toEqual(options.parse({}))
+test('the demo runs with the defaults that ship, but for where it reads, keeps and tells', () => {
+  const place = { folder: '/nowhere', receiver: 'http://127.0.0.1:1/' }
+  const demo = demoConfig([{ kind: 'pcap', interface: 'lo', filter: 'tcp port 1' }], place)
+  const shipped = effectiveConfig(CONFIG_SCHEMA, null).config
+  const { sources, sinks, server, state } = shipped
+  expect({ ...demo, sources, sinks: { ...demo.sinks, webhook: [] }, server, state }).toEqual({ ...shipped, sinks })
+  expect(demo.sources).toMatchObject([{ kind: 'pcap', interface: 'lo' }])
+  for (const { id, options } of DETECTORS) expect(detectorOptions(demo, id)).toEqual(options.parse({}))
 })
 
 test('the recorded scene is shipped, small, and tells the attacks of its world', async () => {

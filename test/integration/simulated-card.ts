@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import { replay } from '../../daemon/topology/replay.ts'
 import { plantAttacks } from '../../demo/attacks.ts'
 import { dayLines } from '../../demo/day.ts'
-import { demoConfig, plantedAttack } from '../../demo/demo.ts'
+import { plantedAttack } from '../../demo/demo.ts'
 import type { Renames } from '../../demo/routes.ts'
 import { SampleApi } from '../../demo/sample-api.ts'
 import { type Scorecard, scorecard } from '../../demo/scorecard.ts'
@@ -51,7 +53,7 @@ export async function cardOf(seed: string, renames: Renames, port: number, withA
     files: [file],
     emit: 'summary',
     bodies: 'text',
-    config: demoConfig([]),
+    config: effectiveConfig(CONFIG_SCHEMA, null).config,
     key: TEST_KEY,
     speed: 'max',
     write: () => undefined,
