@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Connection, connectOperations } from '../../daemon/api/connect.ts'
+import { offlineSources } from '../../daemon/cli/offline-sources.ts'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
 import type { Store } from '../../sinks/store/store.ts'
 import { drained, openEmbeddedStore, replayInto } from '../canary/stored-replay.ts'
 import { command } from './command.ts'
@@ -14,6 +17,7 @@ let store: Store
 
 const connect = (): Promise<Connection> =>
   connectOperations({
+    ...offlineSources(effectiveConfig(CONFIG_SCHEMA, null, {}).config, {}),
     stateFolder: folder,
     // One process has one such folder open: it is closed at the end.
     openStore: async () => ({ ...store, query: (query) => store.query(query), close: async () => {} }) as Store,
@@ -72,3 +76,12 @@ describe('the walk through orders', () => {
     expect(stderr).not.toContain('without headers and bodies')
   })
 })
+
+test.each([['list'], ['show', '01m8067qx5zc'], ['explain', '01m8067r2cyg']])(
+  'the manual shows incident %s as it is',
+  async (...args) => {
+    const manual = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'incidents.md'), 'utf8')
+    const { stdout } = await run(...args)
+    expect(manual).toContain(`$ offpath incident ${args.join(' ')}\n${stdout}\`\`\`\n`)
+  },
+)
