@@ -67,6 +67,9 @@ const REFUSED: ReadonlySet<number> = new Set([
   676, // CANNOT_PARSE_IPV6
 ])
 
+/** Of those, the ones whose text names tables and columns and quotes no row. */
+const SAYS_NO_ROWS: ReadonlySet<number> = new Set([8, 16, 60, 73])
+
 /** Ids asked for in one statement. */
 const IDS_AT_ONCE = 5_000
 
@@ -113,7 +116,8 @@ export class ClickHouseStore implements Inserter {
       })
     } catch (error) {
       const code = codeOf(error)
-      if (code !== null && REFUSED.has(code)) throw new BatchRefused(`${batch.table}: ${firstLine(error)}`)
+      if (code !== null && REFUSED.has(code))
+        throw new BatchRefused(`${batch.table}: ${SAYS_NO_ROWS.has(code) ? firstLine(error) : nameOf(error, code)}`)
       throw down(error)
     }
   }
@@ -173,11 +177,20 @@ function down(error: unknown): StoreDown {
   return new StoreDown(firstLine(error))
 }
 
+/** `CANNOT_PARSE_DATE (ClickHouse code 38)`. The text of a failure to read rows has parts of them, and those do not belong in a log. */
+function nameOf(error: unknown, code: number): string {
+  const message = error instanceof Error ? error.message : ''
+  const type = error instanceof Error && 'type' in error ? String(error.type) : ''
+  const name = /\(([A-Z][A-Z0-9_]+)\)\s*$/.exec(message)?.[1] ?? type
+  return `rows cannot be read: ${/^[A-Z0-9_]+$/.test(name) ? `${name} ` : ''}(ClickHouse code ${code})`
+}
+
 /** Enough to know what is wrong. What the database quotes are rows, and those do not belong in a log; hence no `cause` either. */
 function firstLine(error: unknown): string {
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
-  const line = message
+  const reason = message === '' && error instanceof Error && 'code' in error ? String(error.code) : message
+  const line = reason
     .split('\n', 1)[0]!
     .replace(/^(?:Code: \d+\. DB::Exception: )+/, '')
     .replace(/ before: .*$/, '')

@@ -17,10 +17,12 @@ const WHOLE: ClickHouseSettings = { wait_end_of_query: 1 }
 
 /** ClickHouse by its HTTP interface. Connects when asked something. */
 export function openServer({ url, user, password, caFile }: ServerOptions): Engine {
-  const address = new URL(url)
-  const where = `${address.protocol}//${address.host}${address.pathname === '/' ? '' : address.pathname}`
-  const client = createClient({
-    url: where,
+  const { protocol, host, pathname } = new URL(url)
+  const origin = `${protocol}//${host}`
+  const options = {
+    // In a path the client would see the name of a database; behind a proxy it is a path.
+    url: origin,
+    ...(pathname === '/' ? {} : { pathname }),
     username: user,
     password,
     application: 'offpath',
@@ -31,8 +33,9 @@ export function openServer({ url, user, password, caFile }: ServerOptions): Engi
     compression: { request: false, response: false },
     log: { LoggerClass: Silent },
     ...(caFile === null ? {} : { tls: { ca_cert: readCertificates(caFile) } }),
-  })
-  return new ServerEngine(where, client)
+  }
+  const where = pathname === '/' ? origin : `${origin}${pathname}`
+  return new ServerEngine(where, (database) => createClient({ ...options, database }))
 }
 
 function readCertificates(path: string): Buffer {
@@ -58,11 +61,15 @@ class Silent {
 
 class ServerEngine implements Engine {
   readonly where: string
+  readonly #connect: (database: string) => ClickHouseClient
   readonly #client: ClickHouseClient
+  /** Asks in our database, which is there once the first migration has run. */
+  #reader: ClickHouseClient | null = null
 
-  constructor(where: string, client: ClickHouseClient) {
+  constructor(where: string, connect: (database: string) => ClickHouseClient) {
     this.where = where
-    this.#client = client
+    this.#connect = connect
+    this.#client = connect('default')
   }
 
   async command(sql: string): Promise<void> {
@@ -70,7 +77,7 @@ class ServerEngine implements Engine {
   }
 
   async ask(sql: string): Promise<CompactResult> {
-    return await this.#read({ query: sql, format: 'JSONCompact', clickhouse_settings: WHOLE })
+    return await answer(this.#client, { query: sql, clickhouse_settings: WHOLE })
   }
 
   async insert(
@@ -78,15 +85,14 @@ class ServerEngine implements Engine {
     { table, columns, format, bytes }: Parameters<Engine['insert']>[1],
     settings: Settings,
   ): Promise<void> {
-    const [first, ...rest] = columns
-    if (first === undefined) throw new TypeError('a batch without columns')
-    await this.#client.insert({
-      table: `${database}.${table}`,
-      columns: [first, ...rest],
-      format,
+    // Not client.insert: of JSON it takes objects only, and these are bytes.
+    const { stream } = await this.#client.exec({
+      query: `INSERT INTO ${database}.${table} (${columns.join(', ')}) FORMAT ${format}`,
       values: Readable.from(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { objectMode: false }),
       clickhouse_settings: { ...(settings as ClickHouseSettings), ...WHOLE },
     })
+    // Nothing is in it, and until it has been read the connection is not free.
+    for await (const _ of stream);
   }
 
   async read(
@@ -95,21 +101,24 @@ class ServerEngine implements Engine {
     params: Readonly<Record<string, unknown>>,
     settings: Settings,
   ): Promise<CompactResult> {
-    return await this.#read({
+    this.#reader ??= this.#connect(database)
+    return await answer(this.#reader, {
       query: sql,
       query_params: { ...params },
-      format: 'JSONCompact',
       clickhouse_settings: { ...(settings as ClickHouseSettings), ...WHOLE, readonly: '1' },
-      http_headers: { 'X-ClickHouse-Database': database },
     })
   }
 
   async close(): Promise<void> {
     await this.#client.close()
+    await this.#reader?.close()
   }
+}
 
-  async #read(query: Parameters<ClickHouseClient['query']>[0] & { format: 'JSONCompact' }): Promise<CompactResult> {
-    const result = await this.#client.query(query)
-    return (await result.json<readonly unknown[]>()) as CompactResult
-  }
+async function answer(
+  client: ClickHouseClient,
+  query: Omit<Parameters<ClickHouseClient['query']>[0], 'format'>,
+): Promise<CompactResult> {
+  const result = await client.query({ ...query, format: 'JSONCompact' })
+  return (await result.json<readonly unknown[]>()) as CompactResult
 }
