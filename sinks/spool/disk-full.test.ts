@@ -36,7 +36,7 @@ if (filler !== undefined) {
 await spool.close()
 const again = await open()
 out.left = []
-for (const waiting of [...again.waiting()]) out.left.push((await again.read(waiting)).token)
+for (const waiting of [...again.backlog]) out.left.push((await again.read(waiting)).token)
 out.counters = Object.fromEntries(counters.entries())
 console.log(JSON.stringify(out))
 `

@@ -3,7 +3,8 @@ import { basename, join } from 'node:path'
 import type { Counters } from '../../daemon/telemetry/counters.ts'
 import type { SealedBatch } from '../store/inserter.ts'
 import { trimFolder, writeRefused } from './aside.ts'
-import { countBatch } from './counters.ts'
+import { Backlog } from './backlog.ts'
+import { countBatch, type StoreCounter } from './counters.ts'
 import { takeGroup, writeWhole } from './group-write.ts'
 import { NotSealed } from './not-sealed.ts'
 import { type RecordHeader, recordHead } from './record.ts'
@@ -24,6 +25,8 @@ export interface SpoolOptions {
   readonly maxBytes: number
   readonly counters: Counters
   readonly nowMs: () => number
+  /** Told of each batch given up, besides the counters. */
+  readonly onLost?: (name: StoreCounter, batch: { readonly table: string; readonly rows: number }) => void
   /** Told what is about to be done, so that a test can strike there. */
   readonly onPhase?: (phase: SpoolPhase) => void
 }
@@ -50,14 +53,12 @@ export class Spool {
   readonly #segmentBytes: number
   readonly #segments: Segment[] = []
   readonly #tokens = new Tokens()
-  readonly #queues = new Map<string, Set<SpooledBatch>>()
+  /** What waits to be stored. */
+  readonly backlog = new Backlog()
   readonly #lent = new Set<SpooledBatch>()
   #active: { segment: Segment; file: FileHandle } | null = null
   #sequence = 0
   #order = 0
-  #rows = 0
-  #batches = 0
-  #bytes = 0
   #waiting: Waiting[] = []
   #flushing: Promise<void> | null = null
   #closed = false
@@ -81,26 +82,8 @@ export class Spool {
     return spool
   }
 
-  get batches(): number {
-    return this.#batches
-  }
-
-  get rows(): number {
-    return this.#rows
-  }
-
-  /** Of batches that wait to be stored. */
-  get bytes(): number {
-    return this.#bytes
-  }
-
   get maxBytes(): number {
     return this.#options.maxBytes
-  }
-
-  /** When the oldest waiting batch was sealed; null when none waits. */
-  get oldestMs(): number | null {
-    return this.next(() => true)?.header.sealedAtMs ?? null
   }
 
   /** Resolves when the batch would survive a kill, at once when its token is known. Throws NotSealed. `bytes` are borrowed until then. */
@@ -116,7 +99,7 @@ export class Spool {
     const head = recordHead(NO_MARKER, header, body)
     const size = head.length + body.length
     if (size > this.maxBytes) {
-      countBatch(this.#counters, 'spool.full', batch)
+      this.#lose('spool.full', batch)
       throw new NotSealed('too_large')
     }
     const sealed = new Promise<void>((resolve, reject) => {
@@ -127,22 +110,6 @@ export class Spool {
     await sealed
   }
 
-  /** The oldest waiting batch of a table that `wanted` accepts. Whoever sends it says so with `lend`. */
-  next(wanted: (table: string) => boolean): SpooledBatch | null {
-    let oldest: SpooledBatch | null = null
-    for (const [table, queue] of this.#queues) {
-      if (!wanted(table)) continue
-      const [first] = queue
-      if (first !== undefined && (oldest === null || first.order < oldest.order)) oldest = first
-    }
-    return oldest
-  }
-
-  /** Waiting batches, oldest first in each table. */
-  *waiting(): IterableIterator<SpooledBatch> {
-    for (const queue of this.#queues.values()) yield* queue
-  }
-
   /** While it is being sent, room made for others does not count it as lost. */
   lend(batch: SpooledBatch): void {
     this.#lent.add(batch)
@@ -150,14 +117,14 @@ export class Spool {
 
   /** It was not stored. */
   giveBack(batch: SpooledBatch): void {
-    if (this.#lent.delete(batch) && batch.segment.gone) countBatch(this.#counters, 'spool.full', batch.header)
+    if (this.#lent.delete(batch) && batch.segment.gone) this.#lose('spool.full', batch.header)
   }
 
   /** The batch to send, or null when it was dropped meanwhile or no longer checks: then it is counted and gone. */
   async read(batch: SpooledBatch): Promise<SealedBatch | null> {
     const read = await batch.segment.read(batch)
     if (read !== null || batch.segment.gone) return read
-    countBatch(this.#counters, 'spool.damaged', batch.header)
+    this.#lose('spool.damaged', batch.header)
     this.#counters.add('spool.damaged.bytes', batch.bodyBytes)
     this.#lent.delete(batch)
     batch.segment.damaged = true
@@ -189,7 +156,7 @@ export class Spool {
       const removed = await trimFolder(folder, '.batch', MAX_ASIDE_BYTES)
       if (removed > 0) this.#counters.add('store.refused.removed', removed)
     } catch {
-      countBatch(this.#counters, 'store.refused.lost', batch.header)
+      this.#lose('store.refused.lost', batch.header)
     }
     await this.confirm(batch)
   }
@@ -214,7 +181,7 @@ export class Spool {
     this.#segments.push(loaded.segment)
     for (const batch of loaded.segment.waiting) this.#add(batch)
     for (const token of loaded.storedTokens) this.#tokens.stored(token)
-    for (const header of loaded.lost) countBatch(this.#counters, 'spool.damaged', header)
+    for (const header of loaded.lost) this.#lose('spool.damaged', header)
     if (loaded.damagedPlaces > 0) this.#counters.add('spool.damaged', loaded.damagedPlaces)
     if (loaded.damagedBytes > 0) this.#counters.add('spool.damaged.bytes', loaded.damagedBytes)
     if (loaded.tornBytes > 0) {
@@ -224,26 +191,22 @@ export class Spool {
     await this.#retireWhenDone(loaded.segment)
   }
 
+  #lose(name: StoreCounter, batch: { readonly table: string; readonly rows: number }): void {
+    countBatch(this.#counters, name, batch)
+    this.#options.onLost?.(name, batch)
+  }
+
   #add(batch: SpooledBatch): void {
-    const { table, rows, token } = batch.header
     this.#order = batch.order + 1
-    const queue = this.#queues.get(table)
-    if (queue === undefined) this.#queues.set(table, new Set([batch]))
-    else queue.add(batch)
-    this.#tokens.sealed(token)
-    this.#batches++
-    this.#rows += rows
-    this.#bytes += batch.bytes
+    this.#tokens.sealed(batch.header.token)
+    this.backlog.add(batch)
   }
 
   /** Takes a batch out of what waits. Its token stays known. */
   #remove(batch: SpooledBatch): void {
     if (!batch.segment.waiting.delete(batch)) return
-    this.#queues.get(batch.header.table)!.delete(batch)
     this.#tokens.stored(batch.header.token)
-    this.#batches--
-    this.#rows -= batch.header.rows
-    this.#bytes -= batch.bytes
+    this.backlog.remove(batch)
   }
 
   async #finish(batch: SpooledBatch): Promise<void> {
@@ -291,7 +254,7 @@ export class Spool {
 
   #refuseForRoom(one: Waiting, reason: Error): void {
     this.diskFull = reason.message
-    countBatch(this.#counters, 'spool.disk_full', one.header)
+    this.#lose('spool.disk_full', one.header)
     this.#tokens.forget(one.header.token)
     one.reject(new NotSealed('disk_full', reason))
   }
@@ -367,11 +330,11 @@ export class Spool {
   }
 
   async #makeRoom(size: number): Promise<void> {
-    while (this.#segments.length > 0 && (this.#onDisk() + size > this.maxBytes || this.#batches > MAX_BATCHES)) {
+    while (this.#segments.length > 0 && (this.#onDisk() + size > this.maxBytes || this.backlog.batches > MAX_BATCHES)) {
       const oldest = this.#segments[0]!
       if (oldest === this.#active?.segment) await this.#closeActive()
       for (const batch of [...oldest.waiting]) {
-        if (!this.#lent.has(batch)) countBatch(this.#counters, 'spool.full', batch.header)
+        if (!this.#lent.has(batch)) this.#lose('spool.full', batch.header)
         this.#remove(batch)
       }
       await this.#retire(oldest)

@@ -8,53 +8,84 @@ export interface DrainOptions {
   readonly spool: Spool
   readonly inserter: Inserter
   readonly counters: Counters
-  /** Told after each try: null when the batch was stored, else why not. */
-  readonly onTried: (failure: string | null) => void
+  /** Told after each try. */
+  readonly onTried: () => void
   readonly onStored: (table: string, rows: number) => void
   readonly onRefused: (table: string, rows: number, reason: string) => void
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
 
+/** What one table is doing. */
+interface Lane {
+  sending: Promise<void> | null
+  pausing: Promise<void> | null
+  /** Why the last try failed. */
+  failure: string | null
+  readonly backOff: BackOff
+}
+
 /**
  * Empties the spool into the database: oldest first, one insert at a time for each table, so that small tables do not wait
- * behind a backlog of transactions. While the database is down it tries again after a growing pause, up to 15 s.
+ * behind a backlog of transactions. What fails is tried again after a growing pause, up to 15 s, table by table: a batch
+ * that the database cannot take now holds up its own table only.
  */
 export class Drain {
   readonly #options: DrainOptions
-  readonly #busy = new Map<string, Promise<void>>()
+  readonly #lanes = new Map<string, Lane>()
   readonly #stop = new AbortController()
   readonly #tries = new Map<SpooledBatch, number>()
-  readonly #backOff = new BackOff()
-  #pausing: Promise<void> | null = null
+  #sending = 0
 
   constructor(options: DrainOptions) {
     this.#options = options
   }
 
+  /** Why rows wait; null when the last try of every table was right. */
+  get failure(): string | null {
+    for (const { failure } of this.#lanes.values()) if (failure !== null) return failure
+    return null
+  }
+
   /** There is something new to send. */
   wake(): void {
-    while (!this.#stop.signal.aborted && this.#pausing === null && this.#busy.size < MAX_INSERTS) {
-      const batch = this.#options.spool.next((table) => !this.#busy.has(table))
+    while (!this.#stop.signal.aborted && this.#sending < MAX_INSERTS) {
+      const batch = this.#options.spool.backlog.oldest((table) => this.#isFree(table))
       if (batch === null) return
-      const { table } = batch.header
+      const lane = this.#lane(batch.header.table)
       this.#options.spool.lend(batch)
-      const sending = this.#send(batch).then(() => {
-        this.#busy.delete(table)
+      this.#sending++
+      lane.sending = this.#send(batch, lane).then(() => {
+        lane.sending = null
+        this.#sending--
         this.wake()
       })
-      this.#busy.set(table, sending)
     }
   }
 
   /** No further insert begins; resolves when those under way have ended. */
   async stop(): Promise<void> {
     this.#stop.abort()
-    await Promise.all(this.#busy.values())
-    await this.#pausing
+    for (const { sending, pausing } of this.#lanes.values()) {
+      await sending
+      await pausing
+    }
   }
 
-  async #send(batch: SpooledBatch): Promise<void> {
-    const { spool, inserter } = this.#options
+  #isFree(table: string): boolean {
+    const lane = this.#lanes.get(table)
+    return lane === undefined || (lane.sending === null && lane.pausing === null)
+  }
+
+  #lane(table: string): Lane {
+    const known = this.#lanes.get(table)
+    if (known !== undefined) return known
+    const lane: Lane = { sending: null, pausing: null, failure: null, backOff: new BackOff() }
+    this.#lanes.set(table, lane)
+    return lane
+  }
+
+  async #send(batch: SpooledBatch, lane: Lane): Promise<void> {
+    const { spool, inserter, onStored, onRefused, onTried } = this.#options
     const { table, rows } = batch.header
     const sealed = await spool.read(batch)
     if (sealed === null) return spool.giveBack(batch)
@@ -62,22 +93,31 @@ export class Drain {
       await inserter.insert(sealed)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (this.#isRefused(batch, error)) {
-        this.#options.onRefused(table, rows, reason)
-        this.#options.onTried(null)
-        return await spool.refuse(batch, sealed, reason)
+      if (!this.#isRefused(batch, error)) {
+        spool.giveBack(batch)
+        this.#options.counters.add('store.retried')
+        lane.failure = reason
+        this.#pause(lane)
+        return onTried()
       }
-      spool.giveBack(batch)
-      this.#options.counters.add('store.retried')
-      this.#options.onTried(reason)
-      this.#pause()
-      return
+      onRefused(table, rows, reason)
+      await spool.refuse(batch, sealed, reason)
+      return this.#succeeded(lane)
     }
     this.#tries.delete(batch)
-    this.#backOff.reset()
-    this.#options.onStored(table, rows)
-    this.#options.onTried(null)
+    onStored(table, rows)
+    // The rows are on disk by now: the tables sync each insert (fsync_after_insert, fsync_part_directory), so no power loss
+    // takes back what the spool forgets here. Measured on two busy cores that costs some 20 ms an insert of 500 rows, and
+    // one of 10,000 does not show it; keeping spooled bytes until the engine has synced by itself would cost a clock of
+    // its own, and answers no better.
     await spool.confirm(batch)
+    this.#succeeded(lane)
+  }
+
+  #succeeded(lane: Lane): void {
+    lane.failure = null
+    lane.backOff.reset()
+    this.#options.onTried()
   }
 
   /** An error of no known kind may be the batch's fault: it must not hold up its table for ever. */
@@ -90,18 +130,14 @@ export class Drain {
     return tries >= MAX_UNKNOWN_ERRORS
   }
 
-  #pause(): void {
-    if (this.#pausing !== null) return
+  #pause(lane: Lane): void {
     const sleep = this.#options.sleep ?? pause
-    this.#pausing = sleep(this.#backOff.nextMs(), this.#stop.signal).then(
-      () => this.#resume(),
-      () => this.#resume(),
-    )
-  }
-
-  #resume(): void {
-    this.#pausing = null
-    this.wake()
+    lane.pausing = sleep(lane.backOff.nextMs(), this.#stop.signal).then(() => {
+      lane.pausing = null
+      this.wake()
+      // What it failed on was dropped for room meanwhile.
+      if (lane.sending === null && this.#sending < MAX_INSERTS) lane.failure = null
+    })
   }
 }
 

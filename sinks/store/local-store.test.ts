@@ -21,6 +21,8 @@ class FakeDatabase implements Inserter {
   inserts = 0
   /** Stored, but the answer is lost. */
   loseAnswer = false
+  /** A table that takes nothing. */
+  stuck = ''
 
   async open() {
     const failure = this.down ? new StoreDown('refused to connect') : this.openFailures.shift()
@@ -33,6 +35,7 @@ class FakeDatabase implements Inserter {
     await new Promise((resolve) => setImmediate(resolve))
     const failure = this.down ? new StoreDown('gone') : this.failures.shift()
     if (failure) throw failure
+    if (batch.table === this.stuck) throw new StoreDown('too many parts')
     if (!this.tokens.has(batch.token)) {
       this.tokens.add(batch.token)
       const rows = this.rows.get(batch.table) ?? []
@@ -206,6 +209,19 @@ test('a batch the database refuses is laid aside, and the next goes on', async (
   expect(database.rows.get('transactions')).toEqual(['good'])
   expect(readdirSync(join(folder, 'spool', 'refused'))).toHaveLength(1)
   expect((await store.status()).counters['store.refused.rows.transactions']).toBe(1)
+})
+
+test('a batch that the database cannot take now holds up its own table only', async () => {
+  const store = await open()
+  database.stuck = 'signals'
+  await store.seal(batch(['s0'], 'signals'))
+  for (let i = 0; i < 20; i++) await store.seal(batch([`t${i}`]))
+  await until(async () => (await store.status()).rowsStored.transactions === 20)
+  await until(async () => (await store.status()).spool.batches === 1)
+  expect(await store.status()).toMatchObject({ down: 'too many parts' })
+  database.stuck = ''
+  await drained(store)
+  expect((await store.status()).down).toBeNull()
 })
 
 test('an error of no known kind is tried some times, then the batch is laid aside', async () => {

@@ -41,6 +41,7 @@ export async function openStore(options: LocalStoreOptions): Promise<TokenStore>
     maxBytes: options.spoolMaxBytes,
     counters,
     nowMs,
+    onLost: (name, { table, rows }) => options.logger?.error({ code: name, table, rows }, 'rows were lost'),
     ...(options.onPhase === undefined ? {} : { onPhase: options.onPhase }),
   }).catch((cause) => {
     throw new OffpathError('OFFPATH_E_DATA_FOLDER', `${folder} cannot be used`, {
@@ -69,7 +70,9 @@ class LocalStore implements TokenStore {
   readonly #rate: Rate
   readonly #stop = new AbortController()
   readonly #rowsStored = new Map<string, number>()
-  #down: string | null = 'not connected yet'
+  /** Why the database is not open; null when it is. */
+  #closedWhy: string | null = FIRST
+  #wasDown = true
   #schemaVersion: number | null = null
   #opening: Promise<void> | null = null
   /** One batch of rows read again at a time: two may hold the same row. */
@@ -87,7 +90,7 @@ class LocalStore implements TokenStore {
       spool,
       inserter: options.inserter,
       counters,
-      onTried: (failure) => this.#tried(failure),
+      onTried: () => this.#tellChange(),
       onStored: (table, rows) => this.#rowsStored.set(table, (this.#rowsStored.get(table) ?? 0) + rows),
       onRefused: (table, rows, reason) =>
         options.logger?.error({ table, rows, reason }, 'the store refused a batch; it is kept in spool/refused'),
@@ -114,7 +117,7 @@ class LocalStore implements TokenStore {
 
   async query(query: StoreQuery): Promise<StoreResult> {
     if (this.#schemaVersion === null) {
-      throw new OffpathError('OFFPATH_E_STORE', `the store is not open: ${this.#down}`, {
+      throw new OffpathError('OFFPATH_E_STORE', `the store is not open: ${this.#closedWhy}`, {
         at: this.#inserter.where,
         remedy: 'Try again when `offpath store status` says that it is up.',
       })
@@ -124,6 +127,8 @@ class LocalStore implements TokenStore {
 
   async status(): Promise<StoreStatus> {
     const spool = this.#spool
+    const { batches, rows, bytes } = spool.backlog
+    const oldest = spool.backlog.oldest(() => true)
     const nowMs = this.#nowMs()
     const rate = this.#rate.perSecond(nowMs)
     return {
@@ -131,13 +136,13 @@ class LocalStore implements TokenStore {
       down: this.#down ?? (spool.diskFull === null ? null : `the disk takes no more: ${spool.diskFull}`),
       schemaVersion: this.#schemaVersion,
       spool: {
-        batches: spool.batches,
-        rows: spool.rows,
-        bytes: spool.bytes,
+        batches,
+        rows,
+        bytes,
         maxBytes: spool.maxBytes,
-        oldestSeconds: spool.oldestMs === null ? 0 : Math.max(0, Math.round((nowMs - spool.oldestMs) / 1000)),
+        oldestSeconds: oldest === null ? 0 : Math.max(0, Math.round((nowMs - oldest.header.sealedAtMs) / 1000)),
         droppedRows: this.#counters.get('spool.full.rows') + this.#counters.get('spool.disk_full.rows'),
-        lastsSeconds: rate === 0 ? null : Math.round(Math.max(0, spool.maxBytes - spool.bytes) / rate),
+        lastsSeconds: rate === 0 ? null : Math.round(Math.max(0, spool.maxBytes - bytes) / rate),
       },
       rowsStored: Object.fromEntries(this.#rowsStored),
       counters: Object.fromEntries(this.#counters.entries()),
@@ -154,7 +159,7 @@ class LocalStore implements TokenStore {
     this.#stop.abort()
     await this.#spool.flushed()
     const deadline = this.#nowMs() + graceMs
-    while (this.#spool.batches > 0 && this.#down === null && this.#nowMs() < deadline) await pause(20, NEVER)
+    while (this.#spool.backlog.batches > 0 && this.#down === null && this.#nowMs() < deadline) await pause(20, NEVER)
     await this.#drain.stop()
     await this.#opening
     await this.#inserter.close()
@@ -165,12 +170,15 @@ class LocalStore implements TokenStore {
     try {
       const { schemaVersion } = await this.#inserter.open()
       this.#schemaVersion = schemaVersion
-      this.#tried(null)
+      this.#closedWhy = null
+      this.#tellChange()
       this.#drain.wake()
       return true
     } catch (error) {
       if (!(error instanceof StoreDown)) throw error
-      this.#tried(error.message)
+      if (this.#closedWhy === FIRST)
+        this.#options.logger?.warn({ reason: error.message }, 'the store is down; rows wait in the spool')
+      this.#closedWhy = error.message
       return false
     }
   }
@@ -188,16 +196,21 @@ class LocalStore implements TokenStore {
   #openFailed(error: unknown): false {
     const message = error instanceof Error ? error.message : String(error)
     this.#options.logger?.error({ err: message }, 'the store cannot be opened')
-    this.#tried(message)
+    this.#closedWhy = message
     return false
   }
 
-  #tried(failure: string | null): void {
-    if ((failure === null) !== (this.#down === null)) {
-      if (failure === null) this.#options.logger?.info(`the store is up: ${this.#inserter.where}`)
-      else this.#options.logger?.warn({ reason: failure }, 'the store is down; rows wait in the spool')
-    }
-    this.#down = failure
+  get #down(): string | null {
+    return this.#closedWhy ?? this.#drain.failure
+  }
+
+  #tellChange(): void {
+    const { logger } = this.#options
+    const isDown = this.#down !== null
+    if (isDown === this.#wasDown) return
+    this.#wasDown = isDown
+    if (isDown) logger?.warn({ reason: this.#down }, 'the store is down; rows wait in the spool')
+    else logger?.info(`the store is up: ${this.#inserter.where}`)
   }
 
   async #sealRows(batch: SealedBatch): Promise<void> {
@@ -214,7 +227,7 @@ class LocalStore implements TokenStore {
     for (;;) {
       if (this.#stop.signal.aborted) throw new NotSealed('closed')
       try {
-        if (this.#rereadWaiting() < MAX_REREAD_WAITING) return await this.#sealNew(batch, token)
+        if (this.#spool.backlog.reread.size < MAX_REREAD_WAITING) return await this.#sealNew(batch, token)
         await pause(REREAD_POLL_MS, this.#stop.signal)
         continue
       } catch (error) {
@@ -230,7 +243,7 @@ class LocalStore implements TokenStore {
     const ids = batch.rereadIds!
     // The spool first: a batch that is stored between the two looks is then found by the second.
     const known = new Set<string>()
-    for (const { header } of this.#spool.waiting()) {
+    for (const { header } of this.#spool.backlog.reread) {
       if (header.table === batch.table) for (const id of header.rereadIds ?? []) known.add(id)
     }
     for (const id of await this.#inserter.knownIds(batch.table, batch.day, ids)) known.add(id)
@@ -239,16 +252,11 @@ class LocalStore implements TokenStore {
     if (left > 0) this.#counters.add('store.reread.rows', left)
     if (fresh !== null) await this.#sealRows({ ...fresh, token })
   }
-
-  #rereadWaiting(): number {
-    let count = 0
-    for (const { header } of this.#spool.waiting()) if (header.rereadIds !== null) count++
-    return count
-  }
 }
 
 /** A server that is slow to answer must not hold up the start: batches are sealed meanwhile. */
-const FIRST_OPEN_MS = 10_000
+const FIRST_OPEN_MS = 5000
+const FIRST = 'not connected yet'
 /** Batches of files in the spool at a time: a file is read as fast as it is stored. */
 const MAX_REREAD_WAITING = 8
 const REREAD_POLL_MS = 10
