@@ -32,13 +32,8 @@ export interface EventContext {
 /** An event about a change of an incident. The same change gives the same id, so telling it again after a restart makes no second event. */
 export function incidentEvent(change: IncidentChange, context: EventContext): WebhookEvent {
   const { incident, kind } = change
-  const state = [
-    incident.updatedAt,
-    incident.signalCount,
-    incident.transactionCount,
-    incident.status,
-    incident.closedAt,
-  ]
+  const { updatedAt, signalCount, transactionCount, severity, status, closedAt } = incident
+  const state = [updatedAt, signalCount, transactionCount, severity, status, closedAt]
   const id = eventId(context, 'incident', kind, incident.id, [...state, incident.actions.length].join('.'))
   const type = `offpath.incident.${kind}.v1` as const
   const record = bounded(JSON.parse(encodeIncident(incident)))
