@@ -1,8 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { sampleIncident, sampleStatus } from '../../test/api/samples.ts'
 import { HOSTILE_TEXT, hasUnshowable } from '../../test/hostile-text.ts'
+import { type Connection, connectOperations } from '../api/connect.ts'
 import { incidentJson } from '../api/json-forms.ts'
-import type { StatusJson } from '../api/operations.ts'
+import type { Operations, StatusJson } from '../api/operations.ts'
+import { wireStatus } from '../api/store-status.ts'
+import type { Connect } from './connection.ts'
+import type { CliContext } from './context.ts'
+import { addStatus } from './status.ts'
 import { bytes, duration, renderStatus, troublesOf } from './status-view.ts'
 import { renderTop, type TopFrame } from './top-view.ts'
 
@@ -196,6 +206,43 @@ test.each(HOSTILE_TEXT.map(({ name, text }) => [name, text] as const))(
     expect(lines.filter((line) => hasUnshowable(line))).toEqual([])
   },
 )
+
+/** What `offpath status …` prints, given a daemon. */
+async function ranStatus(offpath: Partial<Operations>, ...args: string[]): Promise<string> {
+  let printed = ''
+  const stdout = new Writable({
+    write: (text: Buffer, _, done) => {
+      printed += text.toString()
+      done()
+    },
+  })
+  const context = { stdout, width: 100, colour: false } as unknown as CliContext
+  const connect: Connect = (_, offline) => {
+    expect(offline).toBe('refused')
+    return Promise.resolve({ ...offpath, online: true, close: () => Promise.resolve() } as Connection)
+  }
+  const program = new Command('offpath')
+  addStatus(program, context, connect)
+  await program.parseAsync(['status', ...args], { from: 'user' })
+  return printed
+}
+
+test('the command prints the table, or the JSON of the API', async () => {
+  const status = () => Promise.resolve(sampleStatus())
+  expect(await ranStatus({ status })).toContain('lasts   2 h 1 min')
+  const json = JSON.parse(await ranStatus({ status }, '-o', 'json'))
+  expect(json).toEqual(JSON.parse(JSON.stringify(wireStatus(sampleStatus()))))
+  expect(json.store.spool.lasts_seconds).toBe(7260)
+})
+
+test('without a daemon it ends with 69', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'offpath-status-'))
+  const connect: Connect = (_, offline) => connectOperations({ stateFolder: folder, offline })
+  const program = new Command('offpath')
+  addStatus(program, { width: 100 } as CliContext, connect)
+  await expect(program.parseAsync(['status'], { from: 'user' })).rejects.toMatchObject({ exitCode: 69 })
+  rmSync(folder, { recursive: true })
+})
 
 test('sizes and durations', () => {
   expect([0, 1023, 1024, 3_200_000, 2 ** 40].map(bytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '3.1 MiB', '1.0 TiB'])
