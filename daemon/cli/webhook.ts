@@ -41,7 +41,7 @@ export function addWebhook(program: Command, context: CliContext, connect: Conne
     .description('check the signature of an event that was received; needs no daemon')
     .option('--secret-env <name>', 'environment variable with the secret (whsec_…)')
     .option('--secret-file <file>', 'file with the secret, mode 0600')
-    .option('--header <line>', 'a header, as `webhook-id: …`; once for each of the three', collect, [])
+    .option('--header <line>', 'a header, as `webhook-id: …`; once for each of the three', collect)
     .option('--headers <file>', 'file with the headers, one a line')
     .option('--body <file>', 'the body, byte for byte; - is standard input', '-')
     .option('--tolerance <seconds>', 'how old it may be', parseSeconds, TOLERANCE_SECONDS)
@@ -105,7 +105,7 @@ export function addWebhook(program: Command, context: CliContext, connect: Conne
 interface VerifyOptions {
   readonly secretEnv?: string
   readonly secretFile?: string
-  readonly header: readonly string[]
+  readonly header?: readonly string[]
   readonly headers?: string
   readonly body: string
   readonly tolerance: number
@@ -130,7 +130,7 @@ async function verifyRequest(options: VerifyOptions, context: CliContext): Promi
   const secret = resolveSecret({ env: secretEnv, file: secretFile, at: 'webhook verify' }, context.environment)
   if (secret === null) throw usageError('no secret is named', '--secret-env NAME or --secret-file FILE')
   const lines = options.headers === undefined ? [] : readInput(options.headers).toString('latin1').split('\n')
-  const headers = Object.fromEntries([...lines, ...options.header].flatMap(parseHeader))
+  const headers = Object.fromEntries([...lines, ...(options.header ?? [])].flatMap(parseHeader))
   const body = from === '-' ? await readAll(context.stdin) : readInput(from)
   const nowMs = Date.now()
   const fault = verify(headers, body, [secret], nowMs, options.tolerance)
@@ -206,7 +206,7 @@ function clock(time: string | null): string {
   return time === null ? '' : time.slice(11, 19)
 }
 
-function collect(line: string, before: readonly string[]): readonly string[] {
+function collect(line: string, before: readonly string[] = []): readonly string[] {
   return [...before, line]
 }
 
