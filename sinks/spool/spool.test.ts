@@ -157,6 +157,8 @@ test('a tail torn at any byte loses only what it held, and sealing goes on', asy
     expect(counters.get('spool.damaged')).toBe(0)
     await torn.seal(batch('c'))
     expect((await tokens(await open())).at(-1)).toBe('c')
+    // The tail was cut off: it is not told twice.
+    expect(counters.get('spool.torn')).toBe(0)
   }
 })
 
