@@ -64,7 +64,7 @@ test('asking makes no store, and opens none of another user', async () => {
   })
 })
 
-test('the password of a server comes from the file, else from the variable; one that cannot be read is said', () => {
+test('the password of a server comes from the file, else from the variable; one that cannot be used is said', () => {
   const server = (more: string) => settings(`sinks:\n  clickhouse:\n    url: https://ch.example.test:8443\n${more}`)
   const secret = join(folder, 'password')
   writeFileSync(secret, 'from a file\n', { mode: 0o600 })
@@ -74,6 +74,6 @@ test('the password of a server comes from the file, else from the variable; one 
   expect(clickHouseOptions(server(`    password_file: ${secret}\n`), environment)).toMatchObject({
     password: 'from a file',
   })
-  expect(() => clickHouseOptions(server(`    password_file: ${secret}-not\n`), environment)).toThrow('cannot be read')
+  expect(() => clickHouseOptions(server(`    password_file: ${secret}-not\n`), environment)).toThrow('cannot be used')
   expect(offlineSources(settings('store:\n  enabled: false\n'), {}).openStore).toBeUndefined()
 })
