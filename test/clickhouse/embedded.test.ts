@@ -12,7 +12,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'offpath-embedded-'))
 const folder = join(scratch, 'clickhouse')
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
-export const KEEP = { transactions: 30, evidence: 14, signals: 30, incidents: 730 }
+const KEEP = { transactions: 30, evidence: 14, signals: 30, incidents: 730 }
 
 storeSuite(async () => ({
   store: new ClickHouseStore({ kind: 'embedded', folder, database: 'offpath', keepDays: KEEP }),
