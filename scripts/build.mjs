@@ -57,9 +57,11 @@ for (const file of shipped.filter((name) => name.endsWith('.gz'))) {
   await copyFile(join(root, 'demo', file), join(out, 'demo', file))
 }
 
-// Whole: what a policy no longer ships must not stay behind.
-await rm(join(out, 'policies'), { recursive: true, force: true })
-await cp(join(root, 'policies'), join(out, 'policies'), { recursive: true })
+// Whole: what is shipped no longer must not stay behind.
+for (const folder of ['policies', 'recipes']) {
+  await rm(join(out, folder), { recursive: true, force: true })
+  await cp(join(root, folder), join(out, folder), { recursive: true })
+}
 
 // SQL that the program reads as files: beside it, under the folders' last names.
 for (const folder of ['sinks/clickhouse/migrations', 'queries']) {

@@ -25,6 +25,9 @@ export interface Place {
 export class ActionBook {
   readonly #map: ActionMap
   readonly #live = new Set<string>()
+  /** Those with a try to come: to take back, to apply. */
+  readonly #reverting = new Set<string>()
+  readonly #applying = new Set<string>()
   /** In the order in which they finished. */
   readonly #finished = new Set<string>()
   /** Ids by place, oldest first. */
@@ -53,8 +56,10 @@ export class ActionBook {
     return [...this.#live].map((id) => this.#map.get(id)!)
   }
 
-  get liveCount(): number {
-    return this.#live.size
+  /** Live actions with a try to come, whenever that is; what is to be taken back first. They may change on the way. */
+  *trying(): Generator<Action> {
+    for (const id of this.#reverting) yield this.#map.get(id)!
+    for (const id of this.#applying) yield this.#map.get(id)!
   }
 
   get awaitingCount(): number {
@@ -138,6 +143,12 @@ export class ActionBook {
     }
     if (isFinal(action.state)) this.#live.delete(action.id)
     else this.#live.add(action.id)
+    this.#reverting.delete(action.id)
+    this.#applying.delete(action.id)
+    if (!isFinal(action.state) && typeof action.nextTryMs === 'number') {
+      if (action.state === 'reverting') this.#reverting.add(action.id)
+      else this.#applying.add(action.id)
+    }
     this.#awaiting += Number(action.state === 'awaiting_approval') - Number(before?.state === 'awaiting_approval')
     const change = Number(isHolding(action.state)) - Number(before !== undefined && isHolding(before.state))
     if (change === 0) return

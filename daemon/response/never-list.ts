@@ -11,6 +11,8 @@ import { selectorText } from './selectors.ts'
  */
 export class NeverList {
   readonly #blocks: readonly { readonly entry: string; readonly block: string; readonly set: CidrSet }[]
+  /** All blocks as one: most targets are in none. */
+  readonly #any: CidrSet
   readonly #exact: ReadonlySet<string>
 
   /** Throws RangeError for an entry that is none: ask `neverFault` first where it is input. */
@@ -26,6 +28,7 @@ export class NeverList {
       } else exact.add(entry)
     }
     this.#blocks = blocks
+    this.#any = new CidrSet(blocks.map(({ block }) => block))
     this.#exact = exact
   }
 
@@ -38,6 +41,7 @@ export class NeverList {
     // Two blocks overlap when one holds the first address of the other. A target that is no address cannot be cleared.
     if (!isCidr(target.value)) return selectorText(target)
     const first = addressOf(target.value)
+    if (first === target.value && !this.#any.has(first)) return null
     const own = new CidrSet([target.value])
     return this.#blocks.find(({ block, set }) => set.has(first) || own.has(addressOf(block)))?.entry ?? null
   }

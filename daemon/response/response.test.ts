@@ -529,6 +529,36 @@ test('what was under way when the process ended is tried again with the same key
   expect(response.list()[0]).toMatchObject({ state: 'applied', attempts: 2, uncertain: true })
 })
 
+test('a receiver that hangs holds up nobody but itself, and gets no more than a few tries at once', async () => {
+  policies = [policy('enforce', [step(), step({ id: 'lock', action: 'idp', target: 'principal' })])]
+  const idp = new Receiver()
+  await response.close()
+  response = new Response({
+    actions: map,
+    connectors: new Map([
+      ['edge', receiver],
+      ['idp', idp],
+    ]),
+    policies: () => policies,
+    guards: { never: [], maxActive: 50 },
+    onChange: () => undefined,
+    nowMs: () => now,
+    random: () => 0.5,
+    logger: quietLogger(),
+  })
+  receiver.applyAnswer = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(LOST)))
+  const about = incident(Array.from({ length: 30 }, (_, n) => `203.0.113.${n}`))
+  await response.consider(change({ ...about, targets: [...about.targets, { kind: 'user', value: 'u_1' }] }))
+  await turns()
+  expect(receiver.calls.length).toBe(16)
+  expect(idp.calls).toEqual(['apply u_1'])
+  receiver.applyAnswer = () => ({ ok: true, receipt: {} })
+  now += 30_000
+  await response.tick(now)
+  await turns()
+  expect(receiver.calls.length).toBe(30)
+})
+
 test('what cannot be saved is not sent; what is to be taken back is', async () => {
   policies = [policy('enforce')]
   await see(incident(['203.0.113.9']), 'opened')

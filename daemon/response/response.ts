@@ -10,7 +10,7 @@ import { type ActionEvent, isFinal, isInForce, isRejection, next } from './machi
 import { NeverList } from './never-list.ts'
 import { Proposer } from './proposer.ts'
 import { selectorsOf, selectorText } from './selectors.ts'
-import { MAX_TRIES, Tries, type TryAnswer } from './tries.ts'
+import { Tries, type TryAnswer } from './tries.ts'
 
 export interface ResponseOptions {
   /** Owned by the caller, who closes it after `close()`. */
@@ -125,7 +125,8 @@ export class Response {
   /** Ends leases and approvals, begins the tries that are due. Resolves when what changed is on disk; tries go on beside. */
   async tick(nowMs: number): Promise<void> {
     await this.#tries.expire(nowMs)
-    await Promise.all(this.#book.live().map((action) => this.#change(action.id, { kind: 'time' }, nowMs)))
+    const over = this.#book.live().filter((action) => !isRejection(next(action, { kind: 'time' }, nowMs)))
+    await Promise.all(over.map((action) => this.#change(action.id, { kind: 'time' }, nowMs)))
     await this.#book.expire(nowMs).catch((error: unknown) => this.#unsaved(error))
     this.#begin(nowMs)
   }
@@ -236,18 +237,12 @@ export class Response {
     this.#begin(this.#options.nowMs())
   }
 
-  /** Begins the tries that are due, taking back first: what may wait is the new. */
+  /** Begins the tries that are due, as many as may be under way. */
   #begin(nowMs: number): void {
     if (this.#closed) return
-    const due = this.#book
-      .live()
-      .filter(
-        ({ id, nextTryMs }) =>
-          nextTryMs !== undefined && nextTryMs !== null && isDue(nextTryMs, nowMs) && !this.#tries.has(id),
-      )
-      .sort((a, b) => Number(b.state === 'reverting') - Number(a.state === 'reverting'))
-    for (const action of due) {
-      if (this.#tries.count >= MAX_TRIES) return
+    for (const action of this.#book.trying()) {
+      if (this.#tries.isFull(action.connector) || this.#tries.has(action.id)) continue
+      if (!isDue(action.nextTryMs ?? 0, nowMs)) continue
       const trying = next(action, { kind: 'try' }, nowMs)
       if (isRejection(trying)) continue
       const saved = this.#book.put(trying).then(

@@ -3,8 +3,8 @@ import type { Incident } from '../model/incident.ts'
 
 /** Longest that a try may take. */
 export const TRY_LIMIT_MS = 30_000
-/** Most tries under way at once over all actions. */
-export const MAX_TRIES = 16
+/** Most tries of one connector under way at once: one that is down must not keep the others waiting. */
+const MAX_TRIES = 16
 
 export type Phase = 'apply' | 'revert'
 
@@ -27,6 +27,7 @@ export interface Leave {
 }
 
 interface Flight {
+  readonly connector: string
   readonly phase: Phase
   readonly startedMs: number
   readonly abort: AbortController
@@ -37,6 +38,8 @@ interface Flight {
 /** The calls of connectors that are under way: at most one per action, each with an end. Answers go to `answered`, once each. */
 export class Tries {
   readonly #flights = new Map<string, Flight>()
+  /** Their number by connector. */
+  readonly #counts = new Map<string, number>()
   /** Calls to apply that did not come back yet, by action, also those whose time limit passed: they may still do it. */
   readonly #open = new Map<string, number>()
   /** Also those whose time limit passed. */
@@ -47,8 +50,9 @@ export class Tries {
     this.#answered = answered
   }
 
-  get count(): number {
-    return this.#flights.size
+  /** Whether the connector has as many tries under way as it may. */
+  isFull(connector: string): boolean {
+    return (this.#counts.get(connector) ?? 0) >= MAX_TRIES
   }
 
   has(id: string): boolean {
@@ -64,8 +68,16 @@ export class Tries {
   ): void {
     const phase: Phase = action.state === 'reverting' ? 'revert' : 'apply'
     const clean = !this.#open.has(action.id)
-    const flight: Flight = { phase, startedMs: nowMs, abort: new AbortController(), clean, over: false }
+    const flight: Flight = {
+      connector: action.connector,
+      phase,
+      startedMs: nowMs,
+      abort: new AbortController(),
+      clean,
+      over: false,
+    }
     this.#flights.set(action.id, flight)
+    this.#counts.set(action.connector, (this.#counts.get(action.connector) ?? 0) + 1)
     if (phase === 'apply') this.#open.set(action.id, (this.#open.get(action.id) ?? 0) + 1)
     const run = async (): Promise<void> => {
       const fault = (await leave.saved) ?? (leave.wanted() ? null : 'ended before it was sent')
@@ -114,6 +126,7 @@ export class Tries {
   }
 
   #end(id: string, flight: Flight): void {
+    if (!flight.over) this.#counts.set(flight.connector, this.#counts.get(flight.connector)! - 1)
     flight.over = true
     if (this.#flights.get(id) === flight) this.#flights.delete(id)
   }
