@@ -25,7 +25,31 @@ export interface Delivery {
   lastError: string | null
 }
 
-/** Whether the operator's side had enough of an endpoint (410), until somebody redelivers. */
+export function newDelivery(
+  { id, type, kind, subject }: WebhookEvent,
+  endpoint: string,
+  seq: number,
+  nowMs: number,
+): Delivery {
+  return {
+    event: id,
+    type,
+    kind,
+    subject,
+    endpoint,
+    createdAtMs: nowMs,
+    state: 'pending',
+    seq,
+    queuedAtMs: nowMs,
+    attempts: 0,
+    nextAttemptMs: nowMs,
+    doneAtMs: null,
+    lastStatus: null,
+    lastError: null,
+  }
+}
+
+/** There while an endpoint is disabled: it answered 410, and nobody redelivered since. */
 export interface EndpointRecord {
   readonly disabledAtMs: number
 }

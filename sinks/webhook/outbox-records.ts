@@ -54,6 +54,11 @@ export class OutboxRecords {
     return new OutboxRecords(await DurableMap.open<OutboxRecord>(path), failed)
   }
 
+  /** Lines at the end of the file that could not be read. */
+  get tornLines(): number {
+    return this.#map.tornLines
+  }
+
   event(id: string): WebhookEvent | undefined {
     return this.#map.get(eventKey(id)) as WebhookEvent | undefined
   }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -367,6 +367,28 @@ test('a receiver with a certificate of its own authority is reached with ca_file
     code: 'OFFPATH_E_CONFIG',
   })
   await expect(outboxOf([endpoint({ caFile: key })])).rejects.toMatchObject({ code: 'OFFPATH_E_CONFIG' })
+})
+
+test('what is left out for want of room is counted, and what is torn is told', async () => {
+  receiver.answer(500)
+  const first = await outboxOf([endpoint()], { limits: { pending: 3, pendingBytes: 1_000_000 } })
+  await first.publish(event())
+  await until(() => receiver.received.length === 1)
+  for (let i = 0; i < 3; i++) await first.publish(event('offpath.incident.updated.v1'))
+  expect(first.counters()).toMatchObject({ 'webhook.updates_superseded': 2, 'webhook.updates_dropped': 0 })
+  receiver.behave = () => undefined
+  for (let i = 0; i < 3; i++) await first.publish(event('offpath.incident.closed.v1', `other ${i}`))
+  await until(() => first.deliveries({ state: 'dead' }).length === 1)
+  expect(first.counters()).toMatchObject({ 'webhook.updates_dropped': 1, 'webhook.dead': 1, 'webhook.retried': 1 })
+  expect(first.deliveries({ state: 'dead' })).toMatchObject([{ last_error: 'too much was waiting for this endpoint' }])
+  await first.stop(0)
+  appendFileSync(join(folder, 'outbox'), '00000000 {"k":"d/siem/torn')
+  receiver.answer()
+  aheadMs += 10_000
+  const outbox = await outboxOf()
+  expect(logged.join('')).toContain('torn')
+  await settled(outbox)
+  expect(outbox.counters()).toMatchObject({ 'webhook.delivered': 3 })
 })
 
 test('credentials in the URL are sent, and shown nowhere', async () => {

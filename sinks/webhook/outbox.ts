@@ -1,7 +1,6 @@
-import type { Dispatcher } from 'undici'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import type { Logger } from '../../daemon/telemetry/log.ts'
-import type { Delivery, DeliveryQuestion, DeliveryRow, DeliveryState } from './delivery.ts'
+import { type Delivery, type DeliveryQuestion, type DeliveryRow, type DeliveryState, newDelivery } from './delivery.ts'
 import { codeOf, type EndpointOptions, type EndpointStatus, readCa, shownUrl } from './endpoint.ts'
 import { EndpointQueue, type Queued, type QueueLimits, type Removed } from './endpoint-queue.ts'
 import { type EventKind, type EventType, isCommand, type WebhookEvent } from './events.ts'
@@ -24,8 +23,6 @@ export interface OutboxOptions {
   readonly nowMs?: () => number
   /** 0..1. */
   readonly random?: () => number
-  /** In place of real connections, for tests. */
-  readonly dispatcher?: Dispatcher
 }
 
 export interface DeliveryOutcome {
@@ -72,11 +69,10 @@ export class Outbox {
     this.#records = records
     this.#seq = records.lastSeq()
     if (options.onOutcome !== undefined) this.#listeners.add(options.onOutcome)
-    const { userAgent, dispatcher, limits = DEFAULT_LIMITS } = options
+    const { userAgent, limits = DEFAULT_LIMITS } = options
     for (const endpoint of options.endpoints) {
       const { url, timeoutMs } = endpoint
-      const given = dispatcher === undefined ? {} : { dispatcher }
-      const sender = new Sender({ url, ca: readCa(endpoint), timeoutMs, userAgent, ...given })
+      const sender = new Sender({ url, ca: readCa(endpoint), timeoutMs, userAgent })
       const queue = new EndpointQueue(limits)
       this.#endpoints.set(endpoint.name, { options: endpoint, queue, sender, delivered: 0, lastError: null })
     }
@@ -89,6 +85,8 @@ export class Outbox {
     const records = await OutboxRecords.open(options.path, (error) =>
       logger.error({ code: codeOf(error) }, 'the outbox of webhooks could not be written'),
     )
+    const { tornLines } = records
+    if (tornLines > 0) logger.warn({ path: options.path, tornLines }, 'the end of the outbox was torn and is cut off')
     return new Outbox(options, records)
   }
 
@@ -364,30 +362,6 @@ export class Outbox {
         this.#options.logger.error({ code: codeOf(error) }, 'a listener to webhook deliveries failed')
       }
     }
-  }
-}
-
-function newDelivery(
-  { id, type, kind, subject }: WebhookEvent,
-  endpoint: string,
-  seq: number,
-  nowMs: number,
-): Delivery {
-  return {
-    event: id,
-    type,
-    kind,
-    subject,
-    endpoint,
-    createdAtMs: nowMs,
-    state: 'pending',
-    seq,
-    queuedAtMs: nowMs,
-    attempts: 0,
-    nextAttemptMs: nowMs,
-    doneAtMs: null,
-    lastStatus: null,
-    lastError: null,
   }
 }
 

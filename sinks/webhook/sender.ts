@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, request } from 'undici'
+import { Agent, request } from 'undici'
 import { type Answer, parseRetryAfter } from './retry.ts'
 import { sign } from './signature.ts'
 
@@ -9,8 +9,6 @@ export interface SenderOptions {
   /** For connecting, and for the answer's head. */
   readonly timeoutMs: number
   readonly userAgent: string
-  /** In place of the endpoint's own connections, for tests. */
-  readonly dispatcher?: Dispatcher
 }
 
 /** What a receiver answers is of no interest beyond its status: this much of the body is read so that the connection can be used again. */
@@ -23,7 +21,7 @@ export class Sender {
   readonly #options: SenderOptions
   readonly #url: URL
   readonly #authorization: string | null
-  readonly #dispatcher: Dispatcher
+  readonly #agent: Agent
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -33,16 +31,14 @@ export class Sender {
     this.#authorization = username === '' ? null : `Basic ${Buffer.from(credentials).toString('base64')}`
     this.#url.username = ''
     this.#url.password = ''
-    this.#dispatcher =
-      options.dispatcher ??
-      new Agent({
-        connections: CONNECTIONS,
-        pipelining: 1,
-        connect: { timeout: options.timeoutMs, ...(options.ca === null ? {} : { ca: options.ca }) },
-        headersTimeout: options.timeoutMs,
-        bodyTimeout: options.timeoutMs,
-        maxHeaderSize: MAX_ANSWER_BYTES,
-      })
+    this.#agent = new Agent({
+      connections: CONNECTIONS,
+      pipelining: 1,
+      connect: { timeout: options.timeoutMs, ...(options.ca === null ? {} : { ca: options.ca }) },
+      headersTimeout: options.timeoutMs,
+      bodyTimeout: options.timeoutMs,
+      maxHeaderSize: MAX_ANSWER_BYTES,
+    })
   }
 
   /** One try. Never throws; null when `signal` ended it. */
@@ -64,7 +60,7 @@ export class Sender {
     signal.addEventListener('abort', end, { once: true })
     try {
       const answer = await request(this.#url, {
-        dispatcher: this.#dispatcher,
+        dispatcher: this.#agent,
         method: 'POST',
         headers: {
           ...sign(id, body, secrets, nowMs),
@@ -91,8 +87,8 @@ export class Sender {
   }
 
   /** Ends open connections at once. */
-  async close(): Promise<void> {
-    if (this.#options.dispatcher === undefined) await this.#dispatcher.destroy()
+  close(): Promise<void> {
+    return this.#agent.destroy()
   }
 }
 
