@@ -45,7 +45,7 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
     one(pairs_per_second),
   ),
   counter('weirds_total', 'Oddities of the traffic, by name.', ['name'], ({ weirds }) => named(weirds, 'name')),
-  counter('counters_total', 'What was given up, evicted or odd inside Offpath, by name.', ['name'], ({ counters }) =>
+  counter('counters_total', 'What Offpath counts inside, by name: given up, evicted, odd, kept.', ['name'], ({ counters }) =>
     named(counters, 'name'),
   ),
   gauge(
