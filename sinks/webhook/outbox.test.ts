@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -270,6 +271,21 @@ describe('what a receiver can do wrong', () => {
     expect(outbox.status()).toMatchObject([{ state: 'ok', dead: 0, delivered: 3 }])
     expect(receiver.received.length).toBe(4)
   })
+})
+
+test('what was under way beside a 410 ends by its own answer, and is not tried again', async () => {
+  const waiting: ServerResponse[] = []
+  receiver.behave = (response) => void waiting.push(response)
+  const outbox = await outboxOf()
+  for (const subject of ['i1', 'i2', 'i3']) await outbox.publish(event('offpath.incident.opened.v1', subject))
+  await until(() => waiting.length === 3)
+  waiting[0]!.writeHead(410).end()
+  await until(() => outbox.status()[0]!.state === 'disabled')
+  waiting[1]!.writeHead(204).end()
+  waiting[2]!.writeHead(503).end()
+  await settled(outbox)
+  expect(states(outbox).sort()).toEqual(['delivered', 'disabled', 'disabled'])
+  expect(outbox.status()).toMatchObject([{ state: 'disabled', pending: 0, dead: 2, delivered: 1 }])
 })
 
 test('dead letters are listed and can be queued again, others cannot', async () => {

@@ -73,9 +73,9 @@ export class Receiver {
   }
 }
 
-/** Waits for something to become true; fails after five seconds. */
+/** Waits for something to become true; fails after twenty seconds: a cold start of a language on a busy machine takes some. */
 export async function until(what: () => boolean, name = 'it'): Promise<void> {
-  const end = Date.now() + 5000
+  const end = Date.now() + 20_000
   while (!what()) {
     if (Date.now() > end) throw new Error(`${name} did not happen`)
     await new Promise((resolve) => setTimeout(resolve, 5))
