@@ -240,12 +240,11 @@ export class Spool {
     await null
     while (this.#waiting.length > 0) {
       const group = takeGroup(this.#waiting)
-      const refusal = await this.#write(group)
-      if (refusal === null) continue
-      // One large batch may be what does not fit.
+      if ((await this.#write(group)) === null) continue
+      // One by one in a new file: it may be one large batch that does not fit, or the old file that takes no more.
       for (const one of group) {
-        const alone = group.length === 1 ? refusal : await this.#write([one])
-        if (alone !== null) this.#refuseForRoom(one, alone)
+        const refusal = await this.#write([one])
+        if (refusal !== null) this.#refuseForRoom(one, refusal)
       }
     }
     // Not in a callback of this promise: whoever seals before that runs would wait for a flush that is over.
@@ -254,7 +253,8 @@ export class Spool {
 
   #refuseForRoom(one: Waiting, reason: Error): void {
     this.diskFull = reason.message
-    this.#lose('spool.disk_full', one.header)
+    // Rows of a file are not lost by this: whoever reads it waits for room, or reads it again.
+    if (one.header.rereadIds === null) this.#lose('spool.disk_full', one.header)
     this.#tokens.forget(one.header.token)
     one.reject(new NotSealed('disk_full', reason))
   }

@@ -17,7 +17,7 @@ export interface LocalStoreOptions {
   readonly folder: string
   readonly inserter: Inserter
   readonly spoolMaxBytes: number
-  readonly logger?: Logger
+  readonly logger?: Pick<Logger, 'info' | 'warn' | 'error'>
   readonly nowMs?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>
   readonly onPhase?: (phase: SpoolPhase) => void
