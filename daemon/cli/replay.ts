@@ -8,6 +8,7 @@ import { LineWriter } from '../../sinks/stdout.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
+import { loadPolicies } from '../policies/load.ts'
 import { openLocalStore } from '../topology/local-store.ts'
 import type { Emit, ReplaySummary } from '../topology/replay.ts'
 import { withStore } from '../topology/store-settings.ts'
@@ -91,6 +92,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     emit: options.emit,
     bodies: options.bodies,
     config,
+    policies: loadPolicies(config.policies).documents,
     key,
     speed: options.speed,
     write: (line) => lines.write(line),

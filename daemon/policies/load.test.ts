@@ -74,6 +74,11 @@ describe('a policy file', () => {
       POLICY.replace('scan.probing', 'auth.stuffing'),
       /when.detectors\[0\]: expected one of auth.bruteforce, object.enumeration, scan.probing, found "auth.stuffing"/,
     ],
+    [
+      'a detector that stands twice',
+      POLICY.replace('[scan.probing]', '[scan.probing, scan.probing]'),
+      /^mine.yaml:4:19 when.detectors: expected each detector once/,
+    ],
     ['no grouping', POLICY.replace(/group.*\n/, ''), /group: expected settings \(key: value\), and it is missing/],
     [
       'a time without a unit',

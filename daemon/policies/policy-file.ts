@@ -51,6 +51,7 @@ const when = z
       .array(z.enum(DETECTORS.map(({ id }) => id) as [string, ...string[]]))
       .min(1)
       .max(64)
+      .refine((ids) => new Set(ids).size === ids.length, { error: 'expected each detector once' })
       .describe('Whose signals it is about: ids of `offpath detector list`.'),
     condition: expression.optional().describe('CEL: only signals for which it is true.'),
     unless: expression.optional().describe('CEL: no signal for which it is true.'),

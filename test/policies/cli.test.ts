@@ -103,6 +103,24 @@ describe('policy list', () => {
   })
 })
 
+test('replay folds by the policies of the configuration', async () => {
+  mkdirSync(join(folder, 'strict'))
+  const file = policy('severity: critical\n', 'Somebody looks around').replace('id: mine', 'id: scan-probing')
+  writeFileSync(join(folder, 'strict/probing.yaml'), file)
+  writeFileSync(join(folder, 'strict.yaml'), 'policies: {folder: strict}\n')
+  const recording = join(built, 'policies/tests/word-list.jsonl')
+  const replay = async (...more: string[]) => {
+    const { stdout } = await offpath('replay', recording, '--emit', 'incidents', ...more)
+    return JSON.parse(stdout) as Record<string, unknown>
+  }
+  expect(await replay()).toMatchObject({ title: 'Probing for hidden paths', severity: 'low' })
+  expect(await replay('--config', 'strict.yaml')).toMatchObject({
+    policy: 'scan-probing',
+    title: 'Somebody looks around',
+    severity: 'critical',
+  })
+})
+
 describe('policy test', () => {
   test('the shipped tests pass', async () => {
     const { code, stdout } = await offpath('policy', 'test')
