@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
+  CrashingMap,
   change,
   DOWN,
   FORBIDDEN,
@@ -17,11 +18,11 @@ import {
 import { DurableMap } from '../durable/durable-map.ts'
 import type { Action, Selector } from '../model/action.ts'
 import type { Policy } from '../policies/policy.ts'
+import type { ActionMap } from './action-book.ts'
 import type { Blast } from './guards.ts'
 import { Response } from './response.ts'
 
-let folder = ''
-let map: DurableMap<Action>
+let map: CrashingMap
 let now = START_MS
 let policies: Policy[] = []
 let receiver: Receiver
@@ -30,30 +31,26 @@ let told: string[] = []
 let records: Record<string, unknown>[] = []
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'offpath-response-'))
+  map = new CrashingMap()
   now = START_MS
   receiver = new Receiver()
   told = []
   records = []
   await open()
 })
-afterEach(async () => {
-  await response.close()
-  await map.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => response.close())
 
 interface Settings {
+  actions?: ActionMap
   never?: string[]
   maxActive?: number
   blast?: (selector: Selector) => Promise<Blast>
   random?: number
 }
 
-async function open({ never = [], maxActive = 50, blast, random = 0.5 }: Settings = {}): Promise<void> {
-  map = await DurableMap.open<Action>(join(folder, 'actions'))
+async function open({ actions = map, never = [], maxActive = 50, blast, random = 0.5 }: Settings = {}): Promise<void> {
   response = new Response({
-    actions: map,
+    actions,
     connectors: new Map([['edge', receiver]]),
     policies: () => policies,
     guards: { never, maxActive },
@@ -68,7 +65,7 @@ async function open({ never = [], maxActive = 50, blast, random = 0.5 }: Setting
 
 async function reopen(settings: Settings = {}): Promise<void> {
   await response.close()
-  await map.close()
+  map = map.crash()
   await open(settings)
 }
 
@@ -83,8 +80,10 @@ async function see(...args: Parameters<typeof change>): Promise<void> {
   await response.idle()
 }
 
-/** Long enough for a try to be on disk and sent. */
-const turns = () => new Promise((resolve) => setTimeout(resolve, 20))
+/** Long enough for a try to be saved and sent. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+}
 const states = () => response.list().map(({ target, state }) => `${target.value} ${state}`)
 const lastWhy = () => response.list()[0]!.history.at(-1)!.why
 
@@ -573,4 +572,20 @@ test('what cannot be saved is not sent; what is to be taken back is', async () =
   await at(900)
   expect(receiver.calls).toContain('revert 203.0.113.9')
   map.set = set
+})
+
+test('a real file holds what is live over a restart', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'offpath-response-'))
+  policies = [policy('enforce')]
+  for (const calls of [['apply 203.0.113.9'], ['apply 203.0.113.9', 'revert 203.0.113.9']]) {
+    const file = await DurableMap.open<Action>(join(folder, 'actions'))
+    await response.close()
+    await open({ actions: file })
+    await see(incident(['203.0.113.9']))
+    expect(receiver.calls).toEqual(calls)
+    now += 900_000
+    await response.close()
+    await file.close()
+  }
+  rmSync(folder, { recursive: true, force: true })
 })

@@ -257,7 +257,7 @@ describe('an answer', () => {
       uncertain: true,
       error: 'edge: no answer in time',
     })
-    expect(performance.now() - begun).toBeLessThan(1900)
+    expect(performance.now() - begun).toBeLessThan(6000)
     expect(await send(edge, 'apply', action(ip), AbortSignal.timeout(20))).toMatchObject({ ok: false, uncertain: true })
   })
 
