@@ -393,6 +393,47 @@ test('a port that is taken has an error of its own, and the socket is not left',
   rmSync(folder, { recursive: true })
 })
 
+/** What comes back for bytes that are sent as they are, up to the end of the connection. */
+function sendRaw(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(server.address!).port), '127.0.0.1')
+    let back = ''
+    socket.setEncoding('latin1').on('data', (text) => {
+      back += text
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(back))
+    socket.end(bytes, 'latin1')
+  })
+}
+
+const AUTHORIZED = `Host: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nConnection: close\r\n`
+
+test.each([
+  ['garbage', '\x16\x03\x01\x02\x00\xff\xfe\r\n\r\n', 400],
+  ['no Host', `GET /api/v1/status HTTP/1.1\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`, 400],
+  ['two lengths', `POST /api/v1/query HTTP/1.1\r\n${AUTHORIZED}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`, 400],
+  [
+    'a length beside chunks',
+    `POST /api/v1/query HTTP/1.1\r\n${AUTHORIZED}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+  ],
+  ['a head that is too long', `GET /api/v1/status HTTP/1.1\r\n${AUTHORIZED}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ['broken percent-encoding', `GET /api/v1/incidents/%E0%A4%A HTTP/1.1\r\n${AUTHORIZED}\r\n`, 400],
+  [
+    'a target with another host',
+    `GET http://evil.test/api/v1/status HTTP/1.1\r\nHost: evil.test\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
+    421,
+  ],
+  ['two hosts', `GET /api/v1/status HTTP/1.1\r\n${AUTHORIZED}Host: evil.test\r\n\r\n`, 400],
+  ['a tunnel', `CONNECT evil.test:80 HTTP/1.1\r\n${AUTHORIZED}\r\n`, 0],
+])('%s is refused, and the server goes on', async (_, bytes, status) => {
+  const back = await sendRaw(bytes)
+  expect(Number(/^HTTP\/1\.1 (\d+)/.exec(back)?.[1] ?? 0)).toBe(status)
+  expect(server.operations.asked).toEqual([])
+  expect((await ask(server, 'tcp', { path: '/healthz' })).status).toBe(200)
+})
+
 test('a long list, which is made in parts, is the same list', async () => {
   const columns = [{ name: 'n', type: 'String' }]
   const query = server.operations.query.bind(server.operations)
