@@ -1,82 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { effectiveCapabilities } from '../../daemon/topology/privileges.ts'
 import { childrenOf } from './child-processes.ts'
-import { ensureBuilt, ROOT } from './program.ts'
+import { DaemonFolder, type DaemonProcess, until } from './daemon-process.ts'
+import { ensureBuilt } from './program.ts'
 
 /**
  * The daemon as a user starts it: `offpath run --pcap lo`, real requests over the loopback, incidents on standard output.
  */
-const PROGRAM = join(ROOT, 'dist', 'offpath.js')
 const whyNot = process.getuid?.() === 0 ? null : 'needs root to capture on the loopback'
 if (whyNot !== null) console.warn(`skipped: offpath run: ${whyNot}`)
 
-interface IncidentLine {
-  readonly detector: string
-  readonly status: string
-  readonly opened_at: string
-}
-
-class Daemon {
-  readonly child: ChildProcess
-  readonly incidents: { readonly line: IncidentLine; readonly heardMs: number }[] = []
-  stderr = ''
-
-  constructor(port: number) {
-    this.child = spawn(
-      process.execPath,
-      [PROGRAM, 'run', '--pcap', 'lo', '--filter', `tcp port ${port}`, '-o', 'jsonl'],
-      {
-        cwd: join(ROOT, 'test'),
-        env: { PATH: process.env.PATH, HOME: '/nonexistent', OFFPATH_PRIVACY_KEY: '5a'.repeat(32) },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    )
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      const read: unknown = JSON.parse(line)
-      if (isIncident(read)) this.incidents.push({ line: read, heardMs: Date.now() })
-    })
-    this.child.stderr!.on('data', (chunk: Buffer) => {
-      this.stderr += chunk.toString()
-    })
-  }
-
-  async ready(): Promise<void> {
-    await until(
-      () => this.stderr.includes('watching'),
-      10_000,
-      () => this.stderr,
-    )
-  }
-
-  async stop(): Promise<number | null> {
-    if (this.child.exitCode !== null) return this.child.exitCode
-    const ended = new Promise<number | null>((resolve) => this.child.once('exit', resolve))
-    this.child.kill('SIGTERM')
-    return await ended
-  }
-}
-
-function isIncident(value: unknown): value is IncidentLine {
-  return typeof value === 'object' && value !== null && 'detector' in value && 'opened_at' in value
-}
-
-async function until(met: () => boolean, withinMs: number, told: () => string): Promise<void> {
-  const end = Date.now() + withinMs
-  while (!met()) {
-    if (Date.now() > end) throw new Error(`not met within ${withinMs} ms: ${told()}`)
-    await sleep(10)
-  }
-}
-
 let server: Server
 let port = 0
-let daemon: Daemon
+let folder: DaemonFolder
+let daemon: DaemonProcess
 
 async function guess(account: string, password: string): Promise<void> {
   await fetch(`http://127.0.0.1:${port}/v1/login`, {
@@ -116,12 +56,15 @@ describe.skipIf(whyNot !== null)('offpath run on the loopback', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     port = (server.address() as AddressInfo).port
-    daemon = new Daemon(port)
+    folder = new DaemonFolder()
+    folder.configure({ sources: [{ kind: 'pcap', interface: 'lo', filter: `tcp port ${port}` }] })
+    daemon = folder.start()
     await daemon.ready()
   })
 
   afterEach(async () => {
     await daemon.stop()
+    await folder.remove()
     await new Promise((resolve) => server.close(resolve))
   })
 
@@ -130,10 +73,10 @@ describe.skipIf(whyNot !== null)('offpath run on the loopback', () => {
     expect(daemon.incidents[0]!.line.detector).toBe('auth.bruteforce')
   })
 
-  test('every process that reads traffic has no capability left', () => {
-    const readers = childrenOf(daemon.child.pid!)
-    expect(readers.map((reader) => reader.script).sort()).toEqual(['capture-child.js', 'engine.js'])
-    for (const reader of readers) expect(effectiveCapabilities(reader.pid)).toBe(0n)
+  test('every process but control has no capability left', () => {
+    const children = childrenOf(daemon.child.pid!)
+    expect(children.map((child) => child.script).sort()).toEqual(['capture-child.js', 'engine.js', 'store.js'])
+    for (const child of children) expect(effectiveCapabilities(child.pid)).toBe(0n)
   })
 
   test('a capture child that is killed comes back, and detection goes on', async () => {
