@@ -40,6 +40,29 @@ test.runIf(process.getuid?.() === 0)('made by root it belongs to whom the place 
   expect([made.uid, made.gid]).toEqual([4711, 4712])
 })
 
+test.runIf(process.getuid?.() === 0)('that of another user is refused, and left as it is', async () => {
+  chmodSync(folder, 0o755)
+  const [user, group] = [process.geteuid!(), process.getegid!()]
+  process.setegid!(4712)
+  process.seteuid!(4711)
+  const getuid = process.getuid!
+  process.getuid = () => 4711
+  try {
+    await expect(dataFolder(folder)).rejects.toMatchObject({
+      code: 'OFFPATH_E_DATA_FOLDER',
+      message: expect.stringContaining('it belongs to user 0'),
+    })
+    await expect(dataFolder(join(folder, 'below'))).rejects.toMatchObject({
+      message: expect.stringContaining('permission denied'),
+    })
+  } finally {
+    process.getuid = getuid
+    process.seteuid!(user)
+    process.setegid!(group)
+  }
+  expect(mode(folder)).toBe(0o755)
+})
+
 test('the token is made once, private, and long', async () => {
   const path = join(folder, 'token')
   const [one, two] = await Promise.all([loadToken(path, { make: true }), loadToken(path, { make: true })])

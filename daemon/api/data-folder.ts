@@ -13,14 +13,15 @@ export async function dataFolder(path: string): Promise<string> {
   const folder = resolve(path)
   try {
     if (!(await present(folder))) await make(folder)
-    const { mode, uid } = await ownFolder(folder)
-    if ((mode & 0o077) !== 0) await chmod(folder, PRIVATE)
+    const { mode, uid } = await found(folder)
     const user = process.getuid?.()
     if (user !== undefined && user !== 0 && user !== uid) throw refused(folder, `it belongs to user ${uid}`)
+    if ((mode & 0o077) !== 0) await chmod(folder, PRIVATE)
     return folder
   } catch (cause) {
     if (cause instanceof OffpathError) throw cause
-    throw refused(folder, (cause as Error).message, cause)
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw refused(folder, REASONS[code ?? ''] ?? message, cause)
   }
 }
 
@@ -59,10 +60,16 @@ export async function ownedAsFolder(path: string): Promise<void> {
   if (uid !== 0) await chown(path, uid, gid)
 }
 
-async function ownFolder(folder: string): Promise<{ mode: number; uid: number }> {
-  const found = await stat(folder)
-  if (!found.isDirectory()) throw refused(folder, 'it is no folder')
-  return found
+async function found(folder: string): Promise<{ mode: number; uid: number }> {
+  const status = await stat(folder)
+  if (!status.isDirectory()) throw refused(folder, 'it is no folder')
+  return status
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'part of its path is no folder',
 }
 
 function refused(folder: string, why: string, cause?: unknown): OffpathError {

@@ -45,8 +45,11 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
     one(pairs_per_second),
   ),
   counter('weirds_total', 'Oddities of the traffic, by name.', ['name'], ({ weirds }) => named(weirds, 'name')),
-  counter('counters_total', 'What Offpath counts inside, by name: given up, evicted, odd, kept.', ['name'], ({ counters }) =>
-    named(counters, 'name'),
+  counter(
+    'counters_total',
+    'What Offpath counts inside, by name: given up, evicted, odd, kept.',
+    ['name'],
+    ({ counters }) => named(counters, 'name'),
   ),
   gauge(
     'detector_maturity_ratio',

@@ -425,7 +425,7 @@ test.each([
     `GET http://evil.test/api/v1/status HTTP/1.1\r\nHost: evil.test\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
     421,
   ],
-  ['two hosts', `GET /api/v1/status HTTP/1.1\r\n${AUTHORIZED}Host: evil.test\r\n\r\n`, 400],
+  ['two hosts', `GET /api/v1/status HTTP/1.1\r\n${AUTHORIZED}Host: evil.test\r\n\r\n`, 421],
   ['a tunnel', `CONNECT evil.test:80 HTTP/1.1\r\n${AUTHORIZED}\r\n`, 0],
 ])('%s is refused, and the server goes on', async (_, bytes, status) => {
   const back = await sendRaw(bytes)
