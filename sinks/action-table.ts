@@ -48,12 +48,18 @@ function statePaint(state: string, colours: Colours): (text: string) => string {
   return /^(refused|expired|reverted)|simulated/.test(state) ? colours.dim : (text) => text
 }
 
-/** What was done about an incident, in a few words: `throttle applied`, `ban simulated`, `2 actions: …`. */
+/** What was done about an incident, in a few words, the state first: `applied: throttle`, `simulated: ban, 2 × reset`. */
 export function doneText(actions: readonly ActionInput[]): string {
-  const groups = new Map<string, number>()
-  for (const action of actions) {
-    const word = action.simulated ? `${action.step} simulated` : `${action.step} ${action.state.replaceAll('_', ' ')}`
-    groups.set(word, (groups.get(word) ?? 0) + 1)
+  const states = new Map<string, Map<string, number>>()
+  for (const { simulated, state, step } of actions) {
+    const word = simulated ? 'simulated' : state.replaceAll('_', ' ')
+    const steps = states.get(word) ?? new Map<string, number>()
+    states.set(word, steps.set(step, (steps.get(step) ?? 0) + 1))
   }
-  return [...groups].map(([word, count]) => (count === 1 ? word : `${count} × ${word}`)).join(', ')
+  return [...states]
+    .map(([word, steps]) => {
+      const list = [...steps].map(([step, count]) => (count === 1 ? step : `${count} × ${step}`))
+      return `${word}: ${list.join(', ')}`
+    })
+    .join('; ')
 }

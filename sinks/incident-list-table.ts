@@ -16,7 +16,7 @@ export function renderIncidentList(incidents: readonly Json[], actions: readonly
       { title: 'TITLE', least: 20 },
       { title: 'SUBJECT', least: 12 },
       { title: 'SERVICE', least: 8 },
-      { title: 'DONE', least: 18 },
+      { title: 'DONE', least: 19 },
     ],
     views.map((incident) => {
       const done = doneText(byIncident.get(incident.id) ?? [])

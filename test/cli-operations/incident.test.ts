@@ -46,7 +46,7 @@ describe('incident list', () => {
     expect(opened).toEqual([...opened].sort().reverse())
     const row = rows.find((each) => each.includes(' high '))!
     expect(row).toMatch(
-      /^01m8067\w{5} {2}2026-11-21 23:14:35Z {2}high +open +Object enum\S* .*u_1280 +api.shop\S* +throttle simulated$/,
+      /^01m8067\w{5} {2}2026-11-21 23:14:35Z {2}high +open +Object enum\S* .*u_1280 +api.shop\S* +simulated: throttle$/,
     )
     expect(walk.incident.id.startsWith(row.slice(0, 12))).toBe(true)
     expect(rows.filter((each) => each.endsWith('nothing')).length).toBe(details.length - 1)
@@ -96,7 +96,7 @@ describe('incident list', () => {
 
   test.each([40, 80, 100, 200])('at %i columns nothing runs over the edge that can be cut', async (width) => {
     const { stdout } = await run(['list'], { width })
-    const least = 12 + 20 + 8 + 6 + 20 + 12 + 8 + 18 + 2 * 7
+    const least = 12 + 20 + 8 + 6 + 20 + 12 + 8 + 19 + 2 * 7
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(Math.max(width, least))
   })
 })
