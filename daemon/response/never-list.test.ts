@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { incident } from '../../test/response/harness.ts'
 import type { Selector } from '../model/action.ts'
+import { OffpathError } from '../telemetry/errors.ts'
 import { NeverList, neverFault } from './never-list.ts'
 import { addressSelector, selectorsOf } from './selectors.ts'
 
@@ -26,7 +27,7 @@ test.each<[string, Selector, boolean]>([
 test('an entry that is none is told', () => {
   for (const entry of ['ip:x', 'cidr:10.0.0.0/33', 'host:x', 'user:', 'x', '']) {
     expect([entry, neverFault(entry)]).not.toEqual([entry, null])
-    expect(() => new NeverList([entry])).toThrow(RangeError)
+    expect(() => new NeverList([entry])).toThrow(OffpathError)
   }
   expect(neverFault('service:pay.shop.test')).toBeNull()
 })

@@ -1,6 +1,7 @@
 import { parseAddress } from '../decode/address.ts'
 import { CidrSet, isCidr } from '../decode/cidr-set.ts'
 import type { Selector, SelectorKind } from '../model/action.ts'
+import { OffpathError } from '../telemetry/errors.ts'
 import { selectorText } from './selectors.ts'
 
 /**
@@ -15,13 +16,15 @@ export class NeverList {
   readonly #any: CidrSet
   readonly #exact: ReadonlySet<string>
 
-  /** Throws RangeError for an entry that is none: ask `neverFault` first where it is input. */
+  /** Throws OFFPATH_E_CONFIG for an entry that is none. */
   constructor(entries: readonly string[]) {
     const blocks: { entry: string; block: string; set: CidrSet }[] = []
     const exact = new Set<string>()
     for (const entry of entries) {
       const fault = neverFault(entry)
-      if (fault !== null) throw new RangeError(`${entry}: ${fault}`)
+      if (fault !== null) {
+        throw new OffpathError('OFFPATH_E_CONFIG', `response.never: ${entry}: ${fault}`, { at: 'response.never' })
+      }
       const selector = parseSelector(entry)!
       if (isAddressKind(selector.kind)) {
         blocks.push({ entry, block: selector.value, set: new CidrSet([selector.value]) })

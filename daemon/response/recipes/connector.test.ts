@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -326,6 +326,12 @@ describe('a recipe', () => {
   ])('with %s is refused with its place', (_, text, message) => {
     expect(() => readRecipe(text, 'own.yaml')).toThrow(message)
     expect(() => readRecipe(text, 'own.yaml')).toThrow(/^own\.yaml:\d+:\d+ /)
+  })
+
+  test('of the documentation can be read', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/response.md'), 'utf8')
+    const shown = [...page.matchAll(/```yaml\n(apiVersion.*?)```/gs)].map(([, text]) => text!)
+    expect(shown.map((text) => readRecipe(text, 'docs/response.md').metadata.id)).toEqual(['edge'])
   })
 
   test('is given what it asks for, or the configuration is told to be wrong', async () => {
