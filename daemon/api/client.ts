@@ -22,7 +22,7 @@ const TIMEOUT_MS = 45_000
 /** Whether there is a daemon is known at once; one that hangs is as good as none. */
 const REACH_MS = 5000
 /** An answer is a status, a list of at most 1000, or the rows of a query, which the store bounds. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 /**
  * The daemon, asked over its unix socket. Errors of the daemon come back as what they were there; a daemon that does not

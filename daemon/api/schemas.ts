@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DEFAULT_ROWS, MAX_ROWS } from '../../sinks/clickhouse/query.ts'
 import { ACTION_STATES } from '../model/action.ts'
 import { parseTime } from '../model/time.ts'
 import { MOST_LISTED } from './json-forms.ts'
@@ -265,5 +266,5 @@ export const QueryBody = z.strictObject({
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
     .optional()
     .describe('Values of {name:Type} placeholders.'),
-  max_rows: z.int().min(1).max(10_000).optional(),
+  max_rows: z.int().min(1).max(MAX_ROWS).optional().describe(`Default ${DEFAULT_ROWS}.`),
 })
