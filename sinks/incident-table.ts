@@ -3,6 +3,7 @@ import type { Incident } from '../daemon/model/incident.ts'
 import type { Severity } from '../daemon/model/signal.ts'
 import { formatTime } from '../daemon/model/time.ts'
 import { escapeTerminal } from './escape.ts'
+import { cutText, wrapText } from './text-table.ts'
 
 export interface IncidentTableOptions {
   /** Columns of the terminal. */
@@ -25,8 +26,8 @@ export function renderIncidentTable(incidents: readonly Incident[], options: Inc
     incident,
     when: `${formatTime(incident.openedAt).slice(0, 19).replace('T', ' ')}Z`,
     title: escapeTerminal(incident.title),
-    subject: cut(escapeTerminal(incident.subject.value), MAX_SUBJECT),
-    where: cut(endpointText(incident), MAX_ENDPOINT),
+    subject: cutText(escapeTerminal(incident.subject.value), MAX_SUBJECT),
+    where: cutText(endpointText(incident), MAX_ENDPOINT),
   }))
   const titleWidth = Math.max(...rows.map((row) => row.title.length))
   const subjectWidth = Math.max(...rows.map((row) => row.subject.length))
@@ -36,7 +37,7 @@ export function renderIncidentTable(incidents: readonly Incident[], options: Inc
     const state = incident.status === 'open' ? '' : colours.dim(`  ${incident.status}`)
     const head = `${when}  ${severity}  ${title.padEnd(titleWidth)}  ${colours.bold(subject.padEnd(subjectWidth))}  ${where}`
     lines.push(head.trimEnd() + state)
-    for (const line of wrap(escapeTerminal(incident.why), Math.max(LEAST_WIDTH, options.width) - 4)) {
+    for (const line of wrapText(escapeTerminal(incident.why), Math.max(LEAST_WIDTH, options.width) - 4)) {
       lines.push(`    ${line}`)
     }
     lines.push(colours.dim(`    ${countsText(incident)}`))
@@ -59,21 +60,4 @@ function endpointText(incident: Incident): string {
 function countsText(incident: Incident): string {
   const requests = `${incident.transactionCount} ${incident.transactionCount === 1 ? 'request' : 'requests'}`
   return `${requests}, ${incident.detector}, ${incident.owasp ?? 'no OWASP class'}, id ${incident.id}`
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  lines.push(line)
-  return lines
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { describedForOperators, snakeCase } from '../../analyzers/option-names.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
+import { wrapText } from '../../sinks/text-table.ts'
 import { leaves, toJsonSchema } from '../yaml/key-tree.ts'
 import { nearest } from '../yaml/suggest.ts'
 import type { CliContext } from './context.ts'
@@ -94,15 +95,4 @@ function optionsOf(declaration: DetectorDeclaration): { key: string; default: un
     default: node.default ?? null,
     meaning: node.description ?? '',
   }))
-}
-
-function wrapText(text: string, width: number): string[] {
-  const lines: string[] = ['']
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1)!
-    if (last === '') lines[lines.length - 1] = word
-    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
 }
