@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DurableMap } from '../../daemon/durable/durable-map.ts'
 import type { Action } from '../../daemon/model/action.ts'
@@ -109,6 +112,31 @@ describe.skipIf(why !== null)(`bans through a real CrowdSec${why === null ? '' :
     await open()
     expect(response.list()[0]!.state).toBe('reverted')
     expect(await server.decisions('203.0.113.20')).toEqual([])
+  })
+
+  test('a ban outlives a process that is killed, and is taken back by the next one', async () => {
+    await end()
+    const root = join(import.meta.dirname, '../..')
+    // In the folder of the packages, so that it finds them.
+    const bundle = join(mkdtempSync(join(root, 'node_modules/.cache/offpath-')), 'child.mjs')
+    const entryPoints = [join(import.meta.dirname, 'killed-child.ts')]
+    await build({ entryPoints, outfile: bundle, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
+    const child = spawn(process.execPath, [bundle, folder, server.url, join(root, 'recipes'), '203.0.113.25'], {
+      env: { ...process.env, CROWDSEC_PASSWORD: server.password },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const exit = once(child, 'exit')
+    for await (const text of child.stdout) if (String(text).includes('applied')) break
+    child.kill('SIGKILL')
+    await exit
+    rmSync(dirname(bundle), { recursive: true, force: true })
+    expect(await server.decisions('203.0.113.25')).toHaveLength(1)
+    await open()
+    expect(response.list()[0]!.state).toBe('applied')
+    ahead = 901
+    await tick()
+    expect(response.list()[0]!.state).toBe('reverted')
+    expect(await server.decisions('203.0.113.25')).toEqual([])
   })
 
   test('a ban is taken back also after CrowdSec itself was down, and its session with it', async () => {
