@@ -90,6 +90,9 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     await handle.sync()
+  } catch (error) {
+    // Some network file systems cannot sync a folder.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
   } finally {
     await handle.close()
   }

@@ -21,6 +21,7 @@ class FakeDatabase implements Inserter {
   inserts = 0
   /** Stored, but the answer is lost. */
   loseAnswer = false
+  hangs = false
   /** A table that takes nothing. */
   stuck = ''
 
@@ -33,6 +34,7 @@ class FakeDatabase implements Inserter {
   async insert(batch: SealedBatch) {
     this.inserts++
     await new Promise((resolve) => setImmediate(resolve))
+    if (this.hangs) await new Promise(() => undefined)
     const failure = this.down ? new StoreDown('gone') : this.failures.shift()
     if (failure) throw failure
     if (batch.table === this.stuck) throw new StoreDown('too many parts')
@@ -209,6 +211,20 @@ test('a batch the database refuses is laid aside, and the next goes on', async (
   expect(database.rows.get('transactions')).toEqual(['good'])
   expect(readdirSync(join(folder, 'spool', 'refused'))).toHaveLength(1)
   expect((await store.status()).counters['store.refused.rows.transactions']).toBe(1)
+})
+
+test('an insert that hangs does not hold up the end; its batch is stored by the next process', async () => {
+  const store = await open()
+  database.hangs = true
+  await store.seal(batch(['t0']))
+  await until(() => database.inserts === 1)
+  const startedAt = performance.now()
+  await store.close(0)
+  expect(performance.now() - startedAt).toBeLessThan(4000)
+  database.hangs = false
+  const next = await open()
+  await drained(next)
+  expect(database.rows.get('transactions')).toEqual(['t0'])
 })
 
 test('a batch that the database cannot take now holds up its own table only', async () => {

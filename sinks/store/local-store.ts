@@ -44,11 +44,15 @@ export async function openStore(options: LocalStoreOptions): Promise<TokenStore>
     onLost: (name, { table, rows }) => options.logger?.error({ code: name, table, rows }, 'rows were lost'),
     ...(options.onPhase === undefined ? {} : { onPhase: options.onPhase }),
   }).catch((cause) => {
-    throw new OffpathError('OFFPATH_E_DATA_FOLDER', `${folder} cannot be used`, {
-      at: folder,
-      remedy: 'Check who owns it and that it is writable.',
-      cause,
-    })
+    throw new OffpathError(
+      'OFFPATH_E_DATA_FOLDER',
+      `the spool cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        at: folder,
+        remedy: 'Check who owns it and that it is writable.',
+        cause,
+      },
+    )
   })
   const store = new LocalStore(options, spool, counters, nowMs)
   try {
@@ -101,10 +105,8 @@ class LocalStore implements TokenStore {
   /** Resolves when the database is open, or as soon as it is known to be down or slow. */
   async start(): Promise<void> {
     const first = this.#open()
-    const slow = new AbortController()
-    const opened = await Promise.race([first, pause(FIRST_OPEN_MS, slow.signal).then(() => false)])
-    slow.abort()
-    if (!opened) this.#opening = this.#keepOpening(first)
+    const opened = await within(FIRST_OPEN_MS, first)
+    if (opened !== true) this.#opening = this.#keepOpening(first)
   }
 
   async seal(batch: RowBatch | SealedBatch): Promise<void> {
@@ -160,8 +162,8 @@ class LocalStore implements TokenStore {
     await this.#spool.flushed()
     const deadline = this.#nowMs() + graceMs
     while (this.#spool.backlog.batches > 0 && this.#down === null && this.#nowMs() < deadline) await pause(20, NEVER)
-    await this.#drain.stop()
-    await this.#opening
+    // An insert or a connection that hangs is left alone: its batch stays in the spool.
+    await within(Math.max(graceMs, LAST_INSERT_MS), Promise.all([this.#drain.stop(), this.#opening]))
     await this.#inserter.close()
     await this.#spool.close()
   }
@@ -254,8 +256,20 @@ class LocalStore implements TokenStore {
   }
 }
 
+/** What the promise gives, or null when it takes longer. */
+async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | null> {
+  const patience = new AbortController()
+  try {
+    return await Promise.race([promise, pause(ms, patience.signal).then(() => null)])
+  } finally {
+    patience.abort()
+  }
+}
+
 /** A server that is slow to answer must not hold up the start: batches are sealed meanwhile. */
 const FIRST_OPEN_MS = 5000
+/** An insert under way when the store is closed may take this long in any case. */
+const LAST_INSERT_MS = 2000
 const FIRST = 'not connected yet'
 /** Batches of files in the spool at a time: a file is read as fast as it is stored. */
 const MAX_REREAD_WAITING = 8
