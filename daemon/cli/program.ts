@@ -12,6 +12,7 @@ import { addPolicy } from './policy.ts'
 import { addReplay } from './replay.ts'
 import { addRun } from './run.ts'
 import { addStatus } from './status.ts'
+import { addStore } from './store.ts'
 import { addTop } from './top.ts'
 import { offpathVersion } from './version.ts'
 import { addWebhook } from './webhook.ts'
@@ -84,6 +85,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 da
     addPolicy,
     addIncident,
     addAction,
+    addStore,
     addWebhook,
   ])
     add(program, context)

@@ -75,7 +75,7 @@ export async function migrate(engine: Engine, placement: Placement, migrations =
 
 /** What `migrate` would do. Changes nothing. */
 export async function planMigration(
-  engine: Engine,
+  engine: Pick<Engine, 'ask'>,
   placement: Placement,
   migrations = shippedMigrations(),
 ): Promise<MigrationPlan> {
@@ -94,13 +94,19 @@ export async function planMigration(
   return { from: done.length, to: migrations.length, statements }
 }
 
+/** The plan for a database that is not there yet, without asking for it. */
+export async function emptyPlan(placement: Placement): Promise<MigrationPlan> {
+  const nothing = { ask: async () => ({ meta: [], data: [[0]] }) }
+  return await planMigration(nothing, placement)
+}
+
 interface Applied {
   readonly version: number
   readonly name: string
   readonly checksum: string
 }
 
-async function appliedTo(engine: Engine, database: string): Promise<readonly Applied[]> {
+async function appliedTo(engine: Pick<Engine, 'ask'>, database: string): Promise<readonly Applied[]> {
   const { data } = await engine.ask(
     `SELECT version, name, checksum FROM ${database}.schema_migrations FINAL ORDER BY version`,
   )
@@ -178,7 +184,7 @@ function record(migration: Migration, database: string): string {
   return `INSERT INTO ${database}.schema_migrations (version, name, checksum) VALUES (${migration.version}, '${migration.name}', '${checksumOf(migration)}')`
 }
 
-async function retention(engine: Engine, { database, keepDays }: Placement): Promise<string[]> {
+async function retention(engine: Pick<Engine, 'ask'>, { database, keepDays }: Placement): Promise<string[]> {
   const { data } = await engine.ask(
     `SELECT name, engine_full FROM system.tables WHERE database = '${database}' AND name IN (${Object.keys(KEPT_AS)
       .map((table) => `'${table}'`)
