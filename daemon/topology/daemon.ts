@@ -3,6 +3,7 @@ import type { Store } from '../../sinks/store/store.ts'
 import { WebhookConnector } from '../../sinks/webhook/connector.ts'
 import { actionEvent, type EventContext, incidentEvent } from '../../sinks/webhook/events.ts'
 import { Outbox } from '../../sinks/webhook/outbox.ts'
+import { webhookEndpoints } from '../../sinks/webhook/settings.ts'
 import type { Health } from '../api/app.ts'
 import { dataFolder, ownedAsFolder, subFolder } from '../api/data-folder.ts'
 import { parseListen } from '../api/hosts.ts'
@@ -26,9 +27,9 @@ import { DaemonOperations } from './daemon-operations.ts'
 import { DaemonStatus } from './daemon-status.ts'
 import type { EngineStatus } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
-import { serverTls, webhookEndpoints } from './receivers.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
+import { serverTls } from './server-tls.ts'
 import { startStoreProcess } from './store-process.ts'
 import { clickHouseOptions, hasChdb } from './store-settings.ts'
 
@@ -133,6 +134,7 @@ class Control implements Daemon {
     this.#actions = await this.#open<Action>(join(state, 'actions'))
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
+    this.#warnOfActions()
     await this.#noteStart(join(state, 'alive'))
     await this.#startStore(folder)
     await this.#startOutbox(join(state, 'deliveries'))
@@ -199,6 +201,10 @@ class Control implements Daemon {
         onReady()
       },
       onIncident: (change) => this.#take(change),
+      // What grew since it was last worth a word.
+      onHeld: (held) => {
+        for (const each of held) this.#take({ kind: 'updated', ...each })
+      },
       ...(store === null ? {} : { seal: (batch) => store.seal(batch) }),
       onStatus: (status) => this.#heard(status),
       stop: AbortSignal.any([stop, this.#end.signal]),
@@ -206,7 +212,6 @@ class Control implements Daemon {
     const summary = await this.#watch.done
     this.#ready = false
     await Promise.all(this.#under)
-    await this.#takeLast(summary)
     this.#cleanEnd = true
     return summary
   }
@@ -220,14 +225,6 @@ class Control implements Daemon {
       )
       .finally(() => this.#under.delete(taken))
     this.#under.add(taken)
-  }
-
-  /** What grew since it was last worth a word. */
-  async #takeLast({ incidents }: ReplaySummary): Promise<void> {
-    for (const incident of incidents) {
-      const entry = this.#ledger.get(incident.id)
-      if (entry !== undefined) await this.#ledger.take({ kind: 'updated', incident, keys: entry.keys })
-    }
   }
 
   /** The ledger's state of it, which says what was done. */
@@ -294,7 +291,7 @@ class Control implements Daemon {
     const { config, environment, logger, version } = this.#request
     this.#outbox = await Outbox.open({
       path,
-      endpoints: webhookEndpoints(config, environment),
+      endpoints: webhookEndpoints(config.sinks.webhook, environment),
       userAgent: `Offpath/${version}`,
       logger,
       onEscalate: ({ endpoint, type, error }) =>
@@ -404,7 +401,21 @@ class Control implements Daemon {
   #reload(): void {
     const { documents } = this.#policies.reload(Date.now())
     this.#watch?.setPolicies(documents)
+    this.#warnOfActions()
     void this.#response.protect(this.#never())
+  }
+
+  /** A step that nothing carries out is refused when its time comes; whoever wrote it should hear of it now. */
+  #warnOfActions(): void {
+    const known = ['webhook', ...Object.keys(this.#request.config.response.connectors)]
+    for (const { id, respond } of this.#policies.current.policies) {
+      for (const { id: step, action } of respond) {
+        if (known.includes(action)) continue
+        this.#request.logger.warn(
+          `policy ${id}, step ${step}: there is no connector ${action}; there are ${known.join(', ')}`,
+        )
+      }
+    }
   }
 
   /** The configuration's list, and the proxies: an action on one of them would hit everybody behind it. */

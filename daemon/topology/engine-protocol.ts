@@ -80,7 +80,8 @@ export type FromEngine =
   | { readonly kind: 'rows'; readonly sequence: number; readonly batch: RowBatch }
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | { readonly kind: 'warning'; readonly message: string }
-  | { readonly kind: 'done'; readonly summary: ReplaySummary }
+  /** `held`: the incidents that are open, as they stand. */
+  | { readonly kind: 'done'; readonly summary: ReplaySummary; readonly held: readonly HeldIncident[] }
   | {
       readonly kind: 'failed'
       readonly code: ErrorCode | null

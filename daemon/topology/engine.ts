@@ -108,7 +108,8 @@ export class Engine {
       assembly.chain.close()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
       this.#beat(assembly)
-      this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()) })
+      const held = assembly.detection?.incidents.held() ?? []
+      this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()), held })
     } catch (error) {
       this.#tell(failure(error))
     } finally {

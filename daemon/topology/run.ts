@@ -40,6 +40,8 @@ export interface RunRequest {
   onIncident(change: IncidentChange): void
   /** Takes rows for the store; settles when they are sealed, rejects when they were given up. Left out: no rows are made. */
   readonly seal?: (batch: RowBatch) => Promise<void>
+  /** At an orderly end, before `done`: the open incidents as they stand. */
+  onHeld?(held: readonly HeldIncident[]): void
   /** Every second. */
   onStatus?(status: EngineStatus): void
   readonly stop: AbortSignal
@@ -111,13 +113,14 @@ class Control {
       engine.on('exit', (code, signal) => fail(new Error(`the engine process ended (${signal ?? code})`)))
       engine.on('message', (message: FromEngine | null) => {
         if (message === null) return
-        if (message.kind === 'done') resolve(message.summary)
-        else if (message.kind === 'failed') fail(revive(message))
+        if (message.kind === 'done') {
+          this.#request.onHeld?.(message.held)
+          resolve(message.summary)
+        } else if (message.kind === 'failed') fail(revive(message))
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
         else if (message.kind === 'rows') this.#seal(message.sequence, message.batch)
         else this.#heard(message)
       })
-      stop.addEventListener('abort', () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' })))
       const readsFiles = inputs.some((input) => input.kind === 'file')
       const start: StartMessage = {
         kind: 'start',
@@ -133,6 +136,9 @@ class Control {
         gapSeconds: this.#request.gapSeconds ?? 0,
       }
       this.#tell(start)
+      const end = () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' }))
+      if (stop.aborted) end()
+      else stop.addEventListener('abort', end, { once: true })
     })
   }
 

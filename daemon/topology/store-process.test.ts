@@ -137,6 +137,16 @@ test('of batches that a standing process does not take, the oldest is given up o
   expect((await store.status()).counters).toMatchObject({ 'store.shed': 2, 'store.shed.rows.transactions': 2 })
 })
 
+test('a process that stands still is killed and started again, and what it held is sealed', async () => {
+  const store = await start({ maxSilentMs: 1500 })
+  process.kill(store.pid!, 'SIGSTOP')
+  await store.seal(batch('a\n'))
+  expect(store.restarts).toBe(1)
+  // One that only has nothing to do is left alone.
+  await delay(2000)
+  expect(store.restarts).toBe(1)
+})
+
 test('failures cross the channel with their code and remedy', async () => {
   const store = await start()
   await expect(store.query({ sql: 'SELECT' })).rejects.toMatchObject({

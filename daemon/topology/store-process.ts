@@ -24,6 +24,8 @@ export interface StoreProcessOptions {
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>
   /** Most bytes handed over and not sealed yet; over it the oldest batch is given up, counted. */
   readonly maxPendingBytes?: number
+  /** A process that says nothing for so long stands still, and is killed and started again. */
+  readonly maxSilentMs?: number
   /** The program of the process; a test brings its own. */
   readonly script?: string
 }
@@ -62,6 +64,9 @@ class Keeper implements StoreProcess {
   #watching: Promise<void> | null = null
   #closing: Promise<void> | null = null
   restarts = 0
+  readonly #listening: NodeJS.Timeout
+  /** Looks in a row at which the process had said nothing since the last. */
+  #silent = 0
   /** Sum over the lives that ended, and the last word of the one that runs. */
   #before = NOTHING_YET
   #last: StoreStatus | null = null
@@ -72,6 +77,8 @@ class Keeper implements StoreProcess {
     this.#seals = new SealQueue(options.maxPendingBytes ?? MAX_PENDING_BYTES, (batch) =>
       countBatch(this.#counters, 'store.shed', batch),
     )
+    this.#listening = setInterval(() => this.#listen(), (options.maxSilentMs ?? MAX_SILENT_MS) / LOOKS)
+    this.#listening.unref()
   }
 
   get pid(): number | null {
@@ -136,6 +143,7 @@ class Keeper implements StoreProcess {
       if (!patience.signal.aborted) this.#life?.kill()
     })
     await this.#watching
+    clearInterval(this.#listening)
     patience.abort()
     await late
     this.#seals.rejectAll(new NotSealed('closed'))
@@ -154,6 +162,7 @@ class Keeper implements StoreProcess {
       throw error
     }
     this.#ready = life
+    this.#silent = 0
     this.#pump()
     return life
   }
@@ -194,6 +203,14 @@ class Keeper implements StoreProcess {
     this.#counters.add('store.restarted')
   }
 
+  /** Counts looks, not time: if it was this process that stood still, the other is not to be blamed. */
+  #listen(): void {
+    if (this.#ready === null || ++this.#silent <= LOOKS) return
+    this.#options.logger.error('the store process stands still; it is killed')
+    this.#ready.kill()
+    this.#silent = 0
+  }
+
   #over(): void {
     this.#life = null
     this.#ready = null
@@ -223,6 +240,7 @@ class Keeper implements StoreProcess {
   }
 
   #heard(message: FromStore): void {
+    this.#silent = 0
     switch (message.kind) {
       case 'answer':
       case 'error': {
@@ -268,3 +286,6 @@ const STATUS_PATIENCE_MS = 2000
 const START_ATTEMPTS = 3
 const KILL_AFTER_MS = 5000
 const STEADY_MS = 60_000
+/** It tells how it fares every second. */
+const MAX_SILENT_MS = 60_000
+const LOOKS = 12
