@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { setImmediate } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { Logger } from '../telemetry/log.ts'
@@ -8,6 +7,7 @@ import { answersTo } from './hosts.ts'
 import type { Operations } from './operations.ts'
 import { problemOf, RefusedRequest } from './problem.ts'
 import { ROUTES, type Route } from './routes.ts'
+import { takingTurns } from './turns.ts'
 
 export interface Health {
   readonly live: boolean
@@ -140,22 +140,20 @@ async function serve(route: Route, operations: Operations, context: Context<Env>
   return new Response(await jsonText(answer as object), { headers: { 'content-type': 'application/json' } })
 }
 
-/** Entries of a list made into text before whatever else waits has its turn. */
-const ENTRIES_AT_ONCE = 50
-
 /** As JSON.stringify, without holding the event loop over a list of a thousand. */
 async function jsonText(answer: object): Promise<string> {
+  const turn = takingTurns()
   const fields: string[] = []
   for (const [name, value] of Object.entries(answer)) {
     if (value === undefined) continue
-    if (!Array.isArray(value) || value.length <= ENTRIES_AT_ONCE) {
+    if (!Array.isArray(value)) {
       fields.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`)
       continue
     }
     const parts: string[] = []
-    for (let at = 0; at < value.length; at += ENTRIES_AT_ONCE) {
-      parts.push(JSON.stringify(value.slice(at, at + ENTRIES_AT_ONCE)).slice(1, -1))
-      await setImmediate()
+    for (const entry of value as unknown[]) {
+      parts.push(JSON.stringify(entry) ?? 'null')
+      await turn()
     }
     fields.push(`${JSON.stringify(name)}:[${parts.join(',')}]`)
   }

@@ -6,6 +6,7 @@ import { type EventTime, formatTime, HOUR_US, parseTime } from '../model/time.ts
 import { OffpathError } from '../telemetry/errors.ts'
 import { incidentJson, selectActions } from './json-forms.ts'
 import type { IncidentDetailJson, IncidentJson, PolicyJson } from './operations.ts'
+import { takingTurns } from './turns.ts'
 
 /** The part of a ledger entry that is shown; `state/incidents` holds such entries. */
 export interface KnownIncident {
@@ -92,8 +93,10 @@ async function transactionsOf(incident: IncidentJson, ask: Ask): Promise<Row[]> 
   if (evidence === null) return []
   const kept = `SELECT id, transaction FROM evidence WHERE ${IN_TIME} AND id IN {ids:Array(String)} LIMIT 1 BY id`
   const found = new Map<string, Row>()
+  const turn = takingTurns()
   for (const row of rowsOf(await ask({ sql: kept, params: evidence, maxRows: MOST_TRANSACTIONS }))) {
     found.set(String(row.id), JSON.parse(String(row.transaction)) as Row)
+    await turn()
   }
   const ids = evidence.ids.filter((id) => !found.has(id))
   if (ids.length > 0) {

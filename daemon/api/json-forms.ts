@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { actionJson } from '../../sinks/action-json.ts'
 import { incidentFields } from '../../sinks/incident-json.ts'
 import { ACTION_STATES, type Action, type ActionState } from '../model/action.ts'
@@ -6,6 +5,7 @@ import type { Incident } from '../model/incident.ts'
 import { parseTime } from '../model/time.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { ActionFilter, ActionJson, IncidentFilter, IncidentJson } from './operations.ts'
+import { takingTurns } from './turns.ts'
 
 export { actionJson }
 
@@ -27,9 +27,6 @@ export function isLive(state: ActionState): boolean {
 
 const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical']
 
-/** Encoded between two looks at what else there is to do: 1 to 2 ms, when they carry all they can. */
-const AT_ONCE = 20
-
 /** Those that pass, newest update first. */
 export async function selectIncidents(
   incidents: Iterable<Incident>,
@@ -45,10 +42,11 @@ export async function selectIncidents(
     found.push(incident)
   }
   found.sort((a, b) => b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : -1))
+  const turn = takingTurns()
   const told: IncidentJson[] = []
   for (const incident of found.slice(0, limitOf(filter))) {
-    if (told.length % AT_ONCE === AT_ONCE - 1) await setImmediate()
     told.push(incidentJson(incident))
+    await turn()
   }
   return told
 }
