@@ -1,18 +1,16 @@
 import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { escapeTerminal } from '../../sinks/escape.ts'
-import { readDeliveries } from '../../sinks/webhook/outbox-records.ts'
 import { resolveSecret } from '../../sinks/webhook/secret.ts'
 import { TOLERANCE_SECONDS, verify } from '../../sinks/webhook/signature.ts'
-import { connectOperations } from '../api/connect.ts'
-import type { DeliveryFilter, DeliveryJson, DeliveryState } from '../api/operations.ts'
+import type { DeliveryJson, DeliveryState } from '../api/operations.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import {
   asking,
   type Connect,
   configOption,
+  connectByConfig,
   type ListFormat,
   outputOption,
   writeJson,
@@ -20,18 +18,11 @@ import {
 } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
-import { configPath, loadSettings } from './settings.ts'
 import { writeText } from './write-text.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 1000
 const MAX_BODY_BYTES = 4 * 1024 * 1024
-
-const connectByConfig: Connect = (flags, offline) => {
-  const stateFolder = loadSettings(configPath(flags.config)).config.state.folder
-  const deliveries = (filter: DeliveryFilter) => readDeliveries(join(stateFolder, 'state', 'deliveries'), filter)
-  return connectOperations({ stateFolder, offline, deliveries })
-}
 
 export function addWebhook(program: Command, context: CliContext, connect: Connect = connectByConfig): void {
   const webhook = program.command('webhook').description('signed events: check a signature, see and repeat deliveries')
