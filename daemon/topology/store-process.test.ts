@@ -138,12 +138,12 @@ test('of batches that a standing process does not take, the oldest is given up o
 })
 
 test('a process that stands still is killed and started again, and what it held is sealed', async () => {
-  const store = await start({ maxSilentMs: 1500 })
+  const store = await start({ maxSilentMs: 2500 })
   process.kill(store.pid!, 'SIGSTOP')
   await store.seal(batch('a\n'))
   expect(store.restarts).toBe(1)
   // One that only has nothing to do is left alone.
-  await delay(2000)
+  await delay(3000)
   expect(store.restarts).toBe(1)
 })
 

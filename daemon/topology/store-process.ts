@@ -42,9 +42,14 @@ export interface StoreProcess extends TokenStore {
  * under the same token, so that none is stored twice.
  */
 export async function startStoreProcess(options: StoreProcessOptions): Promise<StoreProcess> {
-  const process = new Keeper(options)
-  await process.start()
-  return process
+  const keeper = new Keeper(options)
+  try {
+    await keeper.start()
+  } catch (error) {
+    await keeper.close(0)
+    throw error
+  }
+  return keeper
 }
 
 class Keeper implements StoreProcess {
