@@ -148,6 +148,11 @@ export class Case {
     )
   }
 
+  /** Whether it grew since the last report and has been quiet for a while: then its state is worth telling as it is. */
+  isSettled(now: EventTime): boolean {
+    return now - this.updatedAt >= UPDATE_EVERY_US
+  }
+
   report(kind: IncidentChange['kind']): IncidentChange {
     this.#markReported()
     return { kind, incident: this.snapshot(), keys: [...this.keys] }

@@ -62,6 +62,16 @@ describe('IncidentBook', () => {
     expect(changes.at(-1)).toMatchObject({ kind: 'updated', incident: { severity: 'high', why: 'it was answered' } })
   })
 
+  test('what grew is told once more when it has come to rest', () => {
+    const { book: incidents } = book()
+    for (let i = 0; i < 30; i++) incidents.push(signal(START + i * 10_000))
+    expect(incidents.tick(START + 5 * SECOND_US)).toEqual([])
+    expect(incidents.tick(START + 11 * SECOND_US)).toMatchObject([{ kind: 'updated', incident: { signalCount: 30 } }])
+    expect(incidents.tick(START + 12 * SECOND_US)).toEqual([])
+    incidents.push(signal(START + 13 * SECOND_US))
+    expect(kinds(incidents.tick(START + 2 * HOUR_US + MINUTE_US))).toEqual(['updated', 'closed'])
+  })
+
   test('severity and sentence do not fall back when later attempts are refused', () => {
     const { book: incidents } = book()
     incidents.push(signal(START, { severity: 'high', why: 'it was answered' }))
@@ -278,7 +288,7 @@ describe('IncidentBook', () => {
       incidents.setRules([rule({ title: 'Probing, renamed', autoCloseUs: 5 * HOUR_US })])
       incidents.push(signal(START + 1))
       expect(incidents.open()).toMatchObject([{ title: 'Probing, renamed', signalCount: 2 }])
-      expect(incidents.tick(START + 2 * HOUR_US)).toEqual([])
+      expect(kinds(incidents.tick(START + 2 * HOUR_US))).toEqual(['updated'])
       expect(kinds(incidents.tick(START + 6 * HOUR_US))).toEqual(['closed'])
     })
 

@@ -49,6 +49,8 @@ export class IncidentBook {
   readonly #closed = new Map<string, Case>()
   readonly #byKey = new Map<string, Case>()
   readonly #candidates = new Map<string, Candidate>()
+  /** Open ones that grew since they were last told. */
+  readonly #untold = new Set<Case>()
   #sweptAt: EventTime = 0
 
   constructor(options: IncidentBookOptions) {
@@ -116,10 +118,12 @@ export class IncidentBook {
     return changes.length === 0 ? NO_CHANGES : changes
   }
 
-  /** Closes what fell silent. */
+  /** Tells the state of what grew and came to rest; closes what fell silent. */
   tick(now: EventTime): readonly IncidentChange[] {
-    if (now - this.#sweptAt < SWEEP_EVERY_US) return NO_CHANGES
-    const changes = this.#sweep(now)
+    const settled: IncidentChange[] = []
+    for (const held of this.#untold) if (held.isSettled(now)) this.#tell('updated', held, settled)
+    if (now - this.#sweptAt < SWEEP_EVERY_US) return settled.length === 0 ? NO_CHANGES : settled
+    const changes = [...settled, ...this.#sweep(now)]
     for (const [key, candidate] of this.#candidates) {
       if (now - candidate.at < 6 * 60 * MINUTE_US) break
       this.#candidates.delete(key)
@@ -167,7 +171,12 @@ export class IncidentBook {
     this.#candidates.delete(key)
     this.#open.set(held.id, held)
     this.#link(held, keys)
-    changes.push(held.report('opened'))
+    this.#tell('opened', held, changes)
+  }
+
+  #tell(kind: IncidentChange['kind'], held: Case, changes: IncidentChange[]): void {
+    this.#untold.delete(held)
+    changes.push(held.report(kind))
   }
 
   #extend(held: Case, keys: readonly string[], signal: Signal, changes: IncidentChange[]): void {
@@ -182,8 +191,9 @@ export class IncidentBook {
     this.#open.set(held.id, held)
     held.add(signal, this.#hopsConfigured)
     this.#link(held, keys)
-    if (reopened) changes.push(held.report('opened'))
-    else if (held.isNews) changes.push(held.report('updated'))
+    if (reopened) this.#tell('opened', held, changes)
+    else if (held.isNews) this.#tell('updated', held, changes)
+    else this.#untold.add(held)
   }
 
   #hold(key: string, signal: Signal): void {
@@ -226,6 +236,7 @@ export class IncidentBook {
     held.status = 'resolved'
     held.closedAt = at
     this.#keepClosed(held)
+    this.#untold.delete(held)
     return held.report('closed')
   }
 
