@@ -74,7 +74,8 @@ function rightsOf(owner: number): string[] {
   if (own === null || (own.effective & CAP_SETPCAP) === 0n) return []
   const setpriv = findProgram('setpriv', process.env.PATH)
   if (setpriv !== null) {
-    return [setpriv, '--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--clear-groups', '--']
+    const groups = (own.effective & CAP_SETGID) === 0n ? [] : ['--clear-groups']
+    return [setpriv, '--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', ...groups, '--']
   }
   throw new OffpathError('OFFPATH_E_NO_PRIVILEGE', 'started as root, and there is no setpriv to give its rights up', {
     remedy:
@@ -82,4 +83,5 @@ function rightsOf(owner: number): string[] {
   })
 }
 
+const CAP_SETGID = 1n << 6n
 const CAP_SETPCAP = 1n << 8n
