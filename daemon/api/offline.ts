@@ -18,6 +18,7 @@ import type {
   PolicyJson,
   StatusJson,
 } from './operations.ts'
+import { mergedIncidents, storedIncidents } from './stored-incidents.ts'
 
 export interface OfflineOptions {
   readonly stateFolder: string
@@ -44,10 +45,19 @@ export class OfflineOperations implements Operations {
 
   async incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]> {
     const known = await this.#read<KnownIncident>('incidents')
-    return selectIncidents(
+    const listed = await selectIncidents(
       [...known.values()].map(({ incident }) => incident),
       filter,
     )
+    if (this.#options.openStore === undefined) return listed
+    try {
+      const stored = await storedIncidents(filter, (query) => this.query(query))
+      return mergedIncidents(listed, stored, new Set(known.keys()), filter.limit)
+    } catch (error) {
+      // The newest are in the ledger; without any it must be said that there may be others.
+      if (error instanceof OffpathError && listed.length > 0) return listed
+      throw error
+    }
   }
 
   async incident(id: string): Promise<IncidentDetailJson> {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClickHouseOptions } from '../../sinks/clickhouse/clickhouse.ts'
 import { StoreDown } from '../../sinks/store/inserter.ts'
@@ -20,8 +20,13 @@ export function offlineSources(config: ValidatedConfig, environment: Environment
     stateFolder,
     policies: async () => loadPolicies(config.policies).documents.map(policyJson),
     deliveries: (filter) => readDeliveries(join(stateFolder, 'state', 'deliveries'), filter),
-    ...(config.store.enabled ? { openStore: () => openForReading(clickHouseOptions(config, environment)) } : {}),
+    ...(hasStore(config) ? { openStore: () => openForReading(clickHouseOptions(config, environment)) } : {}),
   }
+}
+
+/** A folder that is not there is not made by asking. */
+function hasStore({ store, sinks, state }: ValidatedConfig): boolean {
+  return store.enabled && (sinks.clickhouse.url !== null || existsSync(join(state.folder, 'clickhouse')))
 }
 
 /** The database without its spool: asked, never written to. */
@@ -42,14 +47,13 @@ async function openForReading(options: ClickHouseOptions): Promise<Store> {
   return { query: (query) => database.query(query), close: () => database.close(), seal: never, status: never }
 }
 
-/** A folder that is not there is not made by asking, and one of another user gets no files of root. */
+/** One of another user gets no files of root. */
 function checkFolder(folder: string): void {
-  const stat = statSync(folder, { throwIfNoEntry: false })
-  if (stat === undefined) throw new OffpathError('OFFPATH_E_STORE', 'nothing is stored yet', { at: folder })
-  if (process.getuid?.() !== stat.uid) {
+  const { uid } = statSync(folder)
+  if (process.getuid?.() !== uid) {
     throw new OffpathError('OFFPATH_E_DATA_FOLDER', 'the store belongs to another user', {
       at: folder,
-      remedy: `run this as its owner: sudo -u '#${stat.uid}' offpath …`,
+      remedy: `run this as its owner: sudo -u '#${uid}' offpath …`,
     })
   }
 }
