@@ -11,7 +11,7 @@ SELECT
     min(endpoints.first_seen) AS first_seen,
     max(endpoints.last_seen) AS last_seen,
     sum(endpoints.requests) AS requests,
-    uniqCombined64Merge(endpoints.callers) AS callers,
+    uniqCombined64Merge(12)(endpoints.callers) AS callers,
     sum(endpoints.unauthenticated) AS answered_without_authentication
 FROM endpoints
 GROUP BY service, endpoint

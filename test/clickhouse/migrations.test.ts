@@ -39,7 +39,7 @@ async function content(database: string): Promise<unknown[]> {
     tables.map((table) => engine.ask(`SELECT count() FROM ${database}.${table} FINAL`).then(({ data }) => data[0]![0])),
   )
   const endpoints = await engine.ask(
-    `SELECT service, endpoint, min(first_seen), max(last_seen), sum(requests), sum(unauthenticated), uniqCombined64Merge(callers) FROM ${database}.endpoints GROUP BY ALL ORDER BY ALL`,
+    `SELECT service, endpoint, min(first_seen), max(last_seen), sum(requests), sum(unauthenticated), uniqCombined64Merge(12)(callers) FROM ${database}.endpoints GROUP BY ALL ORDER BY ALL`,
   )
   const minutes = await engine.ask(`SELECT sum(requests) FROM ${database}.endpoint_minute`)
   return [...counts, endpoints.data, minutes.data]

@@ -58,7 +58,7 @@ export function storeSuite(make: () => Promise<{ store: ClickHouseStore; engine:
 
   test('a batch sent twice is stored once, roll-ups included', async () => {
     const counts = `SELECT (SELECT count() FROM transactions), (SELECT sum(requests) FROM endpoint_minute), (SELECT sum(requests) FROM principal_hour),
-      (SELECT sum(requests) FROM endpoints), (SELECT uniqCombined64Merge(callers) FROM endpoints), (SELECT sum(count) FROM capture_quality)`
+      (SELECT sum(requests) FROM endpoints), (SELECT uniqCombined64Merge(12)(callers) FROM endpoints), (SELECT sum(count) FROM capture_quality)`
     const before = await one(counts)
     expect(before).toEqual(['100', '100', '100', '100', '3', '2002'])
     for (const [index, batch] of sampleBatches().entries()) await store.insert({ ...batch, token: `sample-${index}` })

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.endpoints
     last_seen SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
     requests SimpleAggregateFunction(sum, UInt64),
     unauthenticated SimpleAggregateFunction(sum, UInt64),
-    callers AggregateFunction(uniqCombined64, String)
+    callers AggregateFunction(uniqCombined64(12), String)
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (service, endpoint)
@@ -26,7 +26,7 @@ SELECT
     max(ts) AS last_seen,
     count() AS requests,
     countIf(principal_kind IN ('ip', 'device') AND status >= 200 AND status < 300) AS unauthenticated,
-    uniqCombined64State(concat(principal_kind, ':', principal_id)) AS callers
+    uniqCombined64State(12)(principal_id) AS callers
 FROM {{database}}.transactions FINAL
 WHERE endpoint != ''
 GROUP BY service, endpoint;
@@ -39,7 +39,7 @@ SELECT
     max(ts) AS last_seen,
     count() AS requests,
     countIf(principal_kind IN ('ip', 'device') AND status >= 200 AND status < 300) AS unauthenticated,
-    uniqCombined64State(concat(principal_kind, ':', principal_id)) AS callers
+    uniqCombined64State(12)(principal_id) AS callers
 FROM {{database}}.transactions
 WHERE endpoint != ''
 GROUP BY service, endpoint;
