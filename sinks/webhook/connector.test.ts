@@ -87,6 +87,7 @@ test('what nobody would get is refused without a request', async () => {
   expect(await connector.apply(request())).toMatchObject({
     ok: false,
     retry: false,
+    uncertain: true,
     error: expect.stringMatching(/takes action events/),
   })
   expect(outbox.deliveries({})).toEqual([])

@@ -48,7 +48,8 @@ export class WebhookConnector implements Connector {
     const forget = outbox.onOutcome((outcome) => {
       if (outcome.event === event.id) look()
     })
-    const abort = () => end(failure('no receiver has answered yet; delivery goes on', true))
+    // It may arrive, or have arrived, all the same.
+    const abort = () => end(mayHaveHappened('no receiver has answered yet; delivery goes on', true))
     signal.addEventListener('abort', abort, { once: true })
     try {
       await outbox.publish(event)
@@ -70,9 +71,14 @@ function resultOf(standing: ReturnType<Outbox['standing']>, event: string): Conn
   if (delivered !== undefined) return { ok: true, receipt: { event, endpoint: delivered.endpoint } }
   if (standing.length === 0 || standing.some(({ state }) => state === 'pending')) return null
   const reasons = standing.map(({ endpoint, error }) => `${endpoint}: ${error ?? 'not delivered'}`)
-  return failure(`no receiver took it (${reasons.join('; ')})`, false)
+  // A receiver that failed, or whose answer was lost, may have acted before.
+  return mayHaveHappened(`no receiver took it (${reasons.join('; ')})`, false)
 }
 
 function failure(error: string, retry: boolean): ConnectorResult {
   return { ok: false, retry, error }
+}
+
+function mayHaveHappened(error: string, retry: boolean): ConnectorResult {
+  return { ok: false, retry, error, uncertain: true }
 }
