@@ -17,7 +17,13 @@ export class StoreLife {
   constructor(start: Omit<StoreStart, 'kind' | 'user'>, script: string, heard: (message: FromStore) => void) {
     const owner = statSync(start.folder)
     const [command, ...args] = [...rightsOf(owner.uid), process.execPath, script]
-    this.#child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' })
+    // It has no use for the key that pseudonyms are made with.
+    const { OFFPATH_PRIVACY_KEY: _, ...env } = process.env
+    this.#child = spawn(command!, args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      env,
+    })
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(error.message))
       this.#child.once('exit', (code, signal) => resolve(String(signal ?? code)))

@@ -225,7 +225,10 @@ test.runIf(isRoot)(
 
 test.runIf(isRoot)('with a folder of root it stays root in name, without any capability', async () => {
   mkdirSync(join(folder, 'clickhouse'))
+  process.env.OFFPATH_PRIVACY_KEY = 'a secret'
   const store = await start({ script: join(programs, 'store.mjs') })
+  delete process.env.OFFPATH_PRIVACY_KEY
+  expect(readFileSync(`/proc/${store.pid}/environ`, 'latin1')).not.toContain('a secret')
   expect(effectiveCapabilities(store.pid!)).toBe(0n)
   expect(await store.query({ sql: 'SELECT count() AS n FROM transactions' })).toMatchObject({ rows: [['0']] })
 })
