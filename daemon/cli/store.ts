@@ -100,7 +100,7 @@ Examples:
       // What is wrong with the question is said before a daemon is looked for.
       const query = questionOf(sql, options)
       await asking(connect(options, 'allowed'), async (operations) => {
-        await writeResult(await operations.query(query), options.output, context)
+        await writeResult(await answered(operations.query(query)), options.output, context)
       })
     })
 }
@@ -204,7 +204,7 @@ async function status(operations: Connection, { output }: StatusOptions, context
   if (operations.online && store === null) {
     throw new OffpathError('OFFPATH_E_STORE', 'the daemon runs without a store', { remedy: 'store.enabled: true' })
   }
-  const tables = store !== null && store.down !== null ? [] : (await operations.query({ sql: TABLES })).rows
+  const tables = store !== null && store.down !== null ? [] : (await answered(operations.query({ sql: TABLES }))).rows
   const sizes = tables.map(([table, rows, size]) => ({ table: String(table), rows: Number(rows), bytes: Number(size) }))
   if (output === 'json') {
     return writeJson(context, {
@@ -300,12 +300,20 @@ async function databaseOf(options: ClickHouseOptions): Promise<ClickHouseStore> 
 
 async function reaching<Answer>(store: ClickHouseStore, ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    return await ask()
-  } catch (error) {
-    if (!(error instanceof StoreDown)) throw error
-    throw new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${error.message}`, { at: store.where })
+    return await answered(ask(), store.where)
   } finally {
     await store.close()
+  }
+}
+
+/** A store that is down is no bug. */
+async function answered<Answer>(answer: Promise<Answer>, where?: string): Promise<Answer> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof StoreDown)) throw error
+    const at = where === undefined ? {} : { at: where }
+    throw new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${error.message}`, at)
   }
 }
 

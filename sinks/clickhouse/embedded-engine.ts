@@ -3,6 +3,9 @@ import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import type { CompactResult, Engine, Settings } from './engine.ts'
 
+/** Beyond the engine's own limit, which it looks at between blocks only. The thread goes on; nobody waits for it. */
+const READ_TIMEOUT_MS = 15_000
+
 type ChdbModule = typeof import('chdb/connection')
 
 /**
@@ -95,15 +98,19 @@ class EmbeddedEngine implements Engine {
     const client = createClient({
       connection: this.#chdb.createChdbConnection({ path: this.#folder }),
     } as object)
+    const timeout = AbortSignal.timeout(READ_TIMEOUT_MS)
     try {
       await client.command({ query: `USE ${database}` })
       const result = await client.query({
         query: sql,
+        abort_signal: timeout,
         query_params: { ...params },
         format: 'JSONCompact',
         clickhouse_settings: { ...settings, readonly: '1' },
       })
       return (await result.json<readonly unknown[]>()) as CompactResult
+    } catch (error) {
+      throw timeout.aborted ? new Error(`Code: 159. no answer within ${READ_TIMEOUT_MS / 1000} s`) : error
     } finally {
       await client.close()
     }
