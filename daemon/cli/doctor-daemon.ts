@@ -2,6 +2,7 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { webhookEndpoints } from '../../sinks/webhook/settings.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
+import { loadPolicies } from '../policies/load.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { Finding } from './doctor-checks.ts'
 
@@ -13,11 +14,35 @@ const PING_MS = 3000
 
 export async function examineDaemon(config: ValidatedConfig, environment: Environment): Promise<Finding[]> {
   return [
+    examinePolicies(config),
     examineFolder(config),
     await examineStore(config),
     ...examineWebhooks(config, environment),
     examineServer(config),
   ]
+}
+
+function examinePolicies({ policies, response }: ValidatedConfig): Finding {
+  const check = 'policies'
+  try {
+    const { folder, environment, modes } = policies
+    const loaded = loadPolicies({ folder, environment, modes }).policies
+    const carriers = ['webhook', ...Object.keys(response.connectors)]
+    const lost = loaded.flatMap(({ id, respond }) =>
+      respond.filter(({ action }) => !carriers.includes(action)).map(({ action }) => `${id}: ${action}`),
+    )
+    const found = loaded.map(({ id, mode }) => `${id} ${mode}`).join(', ')
+    if (lost.length === 0) return { check, level: 'ok', found }
+    return {
+      check,
+      level: 'warn',
+      found: `no connector carries out ${lost.join(', ')}`,
+      remedy: `name one of ${carriers.join(', ')}, or add it to response.connectors`,
+    }
+  } catch (error) {
+    if (!(error instanceof OffpathError)) throw error
+    return { check, level: 'fail', found: error.message, remedy: error.remedy ?? 'offpath policy list' }
+  }
 }
 
 export function examineFolder(config: ValidatedConfig): Finding {

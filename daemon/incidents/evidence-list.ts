@@ -3,12 +3,14 @@ import type { EvidenceRef, Signal } from '../model/signal.ts'
 /** Evidence kept: how it began, and the newest; what lies between is in the count. */
 const FIRST_EVIDENCE = 60
 const LAST_EVIDENCE = 40
+const MAX_KNOWN = 200
 
 /** Transactions gathered, bounded, in order, each once. */
 export class EvidenceList {
   readonly #first: EvidenceRef[] = []
   #last: EvidenceRef[] = []
-  #newest = ''
+  /** Ids of the newest, to know a repeat by: a run-up is told again with each signal that rests on it. */
+  readonly #known = new Set<string>()
   count = 0
   #whole = 0
 
@@ -22,8 +24,8 @@ export class EvidenceList {
   }
 
   add(ref: EvidenceRef): void {
-    if (ref.transactionId === this.#newest) return
-    this.#newest = ref.transactionId
+    if (this.#known.has(ref.transactionId)) return
+    this.#remember(ref.transactionId)
     this.count++
     if (ref.whole !== false) this.#whole++
     if (this.#first.length < FIRST_EVIDENCE) this.#first.push(ref)
@@ -42,6 +44,13 @@ export class EvidenceList {
 
   addList(other: EvidenceList): void {
     for (const ref of other.refs()) this.add(ref)
+  }
+
+  #remember(id: string): void {
+    this.#known.add(id)
+    if (this.#known.size <= MAX_KNOWN) return
+    const oldest = this.#known.values().next()
+    if (oldest.done !== true) this.#known.delete(oldest.value)
   }
 
   refs(): EvidenceRef[] {

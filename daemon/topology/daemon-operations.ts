@@ -1,7 +1,7 @@
 import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import { incidentDetail } from '../api/incident-detail.ts'
-import { actionJson, selectActions, selectIncidents } from '../api/json-forms.ts'
+import { actionJson, DEFAULT_LIMIT, selectActions, selectIncidents } from '../api/json-forms.ts'
 import type {
   ActionFilter,
   ActionJson,
@@ -15,6 +15,7 @@ import type {
   PolicyJson,
   StatusJson,
 } from '../api/operations.ts'
+import { mergedIncidents, storedIncidents } from '../api/stored-incidents.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
 import type { Action } from '../model/action.ts'
 import { policyJson } from '../policies/policy-json.ts'
@@ -47,11 +48,15 @@ export class DaemonOperations implements Operations {
     return this.#parts.status()
   }
 
+  /** Those of the ledger, and from the store those that the ledger has let go of. */
   async incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]> {
-    return selectIncidents(
-      this.#parts.ledger.newest().map(({ incident }) => incident),
-      filter,
-    )
+    const { ledger, store } = this.#parts
+    const held = ledger.newest().map(({ incident }) => incident)
+    const known = await selectIncidents(held, filter)
+    if (store === null || known.length >= (filter.limit ?? DEFAULT_LIMIT)) return known
+    // A store that is down must not hide what is known here.
+    const stored = await storedIncidents(filter, (query) => store.query(query)).catch(() => [])
+    return mergedIncidents(known, stored, new Set(held.map(({ id }) => id)), filter.limit)
   }
 
   async incident(id: string): Promise<IncidentDetailJson> {
