@@ -31,6 +31,12 @@ export interface MigrationPlan {
   readonly statements: readonly string[]
 }
 
+/**
+ * Parts of a batch each are merged some more at a time than by default (5): each row is written again less often, which
+ * is worth a sixth of what storing costs. Servers that have no such setting go without.
+ */
+const MERGE_AT_ONCE = 10
+
 /** Which days hold for a table. */
 const KEPT_AS: Readonly<Record<string, keyof KeepDays>> = {
   transactions: 'transactions',
@@ -69,7 +75,7 @@ export async function migrate(engine: Engine, placement: Placement, migrations =
     }
     await engine.command(record(migration, database))
   }
-  for (const statement of await retention(engine, placement)) await engine.command(statement)
+  for (const statement of await upkeep(engine, placement)) await engine.command(statement)
   return migrations.length
 }
 
@@ -90,7 +96,7 @@ export async function planMigration(
   for (const migration of migrations.slice(done.length)) {
     statements.push(...statementsOf(migration, placement), record(migration, database))
   }
-  if (known) statements.push(...(await retention(engine, placement)))
+  if (known) statements.push(...(await upkeep(engine, placement)))
   return { from: done.length, to: migrations.length, statements }
 }
 
@@ -184,15 +190,21 @@ function record(migration: Migration, database: string): string {
   return `INSERT INTO ${database}.schema_migrations (version, name, checksum) VALUES (${migration.version}, '${migration.name}', '${checksumOf(migration)}')`
 }
 
-async function retention(engine: Pick<Engine, 'ask'>, { database, keepDays }: Placement): Promise<string[]> {
+/** What follows the configuration and the version of the database, and so is in no migration. */
+async function upkeep(engine: Pick<Engine, 'ask'>, { database, keepDays }: Placement): Promise<string[]> {
   const { data } = await engine.ask(
-    `SELECT name, engine_full FROM system.tables WHERE database = '${database}' AND name IN (${Object.keys(KEPT_AS)
+    `SELECT name, engine_full, (SELECT count() FROM system.merge_tree_settings WHERE name = 'merge_selector_base') FROM system.tables WHERE database = '${database}' AND name IN (${Object.keys(
+      KEPT_AS,
+    )
       .map((table) => `'${table}'`)
       .join(', ')}) ORDER BY name`,
   )
   const statements: string[] = []
-  for (const [name, engineFull] of data) {
+  for (const [name, engineFull, canTune] of data) {
     const table = String(name)
+    if (Number(canTune) > 0 && !String(engineFull).includes('merge_selector_base')) {
+      statements.push(`ALTER TABLE ${database}.${table} MODIFY SETTING merge_selector_base = ${MERGE_AT_ONCE}`)
+    }
     const wanted = keepDays[KEPT_AS[table]!]
     const days = /\bTTL stored \+ toIntervalDay\((\d+)\)/.exec(String(engineFull))?.[1]
     if (days === String(wanted)) continue
