@@ -6,6 +6,7 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import type { Telemetry } from '../../daemon/telemetry/counters.ts'
 import type { FunnelStage, LedgerTotals } from '../../daemon/telemetry/funnel.ts'
 import { encodeTransaction } from '../native-json.ts'
+import { maskBody } from './mask-body.ts'
 import { QUALITY_COLUMNS, QualityRows } from './quality-rows.ts'
 import { RecentTransactions } from './recent-transactions.ts'
 import { RowBatches } from './row-batches.ts'
@@ -114,7 +115,7 @@ export class RowFeed {
     const row = this.#evidence.at(tx.time)
     row.text(tx.id)
     row.time(tx.time)
-    row.text(this.#options.bodies === 'none' ? withoutBodies(json) : json)
+    row.text(this.#options.bodies === 'none' ? withoutBodies(json) : withMaskedBodies(json))
     row.endRow()
     this.#evidence.added(tx.id)
     this.#options.telemetry.counters.add('evidence.stored')
@@ -133,4 +134,14 @@ export class RowFeed {
 function withoutBodies(json: string): string {
   const { request_body: _, response_body: __, ...rest } = JSON.parse(json) as Record<string, unknown>
   return JSON.stringify(rest)
+}
+
+/** The key order stays. */
+function withMaskedBodies(json: string): string {
+  const transaction = JSON.parse(json) as { request_body?: string; response_body?: string }
+  for (const name of ['request_body', 'response_body'] as const) {
+    const body = transaction[name]
+    if (body !== undefined) transaction[name] = maskBody(body)
+  }
+  return JSON.stringify(transaction)
 }
