@@ -1,37 +1,28 @@
-import { basename, join } from 'node:path'
-import type { Store } from '../../sinks/store/store.ts'
-import { WebhookConnector } from '../../sinks/webhook/connector.ts'
+import { join } from 'node:path'
 import { actionEvent, type EventContext, incidentEvent } from '../../sinks/webhook/events.ts'
-import { Outbox } from '../../sinks/webhook/outbox.ts'
-import { webhookEndpoints } from '../../sinks/webhook/settings.ts'
+import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import type { Health } from '../api/app.ts'
-import { dataFolder, ownedAsFolder, subFolder } from '../api/data-folder.ts'
-import { parseListen } from '../api/hosts.ts'
+import { dataFolder, subFolder } from '../api/data-folder.ts'
 import { lockFolder } from '../api/lock.ts'
 import { DaemonMetrics } from '../api/metrics.ts'
 import type { Operations, StatusJson } from '../api/operations.ts'
-import { type ApiServer, PortTaken, startServer } from '../api/server.ts'
-import { socketIn } from '../api/socket-path.ts'
-import { loadToken } from '../api/token.ts'
-import { DurableMap } from '../durable/durable-map.ts'
+import type { ApiServer } from '../api/server.ts'
+import type { DurableMap } from '../durable/durable-map.ts'
 import type { Action, Connector } from '../model/action.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import { PolicyStore, reloadFailure } from '../policies/policy-store.ts'
-import { loadConnectors } from '../response/recipes/load.ts'
 import { Response } from '../response/response.ts'
-import { OffpathError } from '../telemetry/errors.ts'
 import { blastRadius } from './blast-radius.ts'
 import { Closers } from './closers.ts'
 import { ControlRows } from './control-rows.ts'
 import { DaemonOperations } from './daemon-operations.ts'
+import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from './daemon-parts.ts'
 import { DaemonStatus } from './daemon-status.ts'
-import type { EngineStatus } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
+import { type Alive, LastRun } from './last-run.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
-import { serverTls } from './server-tls.ts'
-import { startStoreProcess } from './store-process.ts'
-import { clickHouseOptions, hasChdb } from './store-settings.ts'
+import type { StoreProcess } from './store-process.ts'
 
 type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'onLearned' | 'onReady' | 'stop'
 
@@ -58,15 +49,11 @@ function isLive(config: RunRequest['config']): boolean {
   return config.sources.every(({ kind }) => kind !== 'file')
 }
 
-const MIB = 1024 * 1024
 const TICK_MS = 250
-const ALIVE_EVERY_MS = 5000
-const DEFAULT_LISTEN = '127.0.0.1:7710'
+/** An incident that is told later than this was found in old traffic: a capture that a command feeds. */
+const MAX_LATENCY_SECONDS = 600
 /** States of an action that are on the way to one worth telling. */
 const UNDER_WAY: ReadonlySet<Action['state']> = new Set(['proposed', 'dispatched', 'reverting'])
-/** For each of: requests under way, deliveries under way, batches not stored yet. */
-const GRACE_MS = 3000
-
 /**
  * Control of `offpath run`: what was found goes into the ledger, then to the store, to the receivers, and to the response.
  * It holds the data folder, serves the API, and reads no traffic: that is the engine's.
@@ -82,12 +69,6 @@ export async function startDaemon(request: DaemonRequest): Promise<Daemon> {
   }
 }
 
-interface Alive {
-  readonly atMs: number
-  readonly clean: boolean
-}
-const ALIVE = 'alive'
-
 class Control implements Daemon {
   readonly #request: DaemonRequest
   readonly #closers: Closers
@@ -99,7 +80,7 @@ class Control implements Daemon {
   #response!: Response
   #policies!: PolicyStore
   #outbox!: Outbox
-  #store: (Store & { readonly pid: number | null }) | null = null
+  #store: StoreProcess | null = null
   #rows: ControlRows | null = null
   #server: ApiServer | null = null
   #watch: Watch | null = null
@@ -107,7 +88,6 @@ class Control implements Daemon {
   #context!: EventContext
   #ready = false
   readonly #end = new AbortController()
-  #gapSeconds = 0
   #cleanEnd = false
   #closing: Promise<void> | null = null
   operations!: Operations
@@ -124,26 +104,37 @@ class Control implements Daemon {
 
   async start(): Promise<void> {
     const { config, key, version, logger } = this.#request
+    const closers = this.#closers
+    const parts = { ...this.#request, closers }
     this.#context = { deployment: key.id, version }
     const folder = await dataFolder(config.state.folder)
     const lock = await lockFolder(folder)
-    this.#closers.add('lock', () => lock.release())
+    closers.add('lock', () => lock.release())
     const state = await subFolder(folder, 'state')
     // Opened first, closed last: everything below writes to them until its end.
-    const entries = await this.#open<LedgerEntry>(join(state, 'incidents'))
-    this.#actions = await this.#open<Action>(join(state, 'actions'))
+    const entries = await openMap<LedgerEntry>(parts, join(state, 'incidents'))
+    this.#actions = await openMap<Action>(parts, join(state, 'actions'))
+    const lastRun = new LastRun(await openMap<Alive>(parts, join(state, 'alive')))
+    closers.add('last run', () => lastRun.end(this.#cleanEnd))
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
     this.#warnOfActions()
-    await this.#noteStart(join(state, 'alive'))
-    await this.#startStore(folder)
-    await this.#startOutbox(join(state, 'deliveries'))
-    await this.#startResponse()
-    this.#ledger = new IncidentLedger(
+    const gapSeconds = await lastRun.begin(logger)
+    this.#store = await openStoreProcess(parts, folder)
+    if (this.#store !== null) {
+      const rows = new ControlRows(this.#store)
+      closers.add('rows', () => rows.close())
+      this.#rows = rows
+    }
+    this.#outbox = await openOutbox(parts, join(state, 'deliveries'))
+    this.#response = this.#newResponse(await openConnectors(parts, this.#outbox, this.#context))
+    closers.add('response', () => this.#response.close())
+    this.#ledger = new IncidentLedger({
       entries,
-      (incident) => this.#response.standing(incident),
-      (change) => this.#tell(change),
-    )
+      standing: (incident) => this.#response.standing(incident),
+      tell: (change) => this.#tell(change),
+      unsaved: (error) => logger.error({ error: String(error) }, 'the state of an incident could not be saved'),
+    })
     this.operations = new DaemonOperations({
       ledger: this.#ledger,
       actions: this.#actions,
@@ -154,15 +145,21 @@ class Control implements Daemon {
       status: () => this.#statusJson(),
       reload: () => this.#reload(),
     })
-    await this.#startServer(folder)
+    closers.add('metrics', () => this.#metrics.close())
+    this.#server = await serveApi(parts, folder, {
+      operations: this.operations,
+      health: () => this.#health(),
+      observe: this.#metrics.answered,
+      metrics: async () => this.#metrics.render(await this.#statusJson()),
+    })
     await this.#ledger.resume()
     await this.#response.start()
     this.#keepTime()
     this.#watchPolicies()
-    this.done = this.#run()
+    this.done = this.#run(isLive(config) ? gapSeconds : 0)
     // Whoever waits for `done` hears of it; whoever closes first need not.
     const over = this.done.catch(() => undefined)
-    this.#closers.add('watch', () => {
+    closers.add('watch', () => {
       this.#end.abort()
       return over
     })
@@ -183,7 +180,7 @@ class Control implements Daemon {
     return this.#closing
   }
 
-  async #run(): Promise<ReplaySummary> {
+  async #run(gapSeconds: number): Promise<ReplaySummary> {
     const { config, key, logger, learnFrom, shiftFilesUs, onLearned, onReady, stop } = this.#request
     const store = this.#store
     this.#watch = watch({
@@ -192,7 +189,7 @@ class Control implements Daemon {
       logger,
       policies: this.#policies.current.documents,
       held: this.#ledger.held(),
-      gapSeconds: this.#gapSeconds,
+      gapSeconds,
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
       ...(onLearned === undefined ? {} : { onLearned }),
@@ -206,7 +203,7 @@ class Control implements Daemon {
         for (const each of held) this.#take({ kind: 'updated', ...each })
       },
       ...(store === null ? {} : { seal: (batch) => store.seal(batch) }),
-      onStatus: (status) => this.#heard(status),
+      onStatus: (status) => this.#status.heard(status),
       stop: AbortSignal.any([stop, this.#end.signal]),
     })
     const summary = await this.#watch.done
@@ -235,9 +232,8 @@ class Control implements Daemon {
 
   /** A state of an incident is durable: store it, tell it. */
   async #tell(change: LedgerChange): Promise<void> {
-    if (change.kind === 'opened' && isLive(this.#request.config)) {
-      this.#metrics.detected(Date.now() / 1000 - change.incident.openedAt / 1_000_000)
-    }
+    const latency = Date.now() / 1000 - change.incident.openedAt / 1_000_000
+    if (change.kind === 'opened' && latency < MAX_LATENCY_SECONDS) this.#metrics.detected(latency)
     const quiet = this.#policies.current.policies.find(({ id }) => id === change.incident.policy)?.mode === 'observe'
     const stored = this.#rows?.incident(change)
     if (!quiet) await this.#outbox.publish(incidentEvent(change, this.#context))
@@ -265,55 +261,10 @@ class Control implements Daemon {
     await stored
   }
 
-  async #startStore(folder: string): Promise<void> {
-    const { config, environment, logger } = this.#request
-    if (!config.store.enabled) return
-    if (config.sinks.clickhouse.url === null && !hasChdb()) {
-      logger.warn(
-        'the package chdb is not installed, so nothing is stored; npm install chdb, or set sinks.clickhouse.url',
-      )
-      return
-    }
-    const store = await startStoreProcess({
-      folder,
-      clickhouse: clickHouseOptions(config, environment),
-      spoolMaxBytes: config.store.spool_mib * MIB,
-      logger,
-    })
-    this.#closers.add('store', () => store.close(GRACE_MS))
-    this.#store = store
-    const rows = new ControlRows(store)
-    this.#rows = rows
-    this.#closers.add('rows', () => rows.close())
-  }
-
-  async #startOutbox(path: string): Promise<void> {
-    const { config, environment, logger, version } = this.#request
-    this.#outbox = await Outbox.open({
-      path,
-      endpoints: webhookEndpoints(config.sinks.webhook, environment),
-      userAgent: `Offpath/${version}`,
-      logger,
-      onEscalate: ({ endpoint, type, error }) =>
-        logger.error({ endpoint, type, error }, 'a receiver could not be told what to do: somebody must look'),
-    })
-    await ownedAsFolder(path)
-    this.#closers.add('outbox', () => this.#outbox.stop(GRACE_MS))
-  }
-
-  async #startResponse(): Promise<void> {
-    const { config, environment, logger } = this.#request
-    const webhook = new WebhookConnector({ outbox: this.#outbox, context: this.#context })
-    const connectors = new Map<string, Connector>([[webhook.name, webhook]])
-    const settings = config.response.connectors
-    for (const connector of (
-      await loadConnectors(settings, { env: environment, folder: '.', nowMs: Date.now })
-    ).values()) {
-      connectors.set(connector.name, connector)
-      this.#closers.add(connector.name, () => connector.close())
-    }
+  #newResponse(connectors: ReadonlyMap<string, Connector>): Response {
+    const { config, logger } = this.#request
     const store = this.#store
-    this.#response = new Response({
+    return new Response({
       actions: this.#actions,
       connectors,
       policies: () => this.#policies.current.policies,
@@ -324,35 +275,6 @@ class Control implements Daemon {
       random: Math.random,
       logger,
     })
-    this.#closers.add('response', () => this.#response.close())
-  }
-
-  async #startServer(folder: string): Promise<void> {
-    const { config, logger } = this.#request
-    const { listen, hosts, token_file: tokenFile, allow_plain: allowPlain } = config.server
-    const token = await loadToken(tokenFile ?? join(folder, 'token'), { make: tokenFile === null })
-    const options = {
-      operations: this.operations,
-      health: () => this.#health(),
-      observe: this.#metrics.answered,
-      metrics: async () => this.#metrics.render(await this.#statusJson()),
-      socketPath: socketIn(folder),
-      listen: listen === null ? null : parseListen(listen),
-      token,
-      hosts,
-      tls: serverTls(config),
-      allowPlain,
-      logger,
-    }
-    this.#server = await startServer(options).catch((error: unknown) => {
-      // Nobody asked for this port: a second daemon on the host goes without it.
-      if (!(error instanceof PortTaken) || listen !== DEFAULT_LISTEN) throw error
-      logger.warn({ listen }, 'the port of the HTTP API is taken; this daemon answers on its unix socket only')
-      return startServer({ ...options, listen: null })
-    })
-    const server = this.#server
-    this.#closers.add('metrics', () => this.#metrics.close())
-    this.#closers.add('API', () => server.close(GRACE_MS))
   }
 
   #keepTime(): void {
@@ -365,27 +287,6 @@ class Control implements Daemon {
       })
     }, TICK_MS)
     this.#closers.add('clock', () => clearInterval(timer))
-  }
-
-  /** What was not watched after a kill is told and counted; at most the last second of rows before it may be missing too. */
-  async #noteStart(path: string): Promise<void> {
-    const { logger, config } = this.#request
-    const alive = await this.#open<Alive>(path)
-    const last = alive.get(ALIVE)
-    if (last !== undefined && !last.clean && isLive(config)) {
-      this.#gapSeconds = Math.max(1, Math.round((Date.now() - last.atMs) / 1000))
-      logger.warn(
-        { lastAlive: new Date(last.atMs).toISOString(), gapSeconds: this.#gapSeconds },
-        'the last run did not end cleanly: nothing was watched since, and the last second before it may be missing',
-      )
-    }
-    const note = (clean: boolean) => alive.set(ALIVE, { atMs: Date.now(), clean }).catch(() => undefined)
-    await note(false)
-    const timer = setInterval(() => void note(false), ALIVE_EVERY_MS)
-    this.#closers.add('alive', () => {
-      clearInterval(timer)
-      return note(this.#cleanEnd)
-    })
   }
 
   #watchPolicies(): void {
@@ -424,10 +325,6 @@ class Control implements Daemon {
     return [...response.never, ...identity.trusted_hops.map((hop) => (hop.includes('/') ? `cidr:${hop}` : `ip:${hop}`))]
   }
 
-  #heard(status: EngineStatus): void {
-    this.#status.heard(status)
-  }
-
   async #statusJson(): Promise<StatusJson> {
     const { config, version } = this.#request
     const { live, awaitingApproval, simulated } = this.#response.counts()
@@ -456,21 +353,5 @@ class Control implements Daemon {
       if (state === 'down') reasons.push(`source ${kind}:${name} is down`)
     }
     return { live: true, ready: reasons.length === 0, reasons }
-  }
-
-  async #open<Value>(path: string): Promise<DurableMap<Value>> {
-    const { logger } = this.#request
-    const map = await DurableMap.open<Value>(path).catch((cause: unknown) => {
-      throw new OffpathError('OFFPATH_E_DATA_FOLDER', `${path} cannot be used: ${(cause as Error).message}`, {
-        at: path,
-        remedy: 'Check who owns it, and that the disk takes more.',
-        cause,
-      })
-    })
-    await ownedAsFolder(path)
-    if (map.tornLines > 0)
-      logger.warn({ file: basename(path), lines: map.tornLines }, 'the end of a file was torn; it was cut off')
-    this.#closers.add(basename(path), () => map.close())
-    return map
   }
 }

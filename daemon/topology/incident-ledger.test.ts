@@ -10,17 +10,19 @@ import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-
 let folder = ''
 let entries: DurableMap<LedgerEntry>
 let told: LedgerChange[] = []
+let unsaved: unknown[] = []
 let taken: Standing = { actions: [], simulated: false, contained: false }
 let ledger: IncidentLedger
 
 async function start(tell = async (change: LedgerChange): Promise<void> => void told.push(change)): Promise<void> {
   entries = await DurableMap.open<LedgerEntry>(join(folder, 'incidents'))
-  ledger = new IncidentLedger(entries, () => taken, tell)
+  ledger = new IncidentLedger({ entries, standing: () => taken, tell, unsaved: (error) => void unsaved.push(error) })
 }
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'offpath-ledger-'))
   told = []
+  unsaved = []
   taken = { actions: [], simulated: false, contained: false }
   await start()
 })
@@ -123,4 +125,11 @@ test('an action shows on its incident: its id, whether it was simulated, and con
   taken = { ...taken, contained: true }
   await ledger.acted('i1', 9500, 'late')
   expect(ledger.get('i1')?.incident.status).toBe('resolved')
+})
+
+test('what cannot be saved is told all the same', async () => {
+  await entries.close()
+  await ledger.take({ kind: 'opened', incident: opened, keys: [] })
+  expect(told.map(({ kind }) => kind)).toEqual(['opened'])
+  expect(unsaved.length).toBeGreaterThan(0)
 })

@@ -27,6 +27,16 @@ export interface LedgerChange extends IncidentChange {
   readonly history: readonly LedgerStep[]
 }
 
+export interface LedgerOptions {
+  readonly entries: DurableMap<LedgerEntry>
+  /** What is done about an incident now. */
+  readonly standing: (incident: Incident) => Standing
+  /** Must seal its rows and queue its event. */
+  readonly tell: (change: LedgerChange) => Promise<void>
+  /** The disk refused: it is told all the same. */
+  readonly unsaved: (error: unknown) => void
+}
+
 const MAX_CLOSED = 10_000
 const MAX_STEPS = 100
 /** As many as the engine's book keeps, open and closed. */
@@ -35,24 +45,21 @@ const MAX_HELD = 2000
 /**
  * Every open incident and the newest closed ones, durable before anybody is told. Older ones are in the store alone.
  *
- * A change that is not newer than what is known (a file read again after a kill) is no change. `tell` must seal the rows and
- * queue the event; when it resolves, the state counts as told.
+ * A change that is not newer than what is known (a file read again after a kill) is no change. A state counts as told when `tell` has resolved.
  */
 export class IncidentLedger {
   readonly #entries: DurableMap<LedgerEntry>
-  readonly #tell: (change: LedgerChange) => Promise<void>
-  readonly #standing: (incident: Incident) => Standing
+  readonly #tell: LedgerOptions['tell']
+  readonly #standing: LedgerOptions['standing']
+  readonly #unsaved: LedgerOptions['unsaved']
   /** By incident: states are told one after the other. */
   readonly #telling = new Map<string, Promise<void>>()
 
-  constructor(
-    entries: DurableMap<LedgerEntry>,
-    standing: (incident: Incident) => Standing,
-    tell: (change: LedgerChange) => Promise<void>,
-  ) {
+  constructor({ entries, standing, tell, unsaved }: LedgerOptions) {
     this.#entries = entries
     this.#standing = standing
     this.#tell = tell
+    this.#unsaved = unsaved
   }
 
   /** Tells what a kill left untold. */
@@ -117,7 +124,7 @@ export class IncidentLedger {
     // How it began, and what is newest.
     const history = steps.length > MAX_STEPS ? [steps[0]!, ...steps.slice(1 - MAX_STEPS)] : steps
     const entry: LedgerEntry = { incident, keys, version, history, untold: kind }
-    await this.#entries.set(incident.id, entry)
+    await this.#entries.set(incident.id, entry).catch(this.#unsaved)
     await this.#told(kind, entry)
   }
 
@@ -126,7 +133,7 @@ export class IncidentLedger {
     const telling = (this.#telling.get(id) ?? Promise.resolve()).then(async () => {
       await this.#tell({ kind, ...entry })
       const now = this.#entries.get(id)
-      if (now?.version === entry.version) await this.#entries.set(id, { ...now, untold: null })
+      if (now?.version === entry.version) await this.#entries.set(id, { ...now, untold: null }).catch(this.#unsaved)
     })
     const settled = telling
       .catch(() => undefined)
@@ -146,7 +153,8 @@ export class IncidentLedger {
     const closed = [...this.#entries.values()].filter(({ incident }) => incident.closedAt !== null)
     if (closed.length <= MAX_CLOSED) return
     closed.sort((a, b) => a.incident.closedAt! - b.incident.closedAt!)
-    for (const { incident } of closed.slice(0, closed.length - MAX_CLOSED)) await this.#entries.delete(incident.id)
+    for (const { incident } of closed.slice(0, closed.length - MAX_CLOSED))
+      await this.#entries.delete(incident.id).catch(this.#unsaved)
   }
 }
 
