@@ -236,11 +236,18 @@ function differentSentences(
       )
     }
   }
-  const simulated = actions.filter((action) => action.simulated && action.state !== 'refused')
-  if (simulated.length > 0) {
+  const rehearsed = actions.filter((action) => action.simulated && action.state !== 'refused')
+  // A rehearsal says in its history what would have stood in the way.
+  const stopped = rehearsed.filter(({ history }) => history.some(({ why }) => why.includes('would be refused')))
+  const sent = rehearsed.length - stopped.length
+  if (sent > 0) {
     told.push(
-      `${counted(simulated.length, 'action')} went through all guards and only the dispatch was withheld, because the mode is ${simulated[0]!.mode}: in mode enforce ${simulated.length === 1 ? 'it' : 'they'} would have been sent.`,
+      `${counted(sent, 'action')} went through all guards and only the dispatch was withheld, because the mode is ${rehearsed[0]!.mode}: in mode enforce ${sent === 1 ? 'it' : 'they'} would have been sent.`,
     )
+  }
+  for (const { step, target, history } of stopped) {
+    const why = history.find((entry) => entry.why.includes('would be refused'))!.why
+    told.push(`${step} on ${target.value} would not have been sent in mode enforce either: ${why}`)
   }
   for (const action of actions) {
     if (action.state === 'refused')

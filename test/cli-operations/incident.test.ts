@@ -221,6 +221,16 @@ describe('incident explain', () => {
     expect(stdout).toContain('revoke on u_1280 waits for a person: offpath action approve a2 --reason …')
     expect(stdout).not.toContain('only the dispatch was withheld')
   })
+
+  test('a rehearsal that a guard would have stopped is not told as one that would have been sent', async () => {
+    const { id } = walk.incident
+    const why = 'rehearsal, nothing is sent; would be refused: on evidence in doubt (forwarded.default)'
+    const stopped = fakeAction(id, { history: [{ state: 'dispatched', at: '2026-11-21T23:14:35.100Z', why }] })
+    const asked = new MemoryOperations([{ ...walk, actions: [stopped] }])
+    const { stdout } = await command(() => asked.connection(), ['incident', 'explain', id])
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`would not have been sent in mode enforce either: ${why}`)
+    expect(stdout).not.toContain('would have been sent.')
+  })
 })
 
 describe('incident export', () => {
