@@ -11,6 +11,7 @@ const FLOW = [
   'daemon/identity',
   'daemon/endpoints',
   'analyzers/baselines',
+  'daemon/inventory',
   'analyzers/detectors',
   'analyzers',
   'daemon/incidents',
@@ -20,7 +21,7 @@ const FLOW = [
 ]
 /** Rooms that see everything to their left here, and the flow above. */
 const ABOVE = ['daemon/config', 'daemon/api', 'daemon/topology', 'demo', 'daemon/cli']
-const EVERYWHERE = ['daemon/model', 'daemon/telemetry', 'daemon/durable', 'daemon/yaml']
+const EVERYWHERE = ['daemon/model', 'daemon/telemetry', 'daemon/durable', 'daemon/yaml', 'daemon/zstd']
 
 const root = join(import.meta.dirname, '..')
 

@@ -4,6 +4,7 @@ import { encodeTransaction } from '../../sinks/native-json.ts'
 import { encodeSignal } from '../../sinks/signal-json.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { Inventory } from '../inventory/inventory.ts'
 import type { Incident } from '../model/incident.ts'
 import type { RowSink } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
@@ -34,6 +35,8 @@ export interface ReplayRequest {
   warn(message: string): void
   /** Where records and incidents are stored. The caller closes it. */
   readonly store?: RowSink
+  /** Learns from every transaction. */
+  readonly inventory?: Inventory
   readonly stop: AbortSignal
 }
 
@@ -55,9 +58,12 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   const assembly = assemble({
     config: request.config,
     key: request.key,
-    bodies: request.bodies === 'text' && request.emit !== 'none',
+    bodies: request.bodies === 'text' && (request.emit !== 'none' || request.inventory !== undefined),
     detect,
-    listeners: withRows(listenersFor(request.emit, output), request.store === undefined ? null : () => rows),
+    listeners: withInventory(
+      withRows(listenersFor(request.emit, output), request.store === undefined ? null : () => rows),
+      request.inventory,
+    ),
     ...(request.policies === undefined ? {} : { policies: request.policies }),
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
@@ -115,6 +121,17 @@ function withRows(listeners: AnalysisListeners, rows: (() => ReplayRows | null) 
       listeners.incident?.(change)
     },
     tick: (now) => rows()?.tick(now),
+  }
+}
+
+function withInventory(listeners: AnalysisListeners, inventory: Inventory | undefined): AnalysisListeners {
+  if (inventory === undefined) return listeners
+  return {
+    ...listeners,
+    transaction: (transaction) => {
+      inventory.observe(transaction)
+      listeners.transaction?.(transaction)
+    },
   }
 }
 

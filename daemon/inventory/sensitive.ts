@@ -1,0 +1,63 @@
+import { isPseudonym, REDACTED } from '../identity/pseudonym.ts'
+import { normalName, secrecyOf } from '../identity/secret-names.ts'
+import { isCardNumber, isTokenShaped } from '../identity/token-shape.ts'
+import type { FieldType } from './scalar.ts'
+
+/** What a value tells of a person, or opens. Only how often each was seen is kept, never a value. */
+export const SENSITIVE_CLASSES = ['email', 'phone', 'card', 'iban', 'national_id', 'password', 'token'] as const
+export type SensitiveClass = (typeof SENSITIVE_CLASSES)[number]
+
+const PHONE_NAME = /phone|mobile|msisdn|^tel$|^fax$|^cell$|whatsapp/
+const CARD_NAME = /card|^cc|^pan$|cvv|cvc|csc/
+const NATIONAL_NAME =
+  /^(?:ssn|sin|nino|nif|nie|dni|bsn|cpf|cnpj|curp|pesel|aadhaar|aadhar|tfn|itin|passport|passportno|passportnumber|taxid|taxnumber|nationalid|nationalidnumber|idcardnumber|identitynumber|personalnumber|socialsecuritynumber|driverslicense|drivinglicence)$/
+const PHONE = /^\+?\(?[0-9][0-9 ()./-]{6,18}$/
+const US_SSN = /^[0-9]{3}-[0-9]{2}-[0-9]{4}$/
+const IBAN = /^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$/
+const CARD = /^[0-9][0-9 -]{11,21}[0-9]$/
+
+/** What a value of a field of this name says about the field; null for most. Values may be redacted already. */
+export function sensitiveClass(name: string, text: string, type: FieldType): SensitiveClass | null {
+  if (text === REDACTED) return CARD_NAME.test(normalName(name)) ? 'card' : 'password'
+  const length = text.length
+  if (length === 0 || length > 256) return null
+  if (isPseudonym(text)) return secrecyOf(name) === 'erase' ? 'password' : 'token'
+  if (type === 'email') return 'email'
+  if (type === 'bool' || type === 'date' || type === 'uuid' || type === 'null') return null
+  if (length >= 7) {
+    const first = text.charCodeAt(0)
+    const digit = first >= 0x30 && first <= 0x39
+    if (digit && length === 11 && US_SSN.test(text)) return 'national_id'
+    if (digit && length >= 13 && CARD.test(text) && isCardNumber(text.replaceAll(/[ -]/g, ''))) return 'card'
+    if ((first === 0x2b || (digit && PHONE_NAME.test(normalName(name)))) && PHONE.test(text)) return 'phone'
+    if (length >= 15 && first >= 0x41 && first <= 0x5a && isIban(text.replaceAll(' ', ''))) return 'iban'
+    if (length >= 20 && isTokenShaped(text)) return 'token'
+  }
+  return isNationalIdName(name) ? 'national_id' : null
+}
+
+/** Whether a name alone says that values must not be kept, not even as one of a few. */
+export function isPersonalName(name: string): boolean {
+  const secrecy = secrecyOf(name)
+  if (secrecy !== 'keep') return true
+  const normal = normalName(name)
+  return PERSONAL.test(normal) || PHONE_NAME.test(normal) || CARD_NAME.test(normal) || NATIONAL_NAME.test(normal)
+}
+
+const PERSONAL =
+  /name$|^(?:user|account|login|email|mail|address|street|city|town|birth|dob|gender|sex|religion|zip|postcode|postal|iban|bic|holder|owner|customer|person|note|comment|message|text|body|q|query|search|term)/
+
+function isNationalIdName(name: string): boolean {
+  return NATIONAL_NAME.test(normalName(name))
+}
+
+/** ISO 13616: the number of the rearranged text modulo 97 is 1. */
+function isIban(text: string): boolean {
+  if (text.length > 34 || !IBAN.test(text)) return false
+  let rest = 0
+  for (const character of text.slice(4) + text.slice(0, 4)) {
+    const value = Number.parseInt(character, 36)
+    rest = (value > 9 ? rest * 100 + value : rest * 10 + value) % 97
+  }
+  return rest === 1
+}

@@ -1,0 +1,59 @@
+import type { ClientState } from './client.ts'
+import type { OperationState } from './operation.ts'
+
+/** What found no room: operations, candidates and callers pushed out, fields refused or pushed out, bodies left unread. */
+export interface InventoryLoss {
+  readonly operations: number
+  readonly candidates: number
+  readonly clients: number
+  readonly fields: number
+  readonly bodies: number
+}
+
+export interface InventoryState {
+  readonly loss: InventoryLoss
+  readonly operations: readonly OperationState[]
+  readonly clients: readonly ClientState[]
+}
+
+/** A snapshot is JSON Lines: a head, then operations and callers, each from the longest unused. */
+export type SnapshotLine =
+  | { readonly kind: 'inventory'; readonly version: 1; readonly loss: InventoryLoss }
+  | ({ readonly kind: 'operation' } & OperationState)
+  | { readonly kind: 'client'; readonly client: ClientState }
+
+const NO_LOSS: InventoryLoss = { operations: 0, candidates: 0, clients: 0, fields: 0, bodies: 0 }
+export const NO_INVENTORY: InventoryState = { loss: NO_LOSS, operations: [], clients: [] }
+
+/** Null: it is none of this version. A line that cannot be read is left out; `pause` is awaited after each. */
+export async function readSnapshot(
+  text: string,
+  pause: () => Promise<void> | undefined = () => undefined,
+): Promise<InventoryState | null> {
+  let head: InventoryLoss | null = null
+  const operations: OperationState[] = []
+  const clients: ClientState[] = []
+  let start = 0
+  while (start < text.length) {
+    let end = text.indexOf('\n', start)
+    if (end < 0) end = text.length
+    const line = parse(text.slice(start, end))
+    start = end + 1
+    if (line === null) continue
+    if (line.kind === 'inventory') head = line.version === 1 ? line.loss : null
+    else if (head === null) return null
+    else if (line.kind === 'operation') operations.push(line)
+    else if (line.kind === 'client') clients.push(line.client)
+    await pause()
+  }
+  return head === null ? null : { loss: head, operations, clients }
+}
+
+function parse(text: string): SnapshotLine | null {
+  try {
+    const line = JSON.parse(text) as SnapshotLine | null
+    return typeof line === 'object' ? line : null
+  } catch {
+    return null
+  }
+}
