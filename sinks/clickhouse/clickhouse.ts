@@ -193,7 +193,7 @@ function firstLine(error: unknown): string {
   const line = reason
     .split('\n', 1)[0]!
     .replace(/^(?:Code: \d+\. DB::Exception: )+/, '')
-    .replace(/ before: .*$/, '')
+    .split(' before: ', 1)[0]!
     .replace(/'[^']*'/g, "'…'")
     .trim()
     .slice(0, 300)

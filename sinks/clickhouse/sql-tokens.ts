@@ -15,7 +15,7 @@ const LINE_COMMENT = /--[^\n]*(?:\n|$)/y
 const WORD = /[A-Za-z_][A-Za-z0-9_]*/y
 // Nothing that could belong to it stands after a number: `1.INTO` may be read in two ways.
 const NUMBER = /(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)(?![\w$.])/y
-const PLACEHOLDER = /\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*:[ \t]*([A-Za-z0-9_(),' \t]+)\}/y
+const PLACEHOLDER = /\{[ \t]{0,8}([A-Za-z_]\w{0,63})[ \t]{0,8}:[ \t]{0,8}([A-Za-z][\w(),' \t]{0,200})\}/y
 const HEREDOC = /\$([A-Za-z0-9_]*)\$/y
 const SIGNS = new Set('()[],;.:?+-*/%=<>!|')
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -13,11 +13,13 @@ const DAY = join(ROOT, 'demo', 'day.jsonl.gz')
 const SCENE = join(ROOT, 'demo', 'scene.pcap.gz')
 
 const server = mkdtempSync(join(tmpdir(), 'offpath-server-'))
+const elsewhere = mkdtempSync(join(tmpdir(), 'offpath-open-'))
 const gateway = new Gateway({ folder: server, user: 'offpath', password: PASSWORD })
 let folder: DaemonFolder
 
 beforeAll(async () => {
   ensureBuilt()
+  chmodSync(elsewhere, 0o755)
   await gateway.start()
   folder = new DaemonFolder()
   folder.environment.OFFPATH_CLICKHOUSE_PASSWORD = PASSWORD
@@ -27,6 +29,7 @@ afterAll(async () => {
   await folder.remove()
   await gateway.stop()
   rmSync(server, { recursive: true, force: true })
+  rmSync(elsewhere, { recursive: true, force: true })
 })
 
 async function count(sql: string): Promise<number[]> {
@@ -58,8 +61,11 @@ test('run, replay, store and incident work with a server as with the embedded st
 test('a server that is gone does not stop the daemon: rows wait, and are stored when it is back', async () => {
   const rows = async () => await count('SELECT count() FROM transactions')
   const [before] = await rows()
-  // A source that stays: the daemon is asked while the server is gone.
-  const command = ['sh', '-c', `zcat ${SCENE}; exec sleep 30`]
+  // A source that stays: the daemon is asked while the server is gone. As root it may not keep its rights, so it reads from the open folder.
+  const open = join(elsewhere, 'scene.pcap.gz')
+  copyFileSync(SCENE, open)
+  const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  const command = [...(process.getuid?.() === 0 ? asNobody : []), 'sh', '-c', `zcat ${open}; exec sleep 30`]
   folder.configure({
     sources: [{ kind: 'exec', command }],
     sinks: { clickhouse: { url: gateway.url, user: 'offpath', database: 'second' } },
