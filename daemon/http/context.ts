@@ -12,7 +12,8 @@ export class HttpContext {
   readonly limits: HttpLimits
   readonly bodies: boolean
   readonly telemetry: Telemetry
-  readonly sink: ExchangeSink
+  /** Null: nobody looks at the exchanges. Then heads are not kept and messages and pairs are only counted. */
+  readonly sink: ExchangeSink | null
   readonly scanner: HeadScanner
   readonly search: StartLineSearch
   readonly framing = new Framing()
@@ -22,7 +23,7 @@ export class HttpContext {
   /** Answers paired after a loss, until nothing speaks against them. */
   readonly held: TimerQueue
 
-  constructor(limits: HttpLimits, bodies: boolean, telemetry: Telemetry, sink: ExchangeSink) {
+  constructor(limits: HttpLimits, bodies: boolean, telemetry: Telemetry, sink: ExchangeSink | null) {
     this.limits = limits
     this.bodies = bodies
     this.telemetry = telemetry

@@ -20,7 +20,7 @@ export class FlowKeep {
 
   /** A message was made. */
   take(message: HttpMessage): void {
-    message.cost = MESSAGE_COST + message.head.length
+    message.cost = MESSAGE_COST + message.headBytes
     this.add(message.cost)
   }
 

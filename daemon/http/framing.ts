@@ -33,7 +33,7 @@ export class Framing {
 
   /** `request`: the method of the request answered; '' when unknown. */
   ofResponse(scanner: HeadScanner, bytes: Buffer, from: number, message: HttpMessage, request: string): void {
-    const status = message.head.status
+    const { status } = message
     if (status === 101 || (request === 'CONNECT' && status >= 200 && status < 300)) {
       this.kind = UPGRADE
       this.length = 0

@@ -227,6 +227,9 @@ export class ParsedHead implements Head {
   }
 }
 
+/** Stands for the head where none is kept. */
+export const NO_HEAD = new ParsedHead(Buffer.alloc(0), 0, 0, new Uint16Array(KNOWN_COUNT), 0, 0, true, 0, 0, 0, 0, 0)
+
 /** RFC 9112 §5.2: a folded line counts as blanks. A loop, since the text is hostile and may be all blanks. */
 function unfold(value: string): string {
   return value
@@ -237,10 +240,13 @@ function unfold(value: string): string {
 }
 
 /** The usual methods without making a new string. */
-function methodName(bytes: Buffer, from: number, to: number): string {
+export function methodName(bytes: Buffer, from: number, to: number): string {
   const length = to - from
   const c = bytes[from]
   if (length === 3 && c === 0x47 && bytes[from + 1] === 0x45 && bytes[from + 2] === 0x54) return 'GET'
   if (length === 3 && c === 0x50 && bytes[from + 1] === 0x55 && bytes[from + 2] === 0x54) return 'PUT'
+  if (length === 4 && c === 0x50 && bytes[from + 1] === 0x4f && bytes[from + 2] === 0x53 && bytes[from + 3] === 0x54) {
+    return 'POST'
+  }
   return bytes.toString('latin1', from, to)
 }

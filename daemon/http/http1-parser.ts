@@ -7,6 +7,7 @@ import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
 import { Gather } from './gather.ts'
+import { methodName, NO_HEAD } from './head.ts'
 import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
 import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
 import { HttpMessage, isBogus } from './message.ts'
@@ -276,14 +277,18 @@ export class Http1Parser {
 
   /** The head at [from, to) was just scanned. */
   #headRead(bytes: Buffer, from: number, to: number, acked: number, time: EventTime, now: EventTime): void {
-    const { scanner, telemetry, slabs, framing } = this.#context
+    const { scanner, telemetry, slabs, framing, sink } = this.#context
     const kind = scanner.line.kind
     if (this.want === NO_LINE) this.#owner.decided(this, kind)
     telemetry.funnel.bytes.delivered += to - from
     telemetry.funnel.messages.in++
     const interimStart = this.#chainStart
+    const { line } = scanner
     const message = new HttpMessage(
-      slabs.copy(scanner, bytes, from, to),
+      sink === null ? NO_HEAD : slabs.copy(scanner, bytes, from, to),
+      kind === REQUEST_LINE ? methodName(bytes, from, line.methodEnd) : '',
+      kind === REQUEST_LINE ? 0 : line.status,
+      to - from,
       this.#position,
       this.#firstByte,
       time,
@@ -320,7 +325,7 @@ export class Http1Parser {
 
   #responseRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
     const { framing, scanner } = this.#context
-    const status = message.head.status
+    const { status } = message
     if (status < 200 && status !== 101) {
       this.#chainStart = message.chainStart
       this.#chainAtSegmentStart = message.atSegmentStart

@@ -8,7 +8,13 @@ const BOGUS_US = 3_600_000_000
 
 /** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
 export class HttpMessage implements Message {
+  /** Without anything in it when nobody looks at the exchanges: what pairing needs of it stands beside it. */
   readonly head: ParsedHead
+  /** Requests only, else ''. */
+  readonly method: string
+  /** Responses only, else 0. */
+  readonly status: number
+  readonly headBytes: number
   readonly firstByte: EventTime
   lastByte: EventTime
   readonly position: number
@@ -62,6 +68,9 @@ export class HttpMessage implements Message {
 
   constructor(
     head: ParsedHead,
+    method: string,
+    status: number,
+    headBytes: number,
     position: number,
     firstByte: EventTime,
     lastByte: EventTime,
@@ -72,6 +81,9 @@ export class HttpMessage implements Message {
     atSegmentStart: boolean,
   ) {
     this.head = head
+    this.method = method
+    this.status = status
+    this.headBytes = headBytes
     this.position = position
     this.firstByte = firstByte
     this.lastByte = lastByte

@@ -22,6 +22,7 @@ export class PairedExchange implements Exchange {
     request: HttpMessage | null,
     response: HttpMessage | null,
     pairing: PairingGrade,
+    weirds: readonly Weird[],
     endTime: EventTime,
   ) {
     this.flow = flow
@@ -31,13 +32,14 @@ export class PairedExchange implements Exchange {
     this.pairing = pairing
     this.endTime = endTime
     this.state = stateOf(request, response)
-    this.weirds = mergeWeirds(request?.weirds ?? null, response?.weirds ?? null)
+    this.weirds = weirds
   }
 }
 
 const NO_WEIRDS: readonly Weird[] = []
 
-function mergeWeirds(first: Weird[] | null, second: Weird[] | null): readonly Weird[] {
+/** In order of appearance, each once. */
+export function mergeWeirds(first: Weird[] | null, second: Weird[] | null): readonly Weird[] {
   if (first === null) return second ?? NO_WEIRDS
   if (second === null) return first
   return [...new Set([...first, ...second])]

@@ -5,7 +5,7 @@ import { exposeBody } from './body-store.ts'
 import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import type { HttpMessage, Waiter } from './message.ts'
-import { PairedExchange } from './paired-exchange.ts'
+import { mergeWeirds, PairedExchange } from './paired-exchange.ts'
 
 type OneSided =
   | 'request_only_timeout'
@@ -132,7 +132,7 @@ export class Pairing implements Waiter {
     this.resolve(now)
     const request = response.partner
     if (request === null) return ''
-    const { method } = request.head
+    const { method } = request
     // A pair that is only likely: look whether the announced body comes, which also tells the answer to another HEAD.
     return request.tentative && method !== 'HEAD' && method !== 'CONNECT' ? '' : method
   }
@@ -144,7 +144,7 @@ export class Pairing implements Waiter {
   /** A response other than the final one. */
   interim(response: HttpMessage): void {
     const request = this.#requests[0]
-    if (request !== undefined && response.head.status !== 100) request.weird('http.interim_response')
+    if (request !== undefined && response.status !== 100) request.weird('http.interim_response')
   }
 
   /** Decides about waiting responses as far as what has been delivered allows. */
@@ -160,7 +160,7 @@ export class Pairing implements Waiter {
   }
 
   expired(message: HttpMessage, now: EventTime): void {
-    if (message.head.status === 0) {
+    if (message.status === 0) {
       // It stays in the order of requests: a late answer must not be taken for the next request's.
       const { cost } = message
       this.#emitAlone(message, null, 'request_only_timeout', now)
@@ -383,12 +383,14 @@ export class Pairing implements Waiter {
       const first = request ?? response
       first?.weird('tcp.midstream')
     }
-    if (request !== null) exposeBody(request)
-    if (response !== null) exposeBody(response)
-    const exchange = new PairedExchange(this.#flow, this.clientSide, request, response, grade, now)
+    const weirds = mergeWeirds(request === null ? null : request.weirds, response === null ? null : response.weirds)
     // Reassembly has counted its own.
-    for (const weird of exchange.weirds) if (!weird.startsWith('tcp.')) telemetry.weirds.add(weird)
-    sink(exchange)
+    for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) telemetry.weirds.add(weirds[i]!)
+    if (sink !== null) {
+      if (request !== null) exposeBody(request)
+      if (response !== null) exposeBody(response)
+      sink(new PairedExchange(this.#flow, this.clientSide, request, response, grade, weirds, now))
+    }
     if (request !== null) this.#keep.drop(request)
     if (response !== null) this.#keep.drop(response)
   }

@@ -22,7 +22,8 @@ export interface HttpStageOptions {
   /** Whether body bytes are kept for the exchanges. */
   readonly bodies: boolean
   readonly telemetry: Telemetry
-  readonly sink: ExchangeSink
+  /** Null: nobody looks at the exchanges; they are paired and counted all the same. */
+  readonly sink: ExchangeSink | null
 }
 
 /**

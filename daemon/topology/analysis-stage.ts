@@ -60,8 +60,13 @@ export class AnalysisStage {
     this.#report(detection.incidents.restore(held), detection, latest)
   }
 
+  /** Whether anybody looks at transactions. */
+  get watches(): boolean {
+    return this.#detection !== null || this.#listeners.transaction !== undefined
+  }
+
   push(transaction: Transaction): void {
-    if (this.#detection === null && this.#listeners.transaction === undefined) return
+    if (!this.watches) return
     this.#resolver.resolve(transaction)
     this.#endpoints.map(transaction)
     this.#listeners.transaction?.(transaction)

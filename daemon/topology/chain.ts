@@ -24,7 +24,8 @@ export class Chain {
     this.#telemetry = telemetry
     this.#analysis = analysis
     this.#order = new OrderedOutput((transaction) => analysis.push(transaction))
-    this.#flow = new FlowStage(options, telemetry, (transaction) => this.#order.push(transaction))
+    const emit = (transaction: Transaction) => this.#order.push(transaction)
+    this.#flow = new FlowStage(options, telemetry, analysis.watches ? emit : null)
     this.#clock = new EventClock((now) => this.#tick(now))
   }
 

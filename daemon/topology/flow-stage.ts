@@ -19,24 +19,28 @@ export class FlowStage {
   readonly #decoder: Decoder
   readonly #reassembler: Reassembler
   readonly #http: HttpStage
-  readonly #recorder: Recorder
+  /** Null when nobody looks at transactions: they are only counted. */
+  readonly #recorder: Recorder | null
   #source: SourceInfo = { kind: 'file', name: '' }
 
-  constructor(options: FlowStageOptions, telemetry: Telemetry, emit: (transaction: Transaction) => void) {
+  constructor(options: FlowStageOptions, telemetry: Telemetry, emit: ((transaction: Transaction) => void) | null) {
     this.#telemetry = telemetry
-    this.#recorder = new Recorder({
-      key: options.key,
-      options: options.identity,
-      bodies: options.bodies,
-      limits: options.http,
-      telemetry,
-      emit,
-    })
+    this.#recorder =
+      emit === null
+        ? null
+        : new Recorder({
+            key: options.key,
+            options: options.identity,
+            bodies: options.bodies,
+            limits: options.http,
+            telemetry,
+            emit,
+          })
     this.#http = new HttpStage({
       limits: options.http,
-      bodies: options.bodies,
+      bodies: options.bodies && emit !== null,
       telemetry,
-      sink: this.#recorder.exchange,
+      sink: this.#recorder?.exchange ?? null,
     })
     this.#decoder = new Decoder(telemetry)
     this.#reassembler = new Reassembler({
@@ -74,7 +78,7 @@ export class FlowStage {
 
   /** Forgets every raw value: nothing that came out of here is read any more. */
   forget(): void {
-    this.#recorder.close()
+    this.#recorder?.close()
   }
 
   sizes(): { readonly flows: number; readonly heldBytes: number } {

@@ -82,7 +82,7 @@ const STAGES: readonly Stage[] = [
     name: 'http: framing, pairing',
     after: 'reassembly',
     build: (telemetry) => {
-      const http = new HttpStage({ limits: DEFAULT_HTTP_LIMITS, bodies: false, telemetry, sink: nothing })
+      const http = new HttpStage({ limits: DEFAULT_HTTP_LIMITS, bodies: false, telemetry, sink: null })
       return decoded(
         telemetry,
         http.open,
@@ -94,7 +94,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'redaction, principal, endpoint',
     after: 'http: framing, pairing',
-    build: () => chained(false, false, {}),
+    build: () => chained(false, false, { transaction: nothing }),
   },
   {
     name: 'line of JSON, no bodies',
