@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -59,6 +61,24 @@ test('a body that was cut gives what decodes before the cut', () => {
   }
 })
 
+test('zstd is undone, alone and under gzip, as far as it came, and no further than the bound', () => {
+  const root = join(import.meta.dirname, '../../test')
+  const packed = readFileSync(join(root, 'zstd/large-response-19.pcap.zst'))
+  const original = readFileSync(join(root, 'captures/large-response.pcap'))
+  expect(decode('zstd', packed)).toEqual({ bytes: original, truncated: [], weirds: [] })
+  expect(decode('zstd, gzip', gzipSync(packed)).bytes.equals(original)).toBe(true)
+  const stream = readFileSync(join(root, 'zstd/chunked-frames.pcap.zst'))
+  const cut = decode('zstd', stream.subarray(0, stream.length - 40), { bodyCut: true })
+  expect(cut.bytes.equals(readFileSync(join(root, 'captures/chunked.pcap')).subarray(0, 5000))).toBe(true)
+  expect(cut.truncated).toEqual(['body'])
+  const bomb = decode('zstd', readFileSync(join(root, 'zstd/zeros-50mb.zst')))
+  expect(bomb.bytes.length).toBe(DEFAULT_HTTP_LIMITS.maxDecodeRatio * 1582)
+  expect(bomb.weirds).toEqual(['body.decode_limit'])
+  // RFC 9659: over HTTP a window is at most 8 MiB.
+  expect(decode('zstd', readFileSync(join(root, 'zstd/window-2gib.zst'))).weirds).toEqual(['body.decode_failed'])
+  expect(decode('zstd', Buffer.from('plain text')).weirds).toEqual(['body.decode_failed'])
+})
+
 test('a decompression bomb stops at the bound and is named', () => {
   const bomb = gzipSync(Buffer.alloc(50_000_000))
   const decoded = decode('gzip', bomb)
@@ -69,7 +89,7 @@ test('a decompression bomb stops at the bound and is named', () => {
 })
 
 test('an unknown or a third coding is left alone', () => {
-  expect(decode('zstd', text)).toMatchObject({ truncated: ['encoding'], weirds: ['body.unknown_encoding'] })
+  expect(decode('compress', text)).toMatchObject({ truncated: ['encoding'], weirds: ['body.unknown_encoding'] })
   expect(decode('gzip, gzip, gzip', text).weirds).toEqual(['body.unknown_encoding'])
 })
 
@@ -77,7 +97,7 @@ test('bytes that are not what they claim are a weird, never an exception', () =>
   expect(decode('gzip', Buffer.from('plain text')).weirds).toEqual(['body.decode_failed'])
   fc.assert(
     fc.property(
-      fc.constantFrom('gzip', 'deflate', 'br', 'br, gzip'),
+      fc.constantFrom('gzip', 'deflate', 'br', 'zstd', 'br, gzip'),
       fc.uint8Array({ maxLength: 300 }),
       (encoding, bytes) => {
         expect(decode(encoding, Buffer.from(bytes)).bytes.length).toBeLessThanOrEqual(

@@ -1,6 +1,7 @@
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
+import { ZstdDecoder } from '../zstd/decoder.ts'
 import type { Message } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 
@@ -19,7 +20,8 @@ const FIRST_STEP = 64 * 1024
 const STEP_FACTOR = 4
 
 /**
- * The content of a message: Content-Encoding undone (RFC 9110 §8.4; gzip, deflate in both forms, br; up to two layers).
+ * The content of a message: Content-Encoding undone (RFC 9110 §8.4; gzip, deflate in both forms, br, zstd; up to two
+ * layers).
  *
  * Hostile input costs a bounded amount: output is at most maxDecodedBytes, and maxDecodeRatio times the input once it
  * is over ratioFreeBytes. Input that is cut short or turns bad in the middle gives what decodes before that. Never throws.
@@ -59,7 +61,7 @@ function outputBound(input: number, limits: HttpLimits): number {
   return Math.min(limits.maxDecodedBytes, Math.max(limits.ratioFreeBytes, input * limits.maxDecodeRatio))
 }
 
-type Coding = 'gzip' | 'deflate' | 'br'
+type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
 
 /** Null when one of them is unknown. */
 function contentCodings(message: Message): Coding[] | null {
@@ -69,7 +71,7 @@ function contentCodings(message: Message): Coding[] | null {
       const name = part.trim().toLowerCase()
       if (name === '' || name === 'identity') continue
       if (name === 'gzip' || name === 'x-gzip') codings.push('gzip')
-      else if (name === 'deflate' || name === 'br') codings.push(name)
+      else if (name === 'deflate' || name === 'br' || name === 'zstd') codings.push(name)
       else return null
     }
   }
@@ -84,9 +86,28 @@ interface Inflated {
   readonly failed: boolean
 }
 
+/** RFC 9659 §3: what a sender over HTTP may ask of the receiver. */
+const MAX_ZSTD_WINDOW = 8 * 1024 * 1024
+
+/** Block by block, so it stops at the bound by itself; input that ends early gives what it holds. */
+function unzstd(input: Buffer, bound: number): Inflated {
+  const decoder = new ZstdDecoder(MAX_ZSTD_WINDOW)
+  const parts: Buffer[] = []
+  let length = 0
+  decoder.push(input)
+  for (let block = decoder.next(); block !== null; block = decoder.next()) {
+    const part = Buffer.from(block.subarray(0, bound - length))
+    parts.push(part)
+    length += part.length
+    if (part.length < block.length) return { bytes: Buffer.concat(parts, length), limited: true, failed: false }
+  }
+  return { bytes: Buffer.concat(parts, length), limited: false, failed: decoder.damage !== null }
+}
+
 type Failure = 'too_large' | 'bad'
 
 function inflate(coding: Coding, input: Buffer, bound: number): Inflated {
+  if (coding === 'zstd') return unzstd(input, bound)
   for (let step = Math.min(bound, FIRST_STEP); ; step = Math.min(bound, step * STEP_FACTOR)) {
     const result = attempt(coding, input, step)
     if (typeof result !== 'string') return { bytes: result, limited: false, failed: false }
@@ -99,7 +120,7 @@ function inflate(coding: Coding, input: Buffer, bound: number): Inflated {
 const PREFIX_STEPS = 6
 
 /** zlib gives all or nothing, so the longest beginning that decodes within the bound is found by halving. */
-function prefix(coding: Coding, input: Buffer, bound: number): Buffer {
+function prefix(coding: Exclude<Coding, 'zstd'>, input: Buffer, bound: number): Buffer {
   let best: Buffer = EMPTY
   let good = 0
   let bad = input.length
@@ -118,7 +139,7 @@ function prefix(coding: Coding, input: Buffer, bound: number): Buffer {
 const SYNC = { finishFlush: constants.Z_SYNC_FLUSH }
 
 /** Flushing instead of finishing makes input that ends early give what it holds. */
-function attempt(coding: Coding, input: Buffer, maxOutputLength: number): Buffer | Failure {
+function attempt(coding: Exclude<Coding, 'zstd'>, input: Buffer, maxOutputLength: number): Buffer | Failure {
   try {
     if (coding === 'gzip') return gunzipSync(input, { ...SYNC, maxOutputLength })
     if (coding === 'br') {

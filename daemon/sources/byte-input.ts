@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip, type Gunzip } from 'node:zlib'
+import { ZstdDecoder } from '../zstd/decoder.ts'
 
-/** Bytes in order, pulled: from a file, a pipe, or out of gzip. */
+/** Bytes in order, pulled: from a file, a pipe, or out of gzip or zstd. */
 export interface ByteInput {
   /** Reads between 1 and `length` bytes into `buffer` at `offset`; 0 only at the end of input. */
   read(buffer: Buffer, offset: number, length: number): Promise<number>
@@ -142,7 +143,58 @@ export class GunzipInput implements ByteInput {
   }
 }
 
+/**
+ * Decompresses zstd as it is asked, one block at a time, so memory stays at the window whatever a bomb expands to. What
+ * stands before a cut or damage is handed out.
+ */
+export class ZstdInput implements ByteInput {
+  damage: string | null = null
+  readonly #input: ByteInput
+  readonly #decoder = new ZstdDecoder(MAX_ZSTD_WINDOW)
+  readonly #compressed = Buffer.allocUnsafe(COMPRESSED_CHUNK)
+  #rest: Uint8Array = EMPTY
+  #over = false
+
+  /** `head`: compressed bytes already taken from `input`. */
+  constructor(input: ByteInput, head: Buffer) {
+    this.#input = input
+    this.#decoder.push(head)
+  }
+
+  async read(buffer: Buffer, offset: number, length: number): Promise<number> {
+    while (this.#rest.length === 0) {
+      const block = this.#decoder.next()
+      if (block !== null) this.#rest = block
+      else if (this.#over || this.#decoder.damage !== null || !(await this.#feed())) return this.#end()
+    }
+    const taken = Math.min(length, this.#rest.length)
+    buffer.set(this.#rest.subarray(0, taken), offset)
+    this.#rest = this.#rest.subarray(taken)
+    return taken
+  }
+
+  close(): Promise<void> {
+    return this.#input.close()
+  }
+
+  async #feed(): Promise<boolean> {
+    const taken = await this.#input.read(this.#compressed, 0, COMPRESSED_CHUNK)
+    this.#decoder.push(this.#compressed.subarray(0, taken))
+    return taken > 0
+  }
+
+  #end(): number {
+    this.#over = true
+    const { damage, complete } = this.#decoder
+    if (damage !== null) this.damage = `the zstd data broke off: ${damage}`
+    else if (!complete) this.damage = this.#input.damage ?? 'the zstd data broke off: unexpected end of file'
+    return 0
+  }
+}
+
 const EMPTY = Buffer.alloc(0)
+/** What the zstd program itself allows unless told otherwise: --long=27. */
+const MAX_ZSTD_WINDOW = 128 * 1024 * 1024
 /** Small, since of the write that holds corrupt data zlib hands out nothing at all. */
 const COMPRESSED_CHUNK = 16 * 1024
 const INFLATED_CHUNK = 256 * 1024

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -234,6 +234,34 @@ describe('gzip', () => {
   })
 })
 
+describe('zstd', () => {
+  const stored = (path: string) => readFileSync(join(import.meta.dirname, '../../test', path))
+
+  test('is read like what it holds, from a file and from standard input', async () => {
+    for (const [name, original] of [
+      ['attacks-stream', 'attacks'],
+      ['chunked-frames', 'chunked'],
+    ]) {
+      const wanted = await readAll(await openFrames(stored(`captures/${original}.pcap`)))
+      expect(wanted.length).toBeGreaterThan(20)
+      expect(await readAll(await openFrames(stored(`zstd/${name}.pcap.zst`), [3, 500, 77]))).toEqual(wanted)
+      const path = join(import.meta.dirname, `../../test/zstd/${name}.pcap.zst`)
+      const opened = await openInput(path, { stdin: Readable.from([]), counters: new Counters() })
+      expect(await readAll(opened.source as CaptureFile)).toEqual(wanted)
+    }
+  })
+
+  test('cut off, it gives the frames before the cut and says so', async () => {
+    const whole = stored('zstd/chunked-frames.pcap.zst')
+    const source = await openFrames(whole.subarray(0, whole.length - 30))
+    const seen = await readAll(source)
+    const wanted = await readAll(await openFrames(stored('captures/chunked.pcap')))
+    expect(seen.length).toBeGreaterThan(5)
+    expect(seen).toEqual(wanted.slice(0, seen.length))
+    expect(source.tail?.message).toContain('zstd')
+  })
+})
+
 describe('what cannot be opened', () => {
   let folder = ''
   beforeAll(() => {
@@ -258,9 +286,9 @@ describe('what cannot be opened', () => {
     ['text', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'neither'],
     ['an empty file', Buffer.alloc(0), 'empty'],
     ['one byte', Buffer.from([0xd4]), 'neither'],
-    ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), 'zstd'],
+    ['zstd that is cut off at once', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), 'the zstd data broke off'],
     ['a HAR file', Buffer.from('{\n  "log": {"version": "1.2"}}'), 'HAR'],
-    ['gzip inside gzip', gzipSync(gzipSync('x')), 'gzip inside gzip'],
+    ['gzip inside gzip', gzipSync(gzipSync('x')), 'compressed twice'],
     ['gzip of text', gzipSync('hello'), 'neither'],
   ])('%s is refused by its content', async (_name, bytes, says) => {
     const path = join(folder, 'input.pcap')

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import type { FrameBatch, SourceInfo } from '../model/frame.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { type ByteInput, FileInput, GunzipInput, StreamInput } from './byte-input.ts'
+import { type ByteInput, FileInput, GunzipInput, StreamInput, ZstdInput } from './byte-input.ts'
 import { ByteWindow } from './byte-window.ts'
 import { FileClockGuard } from './clock-guard.ts'
 import { CHUNK_BYTES, type DamagedTail, frameBatches } from './frame-batches.ts'
@@ -31,7 +31,7 @@ export interface InputDeps {
 }
 
 /**
- * Opens one input of replay, by content: pcap, pcapng or native transactions, each also in gzip; `-` is standard input.
+ * Opens one input of replay, by content: pcap, pcapng or native transactions, each also in gzip or zstd; `-` is standard input.
  * The source closes what was opened when its batches end or are given up.
  */
 export async function openInput(path: string, deps: InputDeps): Promise<OpenedInput> {
@@ -39,8 +39,8 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
   let window = new ByteWindow(path === '-' ? new StreamInput(deps.stdin) : await openFile(path), CHUNK_BYTES)
   try {
     let type = await firstLook(window, path)
-    if (type === 'gzip') {
-      window = unzipped(window)
+    if (type === 'gzip' || type === 'zstd') {
+      window = unpacked(window, type)
       type = await firstLook(window, path)
     }
     if (type === 'native') return { kind: 'native', source: new NativeFile(info, window, deps.counters) }
@@ -74,9 +74,10 @@ class CaptureReading implements CaptureFile {
   }
 }
 
-function unzipped(window: ByteWindow): ByteWindow {
+function unpacked(window: ByteWindow, type: 'gzip' | 'zstd'): ByteWindow {
   const head = window.buffer.subarray(window.start, window.end)
-  return new ByteWindow(new GunzipInput(window.input, head), CHUNK_BYTES)
+  const input = type === 'gzip' ? new GunzipInput(window.input, head) : new ZstdInput(window.input, head)
+  return new ByteWindow(input, CHUNK_BYTES)
 }
 
 async function openFile(path: string): Promise<ByteInput> {
@@ -115,24 +116,26 @@ function unreadable(path: string, cause: unknown): OffpathError {
 
 function notACapture(path: string, type: InputType, damage: string | null): OffpathError {
   const name = path === '-' ? 'standard input' : path
-  const accepted = 'Give a pcap or pcapng capture, or native transactions (.jsonl); gzip is fine for each.'
-  const [message, remedy] = explain(type, path)
+  const accepted = 'Give a pcap or pcapng capture, or native transactions (.jsonl); gzip and zstd are fine for each.'
+  const [message, remedy] = explain(type)
   return new OffpathError('OFFPATH_E_NOT_CAPTURE', `${name} ${damage === null ? message : damage}`, {
     at: path,
     remedy: remedy ?? accepted,
   })
 }
 
-function explain(type: InputType, path: string): [message: string, remedy: string | null] {
+function explain(type: InputType): [message: string, remedy: string | null] {
   switch (type) {
     case 'empty':
       return ['is empty', null]
-    case 'zstd':
-      return ['is compressed with zstd, which this version does not read', `zstd -dc ${path} | offpath replay -`]
     case 'har':
       return ['is a HAR file, which this version does not read', null]
     case 'gzip':
-      return ['is gzip inside gzip', `zcat ${path} | offpath replay -`]
+    case 'zstd':
+      return [
+        `is compressed twice: ${type} is inside`,
+        'Undo one of the two: zcat FILE, or zstd -dc FILE, | offpath replay -',
+      ]
     default:
       return ['is neither a capture nor native transactions', null]
   }

@@ -11,7 +11,7 @@ export async function sniff(window: ByteWindow): Promise<InputType> {
     const magic = window.buffer.readUInt32LE(window.start)
     if (isPcapMagic(magic)) return 'pcap'
     if (magic === PCAPNG) return 'pcapng'
-    if (magic === ZSTD) return 'zstd'
+    if (magic === ZSTD || magic >>> 4 === ZSTD_SKIPPABLE >>> 4) return 'zstd'
     if (window.buffer[window.start] === 0x1f && window.buffer[window.start + 1] === 0x8b) return 'gzip'
   }
   return await sniffText(window)
@@ -39,6 +39,8 @@ async function opensHar(window: ByteWindow, passed: number): Promise<boolean> {
 
 const PCAPNG = 0x0a0d0d0a
 const ZSTD = 0xfd2fb528
+/** A frame with no data in it, of sixteen kinds; pzstd writes one first. */
+const ZSTD_SKIPPABLE = 0x184d2a50
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const OPEN_BRACE = 0x7b
 const SPACE = 0x20
