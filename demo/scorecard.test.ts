@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Incident } from '../daemon/model/incident.ts'
+import { fakeIncident } from '../test/fake-incident.ts'
 import { clock, type PlantedAttack, renderScorecard, scorecard } from './scorecard.ts'
 
 const START_MS = 1_700_000_000_000
@@ -19,36 +20,15 @@ const attack: PlantedAttack = {
 }
 
 function incident(change: Partial<Incident> = {}): Incident {
-  return {
-    id: '01',
-    policy: 'default',
-    detector: 'auth.bruteforce',
-    detectors: ['auth.bruteforce'],
-    owasp: null,
-    owaspAll: [],
-    attack: [],
-    severity: 'high',
-    title: 'guessing',
-    why: 'many guesses',
-    openedAt: (START_MS + 9_000) * 1000,
-    updatedAt: (START_MS + 9_000) * 1000,
-    closedAt: null,
+  const at = (START_MS + 9_000) * 1000
+  return fakeIncident({
+    openedAt: at,
+    updatedAt: at,
     subject: { kind: 'ip', value: '192.0.2.61', members: [] },
     service: 'api.shop.test',
     endpoints: ['POST /v1/login'],
-    signalCount: 1,
-    transactionCount: 1,
-    evidence: [],
-    outcome: { pSuccess: 0, objectsExposed: 0, accounts: [] },
-    maturity: 1,
-    completeness: 1,
-    status: 'open',
-    actions: [],
-    simulated: false,
-    targets: [],
-    doubts: [],
     ...change,
-  }
+  })
 }
 
 describe('an incident that names attacker, endpoint and time', () => {

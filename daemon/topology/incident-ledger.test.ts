@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fakeIncident } from '../../test/fake-incident.ts'
 import { DurableMap } from '../durable/durable-map.ts'
-import type { Incident } from '../model/incident.ts'
 import type { Standing } from '../response/response.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 
@@ -31,42 +31,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-function incident(change: Partial<Incident> = {}): Incident {
-  return {
-    id: 'i1',
-    policy: 'auth-bruteforce',
-    detector: 'auth.bruteforce',
-    detectors: ['auth.bruteforce'],
-    owasp: null,
-    owaspAll: [],
-    attack: [],
-    severity: 'low',
-    title: 'Password guessing',
-    why: '40 wrong passwords',
-    openedAt: 1000,
-    updatedAt: 1000,
-    closedAt: null,
-    subject: { kind: 'user', value: 'u_1', members: [] },
-    service: null,
-    endpoints: [],
-    signalCount: 1,
-    transactionCount: 1,
-    evidence: [],
-    outcome: { pSuccess: 0, objectsExposed: 0, accounts: [] },
-    maturity: 1,
-    completeness: 1,
-    status: 'open',
-    actions: [],
-    simulated: false,
-    targets: [],
-    doubts: [],
-    ...change,
-  }
-}
-
-const opened = incident()
-const grown = incident({ updatedAt: 2000, signalCount: 5 })
-const closed = incident({ ...grown, closedAt: 9000, status: 'resolved' })
+const opened = fakeIncident()
+const grown = fakeIncident({ updatedAt: 2000, signalCount: 5 })
+const closed = fakeIncident({ ...grown, closedAt: 9000, status: 'resolved' })
 
 test('states are told in order, each with a higher version', async () => {
   await ledger.take({ kind: 'opened', incident: opened, keys: ['k'] })
@@ -91,7 +58,7 @@ test('the same input read again tells nothing, until it goes beyond what was kno
     await ledger.take({ kind: 'closed', incident: closed, keys: [] })
   }
   expect(told.map(({ kind }) => kind)).toEqual(['opened', 'updated', 'closed'])
-  await ledger.take({ kind: 'opened', incident: incident({ updatedAt: 9500, signalCount: 6 }), keys: [] })
+  await ledger.take({ kind: 'opened', incident: fakeIncident({ updatedAt: 9500, signalCount: 6 }), keys: [] })
   expect(told.at(-1)).toMatchObject({ kind: 'opened', version: 4, incident: { closedAt: null } })
 })
 
