@@ -3,6 +3,7 @@ import type { ExchangeSink } from './exchange.ts'
 import { Framing } from './framing.ts'
 import { HeadSlabs } from './head.ts'
 import { HeadScanner } from './head-scanner.ts'
+import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
@@ -28,7 +29,7 @@ export class HttpContext {
     this.bodies = bodies
     this.telemetry = telemetry
     this.sink = sink
-    this.scanner = new HeadScanner(limits)
+    this.scanner = new HeadScanner(limits, sink === null ? FRAMING_NAMES : ALL_NAMES)
     this.search = new StartLineSearch(this.scanner.line)
     this.waiting = new TimerQueue(limits.responseWaitUs)
     this.held = new TimerQueue(limits.tentativeHoldUs)

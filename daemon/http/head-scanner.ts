@@ -1,5 +1,5 @@
 import type { Weird } from '../telemetry/weirds.ts'
-import { HOST, KNOWN_COUNT, knownHeaderAt } from './known-headers.ts'
+import { ALL_NAMES, HOST, KNOWN_COUNT, knownHeaderAt, type NameTable } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE, StartLine, TOKEN } from './start-line.ts'
 
@@ -15,6 +15,11 @@ const COLON = 0x3a
 
 /** Offsets per field: name start, name end, value start, value end. */
 export const SLOTS = 4
+
+const FRAMING_SLOTS = 16
+const HIGH_BITS = 0x80808080 | 0
+const LARGE_BYTES = 128 * 1024
+const NO_WORDS = new Int32Array(0)
 
 /** Bytes that end the plain run of a field value: controls other than HTAB, DEL, and what is not ASCII. */
 const SPECIAL = new Uint8Array(256).fill(1, 0x7f)
@@ -41,9 +46,14 @@ export class HeadScanner {
   /** Some line was no field: a start line found in the middle of a stream is then not believed. */
   malformed = false
   readonly #limits: HttpLimits
+  readonly #names: NameTable
+  /** The bytes scanned last, four at a time, when they are worth it: see `#view`. */
+  #words: Int32Array = NO_WORDS
+  #wordsOf: Buffer | null = null
 
-  constructor(limits: HttpLimits) {
+  constructor(limits: HttpLimits, names = ALL_NAMES) {
     this.#limits = limits
+    this.#names = names
     // Slots past maxHeaders are for content-length and transfer-encoding only, so that a flood of fields cannot hide them.
     this.offsets = new Uint16Array((limits.maxHeaders + FRAMING_SLOTS) * SLOTS)
   }
@@ -64,11 +74,14 @@ export class HeadScanner {
     if (this.line.badTarget) this.#weird('http.bad_target')
     if (this.line.badVersion) this.#weird('http.bad_version')
     this.known.fill(0)
+    if (bytes !== this.#wordsOf) this.#view(bytes)
     return this.#fields(bytes, from, i + 1, end)
   }
 
   #fields(bytes: Buffer, from: number, first: number, end: number): number {
     const offsets = this.offsets
+    const words = this.#words
+    const wordsEnd = Math.min(end, words.length << 2) - 3
     let i = first
     /** Slot of the last field, for folded lines; -1 when it was not recorded. */
     let last = -1
@@ -100,6 +113,15 @@ export class HeadScanner {
       const valueStart = i
       // Value, up to the line feed.
       for (;;) {
+        while ((i & 3) !== 0 && i < end && SPECIAL[bytes[i]!] === 0) i++
+        if ((i & 3) === 0) {
+          // Four plain bytes at a time: none below blank, none of 0x80 and up. Over bytes alone heads take a third longer.
+          while (i < wordsEnd) {
+            const word = words[i >> 2]!
+            if ((((word - 0x20202020) | word) & HIGH_BITS) !== 0) break
+            i += 4
+          }
+        }
         while (i < end && SPECIAL[bytes[i]!] === 0) i++
         if (i === end) return INCOMPLETE
         c = bytes[i]!
@@ -130,13 +152,20 @@ export class HeadScanner {
     return INCOMPLETE
   }
 
+  /** A large buffer is a reader's and comes again with the next head; for a small one a view costs more than it saves. */
+  #view(bytes: Buffer): void {
+    const large = bytes.length >= LARGE_BYTES && (bytes.byteOffset & 3) === 0
+    this.#wordsOf = large ? bytes : null
+    this.#words = large ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : NO_WORDS
+  }
+
   #record(bytes: Buffer, from: number, start: number, nameEnd: number, valueStart: number, valueEnd: number): number {
     if (nameEnd === start) {
       this.#weird('http.empty_header_name')
       this.malformed = true
     }
     if (bytes[nameEnd] !== COLON) this.#weird('http.space_before_colon')
-    const known = knownHeaderAt(bytes, start, nameEnd)
+    const known = knownHeaderAt(this.#names, bytes, start, nameEnd)
     if (this.headerCount >= this.#limits.maxHeaders) {
       this.#weird('http.too_many_headers')
       const framing = known === 1 || known === 2
@@ -204,5 +233,3 @@ export class HeadScanner {
     return this.line.kind === REQUEST_LINE
   }
 }
-
-const FRAMING_SLOTS = 16

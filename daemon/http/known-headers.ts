@@ -46,20 +46,32 @@ export const HOST = 0
 export const CONTENT_LENGTH = 1
 export const TRANSFER_ENCODING = 2
 export const CONNECTION = 3
+const FRAMING_COUNT = 4
 
 const MAX_LENGTH = 32
 const names = KNOWN_HEADERS.map((name) => Buffer.from(name, 'latin1'))
-/** By length * 32 + first letter: index of the first known name of that shape, -1 if none. */
-const first = new Int8Array(MAX_LENGTH * 32).fill(-1)
-/** Next known name of the same shape, -1 at the end. */
-const next = new Int8Array(KNOWN_COUNT).fill(-1)
 
-for (let index = KNOWN_COUNT - 1; index >= 0; index--) {
-  const name = names[index]!
-  const shape = name.length * 32 + (name[0]! & 31)
-  next[index] = first[shape]!
-  first[shape] = index
+/** The first `count` known names, found by their shape. */
+class NameTable {
+  /** By length * 32 + first letter: index of the first known name of that shape, -1 if none. */
+  readonly first = new Int8Array(MAX_LENGTH * 32).fill(-1)
+  /** Next known name of the same shape, -1 at the end. */
+  readonly next = new Int8Array(KNOWN_COUNT).fill(-1)
+
+  constructor(count: number) {
+    for (let index = count - 1; index >= 0; index--) {
+      const name = names[index]!
+      const shape = name.length * 32 + (name[0]! & 31)
+      this.next[index] = this.first[shape]!
+      this.first[shape] = index
+    }
+  }
 }
+
+export const ALL_NAMES = new NameTable(KNOWN_COUNT)
+/** What framing and pairing need, for when nobody looks at anything else. */
+export const FRAMING_NAMES = new NameTable(FRAMING_COUNT)
+export type { NameTable }
 
 const byName = new Map<string, number>(KNOWN_HEADERS.map((name, index) => [name, index]))
 
@@ -68,14 +80,14 @@ export function knownIndex(name: string): number {
   return byName.get(name) ?? -1
 }
 
-/** Index of the name at [start, end) of `bytes`, in any case, -1 when it is not known. */
-export function knownHeaderAt(bytes: Buffer, start: number, end: number): number {
+/** Index of the name at [start, end) of `bytes`, in any case, -1 when it is not in the table. */
+export function knownHeaderAt(table: NameTable, bytes: Buffer, start: number, end: number): number {
   const length = end - start
   if (length >= MAX_LENGTH || length === 0) return -1
-  let index = first[length * 32 + (bytes[start]! & 31)]!
+  let index = table.first[length * 32 + (bytes[start]! & 31)]!
   while (index >= 0) {
     if (equalsLowerCase(names[index]!, bytes, start)) return index
-    index = next[index]!
+    index = table.next[index]!
   }
   return -1
 }
