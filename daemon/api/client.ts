@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
+import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type {
   ActionFilter,
@@ -10,6 +11,7 @@ import type {
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
+  InventoryFilter,
   Operations,
   PolicyJson,
   StatusJson,
@@ -90,6 +92,14 @@ export class ApiClient implements Operations {
       ...(maxRows === undefined ? {} : { max_rows: maxRows }),
     })
     return { columns: answer.columns, rows: answer.rows, cut: answer.cut, elapsedMs: answer.elapsed_ms }
+  }
+
+  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
+    return (await this.#ask<{ routes: RouteJson[] }>('GET', withQuery('/api/v1/routes', filter))).routes
+  }
+
+  async clients(filter: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]> {
+    return (await this.#ask<{ clients: ClientJson[] }>('GET', withQuery('/api/v1/clients', filter))).clients
   }
 
   /** Whether a daemon answers at all. */

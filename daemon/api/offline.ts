@@ -2,9 +2,12 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import { DurableMap } from '../durable/durable-map.ts'
+import type { InventoryState } from '../inventory/snapshot.ts'
+import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { incidentDetail, type KnownIncident } from './incident-detail.ts'
+import { readInventory, selectClients, selectRoutes } from './inventory-file.ts'
 import { selectActions, selectIncidents } from './json-forms.ts'
 import type {
   ActionFilter,
@@ -14,6 +17,7 @@ import type {
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
+  InventoryFilter,
   Operations,
   PolicyJson,
   StatusJson,
@@ -116,17 +120,33 @@ export class OfflineOperations implements Operations {
     return (await this.#store).query(query)
   }
 
+  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
+    return selectRoutes(await this.#inventory(), filter)
+  }
+
+  async clients({ limit }: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]> {
+    return selectClients(await this.#inventory(), limit)
+  }
+
   async close(): Promise<void> {
     // A store that could not be opened has said so to whoever asked.
     const store = await this.#store?.catch(() => null)
     await store?.close(0)
   }
 
-  async #read<Value>(name: string): Promise<ReadonlyMap<string, Value>> {
+  #inventory(): Promise<InventoryState | null> {
+    return this.#reading((stateFolder) => readInventory(stateFolder))
+  }
+
+  #read<Value>(name: string): Promise<ReadonlyMap<string, Value>> {
+    return this.#reading((stateFolder) => DurableMap.read<Value>(join(stateFolder, 'state', name)))
+  }
+
+  async #reading<Value>(read: (stateFolder: string) => Promise<Value>): Promise<Value> {
     const { stateFolder } = this.#options
     try {
       await stat(stateFolder)
-      return await DurableMap.read<Value>(join(stateFolder, 'state', name))
+      return await read(stateFolder)
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code
       if (code === 'ENOENT') throw this.#needsDaemon('there is no data folder either')

@@ -1,4 +1,5 @@
 import type { StoreQuery, StoreResult, StoreStatus } from '../../sinks/store/store.ts'
+import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 
@@ -27,6 +28,16 @@ export interface Operations {
   /** Queues dead letters again: one event, or all of an endpoint's. */
   redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }>
   query(query: StoreQuery): Promise<StoreResult>
+  /** What the API is, as seen, by service, path and method. */
+  routes?(filter: InventoryFilter): Promise<readonly RouteJson[]>
+  /** Who calls it, busiest first. */
+  clients?(filter: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]>
+}
+
+export interface InventoryFilter {
+  readonly service?: string
+  /** Default 1000, at most 5000. */
+  readonly limit?: number
 }
 
 /** Who decided, for the record. */

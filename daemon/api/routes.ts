@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import type { ActionFilter, DeliveryFilter, IncidentFilter, Operations } from './operations.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+import type { ActionFilter, DeliveryFilter, IncidentFilter, InventoryFilter, Operations } from './operations.ts'
 import * as schema from './schemas.ts'
 import { wireStatus } from './store-status.ts'
 
@@ -134,6 +135,32 @@ export const ROUTES: readonly Route[] = [
   },
   {
     ...plain,
+    method: 'GET',
+    path: '/api/v1/routes',
+    operationId: 'routes',
+    summary: 'What the watched API is, as seen: operations with parameters, answers and sensitive fields.',
+    query: schema.RouteQuery,
+    answer: schema.Routes,
+    problems: [409],
+    run: async (operations, { query }) => ({
+      routes: await known(operations.routes?.(query as InventoryFilter)),
+    }),
+  },
+  {
+    ...plain,
+    method: 'GET',
+    path: '/api/v1/clients',
+    operationId: 'clients',
+    summary: 'Who calls the watched API, busiest first.',
+    query: schema.ClientQuery,
+    answer: schema.Clients,
+    problems: [409],
+    run: async (operations, { query }) => ({
+      clients: await known(operations.clients?.(query as InventoryFilter)),
+    }),
+  },
+  {
+    ...plain,
     method: 'POST',
     path: '/api/v1/query',
     operationId: 'query',
@@ -171,4 +198,9 @@ function decision(
     problems: [404, 409],
     run: (operations, { id, body }) => decide(operations, id, body as Decision),
   }
+}
+
+/** An inventory is nothing that every daemon must keep. */
+function known<Answer>(answer: Promise<Answer> | undefined): Promise<Answer> {
+  return answer ?? Promise.reject(new OffpathError('OFFPATH_E_STATE', 'this daemon keeps no inventory'))
 }

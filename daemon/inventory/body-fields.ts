@@ -1,5 +1,5 @@
 import type { FieldPlace } from './field.ts'
-import { fieldName } from './field-names.ts'
+import { ANY_NAME, fieldName } from './field-names.ts'
 import type { FieldSet } from './field-set.ts'
 import { textType, valueType } from './scalar.ts'
 
@@ -82,7 +82,8 @@ export class BodyReader {
     const keys = Object.keys(object)
     for (let i = 0; i < keys.length && this.#left > 0; i++) {
       const key = keys[i]!
-      const child = fieldName(key)
+      // A name with a separator of ours in it could not be told from a place further in.
+      const child = key.includes('.') || key.includes('[') ? ANY_NAME : fieldName(key)
       this.#walk((object as Record<string, unknown>)[key], name === '' ? child : `${name}.${child}`, depth + 1)
     }
   }

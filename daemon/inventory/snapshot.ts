@@ -27,26 +27,22 @@ export const NO_INVENTORY: InventoryState = { loss: NO_LOSS, operations: [], cli
 
 /** Null: it is none of this version. A line that cannot be read is left out; `pause` is awaited after each. */
 export async function readSnapshot(
-  text: string,
+  lines: Iterable<string> | AsyncIterable<string>,
   pause: () => Promise<void> | undefined = () => undefined,
 ): Promise<InventoryState | null> {
-  let head: InventoryLoss | null = null
+  let loss: InventoryLoss | null = null
   const operations: OperationState[] = []
   const clients: ClientState[] = []
-  let start = 0
-  while (start < text.length) {
-    let end = text.indexOf('\n', start)
-    if (end < 0) end = text.length
-    const line = parse(text.slice(start, end))
-    start = end + 1
+  for await (const text of lines) {
+    const line = parse(text)
     if (line === null) continue
-    if (line.kind === 'inventory') head = line.version === 1 ? line.loss : null
-    else if (head === null) return null
-    else if (line.kind === 'operation') operations.push(line)
+    if (line.kind === 'inventory') loss = line.version === 1 ? line.loss : null
+    if (loss === null) return null
+    if (line.kind === 'operation') operations.push(line)
     else if (line.kind === 'client') clients.push(line.client)
     await pause()
   }
-  return head === null ? null : { loss: head, operations, clients }
+  return loss === null ? null : { loss, operations, clients }
 }
 
 function parse(text: string): SnapshotLine | null {

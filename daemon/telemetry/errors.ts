@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   OFFPATH_E_NOT_FOUND: { exit: 1, meaning: 'There is no incident, action, policy or query of that name.' },
   OFFPATH_E_STATE: { exit: 1, meaning: 'That cannot be done in the state it is in.' },
   OFFPATH_E_SIGNATURE: { exit: 1, meaning: 'The signature of a webhook is not right.' },
+  OFFPATH_E_SPEC: { exit: 1, meaning: 'An API description cannot be read as OpenAPI.' },
   OFFPATH_E_UNREACHABLE: { exit: 69, meaning: 'The daemon does not answer.' },
 } as const satisfies Record<string, { exit: number; meaning: string }>
 

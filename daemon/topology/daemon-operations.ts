@@ -1,6 +1,7 @@
 import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import { incidentDetail } from '../api/incident-detail.ts'
+import { readInventory, selectClients, selectRoutes } from '../api/inventory-file.ts'
 import { actionJson, DEFAULT_LIMIT, selectActions, selectIncidents } from '../api/json-forms.ts'
 import type {
   ActionFilter,
@@ -11,12 +12,14 @@ import type {
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
+  InventoryFilter,
   Operations,
   PolicyJson,
   StatusJson,
 } from '../api/operations.ts'
 import { mergedIncidents, storedIncidents } from '../api/stored-incidents.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
+import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
 import { policyJson } from '../policies/policy-json.ts'
 import type { PolicyStore } from '../policies/policy-store.ts'
@@ -31,6 +34,8 @@ export interface OperationsParts {
   readonly policies: PolicyStore
   readonly outbox: Outbox
   readonly store: Store | null
+  /** The data folder, where the inventory is. */
+  readonly folder: string
   status(): Promise<StatusJson>
   /** Loads the policies anew, and hands them to the engine. */
   reload(): void
@@ -111,5 +116,13 @@ export class DaemonOperations implements Operations {
       })
     }
     return await store.query(query)
+  }
+
+  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
+    return selectRoutes(await readInventory(this.#parts.folder), filter)
+  }
+
+  async clients({ limit }: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]> {
+    return selectClients(await readInventory(this.#parts.folder), limit)
   }
 }

@@ -3,6 +3,7 @@ import { actionEvent, type EventContext, incidentEvent } from '../../sinks/webho
 import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import type { Health } from '../api/app.ts'
 import { dataFolder, subFolder } from '../api/data-folder.ts'
+import { inventoryPath } from '../api/inventory-file.ts'
 import { lockFolder } from '../api/lock.ts'
 import { DaemonMetrics } from '../api/metrics.ts'
 import type { Operations, StatusJson } from '../api/operations.ts'
@@ -19,6 +20,7 @@ import { DaemonOperations } from './daemon-operations.ts'
 import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from './daemon-parts.ts'
 import { DaemonStatus } from './daemon-status.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
+import { InventoryKeeper } from './inventory-keeper.ts'
 import { type Alive, LastRun } from './last-run.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
@@ -82,6 +84,7 @@ class Control implements Daemon {
   #outbox!: Outbox
   #store: StoreProcess | null = null
   #rows: ControlRows | null = null
+  #inventory!: InventoryKeeper
   #server: ApiServer | null = null
   #watch: Watch | null = null
   #actions!: DurableMap<Action>
@@ -116,6 +119,8 @@ class Control implements Daemon {
     this.#actions = await openMap<Action>(parts, join(state, 'actions'))
     const lastRun = new LastRun(await openMap<Alive>(parts, join(state, 'alive')))
     closers.add('last run', () => lastRun.end(this.#cleanEnd))
+    this.#inventory = new InventoryKeeper(inventoryPath(folder), logger)
+    closers.add('inventory', () => this.#inventory.close())
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
     this.#warnOfActions()
@@ -142,6 +147,7 @@ class Control implements Daemon {
       policies: this.#policies,
       outbox: this.#outbox,
       store: this.#store,
+      folder,
       status: () => this.#statusJson(),
       reload: () => this.#reload(),
     })
@@ -156,7 +162,7 @@ class Control implements Daemon {
     await this.#response.start()
     this.#keepTime()
     this.#watchPolicies()
-    this.done = this.#run(isLive(config) ? gapSeconds : 0)
+    this.done = this.#run(isLive(config) ? gapSeconds : 0, await this.#inventory.load())
     // Whoever waits for `done` hears of it; whoever closes first need not.
     const over = this.done.catch(() => undefined)
     closers.add('watch', () => {
@@ -180,7 +186,7 @@ class Control implements Daemon {
     return this.#closing
   }
 
-  async #run(gapSeconds: number): Promise<ReplaySummary> {
+  async #run(gapSeconds: number, inventory: string | null): Promise<ReplaySummary> {
     const { config, key, logger, learnFrom, shiftFilesUs, onLearned, onReady, stop } = this.#request
     const store = this.#store
     this.#watch = watch({
@@ -190,6 +196,8 @@ class Control implements Daemon {
       policies: this.#policies.current.documents,
       held: this.#ledger.held(),
       gapSeconds,
+      inventory,
+      onInventory: (part) => this.#inventory.take(part),
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
       ...(onLearned === undefined ? {} : { onLearned }),

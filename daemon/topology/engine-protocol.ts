@@ -47,6 +47,8 @@ export interface StartMessage {
   readonly rows: boolean
   /** How long nothing was watched, in seconds, when the last end was no clean one. */
   readonly gapSeconds: number
+  /** The inventory that the last run kept, to go on with. */
+  readonly inventory: string | null
 }
 
 /** How the engine is doing, told every second. */
@@ -72,6 +74,14 @@ export type ToEngine =
   | { readonly kind: 'settled'; readonly sequence: number }
   | { readonly kind: 'stop' }
 
+/** A snapshot of the inventory as JSON Lines, in parts: `first` begins a new one, also where another was not brought to its end. */
+export interface InventoryPart {
+  readonly kind: 'inventory'
+  readonly text: string
+  readonly first: boolean
+  readonly last: boolean
+}
+
 export type FromEngine =
   | { readonly kind: 'learned'; readonly records: number }
   /** Sockets are listening. */
@@ -79,6 +89,7 @@ export type FromEngine =
   | { readonly kind: 'incident'; readonly change: IncidentChange }
   | { readonly kind: 'rows'; readonly sequence: number; readonly batch: RowBatch }
   | { readonly kind: 'status'; readonly status: EngineStatus }
+  | InventoryPart
   | { readonly kind: 'warning'; readonly message: string }
   /** `held`: the incidents that are open, as they stand. */
   | { readonly kind: 'done'; readonly summary: ReplaySummary; readonly held: readonly HeldIncident[] }

@@ -1,5 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { keyFrom } from '../identity/privacy-key.ts'
+import { Inventory } from '../inventory/inventory.ts'
+import { readSnapshot } from '../inventory/snapshot.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import { openInput } from '../sources/capture-file.ts'
@@ -9,6 +11,7 @@ import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.t
 import type { EngineFile, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
+import { InventoryFeed } from './inventory-feed.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
@@ -35,6 +38,7 @@ export class Engine {
   #assembly: Assembly | null = null
   /** Null while nothing is stored, and while it learns. */
   #rows: RowStage | null = null
+  #inventory: InventoryFeed | null = null
 
   constructor(tell: (message: FromEngine) => void) {
     this.#tell = tell
@@ -73,7 +77,10 @@ export class Engine {
         policies: start.policies,
         held: start.held,
         listeners: {
-          transaction: (transaction) => this.#rows?.transaction(transaction),
+          transaction: (transaction) => {
+            this.#inventory?.observe(transaction)
+            this.#rows?.transaction(transaction)
+          },
           signal: (signal) => this.#rows?.signal(signal),
           incident: (change) => {
             this.#rows?.incident(change)
@@ -85,6 +92,7 @@ export class Engine {
         detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
       })
       this.#assembly = assembly
+      this.#inventory = await this.#openInventory(assembly, start.inventory)
       if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
       beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
       if (start.learnFrom !== null) {
@@ -107,6 +115,7 @@ export class Engine {
       await Promise.all(reading)
       assembly.chain.close()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
+      this.#inventory.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()), held })
@@ -122,6 +131,7 @@ export class Engine {
   #beat(assembly: Assembly): void {
     const { chain, telemetry, detection } = assembly
     this.#rows?.beat(chain.now)
+    this.#inventory?.beat()
     this.#tell({
       kind: 'status',
       status: {
@@ -131,6 +141,18 @@ export class Engine {
         counters: telemetry.counters.entries(),
         detectors: detection?.detectors.states() ?? [],
       },
+    })
+  }
+
+  async #openInventory({ telemetry }: Assembly, kept: string | null): Promise<InventoryFeed> {
+    const inventory = new Inventory()
+    const state = kept === null ? null : await readSnapshot(kept.split('\n'))
+    if (state !== null) inventory.restore(state)
+    return new InventoryFeed({
+      inventory,
+      counters: telemetry.counters,
+      send: (part) => this.#tell(part),
+      failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the inventory', error) }),
     })
   }
 

@@ -10,7 +10,15 @@ import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
-import type { EngineFile, EngineInput, EngineStatus, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import type {
+  EngineFile,
+  EngineInput,
+  EngineStatus,
+  FromEngine,
+  InventoryPart,
+  StartMessage,
+  ToEngine,
+} from './engine-protocol.ts'
 import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
 
@@ -34,6 +42,8 @@ export interface RunRequest {
   readonly held?: readonly HeldIncident[]
   /** How long nothing was watched before this start, in seconds, when the last end was no clean one. */
   readonly gapSeconds?: number
+  /** The inventory of the last run: gone on with where nothing is read twice. */
+  readonly inventory?: string | null
   onLearned?(records: number): void
   /** Every live source captures, or there is none. */
   onReady(): void
@@ -42,6 +52,8 @@ export interface RunRequest {
   readonly seal?: (batch: RowBatch) => Promise<void>
   /** At an orderly end, before `done`: the open incidents as they stand. */
   onHeld?(held: readonly HeldIncident[]): void
+  /** A snapshot of the inventory, in parts: every 30 s, and at an orderly end. */
+  onInventory?(part: InventoryPart): void
   /** Every second. */
   onStatus?(status: EngineStatus): void
   readonly stop: AbortSignal
@@ -134,6 +146,7 @@ class Control {
         held: readsFiles ? [] : (this.#request.held ?? []),
         rows: this.#request.seal !== undefined,
         gapSeconds: this.#request.gapSeconds ?? 0,
+        inventory: readsFiles ? null : (this.#request.inventory ?? null),
       }
       this.#tell(start)
       const end = () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' }))
@@ -174,13 +187,16 @@ class Control {
     this.#request.seal?.(batch).then(settled, settled)
   }
 
-  #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'warning' | 'status' }>): void {
+  #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'inventory' | 'warning' | 'status' }>): void {
     switch (message.kind) {
       case 'learned':
         this.#request.onLearned?.(message.records)
         return
       case 'incident':
         this.#request.onIncident(message.change)
+        return
+      case 'inventory':
+        this.#request.onInventory?.(message)
         return
       case 'status':
         this.#request.onStatus?.(message.status)

@@ -43,6 +43,8 @@ export const EXAMPLES: Readonly<Record<string, Asked>> = {
   reloadPolicies: { method: 'POST', path: '/api/v1/policies/reload' },
   deliveries: { path: '/api/v1/deliveries?state=dead&endpoint=soc' },
   redeliver: { method: 'POST', path: '/api/v1/deliveries/redeliver', body: { event: 'evt1' } },
+  routes: { path: '/api/v1/routes?service=api.shop.test&limit=5' },
+  clients: { path: '/api/v1/clients?limit=5' },
   query: {
     method: 'POST',
     path: '/api/v1/query',

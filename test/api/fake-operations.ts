@@ -3,7 +3,7 @@ import type { Decision, DeliveryJson, IncidentDetailJson, Operations, PolicyJson
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import { actionJson } from '../../sinks/action-json.ts'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
-import { sampleAction, sampleIncident, sampleStatus } from './samples.ts'
+import { sampleAction, sampleCaller, sampleIncident, sampleRoute, sampleStatus } from './samples.ts'
 
 export const POLICY: PolicyJson = {
   id: 'bruteforce',
@@ -97,6 +97,16 @@ export class FakeOperations implements Operations {
   async redeliver(which: object) {
     this.#ask('redeliver', which)
     return { queued: 1 }
+  }
+
+  async routes(filter: object) {
+    this.#ask('routes', filter)
+    return [sampleRoute()]
+  }
+
+  async clients(filter: object) {
+    this.#ask('clients', filter)
+    return [sampleCaller()]
   }
 
   async query(query: StoreQuery): Promise<StoreResult> {

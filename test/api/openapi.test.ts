@@ -5,6 +5,7 @@ import { openApiDocument } from '../../daemon/api/openapi.ts'
 import type * as operations from '../../daemon/api/operations.ts'
 import type * as schemas from '../../daemon/api/schemas.ts'
 import type { WireStatus } from '../../daemon/api/store-status.ts'
+import type { ClientJson, RouteJson } from '../../daemon/inventory/views.ts'
 
 test('docs/openapi.json is the document of this build', async () => {
   await expect(`${JSON.stringify(openApiDocument(), null, 2)}\n`).toMatchFileSnapshot('../../docs/openapi.json')
@@ -31,6 +32,9 @@ test('schemas and types are the same', () => {
     true satisfies Same<z.infer<typeof schemas.DeliverySchema>, operations.DeliveryJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentSchema>, operations.IncidentJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentDetail>, operations.IncidentDetailJson>,
+    true satisfies Same<z.infer<typeof schemas.RouteSchema>, RouteJson>,
+    true satisfies Same<z.infer<typeof schemas.ClientSchema>, ClientJson>,
+    true satisfies keyof operations.InventoryFilter extends keyof Query<typeof schemas.RouteQuery> ? true : never,
     true satisfies Same<z.infer<typeof schemas.DecisionBody>, operations.Decision>,
     true satisfies keyof Query<typeof schemas.IncidentQuery> extends keyof operations.IncidentFilter ? true : never,
     true satisfies keyof operations.IncidentFilter extends keyof Query<typeof schemas.IncidentQuery> ? true : never,

@@ -1,4 +1,5 @@
 import type { StatusJson } from '../../daemon/api/operations.ts'
+import type { ClientJson, RouteJson } from '../../daemon/inventory/views.ts'
 import type { Action } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
 
@@ -121,5 +122,62 @@ export function sampleStatus(fields: Partial<StatusJson> = {}): StatusJson {
       { name: 'store', pid: null, rss_bytes: null },
     ],
     ...fields,
+  }
+}
+
+export function sampleRoute(): RouteJson {
+  return {
+    service: 'api.shop.test',
+    endpoint: 'GET /v1/orders/{id}',
+    method: 'GET',
+    path: '/v1/orders/{id}',
+    state: 'established',
+    first_seen: '2026-11-21T20:00:00.000000Z',
+    last_seen: '2026-11-21T20:10:00.000000Z',
+    requests: 12,
+    statuses: { '200': 11, '404': 1 },
+    callers: 3,
+    authentication: {
+      seen: { 'jwt.sub': 12 },
+      anonymous: { requests: 0, granted: 0, refused: 0 },
+      enforced: 'unknown',
+    },
+    request_types: [],
+    response_types: ['application/json'],
+    samples: { taken: 11, requests: 0, responses: 11 },
+    fields: [
+      {
+        in: 'path',
+        name: 'id',
+        type: 'int',
+        types: { int: 11 },
+        seen: 11,
+        share: 1,
+        min: 1000,
+        max: 1042,
+        min_length: null,
+        max_length: null,
+        enum: null,
+        sensitive: {},
+        object_id: true,
+        shared: true,
+      },
+    ],
+    sensitive: {},
+  }
+}
+
+export function sampleCaller(): ClientJson {
+  return {
+    kind: 'user',
+    id: 'hmac:5b1e5b1e5b1e5b1e5b1e5b1e5b1e5b1e',
+    display: 'u_1042',
+    via: 'jwt.sub',
+    first_seen: '2026-11-21T20:00:00.000000Z',
+    last_seen: '2026-11-21T20:10:00.000000Z',
+    requests: 12,
+    endpoints: 1,
+    addresses: 1,
+    refused_share: 0.083,
   }
 }
