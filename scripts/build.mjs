@@ -1,4 +1,4 @@
-// Bundles the program into dist/. One file per process: the command line, the capture child, the engine.
+// Bundles the program into dist/. One file per process: the command line, the children that capture, the engine, the store.
 // Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -13,6 +13,7 @@ const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'
 const PROGRAMS = [
   { entry: 'daemon/cli/main.ts', name: 'offpath', executable: true },
   { entry: 'daemon/sources/capture-child.ts', name: 'capture-child', executable: false },
+  { entry: 'daemon/topology/tunnel-child.ts', name: 'tunnel-child', executable: false },
   { entry: 'daemon/topology/engine-main.ts', name: 'engine', executable: false },
   { entry: 'daemon/topology/store-main.ts', name: 'store', executable: false },
 ]
@@ -58,7 +59,7 @@ for (const file of shipped.filter((name) => name.endsWith('.gz'))) {
 }
 
 // Whole: what is shipped no longer must not stay behind.
-for (const folder of ['policies', 'recipes']) {
+for (const folder of ['policies', 'presets', 'recipes']) {
   await rm(join(out, folder), { recursive: true, force: true })
   await cp(join(root, folder), join(out, folder), { recursive: true })
 }

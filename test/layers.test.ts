@@ -9,6 +9,7 @@ const FLOW = [
   'daemon/reassembly',
   'daemon/http',
   'daemon/identity',
+  'daemon/tap',
   'daemon/endpoints',
   'analyzers/baselines',
   'daemon/inventory',

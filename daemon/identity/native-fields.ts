@@ -8,6 +8,12 @@ export const NATIVE_KEYS: ReadonlySet<string> = new Set(
   claims forwarded consumer tls trace_id state pairing weirds truncated marks redacted key_id source`.split(/\s+/),
 )
 
+/**
+ * Where a record made in this process names the API key that a gateway saw. A symbol, since no JSON can say it: a native
+ * file has `principal` and headers for that.
+ */
+export const API_KEY: unique symbol = Symbol('API key seen by a gateway')
+
 const MAX_ITEMS = 1024
 const MAX_TEXT = 65_536
 
@@ -28,6 +34,11 @@ export class NativeFields {
 
   raw(name: string): unknown {
     return this.#record[name]
+  }
+
+  get apiKey(): string | null {
+    const value: unknown = (this.#record as { readonly [API_KEY]?: unknown })[API_KEY]
+    return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT ? value : null
   }
 
   text(name: string, limit = MAX_TEXT): string | null {

@@ -143,7 +143,8 @@ export class NativeReader {
     tx.status = fields.whole('status', 100, 999)
     tx.requestBodyBytes = fields.whole('request_body_bytes', 0, Number.MAX_SAFE_INTEGER) ?? bytesOf(requestBody)
     tx.responseBodyBytes = fields.whole('response_body_bytes', 0, Number.MAX_SAFE_INTEGER) ?? bytesOf(responseBody)
-    tx.consumer = fields.text('consumer', 256)
+    const consumer = fields.text('consumer', 256)
+    tx.consumer = consumer === null || kept ? consumer : redactSubject(consumer, this.#pseudonyms)
     tx.tls = fields.tls()
     tx.traceId = fields.text('trace_id', 128) ?? traceIdOf(find(requestHeaders, 'traceparent'))
     tx.state = state ?? (tx.status === null ? 'request_only' : 'complete')
@@ -164,7 +165,7 @@ export class NativeReader {
     const given = fields.principal()
     tx.givenPrincipal = given === null || kept ? given : this.#hidden(given)
     if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
-    this.#identify(tx, fields.claims(), requestHeaders, responseHeaders, rawQuery, kept)
+    this.#identify(tx, fields.claims(), fields.apiKey, requestHeaders, responseHeaders, rawQuery, kept)
     if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
     return tx
   }
@@ -205,6 +206,7 @@ export class NativeReader {
   #identify(
     tx: TransactionRecord,
     claims: Claims | null,
+    gatewayKey: string | null,
     requestHeaders: readonly Header[],
     responseHeaders: readonly Header[],
     query: string,
@@ -216,8 +218,8 @@ export class NativeReader {
     const presented = reader.read(
       all(requestHeaders, 'authorization', ', '),
       all(requestHeaders, 'cookie', '; '),
-      keyHeader === '' ? null : find(requestHeaders, keyHeader),
-      keyHeader,
+      keyHeader === '' ? gatewayKey : find(requestHeaders, keyHeader),
+      keyHeader === '' ? 'gateway' : keyHeader,
       query,
       tx.consumer,
       setCookies.length === 0 ? NOTHING.issued : reader.issuedBy(setCookies),
