@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addAction } from './action.ts'
+import { addClients } from './clients.ts'
 import { addConfig } from './config.ts'
 import type { CliContext } from './context.ts'
 import { addDemo } from './demo.ts'
@@ -10,7 +11,9 @@ import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
 import { addPolicy } from './policy.ts'
 import { addReplay } from './replay.ts'
+import { addRoutes } from './routes.ts'
 import { addRun } from './run.ts'
+import { addSensitive } from './sensitive.ts'
 import { addStatus } from './status.ts'
 import { addStore } from './store.ts'
 import { addTop } from './top.ts'
@@ -82,6 +85,9 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 da
     addDetector,
     addStatus,
     addTop,
+    addRoutes,
+    addClients,
+    addSensitive,
     addPolicy,
     addIncident,
     addAction,

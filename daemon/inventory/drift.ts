@@ -106,13 +106,13 @@ function shadow(route: RouteJson): DriftFinding {
   const classes = Object.keys(route.sensitive)
   const open = route.authentication.enforced === 'no'
   const facts = [
-    `${route.requests} ${route.requests === 1 ? 'request' : 'requests'} of ${route.callers} ${route.callers === 1 ? 'caller' : 'callers'}`,
-    ...(open ? ['answered without an identity'] : []),
-    ...(classes.length > 0 ? [`with ${classes.join(', ')}`] : []),
+    `${route.requests} ${route.requests === 1 ? 'request' : 'requests'}, ${route.callers} ${route.callers === 1 ? 'caller' : 'callers'}`,
+    ...(open ? ['no identity needed'] : []),
+    ...(classes.length > 0 ? [`carries ${classes.join(', ')}`] : []),
   ]
   return {
     ...about('shadow', open && classes.length > 0 ? 'error' : 'warning', route),
-    message: `is in no description: ${facts.join(', ')}`,
+    message: `is not described: ${facts.join(', ')}`,
   }
 }
 

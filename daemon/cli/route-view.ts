@@ -1,0 +1,211 @@
+import { type Fact, type Look, renderFacts, renderTable } from '../../sinks/text-table.ts'
+import { DRIFT_RULES, type DriftFinding } from '../inventory/drift.ts'
+import type { FieldJson, RouteJson } from '../inventory/views.ts'
+
+/** Routes, one line each; the service stands there when there are several. */
+export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
+  const services = new Set(routes.map(({ service }) => service))
+  const several = services.size > 1
+  const rows = routes.map((route) => [
+    ...(several ? [route.service] : []),
+    route.method,
+    route.path,
+    String(route.requests),
+    percent(answeredShare(route)),
+    String(route.callers),
+    identityText(route),
+    Object.keys(route.sensitive).join(' ') || '-',
+    dayText(route.first_seen),
+    route.state === 'candidate' ? 'candidate' : '',
+  ])
+  const table = renderTable(
+    [
+      ...(several ? [{ title: 'SERVICE', least: 12 }] : []),
+      { title: 'METHOD' },
+      { title: 'PATH', least: 24 },
+      { title: 'REQUESTS', align: 'right' as const },
+      { title: 'ANSWERED', align: 'right' as const },
+      { title: 'CALLERS', align: 'right' as const },
+      { title: 'IDENTITY', least: 10 },
+      { title: 'SENSITIVE', least: 9 },
+      { title: 'FIRST SEEN' },
+      { title: '' },
+    ],
+    rows,
+    look,
+  )
+  const where = several ? `${services.size} services` : (routes[0]?.service ?? '')
+  return `${table}\n${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
+}
+
+/** Everything known of one route. */
+export function renderRoute(route: RouteJson, look: Look): string {
+  const { authentication, samples } = route
+  const { anonymous } = authentication
+  const facts: Fact[] = [
+    { name: 'Service', text: route.service },
+    { name: 'State', text: route.state === 'candidate' ? 'candidate: few answers, or one caller only' : 'established' },
+    { name: 'Seen', text: `${timeText(route.first_seen)} to ${timeText(route.last_seen)}` },
+    { name: 'Requests', text: `${route.requests} by ${route.callers} ${route.callers === 1 ? 'caller' : 'callers'}` },
+    { name: 'Status', text: statusText(route) },
+    { name: 'Identity', text: identityText(route) },
+    {
+      name: 'Anonymous',
+      text: `${anonymous.requests} requests, ${anonymous.granted} granted, ${anonymous.refused} refused`,
+    },
+    { name: 'Takes', text: route.request_types.join(', ') },
+    { name: 'Answers', text: route.response_types.join(', ') },
+    {
+      name: 'Looked at',
+      text: `${samples.taken} requests, ${samples.requests} bodies of requests and ${samples.responses} of answers`,
+    },
+  ]
+  const head = `${route.endpoint}\n\n`
+  const fields = route.fields.length === 0 ? '' : `\n${renderFields(route.fields, look)}`
+  return `${renderTable([{ title: head.trim() }], [], look)}\n${renderFacts(facts, look)}${fields}`
+}
+
+function renderFields(fields: readonly FieldJson[], look: Look): string {
+  return renderTable(
+    [
+      { title: 'IN' },
+      { title: 'FIELD', least: 16 },
+      { title: 'TYPE' },
+      { title: 'IN SHARE', align: 'right' },
+      { title: 'VALUES', least: 12 },
+      { title: 'SENSITIVE' },
+    ],
+    fields.map((field) => [
+      field.in,
+      field.name,
+      field.type,
+      percent(field.share),
+      valuesText(field),
+      Object.keys(field.sensitive).join(' '),
+    ]),
+    look,
+  )
+}
+
+/** Of each class: where it stands. */
+export function renderSensitive(rows: readonly SensitiveRow[], look: Look): string {
+  const several = new Set(rows.map(({ service }) => service)).size > 1
+  return renderTable(
+    [
+      { title: 'CLASS' },
+      ...(several ? [{ title: 'SERVICE', least: 12 }] : []),
+      { title: 'ENDPOINT', least: 20 },
+      { title: 'IN' },
+      { title: 'FIELD', least: 12 },
+      { title: 'SEEN', align: 'right' as const },
+      { title: 'ENFORCED' },
+    ],
+    rows.map((row) => [
+      row.class,
+      ...(several ? [row.service] : []),
+      row.endpoint,
+      row.in,
+      row.field,
+      `${row.seen} of ${row.of}`,
+      row.enforced,
+    ]),
+    look,
+  )
+}
+
+export interface SensitiveRow {
+  readonly class: string
+  readonly service: string
+  readonly endpoint: string
+  readonly in: FieldJson['in']
+  readonly field: string
+  /** Values of the class, of all values of the field that were looked at. */
+  readonly seen: number
+  readonly of: number
+  readonly enforced: 'yes' | 'no' | 'unknown'
+}
+
+export function sensitiveRows(routes: readonly RouteJson[]): SensitiveRow[] {
+  return routes
+    .flatMap(({ service, endpoint, authentication, fields }) =>
+      fields.flatMap((field) =>
+        Object.entries(field.sensitive).map(([name, seen]) => ({
+          class: name,
+          service,
+          endpoint,
+          in: field.in,
+          field: field.name,
+          seen,
+          of: field.seen,
+          enforced: authentication.enforced,
+        })),
+      ),
+    )
+    .sort((a, b) => (a.class < b.class ? -1 : a.class > b.class ? 1 : 0))
+}
+
+export function renderDrift(findings: readonly DriftFinding[], look: Look): string {
+  const table = renderTable(
+    [
+      { title: 'LEVEL', paint: (level, colours) => (level === 'error' ? colours.red : colours.dim) },
+      { title: 'DRIFT' },
+      { title: 'ENDPOINT', least: 20 },
+      { title: 'FIELD', least: 10 },
+      { title: 'WHAT', least: 24 },
+    ],
+    findings.map(({ level, rule, endpoint, field, message }) => [level, rule, endpoint, field ?? '', message]),
+    look,
+  )
+  const counts = Object.keys(DRIFT_RULES)
+    .map((rule) => [rule, findings.filter((finding) => finding.rule === rule).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([rule, count]) => `${count} ${rule}`)
+  return `${table}\n${findings.length} ${findings.length === 1 ? 'difference' : 'differences'}: ${counts.join(', ')}.\n`
+}
+
+/** Of its requests, those that got 2xx or 3xx. */
+function answeredShare({ statuses, requests }: RouteJson): number {
+  const answered = Object.entries(statuses)
+    .filter(([status]) => status.startsWith('2') || status.startsWith('3'))
+    .reduce((sum, [, count]) => sum + count, 0)
+  return requests === 0 ? 0 : answered / requests
+}
+
+function statusText({ statuses }: RouteJson): string {
+  const entries = Object.entries(statuses).sort(([, a], [, b]) => b - a)
+  return entries.map(([status, count]) => `${status === '0' ? 'other' : status}×${count}`).join(' ') || '-'
+}
+
+/** Who was told by what, and whether one gets in without. */
+export function identityText({ authentication }: RouteJson): string {
+  const seen = Object.keys(authentication.seen)
+  switch (authentication.enforced) {
+    case 'yes':
+      return `${seen.join(', ') || 'unknown'}, required`
+    case 'no':
+      return seen.length === 0 ? 'none' : `${seen.join(', ')}, optional`
+    case 'unknown':
+      return seen.join(', ') || '-'
+  }
+}
+
+function valuesText({ enum: words, min, max, min_length: shortest, max_length: longest, object_id: id }: FieldJson) {
+  const told: string[] = []
+  if (id) told.push('object id')
+  if (words !== null) told.push(words.join(' | '))
+  else if (min !== null) told.push(`${min} to ${max}`)
+  else if (shortest !== null) told.push(shortest === longest ? `${shortest} long` : `${shortest} to ${longest} long`)
+  return told.join(', ')
+}
+
+function percent(share: number): string {
+  return share > 0 && share < 0.01 ? '<1 %' : `${Math.floor(share * 100)} %`
+}
+
+export function dayText(time: string): string {
+  return time.slice(0, 10)
+}
+
+export function timeText(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 19)}`
+}
