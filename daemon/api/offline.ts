@@ -114,7 +114,10 @@ export class OfflineOperations implements Operations {
   async query(query: StoreQuery): Promise<StoreResult> {
     const { openStore } = this.#options
     if (openStore === undefined) {
-      throw new OffpathError('OFFPATH_E_STORE', 'there is no store', { remedy: 'store.enabled: true' })
+      throw new OffpathError('OFFPATH_E_STORE', 'nothing is stored here', {
+        at: this.#options.stateFolder,
+        remedy: 'offpath run and replay --store fill it; --config names another folder; store.enabled must be true',
+      })
     }
     this.#store ??= openStore()
     return (await this.#store).query(query)
