@@ -21,6 +21,7 @@ import { writeText } from './write-text.ts'
 interface ReplayOptions {
   readonly emit: Emit
   readonly bodies: 'text' | 'none'
+  readonly format: string
   readonly config?: string
   readonly speed: 'max' | number
   readonly failOn?: Severity
@@ -40,12 +41,13 @@ export function addReplay(program: Command, context: CliContext): void {
     .description('read capture files or native transactions, on their own clock, at full speed')
     .argument(
       '<file...>',
-      'pcap, pcapng (also .gz) or .jsonl transactions; - is standard input; several are one timeline',
+      'pcap, pcapng (also .gz) or .jsonl or .har records (see --format); - is standard input; several are one timeline',
     )
     .addOption(new Option('--emit <what>', 'what to print').choices([...EMITS]).default('summary'))
     .addOption(
       new Option('--bodies <how>', 'decode and redact bodies, or leave them').choices(['text', 'none']).default('text'),
     )
+    .option('--format <name>', 'of text input: a preset (offpath tap presets), a mapping file, or auto', 'auto')
     .option('--config <file>', 'configuration; without it the defaults hold, whatever the folder')
     .option('--speed <factor>', 'max, or a factor: 1 is as captured', parseSpeed, 'max' as const)
     .option('--store <where>', 'none, embedded (in the data folder), or the URL of a ClickHouse server', 'none')
@@ -67,6 +69,7 @@ Examples:
   $ offpath replay --emit transactions monday.pcapng.gz tuesday.pcapng.gz | jq -r .endpoint
   $ tcpdump -r big.pcap -w - 'port 80' | offpath replay - -o json
   $ offpath replay --fail-on high nightly.jsonl
+  $ offpath replay --format kong gateway.jsonl.gz
   $ offpath replay --store embedded monday.pcap && offpath store query 'SELECT count() FROM transactions'`,
     )
     .action((files: string[], options: ReplayOptions) => replayCommand(files, options, context))
@@ -91,6 +94,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     ...(store === null ? {} : { store }),
     emit: options.emit,
     bodies: options.bodies,
+    format: options.format,
     config,
     policies: loadPolicies(config.policies).documents,
     key,

@@ -8,7 +8,7 @@ import { type ByteInput, FileInput, GunzipInput, StreamInput, ZstdInput } from '
 import { ByteWindow } from './byte-window.ts'
 import { FileClockGuard } from './clock-guard.ts'
 import { CHUNK_BYTES, type DamagedTail, frameBatches } from './frame-batches.ts'
-import { NativeFile, type NativeSource } from './native-file.ts'
+import { type LineReader, NATIVE_LINES, NativeFile, type NativeSource } from './native-file.ts'
 import { PcapReader } from './pcap-reader.ts'
 import { PcapngReader } from './pcapng-reader.ts'
 import { type InputType, sniff } from './sniff.ts'
@@ -28,6 +28,10 @@ export interface InputDeps {
   /** What `-` reads. */
   readonly stdin: Readable
   readonly counters: Counters
+  /** Reads text inputs, of this name. Default: native records only. */
+  readonly lines?: (name: string, whole: boolean) => LineReader
+  /** A format was named: text is read as lines whatever it begins with. */
+  readonly formatNamed?: boolean
 }
 
 /**
@@ -43,7 +47,14 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
       window = unpacked(window, type)
       type = await firstLook(window, path)
     }
-    if (type === 'native') return { kind: 'native', source: new NativeFile(info, window, deps.counters) }
+    const whole = type === 'har'
+    if (
+      type === 'native' ||
+      (deps.lines !== undefined && (whole || (type === 'unknown' && deps.formatNamed === true)))
+    ) {
+      const reader = deps.lines?.(info.name, whole) ?? NATIVE_LINES
+      return { kind: 'native', source: new NativeFile(info, window, deps.counters, reader, whole) }
+    }
     if (type === 'pcap' || type === 'pcapng') return { kind: 'frames', source: new CaptureReading(info, window, type) }
     throw notACapture(path, type, window.damage)
   } catch (error) {

@@ -30,14 +30,26 @@ export interface NativeSource {
   /** Known once `batches` has ended. */
   readonly tail: DamagedTail | null
   /** Lines that were no record, by reason. */
-  readonly badLines: ReadonlyMap<BadLine, number>
+  readonly badLines: ReadonlyMap<string, number>
   batches(stop: AbortSignal): AsyncIterable<NativeBatch>
 }
 
 export type BadLine = 'too_long' | 'bad_json' | 'not_object' | 'no_time'
 
+/** Takes a record made of a line, or of several. `time` is what it is ordered by. */
+export type LineSink = (record: Record<string, unknown>, time: EventTime, line: number) => void
+
+/** Makes native records of lines in whatever form they are. Told why a line gave none: `bad`. */
+export interface LineReader {
+  read(text: string, line: number, emit: LineSink, bad: (reason: string) => void): void
+  /** No line follows: what is held goes out. */
+  end(emit: LineSink, bad: (reason: string, count?: number) => void): void
+}
+
 /** A line longer than this is counted and passed over. */
 export const MAX_LINE_BYTES = 4 * 1024 * 1024
+/** A file that is one JSON text (HAR) is read in one piece, up to here. */
+const MAX_WHOLE_BYTES = 256 * 1024 * 1024
 const BATCH_RECORDS = 1024
 const LINE_FEED = 0x0a
 
@@ -54,20 +66,33 @@ interface Pending {
 export class NativeFile implements NativeSource {
   readonly info: SourceInfo
   tail: DamagedTail | null = null
-  readonly badLines = new Map<BadLine, number>()
+  readonly badLines = new Map<string, number>()
   readonly #window: ByteWindow
   readonly #counters: Counters
   readonly #guard: ClockGuard = new FileClockGuard()
   #line = 0
   #good = 0
-  #firstBad: { line: number; reason: BadLine } | null = null
+  #firstBad: { line: number; reason: string } | null = null
   /** Inside a line that is too long: pass over everything up to its end. */
   #overlong = false
 
-  constructor(info: SourceInfo, window: ByteWindow, counters: Counters) {
+  readonly #reader: LineReader
+  /** The file is one record, however many lines it has. */
+  readonly #whole: boolean
+  #ended = false
+
+  constructor(
+    info: SourceInfo,
+    window: ByteWindow,
+    counters: Counters,
+    reader: LineReader = NATIVE_LINES,
+    whole: boolean = false,
+  ) {
     this.info = info
     this.#window = window
     this.#counters = counters
+    this.#reader = reader
+    this.#whole = whole
   }
 
   async *batches(stop: AbortSignal): AsyncGenerator<NativeBatch, void, undefined> {
@@ -75,8 +100,9 @@ export class NativeFile implements NativeSource {
     const pending: Pending[] = []
     try {
       while (!stop.aborted) {
-        const full = this.#readLines(pending)
+        const full = this.#whole ? await this.#readWhole(pending) : this.#readLines(pending)
         const last = !full && window.ended
+        if (last) this.#end(pending)
         const count = last ? pending.length : Math.max(0, pending.length - this.#guard.lookAhead)
         if (count > 0) {
           yield this.#judge(pending, count)
@@ -90,6 +116,44 @@ export class NativeFile implements NativeSource {
     }
     if (window.damage !== null) this.tail = { truncatedBytes: 0, message: window.damage }
     if (!stop.aborted && this.#good === 0) this.#refuse()
+  }
+
+  /** The one record of such a file, once it is there. Always false: there is no second. */
+  async #readWhole(pending: Pending[]): Promise<boolean> {
+    const window = this.#window
+    while (!window.ended) {
+      if (window.available > MAX_WHOLE_BYTES) {
+        throw new OffpathError('OFFPATH_E_RECORD', `${this.info.name} is over ${MAX_WHOLE_BYTES} bytes`, {
+          at: this.info.name,
+          remedy: 'Split it: one JSON text has to be read in one piece.',
+        })
+      }
+      if (window.available === window.buffer.length) window.grow()
+      await window.fill()
+    }
+    if (window.available > 0) {
+      this.#line = 1
+      this.#read(window.buffer.toString('utf8', window.start, window.end), pending)
+      window.start = window.end
+    }
+    return false
+  }
+
+  #end(pending: Pending[]): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#reader.end(this.#keeping(pending), (reason, count = 1) => this.#bad(reason, count))
+  }
+
+  #read(text: string, pending: Pending[]): void {
+    this.#reader.read(text, this.#line, this.#keeping(pending), (reason) => this.#bad(reason))
+  }
+
+  #keeping(pending: Pending[]): LineSink {
+    return (record, time, line) => {
+      this.#good++
+      pending.push({ line, record, time })
+    }
   }
 
   async #more(): Promise<void> {
@@ -126,13 +190,8 @@ export class NativeFile implements NativeSource {
   #readLine(from: number, end: number, pending: Pending[]): void {
     const text = end - from > MAX_LINE_BYTES ? null : this.#window.buffer.toString('utf8', from, end)
     if (text !== null && text.trim() === '') return
-    const read = text === null ? 'too_long' : readRecord(text)
-    if (typeof read === 'string') {
-      this.#bad(read)
-      return
-    }
-    this.#good++
-    pending.push({ line: this.#line, record: read.record, time: read.time })
+    if (text === null) this.#bad('too_long')
+    else this.#read(text, pending)
   }
 
   #judge(pending: readonly Pending[], count: number): NativeBatch {
@@ -147,9 +206,9 @@ export class NativeFile implements NativeSource {
     return { records, count, clock }
   }
 
-  #bad(reason: BadLine): void {
-    this.badLines.set(reason, (this.badLines.get(reason) ?? 0) + 1)
-    this.#counters.add(`native.${reason}`)
+  #bad(reason: string, count = 1): void {
+    this.badLines.set(reason, (this.badLines.get(reason) ?? 0) + count)
+    this.#counters.add(`native.${reason}`, count)
     this.#firstBad ??= { line: this.#line, reason }
   }
 
@@ -160,7 +219,9 @@ export class NativeFile implements NativeSource {
       remedy:
         bad === null
           ? 'The file is empty; write one with: offpath replay FILE --emit transactions'
-          : `${REASONS[bad.reason]} One JSON object per line is expected, with at least ts, method, host, path and client_ip.`,
+          : REASONS[bad.reason as BadLine] === undefined
+            ? `Its lines were passed over: ${[...this.badLines].map(([reason, count]) => `${count} ${reason}`).join(', ')}. offpath tap explain shows what is missing.`
+            : `${REASONS[bad.reason as BadLine]} One JSON object per line is expected, with at least ts, method, host, path and client_ip.`,
     })
   }
 }
@@ -170,6 +231,16 @@ const REASONS: Record<BadLine, string> = {
   bad_json: 'A line is not JSON.',
   not_object: 'A line is JSON, but not an object.',
   no_time: 'A line has neither end_ts nor ts as an RFC 3339 time.',
+}
+
+/** Lines that are native records. */
+export const NATIVE_LINES: LineReader = {
+  read: (text, line, emit, bad) => {
+    const read = readRecord(text)
+    if (typeof read === 'string') bad(read)
+    else emit(read.record, read.time, line)
+  },
+  end: () => {},
 }
 
 function readRecord(text: string): { record: Record<string, unknown>; time: EventTime } | BadLine {

@@ -23,6 +23,8 @@ async function sniffText(window: ByteWindow): Promise<InputType> {
     while (passed >= window.available && !window.ended) await window.fill()
     if (passed >= window.available) return 'empty'
     const byte = window.buffer[window.start + passed]!
+    // A line may be a batch of records.
+    if (byte === OPEN_BRACKET) return 'native'
     if (byte === OPEN_BRACE) return (await opensHar(window, passed)) ? 'har' : 'native'
     if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN && byte !== LINE_FEED) return 'unknown'
   }
@@ -43,6 +45,7 @@ const ZSTD = 0xfd2fb528
 const ZSTD_SKIPPABLE = 0x184d2a50
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const OPEN_BRACE = 0x7b
+const OPEN_BRACKET = 0x5b
 const SPACE = 0x20
 const TAB = 0x09
 const CARRIAGE_RETURN = 0x0d

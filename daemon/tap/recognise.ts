@@ -4,7 +4,7 @@ import { compilePath, type Getter } from './path.ts'
 import type { TapRecord } from './record.ts'
 import { compileSteps } from './steps.ts'
 
-/** How well a format fits, 0 to 1: the mean over the records looked at. */
+/** How well a format fits, 0 to 1: the mean over the records that any format knows. */
 export interface Score {
   readonly name: string
   readonly score: number
@@ -32,9 +32,21 @@ export class Recogniser {
       .map((preset) => new Format(preset))
   }
 
+  /** Over the records that any format knows: broken lines between them say nothing. */
   scores(records: readonly TapRecord[]): Score[] {
+    const sums = this.#formats.map(() => 0)
+    let known = 0
+    for (const record of records) {
+      let best = 0
+      for (const [index, format] of this.#formats.entries()) {
+        const score = format.score(record)
+        sums[index]! += score
+        best = Math.max(best, score)
+      }
+      if (best > 0) known++
+    }
     return this.#formats
-      .map((format) => ({ name: format.preset.name, score: format.mean(records) }))
+      .map(({ preset }, index) => ({ name: preset.name, score: known === 0 ? 0 : sums[index]! / known }))
       .sort((a, b) => b.score - a.score || (a.name < b.name ? -1 : 1))
   }
 
@@ -90,15 +102,9 @@ class Format {
     }
   }
 
-  mean(records: readonly TapRecord[]): number {
-    let sum = 0
-    let count = 0
-    for (const tap of records) {
-      const record = this.#open(tap)
-      count++
-      if (record !== undefined) sum += this.#score(record)
-    }
-    return count === 0 ? 0 : sum / count
+  score(tap: TapRecord): number {
+    const record = this.#open(tap)
+    return record === undefined ? 0 : this.#score(record)
   }
 
   #score(record: unknown): number {

@@ -15,6 +15,7 @@ import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.t
 import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
 import { ReplayRows } from './replay-rows.ts'
+import { chosenText, TapLines, type TapLinesSettings } from './tap-lines.ts'
 
 export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
 
@@ -23,6 +24,8 @@ export interface ReplayRequest {
   readonly files: readonly string[]
   readonly emit: Emit
   readonly bodies: 'text' | 'none'
+  /** Of text inputs: a preset's name, the path of a mapping file, or `auto` (the default). */
+  readonly format?: string
   readonly config: ValidatedConfig
   readonly key: PrivacyKey
   /** Default: the shipped policies. */
@@ -138,8 +141,15 @@ function withInventory(listeners: AnalysisListeners, inventory: Inventory | unde
 const STDIN = 0
 
 async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input[]): Promise<void> {
+  const format = request.format ?? 'auto'
+  const { key } = request
+  const bodies = request.bodies === 'text'
+  const { telemetry } = assembly
+  const chosen: TapLinesSettings['chosen'] = (source, choice) => request.warn(chosenText(source, choice))
   for (const path of request.files) {
     const opened = await openInput(path, {
+      lines: (name, whole) => new TapLines({ format, key, bodies, telemetry, chosen }, name, whole),
+      formatNamed: format !== 'auto',
       // Touched only if `-` is named.
       get stdin() {
         return inheritedStream(STDIN, request.stop)
