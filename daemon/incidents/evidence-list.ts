@@ -4,6 +4,7 @@ import type { EvidenceRef, Signal } from '../model/signal.ts'
 const FIRST_EVIDENCE = 60
 const LAST_EVIDENCE = 40
 const MAX_KNOWN = 200
+const WHOLE_SHARE = 0.9
 
 /** Transactions gathered, bounded, in order, each once. */
 export class EvidenceList {
@@ -57,8 +58,9 @@ export class EvidenceList {
     return [...this.#first, ...this.#last]
   }
 
+  /** Nearly all was seen whole. Not all: one reset by the attacker would otherwise keep every action away. */
   get isWhole(): boolean {
-    return this.#whole >= this.count
+    return this.#whole >= WHOLE_SHARE * this.count
   }
 
   get completeness(): number {

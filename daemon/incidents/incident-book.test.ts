@@ -223,6 +223,11 @@ describe('IncidentBook', () => {
       const before = [{ transactionId: 'a', time: START, status: 404, whole: false }]
       expect(doubts({ evidenceBefore: before })).toEqual(['one_sided'])
     })
+    test('one broken exchange among many is no doubt: an attacker can break one at will', () => {
+      const run = Array.from({ length: 20 }, (_, i) => ({ transactionId: `w${i}`, time: START, status: 404 }))
+      const broken = { transactionId: 'b', time: START, status: 404, whole: false }
+      expect(doubts({ evidenceBefore: [...run, broken] })).toEqual([])
+    })
     test('an address that only a hop trusted by default told', () => {
       expect(doubts({ principal: { ...ip, via: 'forwarded.default' }, forwarded: true })).toEqual(['forwarded.default'])
       expect(doubts({ principal: { ...ip, via: 'forwarded' }, forwarded: true })).toEqual([])

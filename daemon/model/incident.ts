@@ -43,7 +43,7 @@ export interface Incident {
     readonly role?: 'subject' | 'source'
   }[]
   /**
-   * Internal: why nothing may be enforced on this evidence: `one_sided` (part of it was not seen whole), `forwarded.default` (an address
+   * Internal: why nothing may be enforced on this evidence: `one_sided` (over a tenth of it was not seen whole), `forwarded.default` (an address
    * known only through a hop trusted by default). Empty when there is no doubt.
    */
   readonly doubts: readonly string[]
