@@ -41,6 +41,7 @@ the policies anew. While it runs, ask it with: offpath status, top, incident, ac
 
 Examples:
   $ offpath run --pcap eth0 --filter 'tcp port 80'
+  $ offpath run --kafka broker:9092 --topic api
   $ offpath run --exec -- tcpdump -i eth0 -U -w -
   $ ssh gateway tcpdump -U -w - | offpath run --file - -o jsonl
   $ offpath run --config /etc/offpath/offpath.yaml`,
@@ -105,6 +106,8 @@ function sourceName(source: SourceConfig): string {
       return `pcap:${source.interface}`
     case 'exec':
       return `exec:${source.name ?? source.command[0]}`
+    case 'kafka':
+      return `kafka:${source.topics.join(',')}`
     case 'file':
       return `file:${source.path}`
   }

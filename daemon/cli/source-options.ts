@@ -6,6 +6,11 @@ export interface SourceFlags {
   readonly pcap?: string[]
   readonly filter?: string
   readonly file?: string[]
+  readonly kafka?: string
+  readonly topic?: string[]
+  readonly format?: string
+  readonly group?: string
+  readonly from?: string
   readonly exec?: boolean
 }
 
@@ -15,6 +20,11 @@ export function addSourceOptions(command: Command): Command {
     .option('--pcap <interface>', 'capture on this interface; may be repeated; - reads standard input', collect)
     .option('--filter <bpf>', 'BPF filter of --pcap')
     .option('--file <path>', 'read this capture file; may be repeated; - reads standard input', collect)
+    .option('--kafka <brokers>', 'read a Kafka topic; brokers as host:port,host:port')
+    .option('--topic <name>', 'topic of --kafka; may be repeated', collect)
+    .option('--format <name>', 'what the records of --kafka are; default: auto')
+    .option('--group <id>', 'consumer group of --kafka; default: offpath')
+    .option('--from <where>', 'beginning or latest: where a new group of --kafka starts; default: latest')
     .option('--exec', 'run the program after -- and read the capture it writes; no shell is involved')
 }
 
@@ -30,6 +40,7 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
   if (flags.filter !== undefined && interfaces.length === 0) {
     throw usageError('--filter needs --pcap', 'offpath run --pcap eth0 --filter "tcp port 80"')
   }
+  const topics = kafkaSettings(flags)
   const files = [...(flags.file ?? []), ...(flags.pcap?.includes('-') === true ? ['-'] : [])]
   const sources = [
     ...interfaces.map((name) => ({
@@ -37,10 +48,24 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
       interface: name,
       ...(flags.filter === undefined ? {} : { filter: flags.filter }),
     })),
+    ...topics,
     ...files.map((path) => ({ kind: 'file', path })),
     ...(flags.exec === true ? [{ kind: 'exec', command: [...command] }] : []),
   ]
   return sources.length === 0 ? {} : { sources }
+}
+
+function kafkaSettings({ kafka, topic: topics, format, group, from }: SourceFlags): Record<string, unknown>[] {
+  if (kafka === undefined) {
+    const [stray] =
+      Object.entries({ topic: topics, format, group, from }).find(([, value]) => value !== undefined) ?? []
+    if (stray === undefined) return []
+    throw usageError(`--${stray} needs --kafka`, 'offpath run --kafka broker:9092 --topic api')
+  }
+  if (topics === undefined) throw usageError('--kafka needs --topic', 'offpath run --kafka broker:9092 --topic api')
+  const given = { format, group_id: group, from }
+  const settings = Object.entries(given).filter(([, value]) => value !== undefined)
+  return [{ kind: 'kafka', brokers: kafka.split(','), topics, ...Object.fromEntries(settings) }]
 }
 
 function collect(value: string, before: string[] = []): string[] {

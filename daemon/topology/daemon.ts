@@ -19,8 +19,10 @@ import { ControlRows } from './control-rows.ts'
 import { DaemonOperations } from './daemon-operations.ts'
 import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from './daemon-parts.ts'
 import { DaemonStatus } from './daemon-status.ts'
+import type { KafkaEntry } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 import { InventoryKeeper } from './inventory-keeper.ts'
+import { KafkaDesk } from './kafka-desk.ts'
 import { type Alive, LastRun } from './last-run.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
@@ -85,6 +87,7 @@ class Control implements Daemon {
   #store: StoreProcess | null = null
   #rows: ControlRows | null = null
   #inventory!: InventoryKeeper
+  #kafka: KafkaDesk | null = null
   #server: ApiServer | null = null
   #watch: Watch | null = null
   #actions!: DurableMap<Action>
@@ -130,6 +133,10 @@ class Control implements Daemon {
       const rows = new ControlRows(this.#store)
       closers.add('rows', () => rows.close())
       this.#rows = rows
+    }
+    if (config.sources.some(({ kind }) => kind === 'kafka')) {
+      const positions = await openMap<KafkaEntry>(parts, join(state, 'positions'))
+      this.#kafka = new KafkaDesk({ ...this.#request, positions, folder })
     }
     this.#outbox = await openOutbox(parts, join(state, 'deliveries'))
     this.#response = this.#newResponse(await openConnectors(parts, this.#outbox, this.#context))
@@ -198,6 +205,7 @@ class Control implements Daemon {
       gapSeconds,
       inventory,
       onInventory: (part) => this.#inventory.take(part),
+      ...(this.#kafka === null ? {} : { kafka: this.#kafka }),
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
       ...(onLearned === undefined ? {} : { onLearned }),

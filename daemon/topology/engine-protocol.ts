@@ -2,8 +2,11 @@ import type { ValidatedConfig } from '../config/schema.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
+import type { KafkaOptions } from '../sources/kafka/kafka-options.ts'
+import type { PartitionLag, Position, RecordSourceState } from '../sources/kafka/record-source.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
+import type { DeadLetter } from './kafka-feed.ts'
 import type { ReplaySummary } from './replay.ts'
 
 /**
@@ -28,7 +31,41 @@ export interface EngineLive {
   readonly socketPath: string
 }
 
-export type EngineInput = EngineFile | EngineLive
+/** How far a group's rows are sealed. */
+export interface KafkaPosition extends Position {
+  readonly group: string
+}
+
+/** A position that was noted, and the offset below which rows may have been sealed since. */
+export interface KafkaEntry extends KafkaPosition {
+  readonly reach: number
+}
+
+/** A topic that the engine reads by itself: control hands it what it takes, and keeps its positions. */
+export interface EngineKafka {
+  readonly kind: 'kafka'
+  readonly name: string
+  readonly options: KafkaOptions
+  readonly kept: readonly KafkaEntry[]
+}
+
+export interface KafkaStatus {
+  readonly name: string
+  readonly state: RecordSourceState
+  /** Why it is down. */
+  readonly why: string | null
+  /** That this member reads. */
+  readonly partitions: number
+  /** Records in the topic that are not analysed yet, over all of them, and by partition those that were not read. */
+  readonly lag: number
+  readonly lags: readonly PartitionLag[]
+  /** Read and not analysed. */
+  readonly queued: number
+  /** How long ago the oldest of these was written. */
+  readonly queuedSeconds: number
+}
+
+export type EngineInput = EngineFile | EngineLive | EngineKafka
 
 export interface StartMessage {
   readonly kind: 'start'
@@ -59,6 +96,7 @@ export interface EngineStatus {
   readonly weirds: readonly (readonly [string, number])[]
   readonly counters: readonly (readonly [string, number])[]
   readonly detectors: readonly { readonly id: string; readonly maturity: number; readonly failed: boolean }[]
+  readonly kafka: readonly KafkaStatus[]
 }
 
 export type ToEngine =
@@ -70,8 +108,10 @@ export type ToEngine =
       readonly respawns: number
     }
   | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }
-  /** A batch of rows is in the spool, or was given up. */
-  | { readonly kind: 'settled'; readonly sequence: number }
+  /** A batch of rows is in the spool, or was given up (`lost`). */
+  | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }
+  /** These positions are on disk. */
+  | { readonly kind: 'positions_kept'; readonly positions: readonly KafkaPosition[] }
   | { readonly kind: 'stop' }
 
 /** A snapshot of the inventory as JSON Lines, in parts: `first` begins a new one, also where another was not brought to its end. */
@@ -87,7 +127,16 @@ export type FromEngine =
   /** Sockets are listening. */
   | { readonly kind: 'listening' }
   | { readonly kind: 'incident'; readonly change: IncidentChange }
-  | { readonly kind: 'rows'; readonly sequence: number; readonly batch: RowBatch }
+  /** `reach`: no row of a Kafka record at or beyond these offsets is in this batch, or in one before it. */
+  | {
+      readonly kind: 'rows'
+      readonly sequence: number
+      readonly batch: RowBatch
+      readonly reach: readonly KafkaPosition[]
+    }
+  /** The rows of everything before these are sealed. */
+  | { readonly kind: 'positions'; readonly positions: readonly KafkaPosition[] }
+  | { readonly kind: 'dead_letters'; readonly letters: readonly DeadLetter[] }
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | InventoryPart
   | { readonly kind: 'warning'; readonly message: string }

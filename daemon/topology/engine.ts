@@ -8,10 +8,11 @@ import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
-import type { EngineFile, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import type { EngineFile, EngineKafka, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
+import { KafkaSession } from './kafka-session.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
@@ -35,6 +36,7 @@ export class Engine {
   /** Nothing more is waited for. */
   readonly #cut = new AbortController()
   readonly #servers: Server[] = []
+  readonly #kafka: KafkaSession[] = []
   #assembly: Assembly | null = null
   /** Null while nothing is stored, and while it learns. */
   #rows: RowStage | null = null
@@ -56,6 +58,13 @@ export class Engine {
         return
       case 'settled':
         this.#rows?.settled(message.sequence)
+        for (const session of this.#kafka) {
+          if (message.lost && !this.#stop.signal.aborted) session.lost()
+          else session.settled()
+        }
+        return
+      case 'positions_kept':
+        await Promise.all(this.#kafka.map((session) => session.kept(message.positions)))
         return
       case 'stop':
         this.#stop.abort()
@@ -80,6 +89,7 @@ export class Engine {
           transaction: (transaction) => {
             this.#inventory?.observe(transaction)
             this.#rows?.transaction(transaction)
+            for (const session of this.#kafka) session.emitted(transaction)
           },
           signal: (signal) => this.#rows?.signal(signal),
           incident: (change) => {
@@ -106,15 +116,20 @@ export class Engine {
           telemetry: assembly.telemetry,
           // A file may have been read before; what is live never was.
           reread: files.length > 0,
-          send: (sequence, batch) => this.#tell({ kind: 'rows', sequence, batch }),
+          send: (sequence, batch) => {
+            const reach = this.#kafka.flatMap((session) => session.reach())
+            this.#tell({ kind: 'rows', sequence, batch, reach })
+          },
         })
       }
       const reading = lives.map((live) => this.#live(assembly, live))
+      reading.push(...this.#openTopics(assembly, start, files.length > 0))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.all(reading)
       assembly.chain.close()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
+      await Promise.all(this.#kafka.map((session) => session.finish()))
       this.#inventory.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
@@ -130,7 +145,9 @@ export class Engine {
   /** Every second of host time: rows leave even when few come, and control hears how it goes. */
   #beat(assembly: Assembly): void {
     const { chain, telemetry, detection } = assembly
+    for (const session of this.#kafka) session.tick()
     this.#rows?.beat(chain.now)
+    for (const session of this.#kafka) session.checkpoint()
     this.#inventory?.beat()
     this.#tell({
       kind: 'status',
@@ -140,6 +157,7 @@ export class Engine {
         weirds: telemetry.weirds.entries(),
         counters: telemetry.counters.entries(),
         detectors: detection?.detectors.states() ?? [],
+        kafka: this.#kafka.map((session) => session.status()),
       },
     })
   }
@@ -178,6 +196,26 @@ export class Engine {
     for (const { opened } of inputs) {
       for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
     }
+  }
+
+  /** What is read from topics. Rows carry ids while they may be stored already. */
+  #openTopics(assembly: Assembly, start: StartMessage, reread: boolean): Promise<void>[] {
+    const topics = start.inputs.filter((input): input is EngineKafka => input.kind === 'kafka')
+    const doubtChanged = () => {
+      this.#rows?.reread(reread || this.#kafka.some((session) => session.inDoubt))
+    }
+    for (const input of topics) {
+      const session = new KafkaSession({
+        input,
+        assembly,
+        hostClock,
+        rows: () => this.#rows,
+        tell: this.#tell,
+        doubtChanged,
+      })
+      this.#kafka.push(session)
+    }
+    return this.#kafka.map((session) => session.run(this.#stop.signal))
   }
 
   /** An input that was given up before it said what it is has not failed. */

@@ -19,13 +19,13 @@ interface Held {
  * chain counts it as late. Input that is in order already, as Offpath writes it, passes through unchanged.
  */
 export class NativeOrder {
-  readonly #reader: NativeReader
+  readonly #reader: Pick<NativeReader, 'read'>
   readonly #chain: Chain
   /** Binary heap, earliest first. */
   readonly #heap: Held[] = []
   #latest: EventTime = Number.NEGATIVE_INFINITY
 
-  constructor(reader: NativeReader, chain: Chain) {
+  constructor(reader: Pick<NativeReader, 'read'>, chain: Chain) {
     this.#reader = reader
     this.#chain = chain
   }

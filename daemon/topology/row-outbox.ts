@@ -51,6 +51,17 @@ export class RowOutbox {
     for (const resume of waiting) resume()
   }
 
+  /** How many batches were sent: the number of the next. */
+  get sent(): number {
+    return this.#sequence
+  }
+
+  /** Every batch before this one is settled. */
+  get oldestUnsettled(): number {
+    const [oldest = this.#sequence] = this.#outstanding.keys()
+    return oldest
+  }
+
   /** For whoever can wait: undefined when there is room, else a promise of it. */
   room(): Promise<void> | undefined {
     if (this.#bytes * 2 <= this.#maxBytes) return undefined

@@ -65,6 +65,21 @@ export class RowStage {
     return this.#outbox.room()
   }
 
+  /** How many batches were sent. */
+  get sent(): number {
+    return this.#outbox.sent
+  }
+
+  /** Every batch before this one is settled. */
+  get oldestUnsettled(): number {
+    return this.#outbox.oldestUnsettled
+  }
+
+  /** From now on: whether the input may have been read before. */
+  reread(may: boolean): void {
+    this.#feed.reread(may)
+  }
+
   settled(sequence: number): void {
     this.#outbox.settled(sequence)
   }

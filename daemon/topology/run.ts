@@ -13,12 +13,16 @@ import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
 import type {
   EngineFile,
   EngineInput,
+  EngineKafka,
   EngineStatus,
   FromEngine,
   InventoryPart,
+  KafkaPosition,
+  KafkaStatus,
   StartMessage,
   ToEngine,
 } from './engine-protocol.ts'
+import type { KafkaDesk } from './kafka-desk.ts'
 import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
 
@@ -44,6 +48,8 @@ export interface RunRequest {
   readonly gapSeconds?: number
   /** The inventory of the last run: gone on with where nothing is read twice. */
   readonly inventory?: string | null
+  /** Keeps the positions of Kafka sources, and knows how to reach them. Needed for those alone. */
+  readonly kafka?: KafkaDesk
   onLearned?(records: number): void
   /** Every live source captures, or there is none. */
   onReady(): void
@@ -94,6 +100,7 @@ class Control {
   /** Exec sources whose command finished its work. */
   #ended = 0
   #engine: ChildProcess | null = null
+  #topics: readonly KafkaStatus[] = []
 
   constructor(request: RunRequest) {
     this.#request = request
@@ -103,8 +110,9 @@ class Control {
 
   run(): Promise<ReplaySummary> {
     const { config, key, learnFrom, stop } = this.#request
-    const lives = config.sources.filter((source): source is LiveSource => source.kind !== 'file')
-    const dropPrivileges = lives.length > 0 && process.getuid?.() === 0
+    const lives = config.sources.filter(isLive)
+    const reads = lives.length > 0 || config.sources.some(({ kind }) => kind === 'kafka')
+    const dropPrivileges = reads && process.getuid?.() === 0
     if (dropPrivileges) {
       const { uid, gid } = unprivilegedUser()
       chownSync(this.#folder, uid, gid)
@@ -130,7 +138,9 @@ class Control {
           resolve(message.summary)
         } else if (message.kind === 'failed') fail(revive(message))
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
-        else if (message.kind === 'rows') this.#seal(message.sequence, message.batch)
+        else if (message.kind === 'rows') this.#seal(message)
+        else if (message.kind === 'positions') this.#keep(message.positions)
+        else if (message.kind === 'dead_letters') this.#request.kafka?.lay(message.letters)
         else this.#heard(message)
       })
       const readsFiles = inputs.some((input) => input.kind === 'file')
@@ -170,8 +180,14 @@ class Control {
     return this.#request.config.sources.map((source, index) => ({
       kind: source.kind,
       name: nameOf(source),
-      state: source.kind === 'file' ? 'capturing' : (this.#supervisors.get(index)?.state ?? 'starting'),
+      state: this.#stateOf(source, index),
     }))
+  }
+
+  #stateOf(source: SourceConfig, index: number): SourceState {
+    if (source.kind === 'file') return 'capturing'
+    if (source.kind === 'kafka') return this.#topics.find(({ name }) => name === nameOf(source))?.state ?? 'starting'
+    return this.#supervisors.get(index)?.state ?? 'starting'
   }
 
   processes(): { name: string; pid: number | null }[] {
@@ -181,10 +197,27 @@ class Control {
     ]
   }
 
-  #seal(sequence: number, batch: RowBatch): void {
-    const settled = () => this.#tell({ kind: 'settled', sequence })
+  #seal({ sequence, batch, reach }: Extract<FromEngine, { kind: 'rows' }>): void {
+    const { seal, kafka } = this.#request
+    const settled = (lost: boolean) => this.#tell({ kind: 'settled', sequence, lost })
+    const noted = reach.length === 0 ? undefined : kafka?.reached(reach)
+    const sealed = noted === undefined ? seal?.(batch) : noted.then(() => seal?.(batch))
     // Who could not seal it has counted it.
-    this.#request.seal?.(batch).then(settled, settled)
+    sealed?.then(
+      () => settled(false),
+      () => settled(true),
+    )
+  }
+
+  #keep(positions: readonly KafkaPosition[]): void {
+    this.#request.kafka?.keep(positions).then(
+      () => this.#tell({ kind: 'positions_kept', positions }),
+      (error: unknown) =>
+        this.#request.logger.error(
+          { error: String(error) },
+          'positions in a topic could not be kept; none is committed',
+        ),
+    )
   }
 
   #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'inventory' | 'warning' | 'status' }>): void {
@@ -199,6 +232,7 @@ class Control {
         this.#request.onInventory?.(message)
         return
       case 'status':
+        this.#topics = message.status.kafka
         this.#request.onStatus?.(message.status)
         return
       case 'warning':
@@ -213,7 +247,7 @@ class Control {
     for (const [index, source] of config.sources.entries()) {
       if (this.#request.stop.aborted) return
       const input = inputs[index]!
-      if (input.kind !== 'live' || source.kind === 'file') continue
+      if (input.kind !== 'live' || !isLive(source)) continue
       const supervisor = new CaptureSupervisor({
         capture: source,
         socketPath: input.socketPath,
@@ -222,7 +256,7 @@ class Control {
           this.#tell({ kind: 'capture_stats', kernelDrops, interfaceDrops, respawns }),
         onEnd: () => {
           this.#ended++
-          if (this.#ended === lives.length) this.#tell({ kind: 'stop' })
+          if (this.#ended === lives.length && !inputs.some(({ kind }) => kind === 'kafka')) this.#tell({ kind: 'stop' })
         },
       })
       this.#supervisors.set(index, supervisor)
@@ -237,6 +271,7 @@ class Control {
 
   #input(source: SourceConfig, index: number): EngineInput {
     if (source.kind === 'file') return this.#open(source.path, this.#request.shiftFilesUs ?? 0)
+    if (source.kind === 'kafka') return kafkaInput(this.#request.kafka, source)
     return { kind: 'live', via: source.kind, name: nameOf(source), socketPath: join(this.#folder, `${index}.sock`) }
   }
 
@@ -252,7 +287,9 @@ class Control {
     // The collector lets a heap grow to the size of the machine before it looks. What the limits allow to live fits in
     // half of this (300 MiB under floods of distinct callers, measured), so the process stays within it.
     const heapMib = 1024 + 2 * this.#request.config.limits.connections_mib
-    const flags = ['--max-semi-space-size=64', `--max-old-space-size=${heapMib}`]
+    // kafkajs asks for timers in the past, which Node.js 24 warns of each time (tulios/kafkajs#1751).
+    const quiet = '--disable-warning=TimeoutNegativeWarning'
+    const flags = [quiet, '--max-semi-space-size=64', `--max-old-space-size=${heapMib}`]
     const [command, ...args] = [...unprivilegedCommand(), process.execPath, ...flags, script]
     this.#engine = spawn(command!, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...this.#descriptors],
@@ -268,8 +305,18 @@ class Control {
 
 /** What a source is called in records and in status. */
 export function nameOf(source: SourceConfig): string {
+  if (source.kind === 'kafka') return source.topics.join(',')
   if (source.kind === 'file') return fileName(source.path)
   return source.kind === 'pcap' ? source.interface : (source.name ?? basename(source.command[0]!))
+}
+
+function isLive(source: SourceConfig): source is LiveSource {
+  return source.kind !== 'file' && source.kind !== 'kafka'
+}
+
+function kafkaInput(desk: KafkaDesk | undefined, source: Extract<SourceConfig, { kind: 'kafka' }>): EngineKafka {
+  if (desk === undefined) throw new Error('a Kafka source needs somebody who keeps its positions')
+  return { kind: 'kafka', name: nameOf(source), ...desk.open(source) }
 }
 
 function fileName(path: string): string {

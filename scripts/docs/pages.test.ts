@@ -20,7 +20,14 @@ test('every key of the configuration has a description, and a default unless it 
   const found = leaves(toJsonSchema(CONFIG_SCHEMA)).filter(({ path }) => !path.endsWith('[].kind'))
   expect(found.filter(({ node }) => !node.description).map(({ path }) => path)).toEqual([])
   const required = found.filter(({ node, required }) => required || node.default === undefined).map(({ path }) => path)
-  expect(required).toEqual(['sources[].interface', 'sources[].command', 'sources[].name', 'sources[].path'])
+  expect(required).toEqual([
+    'sources[].interface',
+    'sources[].command',
+    'sources[].name',
+    'sources[].brokers',
+    'sources[].topics',
+    'sources[].path',
+  ])
 })
 
 test('keys of the configuration are in snake case', () => {

@@ -98,7 +98,7 @@ group.initial.rebalance.delay.ms=0
 }
 
 function java() {
-  return ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(jars, '*')]
+  return ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dlog4j2.level=WARN', '-cp', join(jars, '*')]
 }
 
 function at(port) {

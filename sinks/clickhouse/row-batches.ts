@@ -20,7 +20,7 @@ interface OpenBatch {
 export class RowBatches {
   readonly #table: string
   readonly #columns: readonly string[]
-  readonly #reread: boolean
+  #reread: boolean
   readonly #emit: (batch: RowBatch) => void
   #open: OpenBatch[] = []
   #firstBytes = FIRST_BYTES
@@ -58,6 +58,12 @@ export class RowBatches {
     // The next one is of that size too.
     this.#firstBytes = batch.text.length
     this.#send(batch)
+  }
+
+  /** Sends what is under way, and carries ids from now on, or not. */
+  reread(may: boolean): void {
+    this.flush()
+    this.#reread = may
   }
 
   /** Sends what is under way. */

@@ -45,10 +45,12 @@ export class RowFeed {
   readonly #recent: RecentTransactions
   /** Oldest first. */
   readonly #settled = new Set<string>()
+  #reread: boolean
 
   constructor(options: RowFeedOptions) {
     const { emit, reread } = options
     this.#options = options
+    this.#reread = reread
     this.#transactions = new RowBatches('transactions', TRANSACTION_COLUMNS, reread, emit)
     this.#evidence = new RowBatches('evidence', EVIDENCE_COLUMNS, reread, emit)
     this.#signals = new RowBatches('signals', SIGNAL_COLUMNS, reread, emit)
@@ -108,6 +110,13 @@ export class RowFeed {
   flush(): void {
     this.#quality.write()
     this.tick(0)
+  }
+
+  /** From now on: whether rows may be stored already. What is under way goes out as it is. */
+  reread(may: boolean): void {
+    if (may === this.#reread) return
+    this.#reread = may
+    for (const batches of [this.#transactions, this.#evidence, this.#signals]) batches.reread(may)
   }
 
   #store(tx: Transaction): void {

@@ -1,0 +1,74 @@
+import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { decompressBound, decompress as decompressLz4 } from 'lz4js'
+import { uncompress as uncompressSnappy } from 'snappyjs'
+import { ZstdDecoder } from '../../zstd/decoder.ts'
+
+/**
+ * The codecs that the client library lacks: without one, a topic that uses it reads as an endless loop of crashes. Only
+ * for reading. gzip is built in.
+ */
+export function registerCodecs(): void {
+  CompressionCodecs[CompressionTypes.Snappy] = () => reader(readSnappy)
+  CompressionCodecs[CompressionTypes.LZ4] = () => reader(readLz4)
+  CompressionCodecs[CompressionTypes.ZSTD] = () => reader(readZstd)
+}
+
+/** A batch that grows beyond this is refused: the broker's own limit is on compressed bytes. */
+export const MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+
+function reader(read: (bytes: Buffer) => Uint8Array) {
+  return {
+    compress: () => Promise.reject(new Error('this program only reads')),
+    decompress: async (bytes: Buffer) => {
+      const unpacked = read(bytes)
+      return Buffer.from(unpacked.buffer, unpacked.byteOffset, unpacked.byteLength)
+    },
+  }
+}
+
+/** Java clients frame it as `\x82SNAPPY\0`, version, compatible version, then blocks of `length:4 block`; others send one bare block. */
+const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
+const XERIAL_HEAD_BYTES = 16
+
+export function readSnappy(bytes: Buffer): Uint8Array {
+  if (!bytes.subarray(0, XERIAL.length).equals(XERIAL)) return uncompressSnappy(bytes, MAX_UNPACKED_BYTES)
+  const parts: Uint8Array[] = []
+  let size = 0
+  for (let at = XERIAL_HEAD_BYTES; at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at)
+    const part = uncompressSnappy(bytes.subarray(at + 4, at + 4 + length), MAX_UNPACKED_BYTES)
+    size += part.length
+    if (size > MAX_UNPACKED_BYTES) throw tooLarge()
+    parts.push(part)
+    at += 4 + length
+  }
+  return Buffer.concat(parts)
+}
+
+/** Java clients send a standard frame. */
+export function readLz4(bytes: Buffer): Uint8Array {
+  const bound = decompressBound(bytes)
+  if (bound > MAX_UNPACKED_BYTES) throw tooLarge()
+  return decompressLz4(bytes, bound)
+}
+
+/** Window of the largest level that clients offer, 22. */
+const MAX_WINDOW = 128 * 1024 * 1024
+
+export function readZstd(bytes: Buffer): Uint8Array {
+  const decoder = new ZstdDecoder(MAX_WINDOW)
+  const parts: Buffer[] = []
+  let size = 0
+  decoder.push(bytes)
+  for (let block = decoder.next(); block !== null; block = decoder.next()) {
+    size += block.length
+    if (size > MAX_UNPACKED_BYTES) throw tooLarge()
+    parts.push(Buffer.from(block))
+  }
+  if (decoder.damage !== null) throw new Error(`zstd: ${decoder.damage}`)
+  return Buffer.concat(parts, size)
+}
+
+function tooLarge(): Error {
+  return new Error(`a batch unpacks to more than ${MAX_UNPACKED_BYTES} bytes`)
+}

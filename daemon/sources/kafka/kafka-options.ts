@@ -1,0 +1,18 @@
+/** What it takes to read a topic. Cloned between processes; holds secrets, so it is never printed. */
+export interface KafkaOptions {
+  readonly brokers: readonly string[]
+  readonly topics: readonly string[]
+  readonly groupId: string
+  /** Where a group starts that has read nothing yet. */
+  readonly from: 'beginning' | 'latest'
+  readonly sasl: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: string
+  } | null
+  /** PEM texts. Null fields: the authorities of the system, no client certificate. */
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+}
+
+/** Compressed bytes of one partition in one fetch. A single larger batch is still delivered whole. */
+export const MAX_PARTITION_BYTES = 8 * 1024 * 1024

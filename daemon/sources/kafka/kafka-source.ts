@@ -1,0 +1,386 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Admin, type Consumer, type EachBatchPayload, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import type { Counters } from '../../telemetry/counters.ts'
+import { registerCodecs } from './codecs.ts'
+import { type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
+import {
+  type PartitionLag,
+  type Position,
+  partitionKey,
+  type RecordSource,
+  type RecordSourceEvents,
+  type RecordSourceState,
+  type SourceRecord,
+} from './record-source.ts'
+
+export interface KafkaSourceRequest {
+  readonly options: KafkaOptions
+  /** How far what was read is known to be dealt with: nothing before it is handed out again. */
+  readonly kept: readonly Position[]
+  readonly counters: Counters
+  readonly events: RecordSourceEvents
+  /** A consumer that fetches nothing, not even an empty answer, for so long is built anew. */
+  readonly maxSilentMs?: number
+}
+
+interface Partition {
+  readonly topic: string
+  readonly partition: number
+  /** Offset after the last one handed out, or the kept position. */
+  next: number
+  highWatermark: number
+  /** By the broker's word, at the last look: how it has grown tells that something was missed. */
+  lookedAt: number
+  lastBatchMs: number
+}
+
+/**
+ * kafkajs behind the RecordSource contract; nothing else of the program knows it. It is built anew, after a growing pause,
+ * whenever it crashes or falls silent: left to itself it gives up on some errors, and stalls on others.
+ *
+ * Offsets are the group's; what lies before a kept position is passed over, so that a commit that did not arrive hands out
+ * nothing twice. Counters: `kafka.*`.
+ */
+export class KafkaSource implements RecordSource {
+  readonly #request: KafkaSourceRequest
+  readonly #counters: Counters
+  readonly #stop = new AbortController()
+  #state: RecordSourceState = 'starting'
+  #why: string | null = null
+  #consumer: Consumer | null = null
+  #admin: Admin | null = null
+  #running: Promise<void> | null = null
+  #partitions = new Map<string, Partition>()
+  #kept: Map<string, number>
+  readonly #committed = new Map<string, number>()
+  /** Ends the life of the consumer that runs, with the reason. */
+  #end: (why: string) => void = () => undefined
+  #joined = false
+  #paused = false
+  #pausedAtMs = 0
+  #lastFetchMs = 0
+
+  constructor(request: KafkaSourceRequest) {
+    registerCodecs()
+    this.#request = request
+    this.#counters = request.counters
+    this.#kept = new Map(request.kept.map((position) => [partitionKey(position), position.next]))
+  }
+
+  get state(): RecordSourceState {
+    return this.#state
+  }
+
+  get why(): string | null {
+    return this.#why
+  }
+
+  subscribe(): void {
+    this.#running ??= this.#keepGoing()
+  }
+
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#pausedAtMs = Date.now()
+    this.#counters.add('kafka.pauses')
+    this.#applyPause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#counters.add('kafka.paused_ms', Date.now() - this.#pausedAtMs)
+    if (this.#joined) this.#consumer?.resume(this.#topics())
+  }
+
+  async commit(positions: readonly Position[]): Promise<void> {
+    const consumer = this.#consumer
+    if (consumer === null || !this.#joined) return
+    const due = positions.filter((position) => {
+      const key = partitionKey(position)
+      this.#kept.set(key, position.next)
+      return this.#partitions.has(key) && position.next > (this.#committed.get(key) ?? -1)
+    })
+    if (due.length === 0) return
+    try {
+      await consumer.commitOffsets(
+        due.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) })),
+      )
+      for (const position of due) this.#committed.set(partitionKey(position), position.next)
+    } catch {
+      // The group has moved on, or the broker is away: the next commit says it again.
+      this.#counters.add('kafka.commits_failed')
+    }
+  }
+
+  rewind(positions: readonly Position[], why: string): void {
+    this.#kept = new Map(positions.map((position) => [partitionKey(position), position.next]))
+    this.#partitions = new Map()
+    this.#end(why)
+  }
+
+  lag(): readonly PartitionLag[] {
+    return [...this.#partitions.values()].map(({ topic, partition, next, highWatermark }) => ({
+      topic,
+      partition,
+      lag: Math.max(0, highWatermark - Math.max(0, next)),
+    }))
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#end('closed')
+    await this.#running
+  }
+
+  async #keepGoing(): Promise<void> {
+    const { signal } = this.#stop
+    let pauseMs = FIRST_PAUSE_MS
+    while (!signal.aborted) {
+      const startedAt = Date.now()
+      const why = await this.#live()
+      if (signal.aborted) return
+      this.#state = 'down'
+      this.#why = why
+      this.#counters.add('kafka.restarts')
+      if (Date.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS
+      this.#request.events.warn(`${this.#name}: ${why}; trying again in ${Math.ceil(pauseMs / 1000)} s`)
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
+      pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
+    }
+  }
+
+  /** One consumer, from connecting to its end. Resolves with why it ended. */
+  async #live(): Promise<string> {
+    const ended = new Promise<string>((resolve) => {
+      this.#end = resolve
+    })
+    const kafka = new Kafka(clientSettings(this.#request.options))
+    const consumer = kafka.consumer({
+      groupId: this.#request.options.groupId,
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      maxBytesPerPartition: MAX_PARTITION_BYTES,
+      maxBytes: MAX_FETCH_BYTES,
+      allowAutoTopicCreation: false,
+      // Whether to go on after an error is decided here, not there.
+      retry: { retries: 3, maxRetryTime: 2000, restartOnFailure: async () => false },
+    })
+    const admin = kafka.admin({ retry: { retries: 1 } })
+    this.#consumer = consumer
+    this.#admin = admin
+    this.#joined = false
+    this.#committed.clear()
+    this.#lastFetchMs = Date.now()
+    let look: NodeJS.Timeout | undefined
+    try {
+      this.#listen(consumer)
+      const started = this.#start(consumer, admin)
+      look = setInterval(() => this.#watch(), LOOK_MS)
+      const failed = new Promise<string>((resolve) => void started.catch((error) => resolve(reasonOf(error))))
+      return await Promise.race([ended, failed])
+    } finally {
+      clearInterval(look)
+      this.#joined = false
+      this.#consumer = null
+      this.#admin = null
+      // One that hangs is left behind: it commits nothing by itself.
+      const gone = Promise.allSettled([consumer.disconnect(), admin.disconnect()])
+      await Promise.race([gone, sleep(LEAVE_MS)])
+    }
+  }
+
+  async #start(consumer: Consumer, admin: Admin): Promise<void> {
+    const { topics, from } = this.#request.options
+    await consumer.connect()
+    await admin.connect()
+    await consumer.subscribe({ topics: [...topics], fromBeginning: from === 'beginning' })
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+      eachBatch: async (payload) => this.#take(consumer, payload),
+    })
+  }
+
+  #listen(consumer: Consumer): void {
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (this.#consumer === consumer) this.#assigned(payload.memberAssignment)
+    })
+    consumer.on(consumer.events.REBALANCING, () => this.#counters.add('kafka.rebalances'))
+    consumer.on(consumer.events.FETCH, () => {
+      if (this.#consumer === consumer) this.#lastFetchMs = Date.now()
+    })
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (this.#consumer !== consumer) return
+      this.#counters.add('kafka.crashes')
+      this.#end(reasonOf(payload.error))
+    })
+  }
+
+  #assigned(assignment: Readonly<Record<string, number[]>>): void {
+    this.#joined = true
+    this.#state = 'capturing'
+    this.#why = null
+    this.#lastFetchMs = Date.now()
+    const before = this.#partitions
+    this.#partitions = new Map()
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      for (const partition of partitions) {
+        const key = partitionKey({ topic, partition })
+        // What stays here goes on where it is, though it is fetched again from what is committed.
+        this.#partitions.set(key, before.get(key) ?? this.#newPartition(topic, partition, key))
+      }
+    }
+    this.#committed.clear()
+    if (this.#paused) this.#applyPause()
+    this.#request.events.assigned([...this.#partitions.values()])
+    void this.#lookAtEnds()
+  }
+
+  #newPartition(topic: string, partition: number, key: string): Partition {
+    const next = this.#kept.get(key) ?? -1
+    return { topic, partition, next, highWatermark: -1, lookedAt: -1, lastBatchMs: Date.now() }
+  }
+
+  #take(consumer: Consumer, { batch, resolveOffset }: EachBatchPayload): void {
+    const held = this.#partitions.get(partitionKey(batch))
+    // Another member's by now: it reads this, or has.
+    if (held === undefined || this.#consumer !== consumer) {
+      this.#counters.add('kafka.stale_batches')
+      return
+    }
+    const { topic, partition } = batch
+    held.highWatermark = Number(batch.highWatermark)
+    held.lastBatchMs = Date.now()
+    if (held.next > held.highWatermark) this.#restarted(held)
+    const next = Number(batch.lastOffset()) + 1
+    if (next <= held.next) {
+      this.#counters.add('kafka.passed_over', batch.messages.length)
+      // Far behind: the group's own offsets are gone, or were never committed.
+      if (held.next - next > FAR_BEHIND) consumer.seek({ topic, partition, offset: String(held.next) })
+      else resolveOffset(batch.lastOffset())
+      return
+    }
+    const records: SourceRecord[] = []
+    let bytes = 0
+    for (const { offset, timestamp, value } of batch.messages) {
+      const at = Number(offset)
+      if (at < held.next) {
+        this.#counters.add('kafka.passed_over')
+        continue
+      }
+      bytes += value?.length ?? 0
+      records.push({ offset: at, timestampMs: Number(timestamp), value })
+    }
+    held.next = next
+    resolveOffset(batch.lastOffset())
+    this.#counters.add('kafka.records', records.length)
+    this.#counters.add('kafka.bytes', bytes)
+    this.#request.events.records({ topic, partition, records, bytes, next })
+  }
+
+  #restarted(held: Partition): void {
+    const { topic, partition } = held
+    this.#counters.add('kafka.offsets_restarted')
+    this.#request.events.warn(
+      `${topic}/${partition}: its offsets ended at ${held.highWatermark}, before ${held.next} that was read: the topic was made anew or cut`,
+    )
+    held.next = -1
+    this.#kept.delete(partitionKey(held))
+    this.#committed.delete(partitionKey(held))
+    this.#request.events.restarted(held)
+  }
+
+  #watch(): void {
+    const silentMs = Date.now() - this.#lastFetchMs
+    if (silentMs > (this.#request.maxSilentMs ?? MAX_SILENT_MS)) {
+      this.#counters.add('kafka.silent')
+      this.#end(`no answer from the brokers for ${Math.round(silentMs / 1000)} s`)
+      return
+    }
+    void this.#lookAtEnds()
+  }
+
+  /** What the brokers hold, asked beside the consumer: it sees its own lag only when records come. */
+  async #lookAtEnds(): Promise<void> {
+    const admin = this.#admin
+    const topics = new Set([...this.#partitions.values()].map(({ topic }) => topic))
+    for (const topic of topics) {
+      const ends = await admin?.fetchTopicOffsets(topic).catch(() => [])
+      if (this.#admin !== admin) return
+      for (const { partition, high } of ends ?? []) {
+        const held = this.#partitions.get(partitionKey({ topic, partition }))
+        if (held !== undefined) this.#compare(held, Number(high))
+      }
+    }
+  }
+
+  #compare(held: Partition, high: number): void {
+    const grew = held.lookedAt >= 0 && high > held.lookedAt
+    held.lookedAt = high
+    held.highWatermark = high
+    if (this.#paused || held.next >= high) held.lastBatchMs = Date.now()
+    else if (grew && Date.now() - held.lastBatchMs > STALLED_MS) {
+      this.#counters.add('kafka.stalled')
+      this.#end(`${held.topic}/${held.partition} grows and nothing of it is delivered`)
+    }
+  }
+
+  #applyPause(): void {
+    if (this.#joined) this.#consumer?.pause(this.#topics())
+  }
+
+  #topics(): { topic: string }[] {
+    return this.#request.options.topics.map((topic) => ({ topic }))
+  }
+
+  get #name(): string {
+    return this.#request.options.topics.join(', ')
+  }
+}
+
+/** Of every client made here, so that doctor connects as the daemon does. */
+export function clientSettings({ brokers, sasl, tls }: KafkaOptions): KafkaConfig {
+  return {
+    clientId: 'offpath',
+    brokers: [...brokers],
+    connectionTimeout: 5000,
+    requestTimeout: 30_000,
+    logLevel: logLevel.NOTHING,
+    ...(tls === null
+      ? {}
+      : {
+          ssl: {
+            ...(tls.ca === null ? {} : { ca: [tls.ca] }),
+            ...(tls.cert === null ? {} : { cert: tls.cert }),
+            ...(tls.key === null ? {} : { key: tls.key }),
+          },
+        }),
+    ...(sasl === null ? {} : { sasl: { ...sasl } as NonNullable<KafkaConfig['sasl']> }),
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  const { message } = error as Error
+  if (/not implemented/.test(message)) return `a record is compressed in a way that cannot be read (${message})`
+  return message
+}
+
+const FIRST_PAUSE_MS = 500
+const LAST_PAUSE_MS = 30_000
+const STEADY_MS = 60_000
+const LEAVE_MS = 3000
+const SESSION_MS = 30_000
+const HEARTBEAT_MS = 3000
+/** With everything paused this is also the pause between two heartbeats. */
+const MAX_WAIT_MS = 500
+const MAX_FETCH_BYTES = 32 * 1024 * 1024
+const CONCURRENT_PARTITIONS = 8
+const LOOK_MS = 5000
+const MAX_SILENT_MS = 45_000
+const STALLED_MS = 60_000
+/** Fewer are fetched and passed over: a seek asks the group again. */
+const FAR_BEHIND = 100_000

@@ -1,0 +1,214 @@
+import { NativeReader } from '../identity/native-reader.ts'
+import { Pseudonyms } from '../identity/pseudonym.ts'
+import { TransactionIds } from '../identity/transaction-id.ts'
+import type { SourceInfo } from '../model/frame.ts'
+import { type EventTime, parseTime } from '../model/time.ts'
+import type { Transaction } from '../model/transaction.ts'
+import { type ClockGuard, FileClockGuard } from '../sources/clock-guard.ts'
+import type { RecordQueue } from '../sources/kafka/record-queue.ts'
+import { partitionKey, type RecordsOfPartition, type SourceRecord } from '../sources/kafka/record-source.ts'
+import type { Assembly } from './assemble.ts'
+import type { KafkaProgress } from './kafka-progress.ts'
+import { NativeOrder } from './native-order.ts'
+
+/** Records of native JSON longer than this are laid aside. */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024
+/** Between two of them the loop is free for the group and for control. */
+const RECORDS_AT_ONCE = 256
+const HEAD_BYTES = 16
+
+export type PoisonReason = 'too_long' | 'bad_json' | 'not_object' | 'no_time' | 'unusable'
+
+/** A record that gave no transaction, for the file of dead letters. */
+export interface DeadLetter {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly reason: PoisonReason
+  readonly bytes: number
+  /** The first bytes, hex: too few for a secret, enough to tell a wrong format. */
+  readonly head: string
+}
+
+interface Lane {
+  readonly topic: string
+  readonly partition: number
+  readonly guard: ClockGuard
+  /** Read, and waiting for those after it to judge its time by. */
+  waiting: { readonly offset: number; readonly record: Record<string, unknown>; readonly time: EventTime }[]
+}
+
+export interface KafkaFeedOptions {
+  readonly assembly: Assembly
+  readonly info: SourceInfo
+  readonly queue: RecordQueue
+  readonly progress: KafkaProgress
+  readonly hostClock: () => EventTime
+  deadLetter(letter: DeadLetter): void
+  /** Tells a writer that it is full; undefined when there is room. */
+  room(): Promise<void> | undefined
+}
+
+/**
+ * Records of a topic into the chain: judged against the clock by partition, put in order within a minute of event time, and
+ * followed to where their rows are made.
+ */
+export class KafkaFeed {
+  readonly #options: KafkaFeedOptions
+  readonly #reader: NativeReader
+  readonly #ids: TransactionIds
+  readonly #pseudonyms: Pseudonyms
+  readonly #order: NativeOrder
+  readonly #lanes = new Map<string, Lane>()
+  #place: { lane: Lane; offset: number } | null = null
+  #idleSince: EventTime | null = null
+
+  constructor(options: KafkaFeedOptions) {
+    const { assembly, info } = options
+    this.#options = options
+    this.#pseudonyms = new Pseudonyms(assembly.options.key)
+    this.#ids = new TransactionIds(this.#pseudonyms)
+    this.#reader = new NativeReader({
+      key: assembly.options.key,
+      options: assembly.options.identity,
+      bodies: assembly.options.bodies,
+      telemetry: assembly.telemetry,
+      sourceName: info.name,
+    })
+    this.#order = new NativeOrder({ read: (...args) => this.#read(...args) }, assembly.chain)
+  }
+
+  /** Reads what comes until `stop`. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { queue, room } = this.#options
+    while (!stop.aborted) {
+      const batch = queue.shift()
+      if (batch === null) {
+        await queue.wait(WAIT_MS)
+        continue
+      }
+      this.#idleSince = null
+      for (let at = 0; at < batch.records.length; at += RECORDS_AT_ONCE) {
+        for (const record of batch.records.slice(at, at + RECORDS_AT_ONCE)) this.#take(batch, record)
+        await room()
+        await new Promise((resolve) => setImmediate(resolve))
+        if (stop.aborted) return
+      }
+      this.#options.progress.read(batch, batch.next)
+    }
+  }
+
+  /**
+   * Every second. When nothing is left to read, nothing is waited for: what is held goes on, and event time moves with the
+   * host's, so that windows close on an idle topic too.
+   */
+  tick(): void {
+    const { assembly, queue, hostClock } = this.#options
+    if (queue.records > 0) return
+    for (const lane of this.#lanes.values()) this.#judge(lane, lane.waiting.length)
+    this.#order.flush()
+    assembly.chain.settle()
+    const now = hostClock()
+    if (this.#idleSince !== null && Number.isFinite(assembly.chain.now)) {
+      assembly.chain.advance(assembly.chain.now + Math.max(0, now - this.#idleSince))
+    }
+    this.#idleSince = now
+  }
+
+  /** Another member reads it from now on, or it is read again. */
+  forget(topic: string, partition: number): void {
+    this.#lanes.delete(partitionKey({ topic, partition }))
+  }
+
+  close(): void {
+    for (const lane of this.#lanes.values()) this.#judge(lane, lane.waiting.length)
+    this.#order.flush()
+    this.#reader.close()
+    this.#pseudonyms.close()
+  }
+
+  #take(batch: RecordsOfPartition, { offset, value }: SourceRecord): void {
+    const { progress, assembly } = this.#options
+    const counters = assembly.telemetry.counters
+    progress.read(batch, offset + 1)
+    if (value === null) {
+      counters.add('kafka.tombstones')
+      return
+    }
+    const lane = this.#lane(batch)
+    const read = readRecord(value)
+    if (typeof read === 'string') {
+      this.#lay(batch, offset, read, value)
+      return
+    }
+    if (typeof read.record.id !== 'string' || read.record.id === '') {
+      read.record.id = this.#ids.ofRecord(partitionKey(batch), offset, read.time)
+    }
+    progress.hold(batch, offset)
+    lane.waiting.push({ offset, ...read })
+    const ready = lane.waiting.length - lane.guard.lookAhead
+    if (ready > 0) this.#judge(lane, ready)
+  }
+
+  #judge(lane: Lane, count: number): void {
+    const { hostClock } = this.#options
+    const waiting = lane.waiting.splice(0, count)
+    for (const [index, { offset, record, time }] of waiting.entries()) {
+      const after = (distance: number) => (waiting[index + distance] ?? lane.waiting[index + distance - count])?.time
+      // With nothing after it a time after a pause is vouched for by the host's clock.
+      const honest = lane.guard.admit(time, after(1) ?? hostClock(), after(2) ?? Number.NaN)
+      this.#place = { lane, offset }
+      this.#order.push({ line: offset, record, clock: lane.guard.clock, bogusTime: !honest })
+    }
+  }
+
+  #read(...args: Parameters<NativeReader['read']>): ReturnType<NativeReader['read']> {
+    const { lane, offset } = this.#place!
+    const { progress, assembly } = this.#options
+    const transaction = this.#reader.read(...args)
+    if (transaction === null) {
+      progress.release(lane, offset)
+      // Which field it lacked is counted by the reader.
+      assembly.telemetry.counters.add('kafka.poison.unusable')
+      const { topic, partition } = lane
+      this.#options.deadLetter({ topic, partition, offset, reason: 'unusable', bytes: 0, head: '' })
+    } else progress.opened(lane, offset, transaction as Transaction)
+    return transaction
+  }
+
+  #lay({ topic, partition }: RecordsOfPartition, offset: number, reason: PoisonReason, value: Uint8Array): void {
+    this.#options.assembly.telemetry.counters.add(`kafka.poison.${reason}`)
+    const head = Buffer.from(value.subarray(0, HEAD_BYTES)).toString('hex')
+    this.#options.deadLetter({ topic, partition, offset, reason, bytes: value.length, head })
+  }
+
+  #lane({ topic, partition }: RecordsOfPartition): Lane {
+    const key = partitionKey({ topic, partition })
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = { topic, partition, guard: new FileClockGuard(), waiting: [] }
+      this.#lanes.set(key, lane)
+    }
+    return lane
+  }
+}
+
+function readRecord(value: Uint8Array): { record: Record<string, unknown>; time: EventTime } | PoisonReason {
+  if (value.length > MAX_RECORD_BYTES) return 'too_long'
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())
+  } catch {
+    return 'bad_json'
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not_object'
+  const record = parsed as Record<string, unknown>
+  const time = timeOf(record.end_ts) ?? timeOf(record.ts)
+  return time === null ? 'no_time' : { record, time }
+}
+
+function timeOf(value: unknown): EventTime | null {
+  return typeof value === 'string' ? parseTime(value) : null
+}
+
+const WAIT_MS = 200

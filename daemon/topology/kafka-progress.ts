@@ -1,0 +1,91 @@
+import type { Transaction } from '../model/transaction.ts'
+import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
+
+type Place = Pick<Position, 'topic' | 'partition'>
+
+interface PartitionProgress extends Place {
+  /** After the last record that was read. */
+  next: number
+  /** Offsets that were read and whose transaction is still held somewhere, in order. */
+  readonly open: Set<number>
+}
+
+/**
+ * How far each partition is analysed. Records are put in order of event time on the way, so what is done is not a prefix of
+ * what was read: the position is that of the first record that is still under way.
+ */
+export class KafkaProgress {
+  readonly #partitions = new Map<string, PartitionProgress>()
+  readonly #places = new Map<Transaction, { readonly held: PartitionProgress; readonly offset: number }>()
+
+  /** Transactions under way. */
+  get held(): number {
+    return this.#places.size
+  }
+
+  /** Everything before `next` was handed to the decoder. */
+  read(place: Place, next: number): void {
+    this.#of(place).next = next
+  }
+
+  /** A record is under way. */
+  hold(place: Place, offset: number): void {
+    this.#of(place).open.add(offset)
+  }
+
+  /** It gave nothing. */
+  release(place: Place, offset: number): void {
+    this.#of(place).open.delete(offset)
+  }
+
+  /** It became this transaction. */
+  opened(place: Place, offset: number, transaction: Transaction): void {
+    this.#places.set(transaction, { held: this.#of(place), offset })
+  }
+
+  /** It has left the analysis; its rows are made. */
+  emitted(transaction: Transaction): void {
+    const place = this.#places.get(transaction)
+    if (place === undefined) return
+    this.#places.delete(transaction)
+    place.held.open.delete(place.offset)
+  }
+
+  /** Other members read the rest from now on. */
+  keepOnly(places: readonly Place[]): void {
+    const kept = new Set(places.map(partitionKey))
+    for (const key of this.#partitions.keys()) if (!kept.has(key)) this.#partitions.delete(key)
+  }
+
+  forget(place: Place): void {
+    this.#partitions.delete(partitionKey(place))
+  }
+
+  clear(): void {
+    this.#partitions.clear()
+    this.#places.clear()
+  }
+
+  /** Everything before these is done. */
+  done(): Position[] {
+    return [...this.#partitions.values()].map(({ topic, partition, next, open }) => {
+      const [first = next] = open
+      return { topic, partition, next: first }
+    })
+  }
+
+  /** Nothing from these on was handed to anybody. */
+  reach(): Position[] {
+    return [...this.#partitions.values()].map(({ topic, partition, next }) => ({ topic, partition, next }))
+  }
+
+  #of(place: Place): PartitionProgress {
+    const key = partitionKey(place)
+    let held = this.#partitions.get(key)
+    if (held === undefined) {
+      held = { topic: place.topic, partition: place.partition, next: 0, open: new Set() }
+      this.#partitions.set(key, held)
+    }
+    return held
+  }
+}

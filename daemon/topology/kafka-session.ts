@@ -1,0 +1,239 @@
+import type { SourceInfo } from '../model/frame.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Transaction } from '../model/transaction.ts'
+import { KafkaSource } from '../sources/kafka/kafka-source.ts'
+import { RecordQueue } from '../sources/kafka/record-queue.ts'
+import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
+import type { Assembly } from './assemble.ts'
+import type { EngineKafka, FromEngine, KafkaPosition, KafkaStatus } from './engine-protocol.ts'
+import { type DeadLetter, KafkaFeed } from './kafka-feed.ts'
+import { KafkaProgress } from './kafka-progress.ts'
+import type { RowStage } from './row-stage.ts'
+
+export interface KafkaSessionOptions {
+  readonly input: EngineKafka
+  readonly assembly: Assembly
+  readonly hostClock: () => EventTime
+  /** Null while nothing is stored. */
+  rows(): RowStage | null
+  tell(message: FromEngine): void
+  /** What may be stored already has changed. */
+  doubtChanged(): void
+}
+
+/** Told of one by one; the rest are counted. */
+const MAX_LETTERS = 100
+/** Checkpoints that wait for their rows; the newest takes the place of the last one. */
+const MAX_PENDING = 60
+const QUEUE_BYTES = 64 * 1024 * 1024
+const QUEUE_RECORDS = 50_000
+const KEPT_MS = 3000
+
+/**
+ * One Kafka source in the engine. An offset is committed when the rows of every record before it are sealed and control has
+ * noted the position on disk, in this order; so the group is never ahead of the store. What lies between the noted position
+ * and the highest offset whose rows may have been sealed is in doubt after a kill: rows of these are compared with what is
+ * stored.
+ */
+export class KafkaSession {
+  readonly #options: KafkaSessionOptions
+  readonly #progress = new KafkaProgress()
+  readonly #queue: RecordQueue
+  readonly #source: KafkaSource
+  readonly #feed: KafkaFeed
+  #assigned = new Set<string>()
+  /** By partition: the offset below which rows may be stored already. */
+  readonly #doubt = new Map<string, number>()
+  readonly #kept = new Map<string, Position>()
+  #pending: { readonly until: number; readonly positions: readonly Position[] }[] = []
+  #told = ''
+  #letters: DeadLetter[] = []
+  #shedRows: number
+  #onKept: () => void = () => undefined
+
+  constructor(options: KafkaSessionOptions) {
+    this.#options = options
+    const { input, assembly, tell, hostClock } = options
+    const { counters } = assembly.telemetry
+    const info: SourceInfo = { kind: 'kafka', name: input.name }
+    for (const entry of input.kept) {
+      this.#kept.set(partitionKey(entry), entry)
+      if (entry.reach > entry.next) this.#doubt.set(partitionKey(entry), entry.reach)
+    }
+    this.#shedRows = counters.get(SHED)
+    this.#source = new KafkaSource({
+      options: input.options,
+      kept: input.kept,
+      counters,
+      events: {
+        records: (batch) => this.#queue.push(batch),
+        assigned: (places) => this.#onAssigned(places),
+        restarted: (place) => this.#onRestarted(place),
+        warn: (message) => tell({ kind: 'warning', message }),
+      },
+    })
+    this.#queue = new RecordQueue({
+      maxBytes: QUEUE_BYTES,
+      maxRecords: QUEUE_RECORDS,
+      pause: () => this.#source.pause(),
+      resume: () => this.#source.resume(),
+    })
+    this.#feed = new KafkaFeed({
+      assembly,
+      info,
+      queue: this.#queue,
+      progress: this.#progress,
+      hostClock,
+      deadLetter: (letter) => {
+        if (this.#letters.length < MAX_LETTERS) this.#letters.push(letter)
+        else counters.add('kafka.dead_letters_not_kept')
+      },
+      room: () => options.rows()?.room(),
+    })
+  }
+
+  /** Whether rows that are made now may be stored already. */
+  get inDoubt(): boolean {
+    const done = new Map(this.#progress.done().map((position) => [partitionKey(position), position.next]))
+    for (const [key, reach] of this.#doubt) {
+      if (!this.#assigned.has(key)) continue
+      if ((done.get(key) ?? 0) < reach) return true
+      this.#doubt.delete(key)
+    }
+    return false
+  }
+
+  /** Reads until `stop`, and stays in the group until `finish`. */
+  async run(stop: AbortSignal): Promise<void> {
+    this.#source.subscribe()
+    await this.#feed.run(stop)
+    this.#source.pause()
+    this.#feed.close()
+  }
+
+  emitted(transaction: Transaction): void {
+    this.#progress.emitted(transaction)
+  }
+
+  /** Every second, before rows leave. */
+  tick(): void {
+    this.#feed.tick()
+    const letters = this.#letters
+    this.#letters = []
+    if (letters.length > 0) this.#options.tell({ kind: 'dead_letters', letters })
+  }
+
+  /** Every second, when the rows of what is analysed have left. */
+  checkpoint(): void {
+    this.#options.doubtChanged()
+    const shed = this.#options.assembly.telemetry.counters.get(SHED)
+    if (shed > this.#shedRows) {
+      this.#shedRows = shed
+      this.lost()
+      return
+    }
+    const positions = this.#progress.done()
+    const told = JSON.stringify(positions)
+    if (told !== this.#told) {
+      this.#told = told
+      if (this.#pending.length === MAX_PENDING) this.#pending.pop()
+      this.#pending.push({ until: this.#options.rows()?.sent ?? 0, positions })
+    }
+    this.settled()
+  }
+
+  /** Rows were sealed: the positions that waited for them are noted. */
+  settled(): void {
+    const sealed = this.#options.rows()?.oldestUnsettled ?? Number.POSITIVE_INFINITY
+    let last: readonly Position[] | null = null
+    while (this.#pending.length > 0 && this.#pending[0]!.until <= sealed) last = this.#pending.shift()!.positions
+    if (last !== null) this.#options.tell({ kind: 'positions', positions: this.#named(last) })
+  }
+
+  /** Control has them on disk. */
+  async kept(positions: readonly KafkaPosition[]): Promise<void> {
+    const own = positions.filter(({ group }) => group === this.#options.input.options.groupId)
+    for (const position of own) this.#kept.set(partitionKey(position), position)
+    await this.#source.commit(own)
+    this.#onKept()
+  }
+
+  /** Rows were given up: what they were made from is read again. */
+  lost(): void {
+    this.#options.assembly.telemetry.counters.add('kafka.read_again')
+    for (const { topic, partition, next } of this.#progress.reach()) {
+      const key = partitionKey({ topic, partition })
+      this.#doubt.set(key, Math.max(next, this.#doubt.get(key) ?? 0))
+      this.#feed.forget(topic, partition)
+    }
+    this.#pending = []
+    this.#told = ''
+    this.#progress.clear()
+    this.#queue.keepOnly(() => false)
+    this.#source.rewind([...this.#kept.values()], 'rows were given up, so their records are read again')
+    this.#options.doubtChanged()
+  }
+
+  /** How far rows may reach that are handed to the store now. */
+  reach(): KafkaPosition[] {
+    return this.#named(this.#progress.reach())
+  }
+
+  status(): KafkaStatus {
+    const { state, why } = this.#source
+    const oldestMs = this.#queue.oldestMs
+    const lag = this.#source.lag()
+    return {
+      name: this.#options.input.name,
+      state,
+      why,
+      partitions: lag.length,
+      lag: lag.reduce((sum, each) => sum + each.lag, 0) + this.#queue.records,
+      lags: lag,
+      queued: this.#queue.records,
+      queuedSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
+    }
+  }
+
+  /** Everything is sealed, or never will be: the last positions are noted and committed, and the group is left. */
+  async finish(): Promise<void> {
+    this.tick()
+    const kept = new Promise<void>((resolve) => {
+      this.#onKept = resolve
+      setTimeout(resolve, KEPT_MS).unref()
+    })
+    this.checkpoint()
+    if (this.#progress.done().some((position) => (this.#kept.get(partitionKey(position))?.next ?? 0) < position.next)) {
+      await kept
+    }
+    await this.#source.close()
+  }
+
+  #onAssigned(places: readonly Pick<Position, 'topic' | 'partition'>[]): void {
+    const before = this.#assigned
+    this.#assigned = new Set(places.map(partitionKey))
+    for (const key of before) {
+      if (this.#assigned.has(key)) continue
+      const at = key.lastIndexOf('/')
+      this.#feed.forget(key.slice(0, at), Number(key.slice(at + 1)))
+    }
+    this.#queue.keepOnly((batch) => this.#assigned.has(partitionKey(batch)))
+    this.#progress.keepOnly(places)
+    this.#options.doubtChanged()
+  }
+
+  #onRestarted(place: Pick<Position, 'topic' | 'partition'>): void {
+    this.#doubt.delete(partitionKey(place))
+    this.#kept.delete(partitionKey(place))
+    this.#progress.forget(place)
+    this.#feed.forget(place.topic, place.partition)
+    this.#queue.keepOnly((batch) => partitionKey(batch) !== partitionKey(place))
+  }
+
+  #named(positions: readonly Position[]): KafkaPosition[] {
+    const group = this.#options.input.options.groupId
+    return positions.map((position) => ({ group, ...position }))
+  }
+}
+
+const SHED = 'store.shed_rows'
