@@ -16,7 +16,9 @@ export function lossHints(totals: Readonly<Record<FunnelStage, LedgerTotals>>): 
   }
   const kernel = lost(frames, 'kernel')
   if (kernel > 0) {
-    hints.push(`the kernel dropped ${kernel} frames because its ring was full; narrow the filter, or raise ring_mib`)
+    hints.push(
+      `the kernel dropped ${kernel} frames because its ring was full; narrow the filter, or raise ring_mib (buffer_mib of a tunnel)`,
+    )
   }
   const network = lost(frames, 'interface')
   if (network > 0) hints.push(`the interface dropped ${network} frames; see ethtool -S and the mirror's load`)

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { totalmem } from 'node:os'
+import { networkInterfaces, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
 import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
+import { listenAddress } from '../sources/tunnel-frame.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { findProgram } from '../topology/privileges.ts'
 import { examineDaemon } from './doctor-daemon.ts'
@@ -41,6 +42,7 @@ export async function examineHost(namedConfig: string | undefined, environment: 
     examinePrivileges(capabilitiesOf('self'), process.geteuid?.() === 0, live),
     ...examinePrograms(environment, config),
     ...examineInterfaces('/sys/class/net', config),
+    ...examineTunnels(config, ownAddresses(), Number(readText('/proc/sys/net/core/rmem_max') ?? Number.NaN)),
     finding,
     ...(config === null ? [] : [examineKey(config, environment), examineHops(config), examineMemory(config)]),
     ...(config === null ? [] : await examineDaemon(config, environment)),
@@ -206,6 +208,33 @@ function examineInterfaces(folder: string, config: ValidatedConfig | null): Find
     }
   }
   return findings
+}
+
+/** Whether this host has the addresses that mirrors send to, and the kernel the buffers. `mostBytes`: NaN when unknown. */
+export function examineTunnels(
+  config: ValidatedConfig | null,
+  addresses: readonly string[],
+  mostBytes: number,
+): Finding[] {
+  const check = 'udp tunnel'
+  return (config?.sources ?? []).flatMap((source): Finding[] => {
+    if (source.kind !== 'udp-tunnel') return []
+    const { address } = listenAddress(source.listen)
+    if (address !== '0.0.0.0' && address !== '::' && !addresses.includes(address)) {
+      const remedy = `set sources[].listen to one of ${addresses.join(', ')}`
+      return [{ check, level: 'fail', found: `this host has no address ${address}`, remedy }]
+    }
+    const wanted = source.buffer_mib * MIB
+    if (wanted > mostBytes) {
+      const found = `${source.listen}: the kernel gives at most ${mostBytes} bytes of buffer, ${wanted} are wanted`
+      return [{ check, level: 'warn', found, remedy: `sysctl -w net.core.rmem_max=${wanted}` }]
+    }
+    return [{ check, level: 'ok', found: `${source.listen}, from ${source.senders.join(', ')}` }]
+  })
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((own) => (own ?? []).map(({ address }) => address))
 }
 
 function examineConfig(named: string | undefined): { finding: Finding; config: ValidatedConfig | null } {

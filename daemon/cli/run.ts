@@ -41,6 +41,7 @@ the policies anew. While it runs, ask it with: offpath status, top, incident, ac
 
 Examples:
   $ offpath run --pcap eth0 --filter 'tcp port 80'
+  $ offpath run --tunnel 10.0.0.5:4789 --tunnel-from 10.0.0.0/8
   $ offpath run --kafka broker:9092 --topic api
   $ offpath run --exec -- tcpdump -i eth0 -U -w -
   $ ssh gateway tcpdump -U -w - | offpath run --file - -o jsonl
@@ -106,6 +107,8 @@ function sourceName(source: SourceConfig): string {
       return `pcap:${source.interface}`
     case 'exec':
       return `exec:${source.name ?? source.command[0]}`
+    case 'udp-tunnel':
+      return `udp-tunnel:${source.name ?? source.listen}`
     case 'kafka':
       return `kafka:${source.topics.join(',')}`
     case 'file':

@@ -6,6 +6,8 @@ export interface SourceFlags {
   readonly pcap?: string[]
   readonly filter?: string
   readonly file?: string[]
+  readonly tunnel?: string[]
+  readonly tunnelFrom?: string[]
   readonly kafka?: string
   readonly topic?: string[]
   readonly format?: string
@@ -19,6 +21,12 @@ export function addSourceOptions(command: Command): Command {
     .argument('[command...]', 'program and arguments of --exec, after --')
     .option('--pcap <interface>', 'capture on this interface; may be repeated; - reads standard input', collect)
     .option('--filter <bpf>', 'BPF filter of --pcap')
+    .option(
+      '--tunnel <address:port>',
+      'receive a mirror’s VXLAN or GENEVE here, without any right; may be repeated',
+      collect,
+    )
+    .option('--tunnel-from <network>', 'who may send to --tunnel, as 10.0.0.0/8; may be repeated', collect)
     .option('--file <path>', 'read this capture file; may be repeated; - reads standard input', collect)
     .option('--kafka <brokers>', 'read a Kafka topic; brokers as host:port,host:port')
     .option('--topic <name>', 'topic of --kafka; may be repeated', collect)
@@ -40,6 +48,13 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
   if (flags.filter !== undefined && interfaces.length === 0) {
     throw usageError('--filter needs --pcap', 'offpath run --pcap eth0 --filter "tcp port 80"')
   }
+  const tunnels = flags.tunnel ?? []
+  if (tunnels.length > 0 !== (flags.tunnelFrom ?? []).length > 0) {
+    throw usageError(
+      tunnels.length > 0 ? '--tunnel needs --tunnel-from: who may send' : '--tunnel-from needs --tunnel',
+      'offpath run --tunnel 10.0.0.5:4789 --tunnel-from 10.0.0.0/8',
+    )
+  }
   const topics = kafkaSettings(flags)
   const files = [...(flags.file ?? []), ...(flags.pcap?.includes('-') === true ? ['-'] : [])]
   const sources = [
@@ -48,6 +63,7 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
       interface: name,
       ...(flags.filter === undefined ? {} : { filter: flags.filter }),
     })),
+    ...tunnels.map((listen) => ({ kind: 'udp-tunnel', listen, senders: flags.tunnelFrom })),
     ...topics,
     ...files.map((path) => ({ kind: 'file', path })),
     ...(flags.exec === true ? [{ kind: 'exec', command: [...command] }] : []),

@@ -85,12 +85,12 @@ describe('a wrong file says what is wrong and where', () => {
     [
       'a source without a kind',
       'sources:\n  - interface: eth0\n',
-      'offpath.yaml:2:5 sources[0].kind: expected one of pcap, exec, kafka, file, and it is missing',
+      'offpath.yaml:2:5 sources[0].kind: expected one of pcap, exec, udp-tunnel, kafka, file, and it is missing',
     ],
     [
       'a mistyped kind',
       'sources:\n  - kind: pcpa\n    interface: eth0\n',
-      'offpath.yaml:2:11 sources[0].kind: expected one of pcap, exec, kafka, file, found "pcpa", did you mean `pcap`?',
+      'offpath.yaml:2:11 sources[0].kind: expected one of pcap, exec, udp-tunnel, kafka, file, found "pcpa", did you mean `pcap`?',
     ],
     [
       'a shell command line for a list',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { snakeCase } from '../../analyzers/option-names.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
+import { listenAddress, MAX_VNI, protocolOfPort, vniRange } from '../sources/tunnel-frame.ts'
 
 /**
  * Every key of offpath.yaml, its default and what it means. This is the one place: docs/configuration.md, the JSON Schema and
@@ -43,6 +44,43 @@ const execSource = z
     name: z.string().min(1).optional().describe('Name of the source in records; default: the name of the program.'),
   })
   .describe('Frames from a program such as tcpdump or dumpcap.')
+
+const udpTunnelSource = z
+  .strictObject({
+    kind: z.literal('udp-tunnel'),
+    name: z.string().min(1).optional().describe('Name of the source in records; default: the address.'),
+    listen: z
+      .string()
+      .refine(isListenAddress, { error: 'expected one address of this host and a port, such as 10.0.0.5:4789' })
+      .describe('Address and port that the mirror sends to. 0.0.0.0 and [::] take every address of this host.'),
+    protocol: z
+      .enum(['vxlan', 'geneve'])
+      .nullable()
+      .default(null)
+      .describe('What arrives. Null: by the port, 4789 and 8472 VXLAN, 6081 GENEVE.'),
+    senders: z
+      .array(addressBlock)
+      .min(1)
+      .max(256)
+      .describe(
+        'Who may send: the mirror’s addresses. What others send is counted as `tunnel.foreign` and left alone.',
+      ),
+    vnis: z
+      .array(
+        z.union([wholeNumber(0, MAX_VNI), z.string().refine(isVniRange, { error: 'expected a range like 100-199' })]),
+      )
+      .max(1024)
+      .default([])
+      .describe('Network identifiers that are taken, as numbers or ranges such as `100-199`; empty: all.'),
+    buffer_mib: wholeNumber(1, 1024)
+      .default(32)
+      .describe('Receive buffer to ask the kernel for, in MiB; net.core.rmem_max bounds what it gives.'),
+  })
+  .refine(({ listen, protocol }) => protocol !== null || protocolOfPort(listenAddress(listen).port) !== null, {
+    path: ['protocol'],
+    error: 'the port does not say what arrives: set protocol to vxlan or geneve',
+  })
+  .describe('A cloud or switch mirror that arrives as VXLAN or GENEVE at an ordinary UDP socket. Needs no right.')
 
 const kafkaSource = z
   .strictObject({
@@ -112,12 +150,12 @@ const kafkaSource = z
 const fileSource = z
   .strictObject({
     kind: z.literal('file'),
-    path: z.string().min(1).describe('Capture file (pcap, pcapng, also gzip), or `-` for standard input.'),
+    path: z.string().min(1).describe('Capture file (pcap, pcapng, also in gzip or zstd), or `-` for standard input.'),
   })
   .describe('Frames from a file, at full speed.')
 
 const sources = z
-  .array(z.discriminatedUnion('kind', [pcapSource, execSource, kafkaSource, fileSource]))
+  .array(z.discriminatedUnion('kind', [pcapSource, execSource, udpTunnelSource, kafkaSource, fileSource]))
   .max(16)
   .default([])
   .describe('Where frames come from. `offpath run` needs at least one, here or on the command line.')
@@ -415,6 +453,18 @@ export function detectorOptions(config: ValidatedConfig, id: string): Record<str
 
 function camelCase(key: string): string {
   return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function isListenAddress(text: string): boolean {
+  if (!/^(?:\[[0-9a-fA-F:.]{2,45}\]|[\d.]{7,15}):\d{1,5}$/.test(text)) return false
+  const { address, port } = listenAddress(text)
+  return isIP(address) === (text.startsWith('[') ? 6 : 4) && port >= 1 && port <= 65_535
+}
+
+function isVniRange(text: string): boolean {
+  if (!/^\d{1,8}-\d{1,8}$/.test(text)) return false
+  const [from, to] = vniRange(text)
+  return from <= to && to <= MAX_VNI
 }
 
 function isAddressBlock(text: string): boolean {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../telemetry/errors.ts'
+import type { TunnelProtocol } from './tunnel-frame.ts'
 
 /** What a capture child is asked to do: one JSON argument. */
 export interface CaptureOrder {
@@ -11,7 +12,19 @@ export interface CaptureOrder {
   readonly gatherMs: number
 }
 
-/** What a capture child says, one JSON object per line on its standard error. Counts are since the last report. */
+/** What a tunnel child is asked to do: one JSON argument. */
+export interface TunnelOrder {
+  readonly address: string
+  readonly port: number
+  readonly protocol: TunnelProtocol
+  /** Networks whose datagrams are taken. */
+  readonly senders: readonly string[]
+  /** Network identifiers that are taken, as ranges with both ends in; none: all. */
+  readonly vnis: readonly (readonly [from: number, to: number])[]
+  readonly bufferBytes: number
+}
+
+/** What a capture or tunnel child says, one JSON object per line on its standard error. Counts are since the last report. */
 export type CaptureReport =
   | { readonly kind: 'ready'; readonly linkType: number }
   | {
@@ -24,7 +37,10 @@ export type CaptureReport =
       readonly delivered: number
       /** Of these, frames that the snap length cut. */
       readonly cut: number
+      /** Datagrams of a tunnel that came from elsewhere, or belong to another network: not frames of this capture. */
+      readonly foreign?: number
     }
+  | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly remedy?: string }
 
 /** Reads a line of standard error; null when it is not a report but text. */

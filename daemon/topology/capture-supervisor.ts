@@ -4,9 +4,11 @@ import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type CaptureOrder, type CaptureReport, parseReport } from '../sources/capture-report.ts'
+import { type CaptureOrder, type CaptureReport, parseReport, type TunnelOrder } from '../sources/capture-report.ts'
 import { capabilitiesOf } from '../sources/relinquish.ts'
+import { listenAddress, protocolOfPort, type TunnelProtocol, vniRange } from '../sources/tunnel-frame.ts'
 import { type ErrorCode, OffpathError } from '../telemetry/errors.ts'
+import { unprivilegedCommand } from './privileges.ts'
 
 /** A live source of the configuration. */
 export type CaptureSettings =
@@ -18,6 +20,16 @@ export type CaptureSettings =
       readonly snap_length: number
     }
   | { readonly kind: 'exec'; readonly command: readonly string[]; readonly name?: string | undefined }
+  | {
+      readonly kind: 'udp-tunnel'
+      readonly name?: string | undefined
+      /** `address:port`, an IPv6 address in brackets. */
+      readonly listen: string
+      readonly protocol?: TunnelProtocol | null | undefined
+      readonly senders: readonly string[]
+      readonly vnis: readonly (number | string)[]
+      readonly buffer_mib: number
+    }
 
 /** What a source lost or did since the last time. */
 export interface CaptureStats {
@@ -26,6 +38,8 @@ export interface CaptureStats {
   readonly interfaceDrops: number
   /** Frames that the snap length cut. */
   readonly cut: number
+  /** Datagrams of a tunnel that were not for us. */
+  readonly foreign: number
   /** Times the capture ended by itself and was started again. */
   readonly respawns: number
 }
@@ -41,7 +55,7 @@ export interface SupervisorOptions {
   readonly onStats: (stats: CaptureStats) => void
   /** The command of an exec source finished its work (exit code 0) and is not started again. */
   readonly onEnd?: () => void
-  /** The capture child's program; a test brings its own build. */
+  /** The program of the capture or tunnel child; a test brings its own build. */
   readonly childScript?: string
 }
 
@@ -67,8 +81,7 @@ export class CaptureSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    const { capture } = options
-    this.name = capture.kind === 'pcap' ? capture.interface : (capture.name ?? basename(capture.command[0] ?? ''))
+    this.name = captureName(options.capture)
   }
 
   /** Process id of the running capture, null between lives. */
@@ -182,7 +195,7 @@ class Life {
     this.#name = name
     const { capture } = options
     const [command, args] = commandOf(options)
-    const stdin = capture.kind === 'pcap' ? 'pipe' : 'ignore'
+    const stdin = capture.kind === 'exec' ? 'ignore' : 'pipe'
     // A group of its own: a terminal's Ctrl-C must reach only control, which then ends things in order.
     this.#child = spawn(command, args, { stdio: [stdin, socket, 'pipe'], detached: true })
     // The child has its own copy. Keeping ours would let control read frames, and hide the child's end from the engine.
@@ -201,7 +214,7 @@ class Life {
         over(code, howItEnded(code, signal, this.#lastLine))
       })
     })
-    this.ready = capture.kind === 'pcap' ? this.#reportedReady() : this.#startedUnprivileged(capture.command)
+    this.ready = capture.kind === 'exec' ? this.#startedUnprivileged(capture.command) : this.#reportedReady()
     // Whoever waits for it hears of it; nobody has to.
     this.ready.catch(() => undefined)
   }
@@ -267,7 +280,7 @@ class Life {
   }
 
   #line(line: string): void {
-    const report = this.#options.capture.kind === 'pcap' ? parseReport(line) : null
+    const report = this.#options.capture.kind === 'exec' ? null : parseReport(line)
     if (report === null) this.#text(line.trim().slice(0, MAX_TEXT))
     else this.#take(report)
   }
@@ -278,7 +291,10 @@ class Life {
         this.#hasReport(report)
         return
       case 'stats':
-        this.#options.onStats({ ...report, respawns: 0 })
+        this.#options.onStats({ foreign: 0, ...report, respawns: 0 })
+        return
+      case 'warning':
+        this.#options.logger.warn({ source: this.#name }, report.message)
         return
       case 'failed': {
         const remedy = report.remedy === undefined ? {} : { remedy: report.remedy }
@@ -311,6 +327,11 @@ export function lossesIn(line: string): Partial<CaptureStats> | null {
 
 function commandOf({ capture, childScript }: SupervisorOptions): [command: string, args: string[]] {
   if (capture.kind === 'exec') return [capture.command[0] ?? '', capture.command.slice(1)]
+  if (capture.kind === 'udp-tunnel') {
+    const script = childScript ?? join(import.meta.dirname, 'tunnel-child.js')
+    const [command, ...args] = [...unprivilegedCommand(), process.execPath, script, JSON.stringify(orderOf(capture))]
+    return [command!, args]
+  }
   const order: CaptureOrder = {
     interface: capture.interface,
     filter: capture.filter,
@@ -320,6 +341,30 @@ function commandOf({ capture, childScript }: SupervisorOptions): [command: strin
   }
   const script = childScript ?? join(import.meta.dirname, 'capture-child.js')
   return [process.execPath, [script, JSON.stringify(order)]]
+}
+
+/** What a source is called in records and in status. */
+export function captureName(capture: CaptureSettings): string {
+  switch (capture.kind) {
+    case 'pcap':
+      return capture.interface
+    case 'exec':
+      return capture.name ?? basename(capture.command[0] ?? '')
+    case 'udp-tunnel':
+      return capture.name ?? capture.listen
+  }
+}
+
+function orderOf(capture: Extract<CaptureSettings, { kind: 'udp-tunnel' }>): TunnelOrder {
+  const { address, port } = listenAddress(capture.listen)
+  return {
+    address,
+    port,
+    protocol: capture.protocol ?? protocolOfPort(port) ?? 'vxlan',
+    senders: capture.senders,
+    vnis: capture.vnis.map(vniRange),
+    bufferBytes: capture.buffer_mib * 1024 * 1024,
+  }
 }
 
 function connectTo(path: string): Promise<Socket> {
@@ -332,7 +377,7 @@ function connectTo(path: string): Promise<Socket> {
   })
 }
 
-const NOTHING: CaptureStats = { received: 0, kernelDrops: 0, interfaceDrops: 0, cut: 0, respawns: 0 }
+const NOTHING: CaptureStats = { received: 0, kernelDrops: 0, interfaceDrops: 0, cut: 0, foreign: 0, respawns: 0 }
 /** How long the kernel may gather packets: latency against wake-ups. */
 const GATHER_MS = 25
 const STOP_MS = 1000

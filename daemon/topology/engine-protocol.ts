@@ -26,7 +26,7 @@ export interface EngineFile {
 /** A live source arrives at a unix socket that the engine listens on, one connection per life of its capture child. */
 export interface EngineLive {
   readonly kind: 'live'
-  readonly via: 'pcap' | 'exec'
+  readonly via: 'pcap' | 'exec' | 'udp-tunnel'
   readonly name: string
   readonly socketPath: string
 }
@@ -105,6 +105,7 @@ export type ToEngine =
       readonly kind: 'capture_stats'
       readonly kernelDrops: number
       readonly interfaceDrops: number
+      readonly foreign: number
       readonly respawns: number
     }
   | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }

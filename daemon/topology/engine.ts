@@ -263,6 +263,7 @@ export class Engine {
     funnel.frames.in += stats.kernelDrops + stats.interfaceDrops
     funnel.frames.drop('kernel', stats.kernelDrops)
     funnel.frames.drop('interface', stats.interfaceDrops)
+    if (stats.foreign > 0) counters.add('tunnel.foreign', stats.foreign)
     if (stats.respawns > 0) counters.add('capture.respawned', stats.respawns)
   }
 }

@@ -9,7 +9,7 @@ import type { RowBatch } from '../model/row-batch.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
+import { CaptureSupervisor, captureName, type SourceState } from './capture-supervisor.ts'
 import type {
   EngineFile,
   EngineInput,
@@ -74,7 +74,7 @@ export interface Watch {
   processes(): { name: string; pid: number | null }[]
 }
 
-type LiveSource = Extract<SourceConfig, { kind: 'pcap' | 'exec' }>
+type LiveSource = Extract<SourceConfig, { kind: 'pcap' | 'exec' | 'udp-tunnel' }>
 
 /** Starts the engine and the capture children, keeps them going, passes incidents and rows on, and reads no traffic itself. */
 export function watch(request: RunRequest): Watch {
@@ -252,8 +252,8 @@ class Control {
         capture: source,
         socketPath: input.socketPath,
         logger,
-        onStats: ({ kernelDrops, interfaceDrops, respawns }) =>
-          this.#tell({ kind: 'capture_stats', kernelDrops, interfaceDrops, respawns }),
+        onStats: ({ kernelDrops, interfaceDrops, foreign, respawns }) =>
+          this.#tell({ kind: 'capture_stats', kernelDrops, interfaceDrops, foreign, respawns }),
         onEnd: () => {
           this.#ended++
           if (this.#ended === lives.length && !inputs.some(({ kind }) => kind === 'kafka')) this.#tell({ kind: 'stop' })
@@ -306,8 +306,7 @@ class Control {
 /** What a source is called in records and in status. */
 export function nameOf(source: SourceConfig): string {
   if (source.kind === 'kafka') return source.topics.join(',')
-  if (source.kind === 'file') return fileName(source.path)
-  return source.kind === 'pcap' ? source.interface : (source.name ?? basename(source.command[0]!))
+  return source.kind === 'file' ? fileName(source.path) : captureName(source)
 }
 
 function isLive(source: SourceConfig): source is LiveSource {
