@@ -1,4 +1,5 @@
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
+import { Doorkeeper } from '../endpoints/doorkeeper.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { BodyReader } from './body-fields.ts'
 import { ClientRecord } from './client.ts'
@@ -45,6 +46,9 @@ export class Inventory {
   readonly #newcomers: RecentTable<ClientRecord>
   readonly #budget: FieldBudget
   readonly #reader = new BodyReader()
+  /** When a table of newcomers is full, whoever comes a second time soon gets in: what comes once costs next to nothing. */
+  readonly #doors = { operations: new Doorkeeper(), clients: new Doorkeeper() }
+  readonly #refused = { operations: 0, clients: 0 }
   #saved = MAX_SAVED
   #unsampled = 0
 
@@ -72,7 +76,7 @@ export class Inventory {
     }
     const { forwarded } = tx
     const address = forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!
-    this.#client(key, tx).observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
+    this.#client(key, tx)?.observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
   }
 
   /** Of an earlier run; before the first transaction. */
@@ -94,7 +98,7 @@ export class Inventory {
   *snapshot(): IterableIterator<SnapshotLine> {
     yield { kind: 'inventory', version: 1, loss: this.loss() }
     for (const table of [this.#candidates, this.#operations]) {
-      for (const record of table.list()) yield { kind: 'operation', ...record.toState() }
+      for (const record of table.list()) yield { kind: 'operation', operation: record.toState() }
     }
     for (const table of [this.#newcomers, this.#regulars]) {
       for (const record of table.list()) yield { kind: 'client', client: record.toState() }
@@ -113,8 +117,8 @@ export class Inventory {
   loss(): InventoryLoss {
     return {
       operations: this.#operations.evicted,
-      candidates: this.#candidates.evicted,
-      clients: this.#regulars.evicted + this.#newcomers.evicted,
+      candidates: this.#candidates.evicted + this.#refused.operations,
+      clients: this.#regulars.evicted + this.#newcomers.evicted + this.#refused.clients,
       fields: this.#budget.refused + this.#budget.evicted,
       bodies: this.#unsampled,
     }
@@ -129,12 +133,17 @@ export class Inventory {
     }
   }
 
-  #operation(tx: Transaction, service: string, endpoint: string): OperationRecord {
+  #operation(tx: Transaction, service: string, endpoint: string): OperationRecord | null {
     const key = operationKey(service, endpoint)
     const known = this.#operations.get(key)
     if (known !== undefined) return known
     let record = this.#candidates.get(key)
     if (record === undefined) {
+      const full = this.#candidates.size >= this.#candidates.limit
+      if (full && !tx.knownEndpoint && !this.#doors.operations.seen(key)) {
+        this.#refused.operations++
+        return null
+      }
       record = new OperationRecord(service, endpoint, tx.time, this.#budget)
       if (!tx.knownEndpoint) this.#candidates.add(record)
     } else if (tx.knownEndpoint) this.#candidates.remove(record)
@@ -142,11 +151,16 @@ export class Inventory {
     return record
   }
 
-  #client(key: string, tx: Transaction): ClientRecord {
+  #client(key: string, tx: Transaction): ClientRecord | null {
     const known = this.#regulars.get(key)
     if (known !== undefined) return known
     let record = this.#newcomers.get(key)
     if (record === undefined) {
+      const full = this.#newcomers.size >= this.#newcomers.limit
+      if (full && !this.#doors.clients.seen(key)) {
+        this.#refused.clients++
+        return null
+      }
       record = new ClientRecord(key, tx.principal, tx.time)
       this.#newcomers.add(record)
     } else if (record.requests + 1 >= REGULAR_FROM) {

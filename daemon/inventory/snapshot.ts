@@ -19,7 +19,7 @@ export interface InventoryState {
 /** A snapshot is JSON Lines: a head, then operations and callers, each from the longest unused. */
 export type SnapshotLine =
   | { readonly kind: 'inventory'; readonly version: 1; readonly loss: InventoryLoss }
-  | ({ readonly kind: 'operation' } & OperationState)
+  | { readonly kind: 'operation'; readonly operation: OperationState }
   | { readonly kind: 'client'; readonly client: ClientState }
 
 const NO_LOSS: InventoryLoss = { operations: 0, candidates: 0, clients: 0, fields: 0, bodies: 0 }
@@ -38,7 +38,7 @@ export async function readSnapshot(
     if (line === null) continue
     if (line.kind === 'inventory') loss = line.version === 1 ? line.loss : null
     if (loss === null) return null
-    if (line.kind === 'operation') operations.push(line)
+    if (line.kind === 'operation') operations.push(line.operation)
     else if (line.kind === 'client') clients.push(line.client)
     await pause()
   }
