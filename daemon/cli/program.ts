@@ -16,6 +16,7 @@ import { addRun } from './run.ts'
 import { addSensitive } from './sensitive.ts'
 import { addStatus } from './status.ts'
 import { addStore } from './store.ts'
+import { addTap } from './tap.ts'
 import { addTop } from './top.ts'
 import { offpathVersion } from './version.ts'
 import { addWebhook } from './webhook.ts'
@@ -93,6 +94,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 da
     addAction,
     addStore,
     addWebhook,
+    addTap,
   ])
     add(program, context)
   return program

@@ -88,7 +88,7 @@ export function compileMapping(
     where,
     draft: (record, reading) => {
       const draft = new Draft()
-      raw?.(record, draft)
+      raw?.(record, draft, reading)
       read(record, reading, draft)
       return draft
     },
@@ -138,7 +138,10 @@ function compileExplode(path: string): (record: unknown) => readonly unknown[] |
   }
 }
 
-function rawReader(mapping: Mapping, settings: CompileSettings): (record: unknown, draft: Draft) => void {
+function rawReader(
+  mapping: Mapping,
+  settings: CompileSettings,
+): (record: unknown, draft: Draft, reading: ReadingOf) => void {
   const { request, response } = mapping.raw_http!
   const http = new RawHttp(settings.limits, settings.bodies)
   const bytesAt = (form: typeof request): ((record: unknown) => Buffer | null) => {
@@ -152,13 +155,18 @@ function rawReader(mapping: Mapping, settings: CompileSettings): (record: unknow
   }
   const requestBytes = bytesAt(request)
   const responseBytes = bytesAt(response)
-  return (record, draft) => {
+  return (record, draft, reading) => {
     const asked = requestBytes(record)
     const answered = responseBytes(record)
     if (asked === null && answered === null) return
     const exchange = http.read(asked, answered)
-    if (exchange === null) settings.failed('raw_http')
-    else draft.wire(exchange)
+    if (exchange === null) {
+      settings.failed('raw_http')
+      reading.watch?.failed('raw_http', 'wire bytes', asked ?? answered)
+      return
+    }
+    reading.watch?.found('raw_http', exchange.response === null ? 'request' : 'request, response')
+    draft.wire(exchange)
   }
 }
 
