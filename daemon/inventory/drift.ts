@@ -184,7 +184,7 @@ function* compareField(operation: SpecOperation, route: RouteJson, field: FieldJ
     yield { ...base, level, message: `is not described: ${field.type}${told}, in ${percent(field.share)}` }
     return
   }
-  if (!isOfType(field, described)) {
+  if (!isOfType(field, described, isText(route, field))) {
     yield { ...base, message: `is described as ${[...described.types].join(' or ')} and was seen as ${field.type}` }
   }
   const unknown = field.enum?.filter((word) => described.enum?.includes(word) === false) ?? []
@@ -255,9 +255,13 @@ function bodyField({ fields, open }: SpecFields, name: string): SpecField | 'any
 
 const TEXT_PLACES = new Set(['path', 'query', 'header'])
 
-function isOfType(field: FieldJson, { types }: SpecField): boolean {
+/** Where all values are text, a number may be one of a string's. */
+function isText({ request_types: types }: RouteJson, field: FieldJson): boolean {
+  return TEXT_PLACES.has(field.in) || (field.in === 'body' && types.includes('application/x-www-form-urlencoded'))
+}
+
+function isOfType(field: FieldJson, { types }: SpecField, text: boolean): boolean {
   if (types.size === 0 || field.type === 'mixed' || field.type === 'null') return true
-  const text = TEXT_PLACES.has(field.in)
   // Its value was replaced, so its type was too.
   if (Object.keys(field.sensitive).length > 0) return true
   if (text && (types.has('string') || types.has('array') || types.has('object'))) return true
