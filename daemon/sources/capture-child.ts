@@ -24,7 +24,6 @@ function main(): void {
 
   const meter = new Meter(session, writer)
   writer.onSecond = () => meter.report()
-  setInterval(() => meter.report(), 1000)
   const finish = () => {
     writer.flush()
     meter.report()
@@ -47,9 +46,34 @@ function main(): void {
     }
   }
   session.read_callback = read
+  setInterval(() => {
+    // An interface taken down ends libuv's polling for good, without a word, though it may come up again: end, and let
+    // the supervisor wait for it. Reading here too covers one that was down for less than the time between two looks.
+    if (isDown(order.interface)) fail(interfaceDown(order.interface))
+    read()
+    meter.report()
+  }, 1000)
   session.start_polling()
   // Packets that arrived before polling started wake nobody.
   setImmediate(read)
+}
+
+/** False also for what has no flags to read: the pseudo-device `any`, or no /sys. */
+function isDown(device: string): boolean {
+  try {
+    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & IFF_UP) === 0
+  } catch {
+    return false
+  }
+}
+
+const IFF_UP = 1
+
+function interfaceDown(device: string): OffpathError {
+  return new OffpathError('OFFPATH_E_NO_INTERFACE', `interface ${device} is down`, {
+    at: device,
+    remedy: `ip link set ${device} up`,
+  })
 }
 
 interface OpenCapture {
