@@ -13,6 +13,7 @@ const FOLDERS = [
   'daemon/http',
   'daemon/identity',
   'daemon/endpoints',
+  'daemon/inventory',
   'daemon/incidents',
   'daemon/model',
   'daemon/telemetry',
