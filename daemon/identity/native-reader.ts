@@ -7,14 +7,14 @@ import { type BodyText, NO_TEXT } from './body-text.ts'
 import { CredentialReader, NOTHING, type Presented } from './credentials.ts'
 import { canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
-import { loginInBody, SecretHasher, tokensInAnswer } from './login-attempt.ts'
+import { type LoginAttempt, loginInBody, SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { isPseudonym, Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
-import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
+import { BEARERS, type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
 import { redactBody } from './redact-body.ts'
-import { HeaderRedactor } from './redact-headers.ts'
+import { HeaderRedactor, splitAuthorization } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { TransactionIds } from './transaction-id.ts'
 
@@ -167,6 +167,7 @@ export class NativeReader {
     if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
     this.#identify(tx, fields.claims(), fields.apiKey, requestHeaders, responseHeaders, rawQuery, kept)
     if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
+    if (!kept && tx.login === null && tx.status === 401) tx.login = this.#refused(requestHeaders, fields.apiKey)
     return tx
   }
 
@@ -262,6 +263,21 @@ export class NativeReader {
     }
     const id = this.#pseudonyms.of(given.kind === 'user' ? 'user' : 'secret', given.id)
     return { ...given, id, display: shortPseudonym(id), app }
+  }
+
+  /** What the parser takes for an attempt without a body (Recorder): credentials of a header that were refused. */
+  #refused(requestHeaders: readonly Header[], gatewayKey: string | null): LoginAttempt | null {
+    const authorization = find(requestHeaders, 'authorization')
+    if (authorization !== null) {
+      const account = this.#raw.basicAccount(authorization)
+      const { scheme, credentials } = splitAuthorization(authorization)
+      if (account === null && !BEARERS.has(scheme.toLowerCase())) return null
+      return { field: 'header:authorization', account, secret: this.#hasher.hash(credentials) }
+    }
+    const header = this.#apiKeyHeaders.find((name) => find(requestHeaders, name) !== null)
+    const apiKey = header === undefined ? gatewayKey : find(requestHeaders, header)
+    if (apiKey === null) return null
+    return { field: `header:${header ?? 'gateway'}`, account: null, secret: this.#hasher.hash(apiKey) }
   }
 
   #findLogin(

@@ -291,7 +291,8 @@ interface RedactionTools {
 }
 
 const NONE: readonly never[] = []
-const BEARERS = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
+/** Authorization schemes whose credentials name no account, and may be guessed. */
+export const BEARERS: ReadonlySet<string> = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
 
 /** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
 class ExchangeMaterial implements Material {

@@ -1,11 +1,11 @@
 import type { HttpLimits } from '../http/limits.ts'
 import type { Header } from '../model/transaction.ts'
-import type { FileProblem } from '../yaml/document.ts'
+import { nearest } from '../yaml/suggest.ts'
 import { Draft } from './draft.ts'
 import { compileForm, Field, FormProblem, type ReadingOf } from './fields.ts'
 import { compileGuard, type Guard, GuardProblem } from './guard.ts'
 import { hasHeader } from './headers.ts'
-import type { Form, Mapping } from './mapping.ts'
+import { FIELD_NAMES, type Form, HEADER_FIELD, type Mapping } from './mapping.ts'
 import { compilePath, type Getter, PathProblem } from './path.ts'
 import { RawHttp } from './raw-http.ts'
 import { compileSteps, type Nest, type Unpack } from './steps.ts'
@@ -63,6 +63,13 @@ export function compileMapping(
   const missing = new Set<unknown>(mapping.missing)
   const fields = new Map<string, Field>()
   for (const [name, given] of Object.entries(mapping.fields)) {
+    if (!(FIELD_NAMES as readonly string[]).includes(name) && !HEADER_FIELD.test(name)) {
+      const near = nearest(name, FIELD_NAMES)
+      const known =
+        near === null ? `known: ${FIELD_NAMES.join(', ')}, request.header.<name>` : `did you mean \`${near}\`?`
+      problems.push({ path: ['fields', name], message: `no such field; ${known}` })
+      continue
+    }
     const forms = (Array.isArray(given) ? given : [given]) as Form[]
     const alternatives = forms.flatMap((form, index) => {
       const path = Array.isArray(given) ? ['fields', name, index] : ['fields', name]
@@ -231,5 +238,3 @@ function draftReader(fields: ReadonlyMap<string, Field>, mapping: Mapping) {
     for (let i = 0; i < reads.length; i++) reads[i]!(draft, record, reading)
   }
 }
-
-export type { FileProblem }

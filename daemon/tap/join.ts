@@ -38,31 +38,30 @@ export class Join {
     return this.#waiting.size
   }
 
-  push(record: unknown, draft: Draft, done: Done): void {
+  /** False: the record is neither half, and was not taken. */
+  push(record: unknown, draft: Draft, done: Done): boolean {
     const time = draft.ts ?? draft.endTs
     if (time !== null) this.tick(time, done)
     const key = this.#pair.key(record)
     if (key === null) {
       done(draft)
-      return
+      return true
     }
-    if (this.#pair.side === null) this.#piece(key, record, draft, done)
-    else this.#half(key, String(this.#pair.side(record)), draft, done)
+    if (this.#pair.side !== null) return this.#half(key, String(this.#pair.side(record)), draft, done)
+    this.#piece(key, record, draft, done)
+    return true
   }
 
-  #half(key: string, side: string, draft: Draft, done: Done): void {
+  #half(key: string, side: string, draft: Draft, done: Done): boolean {
     const request = side === this.#pair.request
-    if (!request && side !== this.#pair.response) {
-      this.#counters.add('tap.pair.other_side')
-      return
-    }
+    if (!request && side !== this.#pair.response) return false
     const other = this.#take(`${request ? 's' : 'q'}${key}`)
     if (other !== undefined) {
       // The request's word goes first; the answer brings status, headers, body and the end.
       const [asked, answered] = request ? [draft, other] : [other, draft]
       asked.merge(answered, false, this.#maxBody)
       done(asked)
-      return
+      return true
     }
     const own = `${request ? 'q' : 's'}${key}`
     const same = this.#take(own)
@@ -71,6 +70,7 @@ export class Join {
       done(same)
     }
     this.#wait(own, draft, done)
+    return true
   }
 
   #piece(key: string, record: unknown, draft: Draft, done: Done): void {

@@ -184,7 +184,7 @@ class Mapper implements TapMapper {
     draft.position = tap.position
     draft.id = this.#ids.idOf(key, index, tap.position, draft.ts ?? draft.endTs ?? 0)
     if (this.#join === null) this.#finish(draft, emit)
-    else this.#join.push(record, draft, (done) => this.#finish(done, emit))
+    else if (!this.#join.push(record, draft, (done) => this.#finish(done, emit))) this.#lost('other_side')
   }
 
   #finish(draft: Draft, emit: MappedSink): void {

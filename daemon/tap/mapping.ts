@@ -85,8 +85,8 @@ export const LACKS = [
 ] as const
 export type Lack = (typeof LACKS)[number]
 
-const HEADER_FIELD = /^(?:request|response)\.header\.[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/
-const HEADER_NAMES = z.string().regex(HEADER_FIELD, 'expected request.header.<name> in lower case')
+/** A single header: `request.header.user-agent`. */
+export const HEADER_FIELD = /^(?:request|response)\.header\.[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/
 
 const STEP = z.union([
   z.enum(['json', 'gunzip', 'gunzip?', 'base64', 'base64?', 'goreplay?', 'after_prefix?']),
@@ -120,10 +120,7 @@ export const MAPPING = z.strictObject({
     .nullable()
     .default(null)
     .describe('several records make one transaction'),
-  fields: z
-    .partialRecord(z.union([z.enum(FIELD_NAMES), HEADER_NAMES]), FIELD)
-    .default({})
-    .describe('where each part of a transaction stands'),
+  fields: z.record(z.string().max(100), FIELD).default({}).describe('where each part of a transaction stands'),
   missing: z
     .array(z.union([z.string().max(64), z.number()]))
     .max(32)

@@ -30,6 +30,8 @@ export type Undecodable =
   | 'bad_json'
   | 'not_object'
   | 'not_selected'
+  /** Neither of the two halves that are paired: what GoReplay replayed. */
+  | 'other_side'
   | 'nothing_inside'
   | 'no_ts'
   | 'no_method'
