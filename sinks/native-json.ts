@@ -2,7 +2,7 @@ import { TransactionRecord } from '../daemon/identity/record.ts'
 import { JsonText, literal } from '../daemon/model/json-text.ts'
 import type { Claims, Mark, Principal, Transaction } from '../daemon/model/transaction.ts'
 
-const text = new JsonText()
+const line = new JsonText()
 
 const ID = literal('{"id":')
 const TS = literal(',"ts":')
@@ -73,6 +73,12 @@ const NEXT_KIND = literal(',{"kind":')
  * bytes. Reads header arrays and bodies, so call it while they may be read. Bodies are absent when they are off.
  */
 export function encodeTransaction(tx: Transaction): string {
+  writeTransaction(tx, line)
+  return line.take()
+}
+
+/** The same, appended to `text` as bytes. */
+export function writeTransaction(tx: Transaction, text: JsonText): void {
   // Bodies first: they decide on `weirds` and `truncated`.
   const requestBody = tx.requestBody
   const responseBody = tx.responseBody
@@ -133,9 +139,9 @@ export function encodeTransaction(tx: Transaction): string {
     text.string(responseBody)
   }
   text.raw(PRINCIPAL)
-  writePrincipal(tx.principal)
+  writePrincipal(tx.principal, text)
   text.raw(CLAIMS)
-  writeClaims(tx.claims)
+  writeClaims(tx.claims, text)
   text.raw(FORWARDED)
   text.strings(tx.forwarded)
   text.raw(CONSUMER)
@@ -155,7 +161,7 @@ export function encodeTransaction(tx: Transaction): string {
   text.raw(TRUNCATED)
   text.strings(tx.truncated)
   text.raw(MARKS)
-  for (let i = 0; i < tx.marks.length; i++) writeMark(tx.marks[i]!, i > 0)
+  for (let i = 0; i < tx.marks.length; i++) writeMark(tx.marks[i]!, i > 0, text)
   text.raw(KEY_ID)
   text.string(tx.keyId)
   text.raw(SOURCE)
@@ -167,10 +173,9 @@ export function encodeTransaction(tx: Transaction): string {
   text.raw(VNI)
   text.number(tx.source.vni)
   text.raw(END_BOTH)
-  return text.take()
 }
 
-function writePrincipal({ kind, id, display, via, app }: Principal): void {
+function writePrincipal({ kind, id, display, via, app }: Principal, text: JsonText): void {
   text.raw(KIND)
   text.string(kind)
   text.raw(NEXT_ID)
@@ -184,7 +189,7 @@ function writePrincipal({ kind, id, display, via, app }: Principal): void {
   text.raw(END)
 }
 
-function writeClaims(claims: Claims | null): void {
+function writeClaims(claims: Claims | null, text: JsonText): void {
   if (claims === null) {
     text.raw(NULL)
     return
@@ -210,7 +215,7 @@ function writeClaims(claims: Claims | null): void {
   text.raw(END)
 }
 
-function writeMark(mark: Mark, more: boolean): void {
+function writeMark(mark: Mark, more: boolean, text: JsonText): void {
   text.raw(more ? NEXT_KIND : KIND)
   text.string(mark.kind)
   if (mark.kind === 'login') {

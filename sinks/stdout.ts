@@ -18,14 +18,14 @@ export interface LineWriterOptions {
  */
 export class LineWriter {
   readonly #stream: Writable
-  readonly #terminal: boolean
+  readonly terminal: boolean
   #text = ''
   #closed = false
   #draining: Promise<void> | null = null
 
   constructor(stream: Writable, options: LineWriterOptions) {
     this.#stream = stream
-    this.#terminal = options.terminal
+    this.terminal = options.terminal
     stream.on('error', () => {
       if (this.#closed) return
       this.#closed = true
@@ -42,8 +42,15 @@ export class LineWriter {
   /** One line, without its newline. */
   write(line: string): void | Promise<void> {
     if (this.#closed) return
-    this.#text += `${this.#terminal ? escapeJson(line) : line}\n`
+    this.#text += `${this.terminal ? escapeJson(line) : line}\n`
     if (this.#text.length >= BUFFER_CHARACTERS) return this.flush()
+  }
+
+  /** Whole lines as UTF-8, handed on as they are; `done` when the bytes are no longer needed. Not for terminals. */
+  writeBytes(bytes: Buffer, done: () => void): void | Promise<void> {
+    void this.flush()
+    if (this.#closed) return done()
+    if (!this.#stream.write(bytes, done)) return this.#untilDrained()
   }
 
   /** Hands on what is buffered. Resolves when the stream can take more. */
@@ -51,7 +58,10 @@ export class LineWriter {
     if (this.#closed || this.#text === '') return
     const text = this.#text
     this.#text = ''
-    if (this.#stream.write(text)) return
+    if (!this.#stream.write(text)) return this.#untilDrained()
+  }
+
+  #untilDrained(): Promise<void> {
     // A batch writes many lines before anyone can wait: they share one promise, and one set of listeners.
     this.#draining ??= this.#drained().finally(() => {
       this.#draining = null

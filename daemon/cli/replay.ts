@@ -100,6 +100,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     key,
     speed: options.speed,
     write: (line) => lines.write(line),
+    ...(lines.terminal ? {} : { writeBytes: (bytes: Buffer, done: () => void) => lines.writeBytes(bytes, done) }),
     warn: (message) => context.logger.warn(message),
     stop: context.stop.signal,
   }).finally(() => store?.close(STORE_GRACE_MS))

@@ -81,6 +81,9 @@ export class HeadScanner {
   #fields(bytes: Buffer, from: number, first: number, end: number): number {
     const offsets = this.offsets
     const words = this.#words
+    // A bundle's module constants are variables to the compiler, checked at every byte; these are not.
+    const token = TOKEN
+    const special = SPECIAL
     const wordsEnd = Math.min(end, words.length << 2) - 3
     let i = first
     /** Slot of the last field, for folded lines; -1 when it was not recorded. */
@@ -103,7 +106,7 @@ export class HeadScanner {
       // Name, up to the colon.
       let nameEnd = i
       if (!folded) {
-        while (i < end && TOKEN[bytes[i]!] === 1) i++
+        while (i < end && token[bytes[i]!] === 1) i++
         nameEnd = i
         while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
       }
@@ -113,7 +116,7 @@ export class HeadScanner {
       const valueStart = i
       // Value, up to the line feed.
       for (;;) {
-        while ((i & 3) !== 0 && i < end && SPECIAL[bytes[i]!] === 0) i++
+        while ((i & 3) !== 0 && i < end && special[bytes[i]!] === 0) i++
         if ((i & 3) === 0) {
           // Four plain bytes at a time: none below blank, none of 0x80 and up. Over bytes alone heads take a third longer.
           while (i < wordsEnd) {
@@ -122,7 +125,7 @@ export class HeadScanner {
             i += 4
           }
         }
-        while (i < end && SPECIAL[bytes[i]!] === 0) i++
+        while (i < end && special[bytes[i]!] === 0) i++
         if (i === end) return INCOMPLETE
         c = bytes[i]!
         if (c === LF) break

@@ -73,9 +73,10 @@ export class StartLine {
   }
 
   #readRequest(bytes: Buffer, from: number, to: number, strict: boolean): LineKind {
+    const token = TOKEN
     let i = from
     const methodLimit = Math.min(to, from + MAX_METHOD + 1)
-    while (i < methodLimit && TOKEN[bytes[i]!] === 1) i++
+    while (i < methodLimit && token[bytes[i]!] === 1) i++
     if (i === from || i >= methodLimit || bytes[i] !== SP) return NO_LINE
     const versionStart = to - 8
     if (versionStart <= i || bytes[versionStart - 1] !== SP || !startsWithVersion(bytes, versionStart, to))

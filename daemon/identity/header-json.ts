@@ -131,10 +131,11 @@ export class HeaderJson {
 
 /** The end of the copy, or -1 when a byte has to be escaped. */
 function copyPlain(bytes: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  const parts = PART
   let next = at
   for (let i = start; i < end; i++) {
     const code = bytes[i]!
-    if (PART[code] === 0) return -1
+    if (parts[code] === 0) return -1
     to[next++] = code
   }
   return next
@@ -145,12 +146,14 @@ function copyPlain(bytes: Buffer, start: number, end: number, to: Buffer, at: nu
  * starts as keys do, 13 digits with nothing but blanks and dashes between them.
  */
 function copyHarmless(bytes: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  // A bundle's module constants are variables to the compiler, checked at every byte; this is not.
+  const parts = PART
   let next = at
   let digits = 0
   let runStart = -1
   for (let i = start; i < end; i++) {
     const code = bytes[i]!
-    const part = PART[code]!
+    const part = parts[code]!
     to[next++] = code
     if (part >= TOKEN) {
       if (runStart < 0) runStart = i

@@ -38,7 +38,7 @@ const TIME_END = literal('Z"')
  * ASCII is left to JSON.stringify.
  */
 export class JsonText {
-  bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   length = 0
   #ascii = true
   /** Records come in order: the text of the last second is kept, without its decimals. */
@@ -75,11 +75,13 @@ export class JsonText {
     }
     this.reserve(length + 2)
     const bytes = this.bytes
+    // A bundle's module constants are variables to the compiler, checked at every character; this is not.
+    const plain = PLAIN
     let at = this.length
     bytes[at++] = QUOTE
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)
-      if (code > 0x7e || PLAIN[code] === 0) {
+      if (code > 0x7e || plain[code] === 0) {
         this.#encoded(JSON.stringify(text))
         return
       }
@@ -145,6 +147,15 @@ export class JsonText {
     this.#ascii = true
     if (this.bytes.length > MAX_KEPT_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
     return text
+  }
+
+  /** What was written, as UTF-8 bytes that leave with their buffer; the next record starts over in `next`. */
+  handOver(next: Buffer): Buffer {
+    const written = this.bytes.subarray(0, this.length)
+    this.bytes = next
+    this.length = 0
+    this.#ascii = true
+    return written
   }
 
   #digits(value: number): void {

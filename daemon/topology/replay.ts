@@ -16,6 +16,7 @@ import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
 import { ReplayRows } from './replay-rows.ts'
 import { chosenText, TapLines, type TapLinesSettings } from './tap-lines.ts'
+import { TransactionLines } from './transaction-lines.ts'
 
 export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
 
@@ -34,6 +35,11 @@ export interface ReplayRequest {
   readonly speed: 'max' | number
   /** Takes one output line, without its line feed. May ask to wait. */
   write(line: string): void | Promise<void>
+  /**
+   * Takes transaction lines in whole pieces of UTF-8, line feeds included, and says when the bytes are no longer needed. Without it
+   * they come through `write`, which costs more.
+   */
+  writeBytes?(bytes: Buffer, done: () => void): void | Promise<void>
   /** A sentence for the operator. */
   warn(message: string): void
   /** Where records and incidents are stored. The caller closes it. */
@@ -56,6 +62,7 @@ export interface ReplaySummary {
 /** Replays captures and native transactions in event time. Same input, configuration and key give the same lines. */
 export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   const output = new PendingOutput(request.write)
+  const lines = request.writeBytes === undefined ? null : new TransactionLines(request.writeBytes)
   const detect = request.emit !== 'transactions' && request.emit !== 'none'
   let rows: ReplayRows | null = null
   const assembly = assemble({
@@ -64,7 +71,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     bodies: request.bodies === 'text' && (request.emit !== 'none' || request.inventory !== undefined),
     detect,
     listeners: withInventory(
-      withRows(listenersFor(request.emit, output), request.store === undefined ? null : () => rows),
+      withRows(listenersFor(request.emit, output, lines), request.store === undefined ? null : () => rows),
       request.inventory,
     ),
     ...(request.policies === undefined ? {} : { policies: request.policies }),
@@ -79,7 +86,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
       assembly.chain,
       inputs,
       request.stop,
-      betweenBatches(request.speed, () => output.drained() ?? rows?.room(), request.stop),
+      betweenBatches(request.speed, () => lines?.drained() ?? output.drained() ?? rows?.room(), request.stop),
     )
   } catch (error) {
     // An input that was given up before it said what it is has not failed.
@@ -88,15 +95,17 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   assembly.chain.close()
   const incidents = assembly.finish()
   if (request.emit === 'incidents') for (const incident of incidents) output.write(encodeIncident(incident))
+  await lines?.end()
   await output.drained()
   await rows?.finish(assembly.chain.now, incidents)
   for (const { opened } of inputs) for (const message of endOf(opened.source)) request.warn(message)
   return assembly.summary(incidents)
 }
 
-function listenersFor(emit: Emit, output: PendingOutput): AnalysisListeners {
+function listenersFor(emit: Emit, output: PendingOutput, lines: TransactionLines | null): AnalysisListeners {
   switch (emit) {
     case 'transactions':
+      if (lines !== null) return { transaction: (transaction) => lines.write(transaction) }
       return { transaction: (transaction) => output.write(encodeTransaction(transaction)) }
     case 'signals':
       return { signal: (signal) => output.write(encodeSignal(signal)) }
