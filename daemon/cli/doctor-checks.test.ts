@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { examineKey, examineNode, examinePrivileges } from './doctor-checks.ts'
+import { examineKey, examineNode, examinePrivileges, examineTunnels } from './doctor-checks.ts'
 import { loadSettings } from './settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offpath-doctor-'))
@@ -48,4 +48,21 @@ test('the mode of the key file is looked at, not the key', () => {
 test('a key from the environment is named, never shown', () => {
   const finding = examineKey(loadSettings(undefined).config, { OFFPATH_PRIVACY_KEY: 'made-up-key' })
   expect(finding).toEqual({ check: 'privacy key', level: 'ok', found: 'from OFFPATH_PRIVACY_KEY' })
+})
+
+test('a tunnel needs an address of this host, and a kernel that gives its buffer', () => {
+  const found = (listen: string, mostBytes: number) =>
+    examineTunnels(
+      loadSettings(undefined, { sources: [{ kind: 'udp-tunnel', listen, senders: ['10.0.0.0/8'] }] }).config,
+      ['127.0.0.1', '10.0.0.5'],
+      mostBytes,
+    )
+  expect(found('10.0.0.5:4789', 2 ** 26)).toMatchObject([{ level: 'ok', found: '10.0.0.5:4789, from 10.0.0.0/8' }])
+  expect(found('0.0.0.0:4789', Number.NaN)).toMatchObject([{ level: 'ok' }])
+  expect(found('10.0.0.6:4789', 2 ** 26)).toMatchObject([
+    { level: 'fail', found: 'this host has no address 10.0.0.6', remedy: expect.stringContaining('10.0.0.5') },
+  ])
+  expect(found('10.0.0.5:4789', 212_992)).toMatchObject([
+    { level: 'warn', remedy: 'sysctl -w net.core.rmem_max=33554432' },
+  ])
 })

@@ -41,3 +41,20 @@ test.each(DETECTORS)('$id runs by default, with options its own schema accepts',
   expect(detectors[id]?.enabled).toBe(true)
   expect(options.parse(detectorOptions(config, id))).toEqual(options.parse({}))
 })
+
+test('a tunnel says where it listens, who sends, and what arrives', () => {
+  const refused = (source: Record<string, unknown>) => {
+    const read = CONFIG_SCHEMA.safeParse({ sources: [{ kind: 'udp-tunnel', senders: ['10.0.0.0/8'], ...source }] })
+    return read.success ? [] : read.error.issues.map(({ path, message }) => `${path.slice(2).join('.')}: ${message}`)
+  }
+  for (const listen of ['10.0.0.5:4789', '0.0.0.0:6081', '[2001:db8::5]:8472']) expect(refused({ listen })).toEqual([])
+  for (const listen of ['4789', '10.0.0.5', '10.0.0.5:0', '10.0.0.5:70000', '10.0.0.500:4789', '2001:db8::5:4789']) {
+    expect(refused({ listen })[0]).toContain('listen: expected one address')
+  }
+  expect(refused({ listen: '10.0.0.5:5000' })).toEqual([expect.stringContaining('protocol: the port does not say')])
+  expect(refused({ listen: '10.0.0.5:5000', protocol: 'geneve', vnis: [0, 16_777_215, '5-5', '1-200'] })).toEqual([])
+  for (const vni of ['9-3', '1-16777216', '7', 16_777_216, -1]) {
+    expect(refused({ listen: '10.0.0.5:4789', vnis: [vni] })).toHaveLength(1)
+  }
+  expect(refused({ listen: '10.0.0.5:4789', senders: [] })).toHaveLength(1)
+})
