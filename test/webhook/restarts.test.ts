@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createLogger } from '../../daemon/telemetry/log.ts'
 import { Outbox } from '../../sinks/webhook/outbox.ts'
+import { COMMAND_LADDER, NOTIFICATION_LADDER } from '../../sinks/webhook/retry.ts'
 import { Receiver } from './receiver.ts'
 
 const HOUR = 3_600_000
@@ -79,7 +80,8 @@ test('whatever receivers answer and whenever the process is restarted, every eve
             if (ends.get(`e${index}`) === 'delivered') expect(seen).toContain(204)
             else {
               expect(ends.get(`e${index}`)).toBe('dead')
-              expect(seen.includes(422) || (command && seen.length === 5)).toBe(true)
+              const ladder = command ? COMMAND_LADDER : NOTIFICATION_LADDER
+              expect(seen.includes(422) || seen.length === ladder.length).toBe(true)
             }
           }
           // What was received first per incident came in the order of publishing.
