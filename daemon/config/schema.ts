@@ -102,6 +102,9 @@ const kafkaSource = z
       .default('offpath')
       .describe('Consumer group. Daemons of one group share the partitions.'),
     from: z.enum(['beginning', 'latest']).default('latest').describe('Where a group starts that has read nothing yet.'),
+    session_seconds: wholeNumber(1, 300)
+      .default(30)
+      .describe('How long the group waits for a member that fell silent; after a kill, for the daemon’s last life.'),
     format: z
       .string()
       .min(1)

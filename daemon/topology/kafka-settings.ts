@@ -8,11 +8,12 @@ type KafkaConfig = Extract<SourceConfig, { kind: 'kafka' }>
 
 /** What it takes to reach a source's brokers. Reads passwords and certificates; connects to nothing. */
 export function kafkaOptions(source: KafkaConfig, environment: Environment): KafkaOptions {
-  const { brokers, topics, group_id: groupId, from, sasl, tls } = source
+  const { brokers, topics, group_id: groupId, session_seconds: sessionSeconds, from, sasl, tls } = source
   return {
     brokers,
     topics,
     groupId,
+    sessionMs: sessionSeconds * 1000,
     from,
     sasl:
       sasl === null

@@ -83,6 +83,7 @@ offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
 `,
   )
   const clusterId = 'b2ZmcGF0aC1rYWZrYS1ub2Q'

@@ -3,6 +3,8 @@ export interface KafkaOptions {
   readonly brokers: readonly string[]
   readonly topics: readonly string[]
   readonly groupId: string
+  /** After so long without a word the group gives a member's partitions to others. */
+  readonly sessionMs: number
   /** Where a group starts that has read nothing yet. */
   readonly from: 'beginning' | 'latest'
   readonly sasl: {

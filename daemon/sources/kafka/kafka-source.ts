@@ -99,8 +99,9 @@ export class KafkaSource implements RecordSource {
     if (consumer === null || !this.#joined) return
     const due = positions.filter((position) => {
       const key = partitionKey(position)
+      if (!this.#partitions.has(key)) return false
       this.#kept.set(key, position.next)
-      return this.#partitions.has(key) && position.next > (this.#committed.get(key) ?? -1)
+      return position.next > (this.#committed.get(key) ?? -1)
     })
     if (due.length === 0) return
     try {
@@ -159,8 +160,8 @@ export class KafkaSource implements RecordSource {
     const kafka = new Kafka(clientSettings(this.#request.options))
     const consumer = kafka.consumer({
       groupId: this.#request.options.groupId,
-      sessionTimeout: SESSION_MS,
-      heartbeatInterval: HEARTBEAT_MS,
+      sessionTimeout: this.#request.options.sessionMs,
+      heartbeatInterval: Math.min(MAX_HEARTBEAT_MS, this.#request.options.sessionMs / 5),
       maxWaitTimeInMs: MAX_WAIT_MS,
       maxBytesPerPartition: MAX_PARTITION_BYTES,
       maxBytes: MAX_FETCH_BYTES,
@@ -373,8 +374,7 @@ const FIRST_PAUSE_MS = 500
 const LAST_PAUSE_MS = 30_000
 const STEADY_MS = 60_000
 const LEAVE_MS = 3000
-const SESSION_MS = 30_000
-const HEARTBEAT_MS = 3000
+const MAX_HEARTBEAT_MS = 3000
 /** With everything paused this is also the pause between two heartbeats. */
 const MAX_WAIT_MS = 500
 const MAX_FETCH_BYTES = 32 * 1024 * 1024

@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { KafkaOptions } from '../../daemon/sources/kafka/kafka-options.ts'
+import { KafkaSource } from '../../daemon/sources/kafka/kafka-source.ts'
+import type { Position, RecordsOfPartition } from '../../daemon/sources/kafka/record-source.ts'
+import { Counters } from '../../daemon/telemetry/counters.ts'
+import { Broker, brokerMissing, until } from './broker.ts'
+
+const missing = brokerMissing()
+const broker = new Broker()
+
+beforeAll(async () => {
+  if (missing === null) await broker.start()
+}, 180_000)
+afterAll(() => broker.remove())
+
+/** One member of a group and what it was given. */
+class Member {
+  readonly counters = new Counters()
+  readonly batches: RecordsOfPartition[] = []
+  readonly warnings: string[] = []
+  readonly restarted: Pick<Position, 'topic' | 'partition'>[] = []
+  assigned: readonly Pick<Position, 'topic' | 'partition'>[] = []
+  readonly source: KafkaSource
+
+  constructor(options: Partial<KafkaOptions> & { topics: string[] }, kept: Position[] = []) {
+    this.source = new KafkaSource({
+      options: {
+        brokers: [broker.places.plain],
+        groupId: `group-${options.topics[0]}`,
+        sessionMs: 10_000,
+        from: 'beginning',
+        sasl: null,
+        tls: null,
+        ...options,
+      },
+      kept,
+      counters: this.counters,
+      events: {
+        records: (batch) => this.batches.push(batch),
+        assigned: (partitions) => {
+          this.assigned = partitions
+        },
+        restarted: (partition) => this.restarted.push(partition),
+        warn: (message) => this.warnings.push(message),
+      },
+    })
+    this.source.subscribe()
+  }
+
+  get values(): (string | null)[] {
+    return this.batches.flatMap(({ records }) =>
+      records.map(({ value }) => (value === null ? null : Buffer.from(value).toString())),
+    )
+  }
+
+  async has(count: number): Promise<void> {
+    await until(
+      () => this.values.length >= count,
+      40_000,
+      () => `${this.values.length} of ${count} records; ${this.warnings.join('; ')}; ${this.source.state}`,
+    )
+  }
+}
+
+async function reading(member: Member, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } finally {
+    await member.source.close()
+  }
+}
+
+const lines = (count: number) => Array.from({ length: count }, (_, i) => `{"n":${i},"text":"${'abc '.repeat(50)}"}`)
+
+describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? '' : ` (${missing})`}`, () => {
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'])('%s as Java clients write it', async (codec) => {
+    await broker.createTopic(codec)
+    await broker.sendFromJava(codec, codec, lines(300))
+    const member = new Member({ topics: [codec] })
+    await reading(member, async () => {
+      await member.has(300)
+      expect(member.values).toEqual(lines(300))
+    })
+  })
+
+  test('what is committed is not read again; a kept position goes before the group', async () => {
+    await broker.createTopic('kept')
+    await broker.send('kept', lines(10))
+    const first = new Member({ topics: ['kept'] })
+    await reading(first, async () => {
+      await first.has(10)
+      await first.source.commit([{ topic: 'kept', partition: 0, next: 4 }])
+    })
+    expect(await broker.committed('group-kept', 'kept')).toEqual(new Map([[0, 4]]))
+    const second = new Member({ topics: ['kept'] }, [{ topic: 'kept', partition: 0, next: 7 }])
+    await reading(second, async () => {
+      await second.has(3)
+      expect(second.values).toEqual(lines(10).slice(7))
+      expect(second.counters.get('kafka.passed_over')).toBe(3)
+    })
+  })
+
+  test('paused, nothing comes and the group is kept; resumed, all of it comes', async () => {
+    await broker.createTopic('paused')
+    const member = new Member({ topics: ['paused'] })
+    await reading(member, async () => {
+      await until(() => member.assigned.length === 1, 20_000)
+      member.source.pause()
+      await broker.send('paused', lines(5))
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      expect(member.values).toEqual([])
+      member.source.resume()
+      await member.has(5)
+      expect(member.counters.get('kafka.paused_ms')).toBeGreaterThan(1000)
+      expect(member.source.lag()).toEqual([{ topic: 'paused', partition: 0, lag: 0 }])
+    })
+  })
+
+  test('a record larger than a fetch, and a tombstone', async () => {
+    await broker.createTopic('large', 1, [{ name: 'max.message.bytes', value: String(24 * 1024 * 1024) }])
+    const large = randomBytes(7 * 1024 * 1024).toString('hex')
+    await broker.send('large', ['before', large, null, 'after'])
+    const member = new Member({ topics: ['large'] })
+    await reading(member, async () => {
+      await member.has(4)
+      expect(member.values.map((value) => value?.length)).toEqual([6, large.length, undefined, 5])
+    })
+  })
+
+  test('two members share the partitions, and what one had when it left goes to the other', async () => {
+    await broker.createTopic('shared', 4)
+    const options = { topics: ['shared'] }
+    const first = new Member(options)
+    await reading(first, async () => {
+      await until(() => first.assigned.length === 4, 20_000)
+      const second = new Member(options)
+      await reading(second, async () => {
+        await until(() => first.assigned.length === 2 && second.assigned.length === 2, 30_000)
+        for (let partition = 0; partition < 4; partition++) await broker.send('shared', lines(10), partition)
+        await first.has(20)
+        await second.has(20)
+        // Of another member's partitions nothing is committed.
+        const all = [0, 1, 2, 3].map((partition) => ({ topic: 'shared', partition, next: 10 }))
+        await first.source.commit(all)
+        const committed = await broker.committed('group-shared', 'shared')
+        const own = first.assigned.map(({ partition }) => partition)
+        expect([...committed].filter(([, offset]) => offset === 10).map(([partition]) => partition)).toEqual(own.sort())
+      })
+      await until(() => first.assigned.length === 4, 30_000)
+      await first.has(40)
+      expect(first.values.length).toBe(40)
+      expect(first.counters.get('kafka.rebalances')).toBeGreaterThan(0)
+    })
+  })
+
+  test('a topic that is made anew is read from its start', async () => {
+    await broker.createTopic('anew')
+    await broker.send('anew', lines(3))
+    const member = new Member({ topics: ['anew'] }, [{ topic: 'anew', partition: 0, next: 500 }])
+    await reading(member, async () => {
+      await member.has(3)
+      expect(member.restarted).toMatchObject([{ topic: 'anew', partition: 0 }])
+      expect(member.counters.get('kafka.offsets_restarted')).toBe(1)
+    })
+  })
+
+  test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('SASL %s', async (mechanism) => {
+    const topic = `sasl-${mechanism}`
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(3))
+    const { sasl: address, user: username, password } = broker.places
+    const member = new Member({ topics: [topic], brokers: [address], sasl: { mechanism, username, password } })
+    await reading(member, () => member.has(3))
+    const wrong = new Member({ topics: [topic], brokers: [address], sasl: { mechanism, username, password: 'guess' } })
+    await reading(wrong, async () => {
+      await until(() => wrong.warnings.length > 0, 20_000)
+      expect(wrong.source.state).toBe('down')
+      expect(wrong.warnings[0]).toMatch(/[Aa]uthentication/)
+      expect(wrong.warnings.join()).not.toContain('guess')
+    })
+  })
+
+  test('TLS with a client certificate; without one it is refused', async () => {
+    await broker.createTopic('tls')
+    await broker.send('tls', lines(3))
+    const pem = (name: string) => readFileSync(join(broker.places.folder, name), 'utf8')
+    const tls = { ca: pem('ca.pem'), cert: pem('client.crt'), key: pem('client.key') }
+    const member = new Member({ topics: ['tls'], brokers: [broker.places.ssl], tls })
+    await reading(member, () => member.has(3))
+    const bare = new Member({ topics: ['tls'], brokers: [broker.places.ssl], tls: { ...tls, cert: null, key: null } })
+    await reading(bare, async () => {
+      await until(() => bare.warnings.length > 0, 20_000)
+      expect(bare.source.state).toBe('down')
+    })
+  })
+
+  test('a topic that is not there is waited for', async () => {
+    const member = new Member({ topics: ['later'] })
+    await reading(member, async () => {
+      await until(() => member.warnings.length > 0, 30_000)
+      expect(member.source.state).toBe('down')
+      await broker.createTopic('later')
+      await broker.send('later', lines(2))
+      await member.has(2)
+      expect(member.source.state).toBe('capturing')
+    })
+  })
+
+  test('the broker goes away and comes back: nothing is lost or doubled', async () => {
+    await broker.createTopic('away')
+    await broker.send('away', lines(50))
+    const member = new Member({ topics: ['away'] })
+    await reading(member, async () => {
+      await member.has(50)
+      await broker.stop()
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      await broker.start()
+      await broker.send('away', lines(70).slice(50))
+      await member.has(70)
+      expect(member.values).toEqual(lines(70))
+    })
+  })
+})
