@@ -16,7 +16,7 @@ export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
     identityText(route),
     Object.keys(route.sensitive).join(' ') || '-',
     dayText(route.first_seen),
-    route.state === 'candidate' ? 'candidate' : '',
+    route.state === 'candidate' ? '?' : '',
   ])
   const table = renderTable(
     [
@@ -35,7 +35,10 @@ export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
     look,
   )
   const where = several ? `${services.size} services` : (routes[0]?.service ?? '')
-  return `${table}\n${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
+  const unsure = routes.some(({ state }) => state === 'candidate')
+    ? '? A candidate: few answers so far, or one caller only.\n'
+    : ''
+  return `${table}\n${unsure}${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
 }
 
 /** Everything known of one route. */
@@ -149,9 +152,10 @@ export function renderDrift(findings: readonly DriftFinding[], look: Look): stri
     [
       { title: 'LEVEL', paint: (level, colours) => (level === 'error' ? colours.red : colours.dim) },
       { title: 'DRIFT' },
-      { title: 'ENDPOINT', least: 20 },
-      { title: 'FIELD', least: 10 },
-      { title: 'WHAT', least: 24 },
+      // What is wrong, and where, is never cut; a narrow terminal breaks the line.
+      { title: 'ENDPOINT' },
+      { title: 'FIELD' },
+      { title: 'WHAT' },
     ],
     findings.map(({ level, rule, endpoint, field, message }) => [level, rule, endpoint, field ?? '', message]),
     look,

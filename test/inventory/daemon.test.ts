@@ -1,0 +1,38 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ClientJson, RouteJson } from '../../daemon/inventory/views.ts'
+import { DaemonFolder } from '../integration/daemon-process.ts'
+import { ensureBuilt } from '../integration/program.ts'
+import { SCENE } from './learn.ts'
+
+const folder = new DaemonFolder()
+
+beforeAll(() => {
+  ensureBuilt()
+  writeFileSync(join(folder.path, 'scene.pcap'), gunzipSync(readFileSync(SCENE)))
+  folder.configure({
+    store: { enabled: false },
+    state: { folder: './data' },
+    sources: [{ kind: 'exec', command: ['cat', 'scene.pcap'] }],
+  })
+}, 60_000)
+afterAll(() => folder.remove())
+
+test('what a daemon learnt is there after it has ended, and the next one goes on with it', async () => {
+  const path = join(folder.path, 'data', 'state', 'inventory')
+  expect(await folder.start().ended).toBe(0)
+  expect(existsSync(path)).toBe(true)
+  const first = await folder.json<RouteJson[]>('routes', 'list')
+  expect(first).toHaveLength(14)
+  expect(await folder.start().ended).toBe(0)
+  const second = await folder.json<RouteJson[]>('routes', 'list')
+  expect(second.map(({ endpoint, first_seen, requests }) => [endpoint, first_seen, requests])).toEqual(
+    first.map(({ endpoint, first_seen, requests }) => [endpoint, first_seen, requests * 2]),
+  )
+  // The same callers came again, and are no new ones.
+  const clients = await folder.json<ClientJson[]>('clients', 'list', '--limit', '5000')
+  expect(new Set(clients.map(({ kind, id }) => `${kind} ${id}`)).size).toBe(clients.length)
+  expect(clients.reduce((sum, { requests }) => sum + requests, 0)).toBe(2 * 1428)
+}, 60_000)
