@@ -36,6 +36,15 @@ export class BlockDecoder {
   #offset2 = 4
   #offset3 = 8
 
+  /** Forgets the frame before. */
+  reset(): void {
+    this.#huffman = null
+    this.#tables = null
+    this.#offset1 = 1
+    this.#offset2 = 4
+    this.#offset3 = 8
+  }
+
   /** Appends what bytes `start` to `end` hold to `out`. Throws ZstdDamage, with `out.end` where it was. */
   decode(bytes: Uint8Array, start: number, end: number, out: Output): void {
     const from = out.end

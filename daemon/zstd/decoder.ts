@@ -16,7 +16,9 @@ export class ZstdDecoder {
   #input: Uint8Array = new Uint8Array(FIRST_INPUT)
   #at = 0
   #end = 0
-  #blocks: BlockDecoder | null = null
+  // One for all frames: an input can hold thousands of empty ones, and its buffer is 128 KiB.
+  readonly #blocks = new BlockDecoder()
+  #inFrame = false
   #out: Output = { bytes: new Uint8Array(0), start: 0, end: 0 }
   #window = 0
   #hasChecksum = false
@@ -31,7 +33,7 @@ export class ZstdDecoder {
 
   /** Between frames, with nothing left: the input may end here. */
   get complete(): boolean {
-    return this.#afterFrame && this.#blocks === null && this.#skip === 0 && this.#at === this.#end
+    return this.#afterFrame && !this.#inFrame && this.#skip === 0 && this.#at === this.#end
   }
 
   /** Copies `bytes`. Take all blocks before the next push, or the input is held as well. */
@@ -76,7 +78,7 @@ export class ZstdDecoder {
       this.#skip -= passed
       return this.#skip > 0 ? null : NOTHING
     }
-    return this.#blocks === null ? this.#frameHeader() : this.#block(this.#blocks)
+    return this.#inFrame ? this.#block() : this.#frameHeader()
   }
 
   #frameHeader(): Uint8Array | null {
@@ -110,13 +112,14 @@ export class ZstdDecoder {
     this.#at += length
     this.#window = window
     this.#hasChecksum = (flags & 4) !== 0
-    this.#blocks = new BlockDecoder()
+    this.#blocks.reset()
+    this.#inFrame = true
     this.#out.start = 0
     this.#out.end = 0
     return NOTHING
   }
 
-  #block(blocks: BlockDecoder): Uint8Array | null {
+  #block(): Uint8Array | null {
     const available = this.#end - this.#at
     if (available < 3) return null
     const input = this.#input
@@ -130,7 +133,7 @@ export class ZstdDecoder {
     this.#makeRoom()
     const out = this.#out
     const from = out.end
-    if (type === 2) blocks.decode(input, at, at + size, out)
+    if (type === 2) this.#blocks.decode(input, at, at + size, out)
     else {
       if (type === 1) out.bytes.fill(input[at]!, from, from + size)
       else out.bytes.set(input.subarray(at, at + size), from)
@@ -138,7 +141,7 @@ export class ZstdDecoder {
     }
     this.#at = at + held
     if ((header & 1) === 1) {
-      this.#blocks = null
+      this.#inFrame = false
       this.#skip = this.#hasChecksum ? 4 : 0
       this.#afterFrame = true
     }
