@@ -129,7 +129,7 @@ export function renderTapReport(report: TapReport): string {
   const sure = report.confidence < 1 || report.scores.length > 0 ? `, ${percent(report.confidence)} sure` : ''
   const out = [
     `${escapeTerminal(report.source)}: ${report.format} (${report.title})${sure}`,
-    `${report.records} records, ${report.transactions} transactions${lost(report.undecodable)}`,
+    `${counted(report.records, 'record')}, ${counted(report.transactions, 'transaction')}${lost(report.undecodable)}`,
   ]
   const others = report.scores.slice(1).map(({ name, score }) => `${name} ${percent(score)}`)
   if (others.length > 0) out.push(`also possible: ${others.join(', ')}`)
@@ -141,8 +141,8 @@ export function renderTapReport(report: TapReport): string {
   }
   const absent = report.fields.filter((field) => !seen.includes(field)).map(({ field }) => field)
   if (absent.length > 0) out.push('', `never there: ${absent.join(', ')}`)
-  out.push('', `records say: ${report.says.join(', ') || 'nothing of use'}`)
-  out.push(`records lack: ${report.lacks.join(', ') || 'nothing'}`)
+  out.push('', `this sample says: ${report.says.join(', ') || 'nothing of use'}`)
+  out.push(`this sample lacks: ${report.lacks.join(', ') || 'nothing'}`)
   for (const note of report.notes) out.push(`note: ${note}`)
   if (report.detectors.length > 0) {
     const width = Math.max(...report.detectors.map(({ detector }) => detector.length))
@@ -154,6 +154,10 @@ export function renderTapReport(report: TapReport): string {
   if (report.sample !== null)
     out.push('', 'first transaction, as it is kept:', escapeTerminal(JSON.stringify(report.sample)))
   return `${out.join('\n')}\n`
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function lost(undecodable: Readonly<Record<string, number>>): string {

@@ -144,7 +144,7 @@ describe('tap explain', () => {
     expect(stdout).toContain('kong.jsonl: kong (Kong log plugins (http-log, kafka-log, file-log)), 100 % sure')
     expect(stdout).toMatch(/^ts +epoch_ms: started_at +4$/m)
     expect(stdout).toMatch(/^ +int: request.size +1 failed \(text of 8 characters\)$/m)
-    expect(stdout).toContain('records lack: request_body, response_body, authorization')
+    expect(stdout).toContain('this sample lacks: request_body, response_body, authorization')
   })
 
   test('says it as JSON, of standard input, and which detectors are starved', async () => {
