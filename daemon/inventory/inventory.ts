@@ -70,9 +70,9 @@ export class Inventory {
     const operation = tx.service === null || tx.endpoint === null ? null : this.#operation(tx, tx.service, tx.endpoint)
     if (operation?.observe(tx, caller) === true) {
       // A path that was seen once may be one of a million made-up ones.
-      if (this.#saved <= 0) this.#unsampled++
-      else if (operation.established || operation.requests > 1 || this.#saved > MAX_SAVED / 2)
-        this.#saved -= operation.sample(tx, caller, this.#reader)
+      const worth = operation.established || operation.requests > 1 || this.#saved > MAX_SAVED / 2
+      if (worth && this.#saved > 0) this.#saved -= operation.sample(tx, caller, this.#reader)
+      else this.#unsampled++
     }
     const { forwarded } = tx
     const address = forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!

@@ -118,7 +118,8 @@ export class OperationRecord implements Linked<OperationRecord> {
     count(this.#requestTypes, requestType, MAX_TYPES, OTHER, tx.requestBodyBytes > 0)
     let read = tx.query.length
     const { requestBody, responseBody, truncated } = tx
-    if (requestBody !== undefined && requestBody.length > 0 && requestBody.length <= MAX_BODY) {
+    // Of one that was cut the last name may be half of one.
+    if (requestBody && requestBody.length <= MAX_BODY && !truncated.includes('request_body')) {
       read += requestBody.length
       if (this.#body(requestBody, requestType, 'body', caller, reader)) this.#samples.requests++
     }
