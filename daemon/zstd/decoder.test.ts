@@ -93,6 +93,17 @@ describe('input that is cut or wrong', () => {
     expect(performance.now() - started).toBeLessThan(200)
   })
 
+  test('64 KiB of the descriptions of large tables take no time worth speaking of', () => {
+    const raw = [...threeBytes(8 << 3), 1, 2, 3, 4, 5, 6, 7, 8]
+    // No literals, one sequence, three tables of 512, 256 and 512 cells in two bytes each.
+    const content = [0, 1, 0xa8, 0xf4, 0x3f, 0xf3, 0x1f, 0xf4, 0x3f, 0, 0, 0, 4]
+    const block = [...threeBytes((content.length << 3) | (2 << 1)), ...content]
+    const some = decode(Buffer.from([...HEAD, ...raw, ...block, ...block]))
+    expect([some.damage, some.bytes.length]).toEqual([null, 8 + 3 + 3])
+    const many = Buffer.from([...HEAD, ...raw, ...Array.from({ length: 4096 }, () => block).flat()])
+    expect(decode(many).damage).toBe('there are more tables than blocks to use them')
+  })
+
   test('any bytes, and any change of good ones, end without an exception and within the bound on time', () => {
     const good = packed('chunked-fast.pcap.zst')
     const change = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 })
