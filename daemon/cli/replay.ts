@@ -38,7 +38,7 @@ const FINDINGS_PRESENT = 3
 export function addReplay(program: Command, context: CliContext): void {
   program
     .command('replay')
-    .description('read capture files or native transactions, on their own clock, at full speed')
+    .description('read capture files, gateway logs or native transactions, on their own clock, at full speed')
     .argument(
       '<file...>',
       'pcap, pcapng (also .gz) or .jsonl or .har records (see --format); - is standard input; several are one timeline',

@@ -127,7 +127,8 @@ function unreadable(path: string, cause: unknown): OffpathError {
 
 function notACapture(path: string, type: InputType, damage: string | null): OffpathError {
   const name = path === '-' ? 'standard input' : path
-  const accepted = 'Give a pcap or pcapng capture, or native transactions (.jsonl); gzip and zstd are fine for each.'
+  const accepted =
+    'Give a pcap or pcapng capture, or native transactions (.jsonl); gzip and zstd are fine for each. Records that begin otherwise need --format.'
   const [message, remedy] = explain(type)
   return new OffpathError('OFFPATH_E_NOT_CAPTURE', `${name} ${damage === null ? message : damage}`, {
     at: path,
