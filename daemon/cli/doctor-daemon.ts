@@ -4,6 +4,7 @@ import { webhookEndpoints } from '../../sinks/webhook/settings.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPolicies } from '../policies/load.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { kafkaOptions } from '../topology/kafka-settings.ts'
 import type { Finding } from './doctor-checks.ts'
 
 /** What the daemon needs beside the capture: data folder, store, receivers, API. Reads, and asks a configured server whether it is there. */
@@ -17,6 +18,7 @@ export async function examineDaemon(config: ValidatedConfig, environment: Enviro
     examinePolicies(config),
     examineFolder(config),
     await examineStore(config),
+    ...(await examineTopics(config, environment)),
     ...examineWebhooks(config, environment),
     examineServer(config),
   ]
@@ -95,6 +97,25 @@ async function examineStore(config: ValidatedConfig): Promise<Finding> {
     const level = config.sinks.clickhouse.ca_file === null ? 'fail' : 'warn'
     return { check, level, found: `${shown} does not answer: ${cause}`, remedy: REMEDY_URL }
   }
+}
+
+/** Connects as the daemon would, and asks how large a record may be. */
+async function examineTopics(config: ValidatedConfig, environment: Environment): Promise<Finding[]> {
+  const sources = config.sources.filter((source) => source.kind === 'kafka')
+  if (sources.length === 0) return []
+  const { lookAtTopics } = await import('../sources/kafka/look.ts')
+  return await Promise.all(
+    sources.map(async (source): Promise<Finding> => {
+      const check = 'kafka'
+      try {
+        return { check, ...(await lookAtTopics(kafkaOptions(source, environment))) }
+      } catch (error) {
+        if (!(error instanceof OffpathError)) throw error
+        const { message, remedy } = error
+        return { check, level: 'fail', found: message, ...(remedy === undefined ? {} : { remedy }) }
+      }
+    }),
+  )
 }
 
 const REMEDY_URL = 'set sinks.clickhouse.url to the HTTP address of the server, such as http://clickhouse:8123'

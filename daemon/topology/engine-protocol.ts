@@ -4,6 +4,7 @@ import type { RowBatch } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import type { KafkaOptions } from '../sources/kafka/kafka-options.ts'
 import type { PartitionLag, Position, RecordSourceState } from '../sources/kafka/record-source.ts'
+import type { Preset } from '../tap/mapping.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { DeadLetter } from './kafka-feed.ts'
@@ -46,6 +47,8 @@ export interface EngineKafka {
   readonly kind: 'kafka'
   readonly name: string
   readonly options: KafkaOptions
+  /** `auto`, `native`, or what the format maps to. */
+  readonly format: string | Preset
   readonly kept: readonly KafkaEntry[]
 }
 

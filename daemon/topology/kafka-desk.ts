@@ -2,6 +2,7 @@ import { appendFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SourceConfig } from '../config/schema.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
+import { findPreset } from '../tap/presets.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { EngineKafka, KafkaEntry, KafkaPosition } from './engine-protocol.ts'
 import type { DeadLetter } from './kafka-feed.ts'
@@ -30,12 +31,18 @@ export class KafkaDesk {
     this.#options = options
   }
 
-  /** Throws OFFPATH_E_CONFIG when a secret is missing. */
-  open(source: Extract<SourceConfig, { kind: 'kafka' }>): Pick<EngineKafka, 'options' | 'kept'> {
+  /** Throws OFFPATH_E_CONFIG when a secret is missing, OFFPATH_E_FORMAT when there is no such format. */
+  open(source: Extract<SourceConfig, { kind: 'kafka' }>): Pick<EngineKafka, 'options' | 'format' | 'kept'> {
     const kept = [...this.#options.positions.values()].filter(
       ({ group, topic }) => group === source.group_id && source.topics.includes(topic),
     )
-    return { options: kafkaOptions(source, this.#options.environment), kept }
+    const { format } = source
+    return {
+      options: kafkaOptions(source, this.#options.environment),
+      // Here, where a mapping file may still be read.
+      format: format === 'auto' || format === 'native' ? format : findPreset(format),
+      kept,
+    }
   }
 
   /** Resolves when it is on disk: from then on rows up to there may be sealed. */

@@ -7,7 +7,9 @@ import type { Transaction } from '../model/transaction.ts'
 import { type ClockGuard, FileClockGuard } from '../sources/clock-guard.ts'
 import type { RecordQueue } from '../sources/kafka/record-queue.ts'
 import { partitionKey, type RecordsOfPartition, type SourceRecord } from '../sources/kafka/record-source.ts'
+import type { Preset } from '../tap/mapping.ts'
 import type { Assembly } from './assemble.ts'
+import { KafkaMapping } from './kafka-mapping.ts'
 import type { KafkaProgress } from './kafka-progress.ts'
 import { NativeOrder } from './native-order.ts'
 
@@ -17,24 +19,26 @@ export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 const RECORDS_AT_ONCE = 256
 const HEAD_BYTES = 16
 
-export type PoisonReason = 'too_long' | 'bad_json' | 'not_object' | 'no_time' | 'unusable'
-
 /** A record that gave no transaction, for the file of dead letters. */
 export interface DeadLetter {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  readonly reason: PoisonReason
+  readonly reason: string
   readonly bytes: number
   /** The first bytes, hex: too few for a secret, enough to tell a wrong format. */
   readonly head: string
 }
+
+type Unread = 'too_long' | 'bad_json' | 'not_object' | 'no_time'
 
 interface Lane {
   readonly topic: string
   readonly partition: number
   readonly guard: ClockGuard
   /** Read, and waiting for those after it to judge its time by. */
+  /** Null: the records are native. */
+  readonly mapping: KafkaMapping | null
   waiting: { readonly offset: number; readonly record: Record<string, unknown>; readonly time: EventTime }[]
 }
 
@@ -44,6 +48,9 @@ export interface KafkaFeedOptions {
   readonly queue: RecordQueue
   readonly progress: KafkaProgress
   readonly hostClock: () => EventTime
+  /** What the records are: `auto`, `native`, or a mapping. */
+  readonly format: string | Preset
+  warn(message: string): void
   deadLetter(letter: DeadLetter): void
   /** Tells a writer that it is full; undefined when there is room. */
   room(): Promise<void> | undefined
@@ -59,6 +66,7 @@ export class KafkaFeed {
   readonly #ids: TransactionIds
   readonly #pseudonyms: Pseudonyms
   readonly #order: NativeOrder
+  readonly #info: Readonly<Record<string, unknown>>
   readonly #lanes = new Map<string, Lane>()
   #place: { lane: Lane; offset: number } | null = null
   #idleSince: EventTime | null = null
@@ -66,6 +74,7 @@ export class KafkaFeed {
   constructor(options: KafkaFeedOptions) {
     const { assembly, info } = options
     this.#options = options
+    this.#info = { ...info, vlan: null, vni: null }
     this.#pseudonyms = new Pseudonyms(assembly.options.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
     this.#reader = new NativeReader({
@@ -105,10 +114,13 @@ export class KafkaFeed {
   tick(): void {
     const { assembly, queue, hostClock } = this.#options
     if (queue.records > 0) return
-    for (const lane of this.#lanes.values()) this.#judge(lane, lane.waiting.length)
+    const now = hostClock()
+    for (const lane of this.#lanes.values()) {
+      lane.mapping?.settle(now / 1000)
+      this.#judge(lane, lane.waiting.length)
+    }
     this.#order.flush()
     assembly.chain.settle()
-    const now = hostClock()
     if (this.#idleSince !== null && Number.isFinite(assembly.chain.now)) {
       assembly.chain.advance(assembly.chain.now + Math.max(0, now - this.#idleSince))
     }
@@ -117,17 +129,24 @@ export class KafkaFeed {
 
   /** Another member reads it from now on, or it is read again. */
   forget(topic: string, partition: number): void {
-    this.#lanes.delete(partitionKey({ topic, partition }))
+    const key = partitionKey({ topic, partition })
+    this.#lanes.get(key)?.mapping?.close()
+    this.#lanes.delete(key)
   }
 
   close(): void {
-    for (const lane of this.#lanes.values()) this.#judge(lane, lane.waiting.length)
+    for (const lane of this.#lanes.values()) {
+      lane.mapping?.flush(this.#options.hostClock() / 1000)
+      lane.mapping?.close()
+      this.#judge(lane, lane.waiting.length)
+    }
     this.#order.flush()
     this.#reader.close()
     this.#pseudonyms.close()
   }
 
-  #take(batch: RecordsOfPartition, { offset, value }: SourceRecord): void {
+  #take(batch: RecordsOfPartition, source: SourceRecord): void {
+    const { offset, value } = source
     const { progress, assembly } = this.#options
     const counters = assembly.telemetry.counters
     progress.read(batch, offset + 1)
@@ -136,6 +155,10 @@ export class KafkaFeed {
       return
     }
     const lane = this.#lane(batch)
+    if (lane.mapping !== null) {
+      lane.mapping.map(source, this.#options.hostClock() / 1000)
+      return
+    }
     const read = readRecord(value)
     if (typeof read === 'string') {
       this.#lay(batch, offset, read, value)
@@ -145,7 +168,12 @@ export class KafkaFeed {
       read.record.id = this.#ids.ofRecord(partitionKey(batch), offset, read.time)
     }
     progress.hold(batch, offset)
-    lane.waiting.push({ offset, ...read })
+    this.#push(lane, offset, read.record, read.time)
+  }
+
+  #push(lane: Lane, offset: number, record: Record<string, unknown>, time: EventTime): void {
+    record.source ??= this.#info
+    lane.waiting.push({ offset, record, time })
     const ready = lane.waiting.length - lane.guard.lookAhead
     if (ready > 0) this.#judge(lane, ready)
   }
@@ -176,7 +204,12 @@ export class KafkaFeed {
     return transaction
   }
 
-  #lay({ topic, partition }: RecordsOfPartition, offset: number, reason: PoisonReason, value: Uint8Array): void {
+  #lay(
+    { topic, partition }: Pick<Lane, 'topic' | 'partition'>,
+    offset: number,
+    reason: string,
+    value: Uint8Array,
+  ): void {
     this.#options.assembly.telemetry.counters.add(`kafka.poison.${reason}`)
     const head = Buffer.from(value.subarray(0, HEAD_BYTES)).toString('hex')
     this.#options.deadLetter({ topic, partition, offset, reason, bytes: value.length, head })
@@ -186,14 +219,37 @@ export class KafkaFeed {
     const key = partitionKey({ topic, partition })
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { topic, partition, guard: new FileClockGuard(), waiting: [] }
+      lane = this.#newLane(topic, partition)
       this.#lanes.set(key, lane)
+    }
+    return lane
+  }
+
+  #newLane(topic: string, partition: number): Lane {
+    const { format, assembly, info, progress, warn } = this.#options
+    const { key, bodies, http } = assembly.options
+    const lane: Lane = {
+      topic,
+      partition,
+      guard: new FileClockGuard(),
+      waiting: [],
+      mapping:
+        format === 'native'
+          ? null
+          : new KafkaMapping({
+              settings: { format, key, bodies, telemetry: assembly.telemetry, source: info, limits: http },
+              place: { topic, partition },
+              progress,
+              emit: (offset, record, time) => this.#push(lane, offset, record, time),
+              poison: (offset, reason, value) => this.#lay({ topic, partition }, offset, reason, value ?? NOTHING),
+              warn,
+            }),
     }
     return lane
   }
 }
 
-function readRecord(value: Uint8Array): { record: Record<string, unknown>; time: EventTime } | PoisonReason {
+function readRecord(value: Uint8Array): { record: Record<string, unknown>; time: EventTime } | Unread {
   if (value.length > MAX_RECORD_BYTES) return 'too_long'
   let parsed: unknown
   try {
@@ -212,3 +268,4 @@ function timeOf(value: unknown): EventTime | null {
 }
 
 const WAIT_MS = 200
+const NOTHING = new Uint8Array(0)

@@ -6,8 +6,8 @@ type Place = Pick<Position, 'topic' | 'partition'>
 interface PartitionProgress extends Place {
   /** After the last record that was read. */
   next: number
-  /** Offsets that were read and whose transaction is still held somewhere, in order. */
-  readonly open: Set<number>
+  /** Offsets that were read and are still held somewhere, in order, and how often. */
+  readonly open: Map<number, number>
 }
 
 /**
@@ -30,12 +30,13 @@ export class KafkaProgress {
 
   /** A record is under way. */
   hold(place: Place, offset: number): void {
-    this.#of(place).open.add(offset)
+    const { open } = this.#of(place)
+    open.set(offset, (open.get(offset) ?? 0) + 1)
   }
 
-  /** It gave nothing. */
+  /** It gave nothing, or nothing more. */
   release(place: Place, offset: number): void {
-    this.#of(place).open.delete(offset)
+    letGo(this.#of(place), offset)
   }
 
   /** It became this transaction. */
@@ -48,7 +49,7 @@ export class KafkaProgress {
     const place = this.#places.get(transaction)
     if (place === undefined) return
     this.#places.delete(transaction)
-    place.held.open.delete(place.offset)
+    letGo(place.held, place.offset)
   }
 
   /** Other members read the rest from now on. */
@@ -69,7 +70,7 @@ export class KafkaProgress {
   /** Everything before these is done. */
   done(): Position[] {
     return [...this.#partitions.values()].map(({ topic, partition, next, open }) => {
-      const [first = next] = open
+      const [first = next] = open.keys()
       return { topic, partition, next: first }
     })
   }
@@ -83,9 +84,15 @@ export class KafkaProgress {
     const key = partitionKey(place)
     let held = this.#partitions.get(key)
     if (held === undefined) {
-      held = { topic: place.topic, partition: place.partition, next: 0, open: new Set() }
+      held = { topic: place.topic, partition: place.partition, next: 0, open: new Map() }
       this.#partitions.set(key, held)
     }
     return held
   }
+}
+
+function letGo({ open }: PartitionProgress, offset: number): void {
+  const times = open.get(offset) ?? 0
+  if (times > 1) open.set(offset, times - 1)
+  else open.delete(offset)
 }

@@ -84,6 +84,8 @@ export class KafkaSession {
       queue: this.#queue,
       progress: this.#progress,
       hostClock,
+      format: input.format,
+      warn: (message) => tell({ kind: 'warning', message }),
       deadLetter: (letter) => {
         if (this.#letters.length < MAX_LETTERS) this.#letters.push(letter)
         else counters.add('kafka.dead_letters_not_kept')

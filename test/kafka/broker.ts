@@ -111,7 +111,16 @@ export class Broker {
   async committed(groupId: string, topic: string): Promise<Map<number, number>> {
     const admin = this.client().admin()
     await admin.connect()
-    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    let found: Awaited<ReturnType<typeof admin.fetchOffsets>>[number] | undefined
+    // A node that has just started loads its coordinator at the first question.
+    await until(
+      async () => {
+        found = (await admin.fetchOffsets({ groupId, topics: [topic] }).catch(() => []))[0]
+        return found !== undefined
+      },
+      20_000,
+      () => `no offsets of ${groupId}`,
+    )
     await admin.disconnect()
     return new Map(found!.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
   }

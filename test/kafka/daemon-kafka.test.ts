@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
+import { ensureBuilt } from '../integration/program.ts'
+import { Broker, brokerMissing, transactionLine, until } from './broker.ts'
+
+const missing = brokerMissing()
+const broker = new Broker()
+const PARTITIONS = 3
+const KILLS = 20
+
+beforeAll(async () => {
+  ensureBuilt()
+  if (missing === null) await broker.start()
+}, 180_000)
+afterAll(() => broker.remove())
+
+function configure(folder: DaemonFolder, topic: string): void {
+  const source = {
+    kind: 'kafka',
+    brokers: [broker.places.plain],
+    topics: [topic],
+    from: 'beginning',
+    session_seconds: 1,
+  }
+  folder.configure({ sources: [{ ...source, format: 'native', group_id: `group-${topic}` }] })
+}
+
+interface Kept {
+  readonly partition: number
+  readonly next: number
+}
+
+function positions(folder: DaemonFolder): Kept[] {
+  const lines = readFileSync(join(folder.path, 'offpath-data/state/positions'), 'utf8').trimEnd().split('\n')
+  const latest = new Map<string, Kept>()
+  for (const line of lines) {
+    const { k, v } = JSON.parse(line.slice(9)) as { k: string; v: Kept }
+    latest.set(k, v)
+  }
+  return [...latest.values()]
+}
+
+/** The processes that this one started. */
+function killChildren({ child: { pid } }: DaemonProcess): void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  for (const each of children === '' ? [] : children.split(' ')) process.kill(Number(each), 'SIGKILL')
+}
+
+async function committedTo(topic: string): Promise<number> {
+  const offsets = await broker.committed(`group-${topic}`, topic)
+  return [...offsets.values()].reduce((sum, offset) => sum + Math.max(0, offset), 0)
+}
+
+async function stored(folder: DaemonFolder, sql: string): Promise<Record<string, string>> {
+  const { status, stdout, stderr } = await folder.offpath('store', 'query', sql, '-o', 'jsonl')
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout.split('\n')[0]!) as Record<string, string>
+}
+
+describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : ` (${missing})`}`, () => {
+  test('killed again and again: none lost, none doubled, never committed ahead of the store', {
+    timeout: 170_000,
+  }, async () => {
+    const topic = 'killed'
+    await broker.createTopic(topic, PARTITIONS)
+    const folder = new DaemonFolder()
+    configure(folder, topic)
+    let sent = 0
+    let random = 20_261_122
+    const next = () => {
+      random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 1
+      return random / 2 ** 31
+    }
+    const produce = async (count: number) => {
+      const partition = sent % PARTITIONS
+      await broker.send(
+        topic,
+        Array.from({ length: count }, (_, i) => transactionLine(sent + i)),
+        partition,
+      )
+      sent += count
+    }
+    try {
+      for (let kill = 0; kill < KILLS; kill++) {
+        const daemon: DaemonProcess = folder.start()
+        await daemon.ready()
+        const endMs = Date.now() + 500 + next() * 2500
+        while (Date.now() < endMs) {
+          await produce(1 + Math.floor(next() * 100))
+          await sleep(30)
+        }
+        // Every other time the engine and the store are gone in the same moment.
+        if (kill % 2 === 1) killChildren(daemon)
+        await daemon.kill()
+        const committed = await broker.committed(`group-${topic}`, topic)
+        for (const { partition, next: kept } of positions(folder)) {
+          expect(committed.get(partition) ?? -1).toBeLessThanOrEqual(kept)
+        }
+      }
+      const last = folder.start()
+      await last.ready()
+      await until(
+        async () => (await committedTo(topic)) === sent,
+        40_000,
+        () => `${sent} sent; ${last.stderr.slice(-2000)}`,
+      )
+      expect(await last.stop()).toBe(0)
+      const rows = await stored(folder, 'SELECT count() AS all, uniqExact(id) AS ids FROM transactions')
+      expect({ all: Number(rows.all), ids: Number(rows.ids) }).toEqual({ all: sent, ids: sent })
+      // Roll-ups count each insert, so one that was sealed twice would show here.
+      const minutes = await stored(folder, 'SELECT sum(requests) AS requests FROM endpoint_minute')
+      expect(Number(minutes.requests)).toBe(sent)
+    } finally {
+      await folder.remove()
+    }
+  })
+
+  test('records of a gateway are told by their shape', async () => {
+    const topic = 'gateway'
+    await broker.createTopic(topic)
+    const folder = new DaemonFolder()
+    const source = { kind: 'kafka', brokers: [broker.places.plain], topics: [topic], from: 'beginning' }
+    folder.configure({ sources: [source] })
+    const record = (number: number) =>
+      JSON.stringify({
+        request: {
+          uri: `/v1/orders/${number}`,
+          method: 'GET',
+          headers: { host: 'api.test' },
+          size: 100,
+          querystring: {},
+        },
+        response: { status: 200, headers: { 'content-type': 'application/json' }, size: 300 },
+        latencies: { request: 12, kong: 1, proxy: 11 },
+        client_ip: '10.0.0.9',
+        started_at: Date.now(),
+        service: { name: 'orders' },
+        route: { name: 'orders' },
+        tries: [],
+        upstream_uri: `/v1/orders/${number}`,
+      })
+    try {
+      await broker.send(topic, [...Array.from({ length: 20 }, (_, i) => record(i)), 'not json'])
+      const daemon = folder.start('--store', 'none')
+      await daemon.ready()
+      const committed = async () => (await broker.committed('offpath', topic)).get(0) === 21
+      await until(committed, 30_000, () => daemon.stderr.slice(-1000))
+      const { funnel } = await folder.json<{ funnel: { pairs: { in: number } } }>('status')
+      expect(funnel.pairs.in).toBe(20)
+      expect(await daemon.stop()).toBe(0)
+    } finally {
+      await folder.remove()
+    }
+  })
+
+  test('poison goes to the dead letters and holds nothing up', async () => {
+    const topic = 'poisoned'
+    await broker.createTopic(topic)
+    const folder = new DaemonFolder()
+    configure(folder, topic)
+    const poison = [
+      'not json',
+      '[1,2]',
+      '{"method":"GET"}',
+      Buffer.from([0, 1, 2, 255]),
+      '{"ts":"2026-11-22T00:00:00Z"}',
+    ]
+    try {
+      const daemon = folder.start('--store', 'none')
+      await daemon.ready()
+      await broker.send(topic, [...poison, null, 'x'.repeat(5 * 1024 * 1024), transactionLine(1)])
+      await until(async () => (await committedTo(topic)) === 8, 30_000)
+      await sleep(100)
+      const letters = readFileSync(join(folder.path, 'offpath-data/dead-letters.jsonl'), 'utf8').trimEnd().split('\n')
+      expect(letters.map((line) => (JSON.parse(line) as { reason: string }).reason).sort()).toEqual([
+        'bad_json',
+        'bad_json',
+        'no_time',
+        'not_object',
+        'too_long',
+        'unusable',
+      ])
+      const { counters, funnel } = await folder.json<{
+        counters: Record<string, number>
+        funnel: { pairs: { in: number } }
+      }>('status')
+      expect(counters['kafka.tombstones']).toBe(1)
+      expect(counters['kafka.poison.bad_json']).toBe(2)
+      expect(funnel.pairs.in).toBe(1)
+      expect(await daemon.stop()).toBe(0)
+    } finally {
+      await folder.remove()
+    }
+  })
+})
