@@ -26,6 +26,20 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
   gauge('source_up', 'Whether a source captures.', ['kind', 'name'], ({ sources }) =>
     sources.map(({ kind, name, state }) => [{ kind, name }, flag(state === 'capturing')]),
   ),
+  gauge('source_lag_records', 'Records of a topic that were not read yet.', ['topic', 'partition'], ({ sources }) =>
+    sources.flatMap(({ lags }) =>
+      (lags ?? []).map(({ topic, partition, lag }): Sample => [{ topic, partition: String(partition) }, lag]),
+    ),
+  ),
+  gauge(
+    'source_queued_seconds',
+    'Age of the oldest record that was read and is not analysed.',
+    ['name'],
+    ({ sources }) =>
+      sources.flatMap(({ name, queued_seconds: seconds }): Sample[] =>
+        seconds === undefined ? [] : [[{ name }, seconds]],
+      ),
+  ),
   counter('funnel_in_total', 'What came into a stage: frames, bytes, messages, pairs.', ['stage'], ({ funnel }) =>
     STAGES.map((stage) => [{ stage }, funnel[stage].in]),
   ),

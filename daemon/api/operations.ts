@@ -178,6 +178,11 @@ export interface StatusJson {
     readonly kind: string
     readonly name: string
     readonly state: 'starting' | 'capturing' | 'ended' | 'down'
+    /** Of topics: why it is down, what was not read yet, and what waits to be analysed. */
+    readonly why?: string | undefined
+    readonly lags?: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[] | undefined
+    readonly queued?: number | undefined
+    readonly queued_seconds?: number | undefined
   }[]
   readonly funnel: Readonly<Record<'frames' | 'bytes' | 'messages' | 'pairs', LedgerTotals>>
   /** Pairs per second over the last 10 s. */

@@ -97,6 +97,13 @@ export const Status = named(
         kind: z.string(),
         name: z.string(),
         state: z.enum(['starting', 'capturing', 'ended', 'down']),
+        why: z.string().optional().describe('Why a topic is down.'),
+        lags: z
+          .array(z.strictObject({ topic: z.string(), partition: count(), lag: count() }))
+          .optional()
+          .describe('Of a topic: records that were not read yet, by partition that this daemon has.'),
+        queued: count().optional().describe('Of a topic: records that were read and are not analysed.'),
+        queued_seconds: count().optional().describe('How long ago the oldest of these was written.'),
       }),
     ),
     funnel: z.strictObject({ frames: ledger, bytes: ledger, messages: ledger, pairs: ledger }),

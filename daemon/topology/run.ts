@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
+import type { StatusJson } from '../api/operations.ts'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
@@ -65,12 +66,14 @@ export interface RunRequest {
   readonly stop: AbortSignal
 }
 
+export type SourceStatus = StatusJson['sources'][number]
+
 /** What a running watch can be asked and told. */
 export interface Watch {
   /** Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start. */
   readonly done: Promise<ReplaySummary>
   setPolicies(policies: readonly PolicyDocument[]): void
-  sources(): { kind: string; name: string; state: SourceState }[]
+  sources(): SourceStatus[]
   processes(): { name: string; pid: number | null }[]
 }
 
@@ -176,12 +179,15 @@ class Control {
     this.#tell({ kind: 'policies', policies })
   }
 
-  sources(): { kind: string; name: string; state: SourceState }[] {
-    return this.#request.config.sources.map((source, index) => ({
-      kind: source.kind,
-      name: nameOf(source),
-      state: this.#stateOf(source, index),
-    }))
+  sources(): SourceStatus[] {
+    return this.#request.config.sources.map((source, index) => {
+      const name = nameOf(source)
+      const status = { kind: source.kind, name, state: this.#stateOf(source, index) }
+      const topic = source.kind === 'kafka' ? this.#topics.find((each) => each.name === name) : undefined
+      if (topic === undefined) return status
+      const { why, lags, queued, queuedSeconds } = topic
+      return { ...status, ...(why === null ? {} : { why }), lags, queued, queued_seconds: queuedSeconds }
+    })
   }
 
   #stateOf(source: SourceConfig, index: number): SourceState {

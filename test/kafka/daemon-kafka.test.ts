@@ -28,6 +28,11 @@ function configure(folder: DaemonFolder, topic: string): void {
   folder.configure({ sources: [{ ...source, format: 'native', group_id: `group-${topic}` }] })
 }
 
+interface Status {
+  readonly funnel: { readonly pairs: { readonly in: number } }
+  readonly sources: readonly object[]
+}
+
 interface Kept {
   readonly partition: number
   readonly next: number
@@ -148,8 +153,10 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
       await daemon.ready()
       const committed = async () => (await broker.committed('offpath', topic)).get(0) === 21
       await until(committed, 30_000, () => daemon.stderr.slice(-1000))
-      const { funnel } = await folder.json<{ funnel: { pairs: { in: number } } }>('status')
+      const { funnel, sources } = await folder.json<Status>('status')
       expect(funnel.pairs.in).toBe(20)
+      const lags = [{ topic, partition: 0, lag: 0 }]
+      expect(sources).toMatchObject([{ kind: 'kafka', name: topic, state: 'capturing', lags, queued: 0 }])
       expect(await daemon.stop()).toBe(0)
     } finally {
       await folder.remove()
