@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { loginInBody, MAX_LOGIN_BODY, SecretHasher } from './login-attempt.ts'
+import { loginInBody, MAX_LOGIN_BODY, refusedAuthorization, SecretHasher } from './login-attempt.ts'
 import { TEST_KEY } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
 
@@ -35,4 +35,12 @@ test.each(['"', '"pass', '\\"', '"a":"', '" : "', '"\\'])('a body of nothing but
   const before = process.cpuUsage()
   for (let i = 0; i < 20; i++) read(text)
   expect(process.cpuUsage(before).user).toBeLessThan(1_000_000)
+})
+
+test('refused credentials are an attempt where they can be guessed: an opaque token, a password, but no JWT', () => {
+  const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl'
+  expect(refusedAuthorization(`Bearer ${jwt}`, null, hasher)).toBeNull()
+  expect(refusedAuthorization('Bearer opaque-0815', null, hasher)).toMatchObject({ account: null })
+  expect(refusedAuthorization('Basic YWRhOng=', 'hmac:ada', hasher)).toMatchObject({ account: 'hmac:ada' })
+  expect(refusedAuthorization('Digest username="ada"', null, hasher)).toBeNull()
 })

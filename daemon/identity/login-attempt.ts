@@ -1,9 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { type Pseudonyms, REDACTED } from './pseudonym.ts'
 import { bodyKind } from './redact-body.ts'
+import { splitAuthorization } from './redact-headers.ts'
 import { unescapeJson } from './redact-json.ts'
 import { percentDecode } from './redact-url.ts'
 import { isAccountName, isPasswordName, secrecyOf } from './secret-names.ts'
+import { isJwtShaped } from './token-shape.ts'
 
 /**
  * A request that tried to prove who its caller is. `secret` is a hash under a random key of this process, so it can only be
@@ -27,6 +29,19 @@ export class SecretHasher {
 }
 
 /** Login forms are small; what is larger is not looked at. */
+/** Authorization schemes whose credentials name no account. */
+const BEARERS: ReadonlySet<string> = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
+
+/**
+ * A refused Authorization header as an attempt; null when nobody guesses so. A JWT is signed: a refused one has expired, or was forged,
+ * and a crowd whose tokens expire is no crowd that guesses.
+ */
+export function refusedAuthorization(value: string, account: string | null, hasher: SecretHasher): LoginAttempt | null {
+  const { scheme, credentials } = splitAuthorization(value)
+  if (account === null && (!BEARERS.has(scheme.toLowerCase()) || isJwtShaped(credentials))) return null
+  return { field: 'header:authorization', account, secret: hasher.hash(credentials) }
+}
+
 export const MAX_LOGIN_BODY = 16_384
 
 const HINT = /pass|pwd|otp|code|pin\b/i

@@ -7,14 +7,14 @@ import { type BodyText, NO_TEXT } from './body-text.ts'
 import { CredentialReader, NOTHING, type Presented } from './credentials.ts'
 import { canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
-import { type LoginAttempt, loginInBody, SecretHasher, tokensInAnswer } from './login-attempt.ts'
+import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { isPseudonym, Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
-import { BEARERS, type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
+import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
 import { redactBody } from './redact-body.ts'
-import { HeaderRedactor, splitAuthorization } from './redact-headers.ts'
+import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { TransactionIds } from './transaction-id.ts'
 
@@ -269,10 +269,7 @@ export class NativeReader {
   #refused(requestHeaders: readonly Header[], gatewayKey: string | null): LoginAttempt | null {
     const authorization = find(requestHeaders, 'authorization')
     if (authorization !== null) {
-      const account = this.#raw.basicAccount(authorization)
-      const { scheme, credentials } = splitAuthorization(authorization)
-      if (account === null && !BEARERS.has(scheme.toLowerCase())) return null
-      return { field: 'header:authorization', account, secret: this.#hasher.hash(credentials) }
+      return refusedAuthorization(authorization, this.#raw.basicAccount(authorization), this.#hasher)
     }
     const header = this.#apiKeyHeaders.find((name) => find(requestHeaders, name) !== null)
     const apiKey = header === undefined ? gatewayKey : find(requestHeaders, header)

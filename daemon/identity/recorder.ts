@@ -11,12 +11,19 @@ import { type BodyText, bodyText, NO_TEXT } from './body-text.ts'
 import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
 import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
-import { type LoginAttempt, loginInBody, MAX_LOGIN_BODY, SecretHasher, tokensInAnswer } from './login-attempt.ts'
+import {
+  type LoginAttempt,
+  loginInBody,
+  MAX_LOGIN_BODY,
+  refusedAuthorization,
+  SecretHasher,
+  tokensInAnswer,
+} from './login-attempt.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
 import { redactBody } from './redact-body.ts'
-import { HeaderRedactor, splitAuthorization } from './redact-headers.ts'
+import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
 import { TransactionIds } from './transaction-id.ts'
@@ -237,10 +244,7 @@ export class Recorder {
     }
     if (record.status !== 401) return null
     if (authorization !== null) {
-      const account = this.#credentials.basicAccount(authorization)
-      const { scheme, credentials } = splitAuthorization(authorization)
-      if (account === null && !BEARERS.has(scheme.toLowerCase())) return null
-      return { field: 'header:authorization', account, secret: this.#hasher.hash(credentials) }
+      return refusedAuthorization(authorization, this.#credentials.basicAccount(authorization), this.#hasher)
     }
     if (apiKey === null) return null
     return { field: `header:${apiKeyHeader}`, account: null, secret: this.#hasher.hash(apiKey) }
@@ -291,8 +295,6 @@ interface RedactionTools {
 }
 
 const NONE: readonly never[] = []
-/** Authorization schemes whose credentials name no account, and may be guessed. */
-export const BEARERS: ReadonlySet<string> = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
 
 /** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
 class ExchangeMaterial implements Material {
