@@ -26,6 +26,7 @@ const MAX_LETTER_BYTES = 8 * 1024 * 1024
 export class KafkaDesk {
   readonly #options: KafkaDeskOptions
   #letters: Promise<void> = Promise.resolve()
+  #reached: Promise<unknown> = Promise.resolve()
 
   constructor(options: KafkaDeskOptions) {
     this.#options = options
@@ -53,7 +54,12 @@ export class KafkaDesk {
       if (before !== undefined && before.reach >= position.next) return []
       return [{ ...position, next: before?.next ?? 0, reach: position.next }]
     })
-    await Promise.all(changes.map((entry) => positions.set(keyOf(entry), entry)))
+    this.#reached = Promise.all([
+      this.#reached.catch(() => undefined),
+      ...changes.map((entry) => positions.set(keyOf(entry), entry)),
+    ])
+    // Also when an earlier batch has noted as much and waits for the disk.
+    await this.#reached
   }
 
   /** Resolves when they are on disk. */

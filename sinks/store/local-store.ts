@@ -70,6 +70,7 @@ class LocalStore implements TokenStore {
   readonly #spool: Spool
   readonly #counters: Counters
   readonly #nowMs: () => number
+  readonly #startedMs: number
   readonly #drain: Drain
   readonly #rate: Rate
   readonly #stop = new AbortController()
@@ -89,6 +90,7 @@ class LocalStore implements TokenStore {
     this.#spool = spool
     this.#counters = counters
     this.#nowMs = nowMs
+    this.#startedMs = nowMs()
     this.#rate = new Rate(nowMs())
     this.#drain = new Drain({
       spool,
@@ -243,6 +245,9 @@ class LocalStore implements TokenStore {
   async #sealNew(batch: RowBatch, token: string): Promise<void> {
     if (this.#schemaVersion === null) throw new StoreDown('not open yet')
     const ids = batch.rereadIds!
+    // What the last run sealed may be the same rows, without their ids: it is stored first, and then found there.
+    const oldest = this.#spool.backlog.oldest((table) => table === batch.table)
+    if (oldest !== null && oldest.header.sealedAtMs < this.#startedMs) throw new StoreDown('the last run comes first')
     // The spool first: a batch that is stored between the two looks is then found by the second.
     const known = new Set<string>()
     for (const { header } of this.#spool.backlog.reread) {
