@@ -66,7 +66,7 @@ async function stored(folder: DaemonFolder, sql: string): Promise<Record<string,
 }
 
 describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : ` (${missing})`}`, () => {
-  test('killed again and again: none lost, none doubled, never committed ahead of the store', {
+  test('killed at random moments: none lost, none doubled, never committed ahead of the store', {
     timeout: 170_000,
   }, async () => {
     const topic = 'killed'
