@@ -130,9 +130,9 @@ export class ClickHouseStore implements Inserter {
     try {
       // Ids begin with their time: in a first read, all but those of the last seconds are above what is there.
       const highest = String((await this.#opened().ask(`SELECT max(id) ${rows}`)).data[0]?.[0] ?? '')
-      const asked = ids.filter((id) => id <= highest && /^[0-9a-z]{1,40}$/.test(id))
+      const asked = ids.filter((id) => isAtMost(id, highest))
       for (let at = 0; at < asked.length; at += IDS_AT_ONCE) {
-        const list = asked.slice(at, at + IDS_AT_ONCE).map((id) => `'${id}'`)
+        const list = asked.slice(at, at + IDS_AT_ONCE).map(quoted)
         const found = await this.#opened().ask(`SELECT DISTINCT id ${rows} AND id IN (${list.join(',')})`)
         for (const [id] of found.data) known.add(String(id))
       }
@@ -206,4 +206,13 @@ function firstLine(error: unknown): string {
 function withoutCredentials(url: string): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`
+}
+
+/** As the database orders text: by its bytes. Ids of foreign records may hold anything. */
+function isAtMost(id: string, highest: string): boolean {
+  return Buffer.compare(Buffer.from(id), Buffer.from(highest)) <= 0
+}
+
+function quoted(id: string): string {
+  return `'${id.replace(/[\\']/g, '\\$&')}'`
 }

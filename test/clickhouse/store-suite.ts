@@ -97,6 +97,22 @@ export function storeSuite(make: () => Promise<{ store: ClickHouseStore; engine:
     await expect(store.knownIds('transactions; DROP TABLE x', DAY, asked)).rejects.toThrow(TypeError)
   })
 
+  test('keeps ids of foreign records whatever they hold, and knows them again', async () => {
+    const ids = ['short', '0b7c1e1e-4f5d-4a7e-9d3c-1d6a3f0a9b11', "x' OR 1=1 --", 'back\\slash', 'ümlaut']
+    const lines = ids.map((id) => `${id.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}\t2026-11-18 00:00:00\n`)
+    const batch: RowBatch = {
+      table: 'transactions',
+      day: '2026-11-18',
+      columns: ['id', 'ts'],
+      format: 'TabSeparated',
+      rows: ids.length,
+      bytes: Buffer.from(lines.join('')),
+      rereadIds: null,
+    }
+    await store.insert({ ...batch, token: 'foreign ids' })
+    expect(await store.knownIds('transactions', '2026-11-18', [...ids, 'another'])).toEqual(new Set(ids))
+  })
+
   test.each([
     ['a number that is none', ['id', 'ts', 'status'], 'x\t2026-11-20 00:00:00\tmany\n'],
     ['an unknown column', ['id', 'ts', 'moon'], 'x\t2026-11-20 00:00:00\t1\n'],

@@ -8,7 +8,7 @@
 
 CREATE TABLE IF NOT EXISTS {{database}}.transactions
 (
-    id FixedString(26) CODEC(ZSTD(1)),
+    id String CODEC(ZSTD(1)),
     ts DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     end_ts DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     duration_us UInt64 CODEC(T64, ZSTD(1)),
@@ -73,7 +73,7 @@ SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, non_repl
 -- Whole transactions as native JSON, headers and bodies (redacted) included: what lists never read.
 CREATE TABLE IF NOT EXISTS {{database}}.evidence
 (
-    id FixedString(26) CODEC(ZSTD(1)),
+    id String CODEC(ZSTD(1)),
     ts DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     transaction String CODEC(ZSTD(3)),
     stored DateTime('UTC') DEFAULT now() CODEC(Delta(4), ZSTD(1))
