@@ -32,8 +32,8 @@ export function renderStatus(status: StatusJson, look: Look, nowMs: number): str
 /** What an operator should look at, in sentences; empty when there is nothing. */
 export function troublesOf(status: StatusJson): string[] {
   const troubles: string[] = []
-  for (const { kind, name, state } of status.sources) {
-    if (state === 'down') troubles.push(`source ${kind}:${name} is down`)
+  for (const { kind, name, state, why } of status.sources) {
+    if (state === 'down') troubles.push(`source ${kind}:${name} is down${why === undefined ? '' : `: ${why}`}`)
   }
   const { store, policies, processes, webhooks, actions } = status
   if (store !== null && store.down !== null) {
@@ -91,12 +91,24 @@ function headFacts(
 
 function sources({ sources }: StatusJson, look: Look): string {
   if (sources.length === 0) return 'none\n'
-  const columns = [{ title: 'KIND' }, { title: 'NAME', least: 12 }, { title: 'STATE', paint: statePaint }]
+  // Only topics can be behind.
+  const behind = sources.some(({ lags }) => lags !== undefined)
+  const columns = [
+    { title: 'KIND' },
+    { title: 'NAME', least: 12 },
+    { title: 'STATE', paint: statePaint },
+    ...(behind ? [{ title: 'NOT READ YET', align: 'right' as const }] : []),
+  ]
   return renderTable(
     columns,
-    sources.map(({ kind, name, state }) => [kind, name, state]),
+    sources.map(({ kind, name, state, lags }) => [kind, name, state, lags === undefined ? '' : grouped(lagOf(lags))]),
     look,
   )
+}
+
+/** Records of all partitions. */
+function lagOf(lags: readonly { readonly lag: number }[]): number {
+  return lags.reduce((sum, { lag }) => sum + lag, 0)
 }
 
 function statePaint(state: string, colours: ReturnType<typeof pc.createColors>): (text: string) => string {

@@ -136,6 +136,17 @@ test('troubles are those there are', () => {
   ])
 })
 
+test('a topic says how far it is behind, and why it is down', () => {
+  const lags = [
+    { topic: 'edge', partition: 0, lag: 1200 },
+    { topic: 'edge', partition: 1, lag: 34 },
+  ]
+  const topic = { kind: 'kafka', name: 'edge', state: 'down', why: 'no broker answers', lags } as const
+  const status = sampleStatus({ sources: [{ kind: 'pcap', name: 'eth1', state: 'capturing' }, topic] })
+  expect(troublesOf(status)).toContain('source kafka:edge is down: no broker answers')
+  expect(renderStatus(status, { width: 110, colour: false }, now)).toMatch(/^kafka +edge +down +1,234$/m)
+})
+
 test('top, at 100 by 20', () => {
   expect(renderTop(frame(), { columns: 100, rows: 20, colour: false }, now).join('\n')).toMatchInlineSnapshot(`
     "offpath 0.1.0  413 pairs/s  ▁▄█  up 2 h  read up to 2026-11-21 20:12:03Z

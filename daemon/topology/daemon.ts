@@ -49,8 +49,9 @@ export interface Daemon {
   close(): Promise<void>
 }
 
-function isLive(config: RunRequest['config']): boolean {
-  return config.sources.every(({ kind }) => kind !== 'file')
+/** Whether something was missed while nobody looked: files and topics wait. */
+function missesWhatPasses(config: RunRequest['config']): boolean {
+  return config.sources.some(({ kind }) => kind !== 'file' && kind !== 'kafka')
 }
 
 const TICK_MS = 250
@@ -169,7 +170,7 @@ class Control implements Daemon {
     await this.#response.start()
     this.#keepTime()
     this.#watchPolicies()
-    this.done = this.#run(isLive(config) ? gapSeconds : 0, await this.#inventory.load())
+    this.done = this.#run(missesWhatPasses(config) ? gapSeconds : 0, await this.#inventory.load())
     // Whoever waits for `done` hears of it; whoever closes first need not.
     const over = this.done.catch(() => undefined)
     closers.add('watch', () => {
