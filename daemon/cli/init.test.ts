@@ -16,3 +16,9 @@ test.each([
   expect(config.identity.api_key_headers).toEqual(expect.arrayContaining(['x-api-key', ...apiKeyHeaders]))
   expect(config.sources).toMatchObject([{ kind: 'pcap', interface: 'eth0' }])
 })
+
+test('a topic is a source too', () => {
+  const text = configText({ source: 'kafka:one:9092,two:9092/edge-logs', trustedHops: [], apiKeyHeaders: [] })
+  const { config } = effectiveConfig(CONFIG_SCHEMA, readConfigText(text, 'offpath.yaml'))
+  expect(config.sources).toMatchObject([{ kind: 'kafka', brokers: ['one:9092', 'two:9092'], topics: ['edge-logs'] }])
+})

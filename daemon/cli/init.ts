@@ -95,7 +95,12 @@ async function answersFor(options: InitOptions, context: CliContext): Promise<An
 }
 
 function sourceChoices(): string {
-  return [...interfaceNames().map((name) => `pcap:${name}`), 'file:PATH', 'exec:PROGRAM ARGS'].join(', ')
+  return [
+    ...interfaceNames().map((name) => `pcap:${name}`),
+    'file:PATH',
+    'kafka:BROKER:PORT/TOPIC',
+    'exec:PROGRAM ARGS',
+  ].join(', ')
 }
 
 function words(text: string): string[] {
@@ -128,6 +133,13 @@ ${identityText(trustedHops, [...defaults.identity.api_key_headers, ...apiKeyHead
 # detectors:
 #   scan.probing: {enabled: false}       # offpath detector list
 
+# sinks:
+#   clickhouse: {url: "http://clickhouse:8123"}   # else embedded, in ./offpath-data
+#   webhook: [{name: siem, url: "https://siem.example/hook", secret_env: OFFPATH_HOOK_SECRET}]
+
+# policies:
+#   modes: {auth-bruteforce: stage}      # offpath policy list; simulate is the default
+
 # limits:
 #   reassembly_mib: ${defaults.limits.reassembly_mib}
 `
@@ -154,9 +166,14 @@ function sourceText(source: string): string {
       return `  - kind: pcap\n    interface: ${flow(rest)}\n    # filter: tcp port 80               # BPF, as for tcpdump`
     }
     if (kind === 'file') return `  - kind: file\n    path: ${flow(rest)}`
+    if (kind === 'kafka' && rest.includes('/')) {
+      const slash = rest.lastIndexOf('/')
+      const topics = [rest.slice(slash + 1)]
+      return `  - kind: kafka\n    brokers: ${flow(rest.slice(0, slash).split(','))}\n    topics: ${flow(topics)}`
+    }
     if (kind === 'exec') return `  - kind: exec\n    command: ${flow(rest.split(/\s+/))}   # no shell reads it`
   }
-  throw usageError(`no source '${source}'`, 'pcap:INTERFACE, file:PATH, or exec:PROGRAM ARGS')
+  throw usageError(`no source '${source}'`, 'pcap:INTERFACE, file:PATH, kafka:BROKER:PORT/TOPIC, or exec:PROGRAM ARGS')
 }
 
 /** A value on one line of YAML. */
