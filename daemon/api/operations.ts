@@ -1,4 +1,6 @@
 import type { StoreQuery, StoreResult, StoreStatus } from '../../sinks/store/store.ts'
+import type { DeliveryQuestion, DeliveryRow, DeliveryState } from '../../sinks/webhook/delivery.ts'
+import type { EndpointStatus } from '../../sinks/webhook/endpoint.ts'
 import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
@@ -63,11 +65,7 @@ export interface ActionFilter {
   readonly limit?: number
 }
 
-export interface DeliveryFilter {
-  readonly state?: DeliveryState
-  readonly endpoint?: string
-  readonly limit?: number
-}
+export type DeliveryFilter = DeliveryQuestion
 
 /** contracts.md, Incident: exactly what `encodeIncident` writes. */
 export type IncidentJson = Readonly<Record<string, unknown>> & {
@@ -140,32 +138,9 @@ export interface PolicyJson {
   readonly max_log10_p?: number | undefined
 }
 
-export type DeliveryState = 'pending' | 'delivered' | 'dead' | 'disabled'
-
-export interface DeliveryJson {
-  readonly event: string
-  readonly type: string
-  readonly subject: string
-  readonly endpoint: string
-  readonly state: DeliveryState
-  readonly attempts: number
-  readonly created_at: string
-  readonly next_attempt_at: string | null
-  readonly delivered_at: string | null
-  readonly last_status: number | null
-  readonly last_error: string | null
-}
-
-export interface WebhookStatusJson {
-  readonly endpoint: string
-  /** Without query and user information. */
-  readonly url: string
-  readonly state: 'ok' | 'failing' | 'open' | 'disabled'
-  readonly pending: number
-  readonly dead: number
-  readonly delivered: number
-  readonly last_error: string | null
-}
+export type { DeliveryState }
+export type DeliveryJson = DeliveryRow
+export type WebhookStatusJson = EndpointStatus
 
 export interface StatusJson {
   readonly version: string

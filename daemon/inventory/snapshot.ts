@@ -22,9 +22,6 @@ export type SnapshotLine =
   | { readonly kind: 'operation'; readonly operation: OperationState }
   | { readonly kind: 'client'; readonly client: ClientState }
 
-const NO_LOSS: InventoryLoss = { operations: 0, candidates: 0, clients: 0, fields: 0, bodies: 0 }
-export const NO_INVENTORY: InventoryState = { loss: NO_LOSS, operations: [], clients: [] }
-
 /** Null: it is none of this version. A line that cannot be read is left out; `pause` is awaited after each. */
 export async function readSnapshot(
   lines: Iterable<string> | AsyncIterable<string>,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findPreset, overridePreset, readPreset, shippedPresets } from './presets.ts'
+import { findPreset, readPreset, shippedPresets } from './presets.ts'
 
 const HEAD = 'name: mine\ntitle: Mine\n'
 
@@ -47,12 +47,4 @@ test('every problem is told at once', () => {
 test('a format that is none is answered with the nearest', () => {
   expect(() => findPreset('kng')).toThrow('did you mean kong?')
   expect(shippedPresets().map(({ name }) => name)).toContain('kong')
-})
-
-test('a preset can be overridden field by field', () => {
-  const kong = findPreset('kong')
-  const own = overridePreset(kong, { missing: ['?'], fields: { ts: { iso: 'when' } } }, 'sources[0].mapping')
-  expect(own.fields).toMatchObject({ ts: { iso: 'when' }, 'request.method': 'request.method' })
-  expect(own.missing).toEqual(['?'])
-  expect(() => overridePreset(kong, { fields: { ts: 'when..' } }, 'sources[0].mapping')).toThrow('sources[0].mapping')
 })

@@ -30,22 +30,6 @@ export function readPreset(text: string, name: string): Preset {
   return preset
 }
 
-/**
- * A preset with some of its mapping replaced: each key of `overrides` takes the place of the preset's, `fields` one by one.
- * Throws OFFPATH_E_FORMAT with every problem; `at` is where the overrides stand.
- */
-export function overridePreset(preset: Preset, overrides: Readonly<Record<string, unknown>>, at: string): Preset {
-  const fields = typeof overrides.fields === 'object' ? { ...preset.fields, ...overrides.fields } : preset.fields
-  const merged = check(PRESET, { ...preset, ...overrides, fields }, null, PRESET_KIND)
-  const problems: { path: PropertyKey[]; message: string }[] = []
-  compileMapping(merged, { limits: DEFAULT_HTTP_LIMITS, bodies: false, failed: () => {} }, problems)
-  if (problems.length === 0) return merged
-  throw fileError(
-    PRESET_KIND,
-    problems.map(({ path, message }) => ({ at, path: formatPath(path), message })),
-  )
-}
-
 /** Beside the bundle when built, at the top of the checkout when run from source. */
 export function presetFolder(): string {
   const beside = join(import.meta.dirname, 'presets')

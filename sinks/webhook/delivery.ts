@@ -60,7 +60,7 @@ export const eventKey = (event: string) => `e/${event}`
 export const deliveryKey = (endpoint: string, event: string) => `d/${endpoint}/${event}`
 export const endpointKey = (endpoint: string) => `p/${endpoint}`
 
-/** JSON of the API (daemon/api/operations.ts, DeliveryJson). */
+/** One delivery as JSON of the API. */
 export interface DeliveryRow {
   readonly event: string
   readonly type: string

@@ -13,7 +13,7 @@ export interface EndpointOptions {
   readonly timeoutMs: number
 }
 
-/** JSON of the API (daemon/api/operations.ts, WebhookStatusJson). */
+/** One receiver as JSON of the API. */
 export interface EndpointStatus {
   readonly endpoint: string
   readonly url: string
