@@ -9,7 +9,7 @@ const CALLERS = `SELECT uniqExact(principal_id) AS principals FROM transactions 
  * Asks the store whom a selector would have hit in the last 24 h: callers known by more than their address, on that address, endpoint or
  * service. A selector that names one caller hits nobody else. Null: the store could not tell.
  */
-export function blastRadius(store: Store): (selector: Selector) => Promise<Blast> {
+export function blastRadius(store: Pick<Store, 'query'>): (selector: Selector) => Promise<Blast> {
   return async (selector) => {
     const query = questionAbout(selector)
     if (query === null) return { principals: 0 }
