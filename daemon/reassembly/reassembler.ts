@@ -48,7 +48,6 @@ export class Reassembler {
   readonly #limits: ReassemblyLimits
   readonly #hash: FlowHash
   readonly #shards: readonly Shard[]
-  #due: EventTime = Number.NEGATIVE_INFINITY
 
   constructor(options: ReassemblerOptions) {
     this.#open = options.open
@@ -77,8 +76,9 @@ export class Reassembler {
 
   /** `time`: the frame's own timestamp. `now`: the event clock, which never goes back. */
   push(segment: Segment, time: EventTime, now: EventTime): void {
-    if (now >= this.#due) this.tick(now)
     const shard = this.#shards[shardOf(segment)]!
+    // Its own timers only: what happens in a shard must not depend on which others share its thread.
+    if (now >= shard.dueAt) shard.tick(now)
     const { table } = shard
     const hash = this.#hash.of(segment)
     const row = table.find(segment, hash)
@@ -102,14 +102,7 @@ export class Reassembler {
 
   /** Fires what is due: holes that waited long enough, idle flows. */
   tick(now: EventTime): void {
-    let due = Number.POSITIVE_INFINITY
-    for (const shard of this.#shards) {
-      shard.tick(now)
-      due = Math.min(due, shard.due())
-    }
-    // What is added from here on is due no earlier than the shortest timer from now.
-    const { holeUs, halfOpenUs, idleUs } = this.#limits
-    this.#due = Math.min(due, now + Math.min(holeUs, halfOpenUs, idleUs))
+    for (const shard of this.#shards) shard.tick(now)
   }
 
   /** End of input: every flow ends, held bytes included. */

@@ -26,6 +26,8 @@ export class Shard implements HoldAccount {
   readonly kept = new KeptBytes()
   /** Flows with a consumer. */
   openFlows = 0
+  /** Nothing is due in `tick` before. */
+  dueAt: EventTime = Number.NEGATIVE_INFINITY
   readonly #maxRows: number
   readonly #maxBrief: number
   readonly #maxHeldCost: number
@@ -79,10 +81,11 @@ export class Shard implements HoldAccount {
     }
     this.#expire(LASTING, limits.idleUs, now)
     this.#expire(BRIEF, limits.halfOpenUs, now)
+    // What is added from here on is due no earlier than the shortest timer from now.
+    this.dueAt = Math.min(this.#due(), now + Math.min(limits.holeUs, limits.halfOpenUs, limits.idleUs))
   }
 
-  /** When `tick` next has something to do, as far as is known now. */
-  due(): EventTime {
+  #due(): EventTime {
     const { table, limits } = this
     const brief = table.oldest(BRIEF)
     const lasting = table.oldest(LASTING)
