@@ -47,6 +47,13 @@ export class FlowHash {
     )
   }
 
+  /** The place of a connection that must stand apart from another one of the same addresses and ports. */
+  apart(hash: number, segment: Segment): number {
+    const tag = Math.imul((segment.vni + 1) ^ this.#k2, this.#k3) + Math.imul((segment.vlan + 1) ^ this.#k1, this.#k4)
+    // Never the hash itself, and never 0, which stands for none.
+    return hash ^ (tag & 0x7fffffff) ^ 1 || 1
+  }
+
   #endpoint(w0: number, w1: number, w2: number, w3: number, port: number): number {
     let hash = Math.imul(w0 ^ this.#k1, this.#k0)
     hash = Math.imul(hash ^ (hash >>> 15) ^ w1, this.#k1)

@@ -19,6 +19,10 @@ export const SEQ0_KNOWN = 1
 export const SEQ1_KNOWN = 2
 /** Over; remembered so that late copies of its segments do not open it again. */
 export const CLOSED = 4
+/** A copy of its segments came with another tag (VLAN, VNI): both are one connection. */
+const JOINED = 16
+/** Has the addresses and ports of another row, and stands under a hash of its own. */
+const APART = 32
 
 /** The two age lists a flow can stand in: half-open and closed ones live shorter and are evicted first. */
 export const BRIEF = 0
@@ -43,6 +47,10 @@ export class FlowTable {
   firstTime: Float64Array
   count = 0
   briefCount = 0
+  /** Rows that stand beside another of the same addresses and ports. */
+  apartCount = 0
+  /** The hash that `add` is to take for one of a row apart. */
+  apartHash = 0
   /** The direction of the segment that `find` found a row for. */
   direction: Direction = 0
   #rows: Int32Array
@@ -112,7 +120,9 @@ export class FlowTable {
     rows[base + PORTS] =
       direction === 0 ? (segment.srcPort << 16) | segment.dstPort : (segment.dstPort << 16) | segment.srcPort
     rows[base + HASH] = hash
-    rows[base + STATE] = (segment.vlan + 1) << VLAN_SHIFT
+    const isApart = hash === this.apartHash
+    if (isApart) this.apartCount++
+    rows[base + STATE] = ((segment.vlan + 1) << VLAN_SHIFT) | (isApart ? APART : 0)
     rows[base + VNI] = segment.vni
     this.flows[row] = null
     this.firstTime[row] = time
@@ -130,6 +140,7 @@ export class FlowTable {
     this.#unlink(row)
     this.#removeFromIndex(row)
     this.flows[row] = null
+    if ((this.#rows[row * ROW + STATE]! & APART) !== 0) this.apartCount--
     this.#rows[row * ROW + NEXT] = this.#free
     this.#free = row
     this.count--
@@ -186,6 +197,21 @@ export class FlowTable {
   port(row: number, side: Direction): number {
     const ports = this.#rows[row * ROW + PORTS]!
     return side === 0 ? ports >>> 16 : ports & 0xffff
+  }
+
+  /** Whether the segment carries another tag than the first one of the row did. */
+  hasOtherTag(row: number, segment: Segment): boolean {
+    const base = row * ROW
+    const rows = this.#rows
+    return rows[base + VNI] !== segment.vni || rows[base + STATE]! >>> VLAN_SHIFT !== segment.vlan + 1
+  }
+
+  isJoined(row: number): boolean {
+    return (this.#rows[row * ROW + STATE]! & JOINED) !== 0
+  }
+
+  setJoined(row: number): void {
+    this.#rows[row * ROW + STATE]! |= JOINED
   }
 
   vlan(row: number): number {

@@ -1,5 +1,6 @@
 import { ACK, FIN, type Segment, SYN } from '../decode/segment.ts'
 import type { EventTime } from '../model/time.ts'
+import type { SidesSeen, SourceTally } from '../telemetry/source-tallies.ts'
 import { HalfStream, type HoldAccount } from './half-stream.ts'
 import { DIFFERENT, DUPLICATE, fingerprint } from './recent-segments.ts'
 import { seqDiff } from './sequence.ts'
@@ -12,6 +13,10 @@ const STRAYS = 16
 export class Flow {
   readonly row: number
   readonly halves: readonly [HalfStream, HalfStream]
+  /** Of the source that brought its first segment. */
+  readonly tally: SourceTally
+  /** Whether it was told already if both of its directions are seen. */
+  judged = false
   readonly #consumer: StreamConsumer
   readonly #account: HoldAccount
 
@@ -19,7 +24,11 @@ export class Flow {
     this.row = row
     this.#consumer = consumer
     this.#account = account
-    this.halves = [new HalfStream(row, 0, consumer, account), new HalfStream(row, 1, consumer, account)]
+    this.tally = account.telemetry.funnel.sources.current
+    this.halves = [
+      new HalfStream(row, 0, consumer, account, this.tally),
+      new HalfStream(row, 1, consumer, account, this.tally),
+    ]
     account.recent.reset(2 * row)
     account.recent.reset(2 * row + 1)
   }
@@ -27,6 +36,20 @@ export class Flow {
   /** Both directions have ended. */
   get finished(): boolean {
     return this.halves[0].ended && this.halves[1].ended
+  }
+
+  /**
+   * Which directions were seen, or null where that cannot be told. A direction counts as missing when the other one
+   * acknowledges more and more of it: a host that is silent is acknowledged nothing.
+   */
+  sidesSeen(): SidesSeen | null {
+    const [forth, back] = this.halves
+    const first = forth.hasBytes || back.peerHeard >= 0
+    const second = back.hasBytes || forth.peerHeard >= 0
+    if (first && second) return 'both'
+    const seen = first ? forth : back
+    if (!seen.hasBytes || !this.#account.recent.acknowledgesMore(2 * this.row + seen.direction)) return null
+    return first ? 'first' : 'second'
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
+import type { SourceTally } from '../telemetry/source-tallies.ts'
 import type { HoleQueue } from './hole-queue.ts'
 import type { ReassemblyLimits } from './limits.ts'
 import type { RecentSegments } from './recent-segments.ts'
@@ -70,17 +71,27 @@ export class HalfStream {
 
   readonly #consumer: StreamConsumer
   readonly #account: HoldAccount
+  /** Of the source that brought the flow. */
+  readonly #tally: SourceTally
+  /** Bytes before `position` that were given up. */
+  #lost = 0
   /** The hole that was given up last: [start, end), empty while there is none. */
   #gapStart = 0
   #gapEnd = 0
   #held: HeldPiece[] | null = null
   #heldBytes = 0
 
-  constructor(row: number, direction: Direction, consumer: StreamConsumer, account: HoldAccount) {
+  constructor(row: number, direction: Direction, consumer: StreamConsumer, account: HoldAccount, tally: SourceTally) {
     this.row = row
     this.direction = direction
     this.#consumer = consumer
     this.#account = account
+    this.#tally = tally
+  }
+
+  /** Whether any byte of this direction was seen, be it without being kept. */
+  get hasBytes(): boolean {
+    return this.#held !== null || this.position > this.#lost
   }
 
   startAt(seq: number): void {
@@ -281,6 +292,7 @@ export class HalfStream {
     } else {
       const { funnel, weirds } = this.#account.telemetry
       funnel.bytes.drop('snap_length', length)
+      this.#tally.cutBytes += length
       weirds.add('tcp.snap_length')
       this.#consumer.gap(this.direction, length, this.position, 'snap_length', time, now)
     }
@@ -299,6 +311,10 @@ export class HalfStream {
     const length = target - this.position
     if (length <= 0) return
     this.#account.telemetry.weirds.add('tcp.gap')
+    // Lost is what the receiver has got and we have not. A direction of which nothing is seen is not lossy but missing.
+    const acked = Math.min(target, peerEnd) - this.position
+    if (acked > 0 && this.hasBytes) this.#tally.lostBehind(this.position - this.#lost, acked)
+    this.#lost += length
     this.#gapStart = this.position
     this.#gapEnd = target
     this.#consumer.gap(this.direction, length, this.position, 'lost', first?.time ?? now, now)

@@ -83,6 +83,7 @@ class Wire {
       ipId?: number
       afterUs?: number
       source?: number
+      vni?: number
     } = {},
   ): this {
     const segment = this.#segment
@@ -101,6 +102,7 @@ class Wire {
     segment.flags = more.ack === undefined ? flags : flags | ACK
     this.ipId = (this.ipId % 65_535) + 1
     segment.ipId = more.ipId ?? this.ipId
+    segment.vni = more.vni ?? -1
     segment.bytes = bytes
     segment.payloadStart = 0
     segment.payloadEnd = bytes.length
@@ -508,4 +510,105 @@ test('SYN and FIN in one segment end nothing', () => {
     .send(0, 0, 1002, 'b')
     .close()
   expect(first.lines).toEqual(['0 data a', '0 data b', 'close end_of_input'])
+})
+
+/** A connection of the same addresses and ports as every other here, in network `vni`. */
+function exchange(wire: Wire, vni: number, clientIsn: number, serverIsn: number, steps: readonly number[]): void {
+  const answer = `answer ${vni}`
+  const request = `ask ${vni}`
+  const all = [
+    () => wire.send(0, SYN, clientIsn, '', { vni }),
+    () => wire.send(1, SYN, serverIsn, '', { ack: clientIsn + 1, vni }),
+    () => wire.send(0, PSH, clientIsn + 1, request, { ack: serverIsn + 1, vni }),
+    () => wire.send(1, PSH, serverIsn + 1, answer, { ack: clientIsn + 1 + request.length, vni }),
+    () => wire.send(0, FIN, clientIsn + 1 + request.length, '', { ack: serverIsn + 1 + answer.length, vni }),
+    () => wire.send(1, FIN, serverIsn + 1 + answer.length, '', { ack: clientIsn + 2 + request.length, vni }),
+  ]
+  for (const step of steps) all[step]!()
+}
+
+const BOTH = (vni: number) => [`0 data ask ${vni}`, `1 data answer ${vni}`, '0 end', '1 end', 'close fin']
+
+test('two networks with the same addresses are two connections, step by step beside each other', () => {
+  const wire = new Wire()
+  for (let step = 0; step < 6; step++) {
+    exchange(wire, 17, 1000, 5000, [step])
+    exchange(wire, 18, 2_000_000_000, 3_000_000_000, [step])
+  }
+  wire.close()
+  expect(wire.heard.map(({ lines }) => lines)).toEqual([BOTH(17), BOTH(18)])
+  expect(wire.heard.map(({ info }) => info.vni)).toEqual([17, 18])
+  expect(new Set(wire.heard.map(({ info }) => info.key)).size).toBe(2)
+  expect(wire.telemetry.counters.get('reassembly.apart_by_tag')).toBe(1)
+})
+
+test('the second network stays apart when the first connection is over, and forgets it in the end', () => {
+  const wire = new Wire()
+  exchange(wire, 17, 1000, 5000, [0, 1, 2])
+  exchange(wire, 18, 2_000_000_000, 3_000_000_000, [0, 1, 2])
+  exchange(wire, 17, 1000, 5000, [3, 4, 5])
+  wire.wait(40) // the first row is forgotten
+  exchange(wire, 18, 2_000_000_000, 3_000_000_000, [3, 4, 5])
+  expect(wire.heard.map(({ lines }) => lines)).toEqual([BOTH(17), BOTH(18)])
+  wire.wait(400)
+  expect(wire.reassembler.rows).toBe(0)
+  wire.close()
+})
+
+test('one connection mirrored under two tags is one, also when its ports are used again', () => {
+  const wire = new Wire()
+  for (const isn of [1000, 900_000_000]) {
+    for (let step = 0; step < 4; step++) {
+      const { ipId } = wire
+      exchange(wire, 17, isn, isn + 5000, [step])
+      wire.ipId = ipId // the very same packet
+      exchange(wire, 18, isn, isn + 5000, [step])
+    }
+  }
+  wire.close()
+  expect(wire.heard.map(({ info }) => info.vni)).toEqual([17, 17])
+  expect(wire.telemetry.counters.get('reassembly.apart_by_tag')).toBe(0)
+})
+
+const tally = (wire: Wire) => {
+  const [sample] = wire.telemetry.funnel.bySource()
+  return sample!
+}
+
+/** A wire whose frames come from a named source. */
+function named(limits: Partial<ReassemblyLimits> = {}): Wire {
+  const wire = new Wire(limits)
+  wire.telemetry.funnel.from({ kind: 'pcap', name: 'eth1' })
+  return wire
+}
+
+test('what a receiver acknowledged and nobody saw is loss; what it did not acknowledge is not', () => {
+  const wire = named().handshake()
+  wire.send(0, PSH, 1001, 'ab', { ack: 5001 }).send(1, PSH, 5001, 'x'.repeat(1000), { ack: 1003 })
+  wire.send(1, PSH, 6101, 'y', { ack: 1003 }).send(0, 0, 1003, '', { ack: 6102 }) // 100 bytes are missing
+  wire.wait(3).send(1, PSH, 900_000, 'forged', { ack: 1003 }).wait(3)
+  expect(tally(wire)).toMatchObject({ name: 'eth1', segments: 8, bytes: 1009, unseenBytes: 100, holes: 1 })
+})
+
+test('a client that acknowledges megabytes that no server sent looks like one lost segment', () => {
+  const wire = named().handshake()
+  wire.send(0, PSH, 1001, 'ab', { ack: 5001 }).send(1, PSH, 5001, 'x', { ack: 1003 })
+  wire.send(0, 0, 1003, '', { ack: 50_000_000 }).wait(3)
+  expect(tally(wire)).toMatchObject({ holes: 1, unseenBytes: 4096 })
+})
+
+test('a direction that is never seen is no loss but one side; a server that is silent is neither', () => {
+  const wire = named().handshake()
+  wire.send(0, PSH, 1001, 'ab', { ack: 5001 }).wait(11) // acknowledged nothing: nobody answered
+  expect(tally(wire).links).toEqual([])
+  const half = named()
+  for (let i = 0; i < 3; i++) half.send(0, PSH, 1001 + 2 * i, 'ab', { ack: 5001 + 700 * i, vni: 9 })
+  half.wait(11)
+  expect(tally(half)).toMatchObject({ unseenBytes: 0, links: [{ vni: 9, both: 0, first: 1, second: 0 }] })
+})
+
+test('a connection that ends before it was judged is judged once, at its end', () => {
+  const wire = named().handshake()
+  wire.send(0, PSH, 1001, 'ab', { ack: 5001 }).send(1, PSH, 5001, 'x', { ack: 1003 }).wait(400).close()
+  expect(tally(wire).links).toEqual([{ vlan: -1, vni: -1, both: 1, first: 0, second: 0 }])
 })

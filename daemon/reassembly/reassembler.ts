@@ -6,8 +6,9 @@ import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Flow } from './flow.ts'
 import { FlowHash, shardOf } from './flow-hash.ts'
-import { CLOSED, LASTING, SEQ0_KNOWN, SEQ1_KNOWN } from './flow-table.ts'
+import { CLOSED, type FlowTable, LASTING, SEQ0_KNOWN, SEQ1_KNOWN } from './flow-table.ts'
 import { REASSEMBLY_LIMITS, type ReassemblyLimits, SHARDS } from './limits.ts'
+import { belongs } from './same-connection.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
 import { Shard } from './shard.ts'
 import type { Direction, FlowInfo, OpenStream } from './stream.ts'
@@ -80,10 +81,16 @@ export class Reassembler {
     // Its own timers only: what happens in a shard must not depend on which others share its thread.
     if (now >= shard.dueAt) shard.tick(now)
     const { table } = shard
-    const hash = this.#hash.of(segment)
-    const row = table.find(segment, hash)
+    let hash = this.#hash.of(segment)
+    let row = table.find(segment, hash)
+    if (row < 0 ? table.apartCount > 0 : table.hasOtherTag(row, segment)) {
+      hash = this.#ownHash(table, row, segment, hash)
+      row = table.find(segment, hash)
+    }
     if (row < 0) {
+      const apart = table.apartCount
       this.#pushUnknown(shard, segment, hash, time, now)
+      if (table.apartCount > apart) this.#telemetry.counters.add('reassembly.apart_by_tag')
       return
     }
     const flow = table.flows[row]!
@@ -108,6 +115,25 @@ export class Reassembler {
   /** End of input: every flow ends, held bytes included. */
   close(now: EventTime): void {
     for (const shard of this.#shards) shard.close(now)
+  }
+
+  /**
+   * The hash under which the segment's connection stands or is to stand, where `row`, if any, began with another tag. A
+   * mirror that copies a packet twice, under two tags, shows one connection; two networks that use the same addresses show
+   * two, which give themselves away by sequence numbers that cannot belong together.
+   */
+  #ownHash(table: FlowTable, row: number, segment: Segment, hash: number): number {
+    const own = this.#hash.apart(hash, segment)
+    if (table.apartCount > 0 && table.find(segment, own) >= 0) return own
+    if (row < 0) return hash
+    table.find(segment, hash) // the direction is that of `row` again
+    if (table.isJoined(row)) return hash
+    if (belongs(table, row, segment)) {
+      table.setJoined(row)
+      return hash
+    }
+    table.apartHash = own
+    return own
   }
 
   /** A segment of a flow that is not in the table. */
@@ -267,8 +293,7 @@ export class Reassembler {
     const flow = new Flow(row, this.#open(this.#describe(shard, row, fromStart, firstSeq), now, shard.kept), shard)
     if ((state & SEQ0_KNOWN) !== 0) flow.halves[0].startAt(table.nextSeq(row, 0))
     if ((state & SEQ1_KNOWN) !== 0) flow.halves[1].startAt(table.nextSeq(row, 1))
-    table.flows[row] = flow
-    shard.openFlows++
+    shard.opened(flow, now)
     table.direction = direction
     this.#receive(shard, flow, segment, seq, hash, time, now)
   }

@@ -78,6 +78,15 @@ export class RecentSegments {
     return sighting
   }
 
+  /** Whether the last segments of this direction acknowledge different places: the other side has sent something between them. */
+  acknowledgesMore(slot: number): boolean {
+    const fields = this.#fields
+    const base = slot * SLOT
+    const end = base + fields[base + COUNT]! * FIELDS
+    for (let at = base + FIELDS; at < end; at += FIELDS) if (fields[at + 1] !== fields[base + 1]) return true
+    return false
+  }
+
   #isDuplicate(at: number, segment: Segment, length: number, now: EventTime): boolean {
     const fields = this.#fields
     if (fields[at + 1] !== (segment.ack | 0)) return false

@@ -1,4 +1,4 @@
-import type { EventTime } from '../model/time.ts'
+import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Flow } from './flow.ts'
 import { type Age, BRIEF, FlowTable, LASTING } from './flow-table.ts'
@@ -11,6 +11,10 @@ import { type CloseReason, KeptBytes } from './stream.ts'
 
 /** What a flow with a consumer costs before it keeps anything: two directions, two parsers, who and where. */
 const FLOW_COST = 4096
+/** A connection that lasts is judged after this long whether both of its directions are seen; others when they end. */
+const JUDGED_AFTER_US = 10 * SECOND_US
+/** Connections that wait for that at once, per shard; what comes on top is judged when it ends. */
+const MAX_UNJUDGED = 64
 
 /** One of the 16 parts of the flow table, with its share of every limit, its timers and its evictions. */
 export class Shard implements HoldAccount {
@@ -28,6 +32,8 @@ export class Shard implements HoldAccount {
   openFlows = 0
   /** Nothing is due in `tick` before. */
   dueAt: EventTime = Number.NEGATIVE_INFINITY
+  /** Oldest first. */
+  readonly #unjudged: { readonly flow: Flow; readonly since: EventTime }[] = []
   readonly #maxRows: number
   readonly #maxBrief: number
   readonly #maxHeldCost: number
@@ -41,6 +47,13 @@ export class Shard implements HoldAccount {
     this.#maxBrief = Math.max(1, Math.floor(limits.halfOpenFlows / SHARDS))
     this.#maxHeldCost = Math.floor(limits.heldBytes / SHARDS)
     this.#maxKept = Math.floor(limits.keptBytes / SHARDS)
+  }
+
+  /** A row became a flow with a consumer. */
+  opened(flow: Flow, now: EventTime): void {
+    this.table.flows[flow.row] = flow
+    this.openFlows++
+    if (this.#unjudged.length < MAX_UNJUDGED) this.#unjudged.push({ flow, since: now })
   }
 
   /** Makes room for one more row: half-open and closed flows go first, then the one that has been idle longest. */
@@ -78,6 +91,9 @@ export class Shard implements HoldAccount {
       } else {
         this.#giveUp(half, now)
       }
+    }
+    while (this.#unjudged.length > 0 && now - this.#unjudged[0]!.since >= JUDGED_AFTER_US) {
+      this.#judge(this.#unjudged.shift()!.flow)
     }
     this.#expire(LASTING, limits.idleUs, now)
     this.#expire(BRIEF, limits.halfOpenUs, now)
@@ -131,9 +147,17 @@ export class Shard implements HoldAccount {
   }
 
   #closeFlow(flow: Flow, reason: CloseReason, now: EventTime): void {
+    this.#judge(flow)
     this.table.flows[flow.row] = null
     this.openFlows--
     flow.close(reason, now)
+  }
+
+  #judge(flow: Flow): void {
+    if (flow.judged) return
+    flow.judged = true
+    const sides = flow.sidesSeen()
+    if (sides !== null) flow.tally.judged(this.table.vlan(flow.row), this.table.vni(flow.row), sides)
   }
 
   #giveUp(half: HalfStream, now: EventTime): void {

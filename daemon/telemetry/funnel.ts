@@ -1,3 +1,5 @@
+import { type SourceSample, SourceTallies } from './source-tallies.ts'
+
 /**
  * The loss funnel: in = delivered + each named cause, for frames, bytes, messages and pairs. It is a promise to the user
  * and a test, so every place that lets something go calls `drop` with a name from DROP_CAUSES.
@@ -107,6 +109,54 @@ export class LossFunnel {
   readonly bytes = new Ledger<Causes<'bytes'>>(DROP_CAUSES.bytes)
   readonly messages = new Ledger<Causes<'messages'>>(DROP_CAUSES.messages)
   readonly pairs = new Ledger<Causes<'pairs'>>(DROP_CAUSES.pairs)
+  /** The same by source, as far as it can be told apart there. */
+  readonly sources = new SourceTallies()
+  /** What of the ledgers the tallies have: frames in and delivered, bytes in, frames shed. */
+  readonly #told = new Float64Array(4)
+
+  /** The frames that follow come from this source. Asked for once a batch, not once a frame. */
+  from(source: { readonly kind: string; readonly name: string }): void {
+    const { current } = this.sources
+    if (current.name === source.name && current.kind === source.kind) return
+    this.#settle()
+    this.sources.current = this.sources.of(source)
+  }
+
+  /** Frames of this source that never came as far as here. */
+  lostOutside(source: { readonly kind: string; readonly name: string }, kernel: number, network: number): void {
+    this.#settle()
+    const { frames } = this
+    frames.in += kernel + network
+    frames.drop('kernel', kernel)
+    frames.drop('interface', network)
+    const tally = this.sources.of(source)
+    tally.frames += kernel + network
+    tally.kernelDrops += kernel
+    tally.interfaceDrops += network
+    this.#told[0] = frames.in
+  }
+
+  /** By source, up to now. */
+  bySource(): SourceSample[] {
+    this.#settle()
+    return this.sources.samples()
+  }
+
+  /** Gives what was counted since the last time to the source that is being read. */
+  #settle(): void {
+    const told = this.#told
+    const { current } = this.sources
+    const { frames, bytes } = this
+    current.frames += frames.in - told[0]!
+    current.segments += frames.delivered - told[1]!
+    current.bytes += bytes.in - told[2]!
+    const shed = frames.dropped('shed')
+    current.shedFrames += shed - told[3]!
+    told[0] = frames.in
+    told[1] = frames.delivered
+    told[2] = bytes.in
+    told[3] = shed
+  }
 
   totals(): Record<FunnelStage, LedgerTotals> {
     return {

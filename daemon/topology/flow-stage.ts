@@ -54,6 +54,7 @@ export class FlowStage {
   /** Which source the following frames come from. */
   from(source: SourceInfo): void {
     this.#source = source
+    this.#telemetry.funnel.from(source)
   }
 
   /** One frame, at event time `now`. */
