@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { snakeCase } from '../../analyzers/option-names.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
+import { kafkaSink } from './kafka-schema.ts'
 import { sources } from './source-schema.ts'
 import { addressBlock, file, wholeNumber } from './values.ts'
 
@@ -130,6 +131,7 @@ const sinks = z
       .prefault({})
       .describe('Where the store is.'),
     webhook: z.array(webhook).max(16).default([]).describe('Receivers of signed events.'),
+    kafka: kafkaSink,
   })
   .prefault({})
   .describe('Where results go.')

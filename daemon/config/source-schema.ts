@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { listenAddress, MAX_VNI, protocolOfPort, vniRange } from '../sources/tunnel-frame.ts'
+import { brokers, sasl, tls, topicName } from './kafka-schema.ts'
 import { addressBlock, wholeNumber } from './values.ts'
 
 /** `sources[]`: where traffic and records come from, by kind. */
@@ -70,16 +71,8 @@ const udpTunnelSource = z
 const kafkaSource = z
   .strictObject({
     kind: z.literal('kafka'),
-    brokers: z
-      .array(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s/]+):\d{1,5}$/, { error: 'expected host:port' }))
-      .min(1)
-      .max(64)
-      .describe('Brokers to start from, as host:port.'),
-    topics: z
-      .array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, { error: 'expected the name of a topic' }))
-      .min(1)
-      .max(64)
-      .describe('Topics to read.'),
+    brokers,
+    topics: z.array(topicName).min(1).max(64).describe('Topics to read.'),
     group_id: z
       .string()
       .min(1)
@@ -95,43 +88,8 @@ const kafkaSource = z
       .min(1)
       .default('auto')
       .describe('What the records are: `native` (transactions as JSON), a gateway’s format, or `auto`.'),
-    sasl: z
-      .strictObject({
-        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How the user proves who it is.'),
-        user: z.string().min(1).describe('User.'),
-        password_env: z
-          .string()
-          .min(1)
-          .default('OFFPATH_KAFKA_PASSWORD')
-          .describe('Environment variable with the password.'),
-        password_file: z
-          .string()
-          .min(1)
-          .nullable()
-          .default(null)
-          .describe('File with the password, mode 0600; goes before the variable.'),
-      })
-      .nullable()
-      .default(null)
-      .describe('User and password; null: none.'),
-    tls: z
-      .strictObject({
-        ca_file: z
-          .string()
-          .min(1)
-          .nullable()
-          .default(null)
-          .describe('Certificates (PEM) of the authority that signed the brokers’, when it is your own.'),
-        cert_file: z.string().min(1).nullable().default(null).describe('Client certificate (PEM).'),
-        key_file: z.string().min(1).nullable().default(null).describe('Its key (PEM), mode 0600.'),
-      })
-      .nullable()
-      .default(null)
-      .describe('Encryption; null: none. `{}` trusts the authorities that Node.js knows.'),
-  })
-  .refine(({ tls }) => tls === null || (tls.cert_file === null) === (tls.key_file === null), {
-    path: ['tls'],
-    error: 'cert_file and key_file go together',
+    sasl,
+    tls,
   })
   .describe('Transactions from Kafka topics: of Offpath sensors, or records of gateways.')
 

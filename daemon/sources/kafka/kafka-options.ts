@@ -1,12 +1,6 @@
-/** What it takes to read a topic. Cloned between processes; holds secrets, so it is never printed. */
-export interface KafkaOptions {
+/** What it takes to reach the brokers. Cloned between processes; holds secrets, so it is never printed. */
+export interface KafkaConnection {
   readonly brokers: readonly string[]
-  readonly topics: readonly string[]
-  readonly groupId: string
-  /** After so long without a word the group gives a member's partitions to others. */
-  readonly sessionMs: number
-  /** Where a group starts that has read nothing yet. */
-  readonly from: 'beginning' | 'latest'
   readonly sasl: {
     readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
     readonly username: string
@@ -14,6 +8,16 @@ export interface KafkaOptions {
   } | null
   /** PEM texts. Null fields: the authorities of the system, no client certificate. */
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+}
+
+/** What it takes to read a topic. */
+export interface KafkaOptions extends KafkaConnection {
+  readonly topics: readonly string[]
+  readonly groupId: string
+  /** After so long without a word the group gives a member's partitions to others. */
+  readonly sessionMs: number
+  /** Where a group starts that has read nothing yet. */
+  readonly from: 'beginning' | 'latest'
 }
 
 /** Compressed bytes of one partition in one fetch. A single larger batch is still delivered whole. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Consumer, type EachBatchPayload, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import type { Counters } from '../../telemetry/counters.ts'
 import { registerCodecs } from './codecs.ts'
-import { type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
+import { type KafkaConnection, type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
 import {
   type PartitionLag,
   type Position,
@@ -344,7 +344,7 @@ export class KafkaSource implements RecordSource {
 }
 
 /** Of every client made here, so that doctor connects as the daemon does. */
-export function clientSettings({ brokers, sasl, tls }: KafkaOptions): KafkaConfig {
+export function clientSettings({ brokers, sasl, tls }: KafkaConnection): KafkaConfig {
   return {
     clientId: 'offpath',
     brokers: [...brokers],
