@@ -1,26 +1,57 @@
-// Bundles the program into dist/. One file per process: the command line, the children that capture, the engine, the store.
+// Bundles the program into dist/. The command line is split, so that a command loads what it needs and no more; each of its
+// child processes (capture, tunnel, engine, store) is one file.
 // Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } })
-const out = values.out
+const out = resolve(values.out)
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
-const PROGRAMS = [
-  { entry: 'daemon/cli/main.ts', name: 'offpath', executable: true },
-  { entry: 'daemon/sources/capture-child.ts', name: 'capture-child', executable: false },
-  { entry: 'daemon/topology/tunnel-child.ts', name: 'tunnel-child', executable: false },
-  { entry: 'daemon/topology/engine-main.ts', name: 'engine', executable: false },
-  { entry: 'daemon/topology/store-main.ts', name: 'store', executable: false },
-]
+const COMMAND_LINE = { offpath: 'daemon/cli/main.ts' }
+const CHILDREN = {
+  'capture-child': 'daemon/sources/capture-child.ts',
+  'tunnel-child': 'daemon/topology/tunnel-child.ts',
+  engine: 'daemon/topology/engine-main.ts',
+  store: 'daemon/topology/store-main.ts',
+}
+/** Of the files that the command line is split into. They lie beside it, since the program looks for its files where its code is. */
+const PART = 'part-'
 
 // CommonJS packages inside an ES module bundle still call require().
 const REQUIRE = `import { createRequire as offpathCreateRequire } from 'node:module'
 const require = offpathCreateRequire(import.meta.url)`
+
+/** Error messages of zod in sixty languages are a third of the bundle and nothing here asks for them. */
+const ENGLISH_ONLY = {
+  name: 'english-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, ({ path }) => ({
+      contents: `export { default as en } from './en.js'`,
+      resolveDir: dirname(path),
+    }))
+  },
+}
+
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  external: ['pcap', 'chdb'],
+  plugins: [ENGLISH_ONLY],
+  // Half as much to read at start. Names stay, for stack traces in bug reports.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  banner: { js: REQUIRE },
+  logLevel: 'warning',
+}
 
 const exists = (path) =>
   stat(path).then(
@@ -28,30 +59,32 @@ const exists = (path) =>
     () => false,
   )
 
-await mkdir(join(out, 'demo'), { recursive: true })
+/** What the schema gives for no file at all: see daemon/config/defaults.ts. */
+async function defaultConfig() {
+  const contents = `import { defaultConfig } from './daemon/config/defaults.ts'
+export const config = await defaultConfig()`
+  const outfile = join(out, 'defaults.mjs')
+  await build({ ...COMMON, stdin: { contents, resolveDir: root, loader: 'ts' }, outfile })
+  const { config } = await import(pathToFileURL(outfile))
+  await rm(outfile)
+  return JSON.stringify(config)
+}
 
-await Promise.all(
-  PROGRAMS.map(async ({ entry, name, executable }) => {
-    if (!(await exists(join(root, entry)))) return
-    const outfile = join(out, `${name}.js`)
-    await build({
-      absWorkingDir: root,
-      entryPoints: [entry],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'esm',
-      external: ['pcap', 'chdb'],
-      sourcemap: 'linked',
-      legalComments: 'none',
-      define: { OFFPATH_VERSION: JSON.stringify(version) },
-      banner: { js: executable ? `#!/usr/bin/env node\n${REQUIRE}` : REQUIRE },
-      logLevel: 'warning',
-    })
-    if (executable) await chmod(outfile, 0o755)
-  }),
-)
+await mkdir(join(out, 'demo'), { recursive: true })
+// Their names change with their contents.
+for (const file of await readdir(out)) if (file.startsWith(PART)) await rm(join(out, file))
+
+const settings = {
+  ...COMMON,
+  outdir: out,
+  sourcemap: 'linked',
+  define: { OFFPATH_VERSION: JSON.stringify(version), OFFPATH_DEFAULT_CONFIG: await defaultConfig() },
+}
+await Promise.all([
+  build({ ...settings, entryPoints: COMMAND_LINE, splitting: true, chunkNames: `${PART}[name]-[hash]` }),
+  build({ ...settings, entryPoints: CHILDREN }),
+])
+await chmod(join(out, 'offpath.js'), 0o755)
 
 const shipped = (await exists(join(root, 'demo'))) ? await readdir(join(root, 'demo')) : []
 for (const file of shipped.filter((name) => name.endsWith('.gz'))) {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { processContext } from './context.ts'
 import { explainFailure } from './failure.ts'
 import { runProgram } from './program.ts'

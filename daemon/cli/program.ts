@@ -1,29 +1,11 @@
 import { Command } from 'commander'
-import { addAction } from './action.ts'
-import { addClients } from './clients.ts'
-import { addConfig } from './config.ts'
 import type { CliContext } from './context.ts'
-import { addDemo } from './demo.ts'
-import { addDetector } from './detector.ts'
-import { addDoctor } from './doctor.ts'
 import { explainFailure } from './failure.ts'
-import { addIncident } from './incident.ts'
-import { addInit } from './init.ts'
-import { addPolicy } from './policy.ts'
-import { addReplay } from './replay.ts'
-import { addRoutes } from './routes.ts'
-import { addRun } from './run.ts'
-import { addSensitive } from './sensitive.ts'
-import { addStatus } from './status.ts'
-import { addStore } from './store.ts'
-import { addTap } from './tap.ts'
-import { addTop } from './top.ts'
 import { offpathVersion } from './version.ts'
-import { addWebhook } from './webhook.ts'
 
 /** Runs one command line and says how the process should end. Never throws. */
 export async function runProgram(argv: readonly string[], context: CliContext): Promise<number> {
-  const program = buildProgram(context)
+  const program = await buildProgram(argv, context)
   try {
     if (argv.length === 0) program.outputHelp()
     else await program.parseAsync([...argv], { from: 'user' })
@@ -48,7 +30,39 @@ function commandOf(argv: readonly string[], program: Command): string {
   return names.join(' ')
 }
 
-export function buildProgram(context: CliContext): Command {
+/** By name, in the order of the help. Each is a file of its own, loaded when it is needed: all of them take longer to load than most take to run. */
+const COMMANDS: readonly (readonly [name: string, load: () => Promise<AddCommand>])[] = [
+  ['run', async () => (await import('./run.ts')).addRun],
+  ['replay', async () => (await import('./replay.ts')).addReplay],
+  ['demo', async () => (await import('./demo.ts')).addDemo],
+  ['init', async () => (await import('./init.ts')).addInit],
+  ['doctor', async () => (await import('./doctor.ts')).addDoctor],
+  ['config', async () => (await import('./config.ts')).addConfig],
+  ['detector', async () => (await import('./detector.ts')).addDetector],
+  ['status', async () => (await import('./status.ts')).addStatus],
+  ['top', async () => (await import('./top.ts')).addTop],
+  ['routes', async () => (await import('./routes.ts')).addRoutes],
+  ['clients', async () => (await import('./clients.ts')).addClients],
+  ['sensitive', async () => (await import('./sensitive.ts')).addSensitive],
+  ['policy', async () => (await import('./policy.ts')).addPolicy],
+  ['incident', async () => (await import('./incident.ts')).addIncident],
+  ['action', async () => (await import('./action.ts')).addAction],
+  ['store', async () => (await import('./store.ts')).addStore],
+  ['webhook', async () => (await import('./webhook.ts')).addWebhook],
+  ['tap', async () => (await import('./tap.ts')).addTap],
+]
+
+type AddCommand = (program: Command, context: CliContext) => void
+
+/** The command named alone when the line begins with one; none for the version; else, for help or a misspelt name, all. */
+function commandsFor(argv: readonly string[]): Promise<AddCommand[]> {
+  const [first] = argv
+  if (first === '--version' || first === '-V') return Promise.resolve([])
+  const named = COMMANDS.filter(([name]) => name === first)
+  return Promise.all((named.length > 0 ? named : COMMANDS).map(([, load]) => load()))
+}
+
+async function buildProgram(argv: readonly string[], context: CliContext): Promise<Command> {
   const program = new Command('offpath')
     .description(
       'Watches a copy of your API traffic and opens few, well-explained incidents. Never in the request path.',
@@ -76,26 +90,6 @@ Start here:
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 findings present (where asked for), 69 daemon not reachable, 78 bad configuration.`,
     )
-  for (const add of [
-    addRun,
-    addReplay,
-    addDemo,
-    addInit,
-    addDoctor,
-    addConfig,
-    addDetector,
-    addStatus,
-    addTop,
-    addRoutes,
-    addClients,
-    addSensitive,
-    addPolicy,
-    addIncident,
-    addAction,
-    addStore,
-    addWebhook,
-    addTap,
-  ])
-    add(program, context)
+  for (const add of await commandsFor(argv)) add(program, context)
   return program
 }

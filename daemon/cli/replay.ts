@@ -1,20 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { escapeJson } from '../../sinks/escape.ts'
-import { encodeIncident } from '../../sinks/incident-json.ts'
-import { renderIncidentTable } from '../../sinks/incident-table.ts'
 import { lossHints } from '../../sinks/loss-hints.ts'
-import { renderLossTable } from '../../sinks/loss-table.ts'
 import { LineWriter } from '../../sinks/stdout.ts'
+import { defaultConfig } from '../config/defaults.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
-import { loadPolicies } from '../policies/load.ts'
-import { openLocalStore } from '../topology/local-store.ts'
-import type { Emit, ReplaySummary } from '../topology/replay.ts'
+import type { Emit } from '../topology/replay.ts'
 import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
-import { loadSettings } from './settings.ts'
 import { storePlace } from './store-option.ts'
 import { writeText } from './write-text.ts'
 
@@ -77,7 +72,7 @@ Examples:
 
 async function replayCommand(files: string[], options: ReplayOptions, context: CliContext): Promise<void> {
   checkOutput(options)
-  const config = withStore(loadSettings(options.config).config, storePlace(options.store))
+  const config = withStore(await configOf(options), storePlace(options.store))
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
     environment: context.environment,
@@ -88,7 +83,10 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     terminal: context.stdout.isTTY === true,
     onClosed: () => context.stop.abort(),
   })
-  const store = config.store.enabled ? await openLocalStore(config, context.environment, context.logger) : null
+  const store = config.store.enabled
+    ? await (await import('../topology/local-store.ts')).openLocalStore(config, context.environment, context.logger)
+    : null
+  const detects = options.emit !== 'none' && options.emit !== 'transactions'
   const summary = await replay({
     files,
     ...(store === null ? {} : { store }),
@@ -96,7 +94,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     bodies: options.bodies,
     format: options.format,
     config,
-    policies: loadPolicies(config.policies).documents,
+    ...(detects ? { policies: (await import('../policies/load.ts')).loadPolicies(config.policies).documents } : {}),
     key,
     speed: options.speed,
     write: (line) => lines.write(line),
@@ -106,25 +104,21 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
   }).finally(() => store?.close(STORE_GRACE_MS))
   await lines.flush()
   for (const hint of lossHints(summary)) context.logger.warn(hint)
-  if (options.emit === 'summary') await writeText(context.stdout, summaryText(summary, options.output, context))
+  if (options.emit === 'summary') {
+    const { summaryText } = await import('./summary-text.ts')
+    await writeText(context.stdout, summaryText(summary, options.output, context))
+  }
   if (options.failOn !== undefined && anyAtLeast(summary.incidents, options.failOn)) context.exitCode = FINDINGS_PRESENT
+}
+
+async function configOf({ config }: ReplayOptions): Promise<ValidatedConfig> {
+  return config === undefined ? defaultConfig() : (await import('./settings.ts')).loadSettings(config).config
 }
 
 function checkOutput({ emit, output }: ReplayOptions): void {
   if (output === undefined) return
   const possible = emit === 'summary' ? ['table', 'json'] : ['jsonl']
   if (!possible.includes(output)) throw usageError(`--emit ${emit} prints ${possible.join(' or ')}, not ${output}`)
-}
-
-function summaryText(summary: ReplaySummary, output: ReplayOptions['output'], context: CliContext): string {
-  const { frames, bytes, messages, pairs, incidents } = summary
-  if (output === 'json') {
-    const funnel = JSON.stringify({ frames, bytes, messages, pairs })
-    const text = `${funnel.slice(0, -1)},"incidents":[${incidents.map(encodeIncident).join(',')}]}`
-    return `${context.stdout.isTTY === true ? escapeJson(text) : text}\n`
-  }
-  const look = { width: context.width, colour: context.colour }
-  return `${renderIncidentTable(incidents, look)}\n${renderLossTable({ frames, bytes, messages, pairs }, look)}`
 }
 
 function anyAtLeast(incidents: readonly Incident[], severity: Severity): boolean {

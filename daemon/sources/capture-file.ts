@@ -29,7 +29,7 @@ export interface InputDeps {
   readonly stdin: Readable
   readonly counters: Counters
   /** Reads text inputs, of this name. Default: native records only. */
-  readonly lines?: (name: string, whole: boolean) => LineReader
+  readonly lines?: (name: string, whole: boolean) => LineReader | Promise<LineReader>
   /** A format was named: text is read as lines whatever it begins with. */
   readonly formatNamed?: boolean
 }
@@ -52,7 +52,7 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
       type === 'native' ||
       (deps.lines !== undefined && (whole || (type === 'unknown' && deps.formatNamed === true)))
     ) {
-      const reader = deps.lines?.(info.name, whole) ?? NATIVE_LINES
+      const reader = (await deps.lines?.(info.name, whole)) ?? NATIVE_LINES
       return { kind: 'native', source: new NativeFile(info, window, deps.counters, reader, whole) }
     }
     if (type === 'pcap' || type === 'pcapng') return { kind: 'frames', source: new CaptureReading(info, window, type) }

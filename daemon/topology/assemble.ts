@@ -1,18 +1,12 @@
-import { DetectorSet } from '../../analyzers/analysis.ts'
-import { DETECTORS } from '../../analyzers/registry.ts'
-import { detectorOptions, type ValidatedConfig } from '../config/schema.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { NativeReader } from '../identity/native-reader.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
-import { IncidentBook } from '../incidents/incident-book.ts'
-import type { FoldingRule } from '../incidents/rules.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
 import { SECOND_US } from '../model/time.ts'
-import { compilePolicies } from '../policies/compile.ts'
-import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
@@ -32,8 +26,8 @@ export interface AssemblyRequest {
   readonly config: ValidatedConfig
   readonly key: PrivacyKey
   readonly bodies: boolean
-  /** Whether detectors and incidents run. */
-  readonly detect: boolean
+  /** Makes detectors and incidents (detection.ts); null: only transactions. Whoever asks for none need not load them. */
+  readonly detect: BuildDetection | null
   readonly listeners: AnalysisListeners
   /** How signals become incidents; default: the shipped policies. */
   readonly policies?: readonly PolicyDocument[]
@@ -43,6 +37,14 @@ export interface AssemblyRequest {
   readonly warn?: (message: string) => void
   /** A detector threw and was switched off: a bug, to be told loudly. */
   readonly detectorFailed: DetectorFailed
+}
+
+export type BuildDetection = (request: AssemblyRequest, telemetry: Telemetry) => BuiltDetection
+
+export interface BuiltDetection {
+  readonly detection: Detection
+  /** Policies were loaded anew. */
+  setPolicies(policies: readonly PolicyDocument[]): void
 }
 
 export type DetectorFailed = (detector: string, error: unknown) => void
@@ -63,7 +65,8 @@ export interface Assembly {
 export function assemble(request: AssemblyRequest): Assembly {
   const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
   const options = flowOptions(request)
-  const detection = request.detect ? detectionOf(request, telemetry) : null
+  const built = request.detect?.(request, telemetry) ?? null
+  const detection = built?.detection ?? null
   const ended = new Map<string, Incident>()
   const listeners: AnalysisListeners = {
     ...request.listeners,
@@ -89,7 +92,7 @@ export function assemble(request: AssemblyRequest): Assembly {
     telemetry,
     options,
     detection,
-    setPolicies: (policies) => detection?.incidents.setRules(rulesOf(policies, request, telemetry)),
+    setPolicies: (policies) => built?.setPolicies(policies),
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
     summary: (incidents) => ({
       ...telemetry.funnel.totals(),
@@ -120,28 +123,6 @@ export function nativeReader(assembly: Assembly, source: SourceInfo): NativeRead
 
 function byOpening(a: Incident, b: Incident): number {
   return a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1)
-}
-
-function detectionOf(request: AssemblyRequest, telemetry: Telemetry): Detection {
-  const { config, detectorFailed } = request
-  const enabled = DETECTORS.flatMap((declaration) => {
-    const options = detectorOptions(config, declaration.id)
-    return options === null ? [] : [{ declaration, options }]
-  })
-  const rules = rulesOf(request.policies ?? shippedPolicies().documents, request, telemetry)
-  const hopsConfigured = config.identity.trusted_hops.length > 0
-  return {
-    detectors: new DetectorSet(enabled, telemetry, detectorFailed),
-    incidents: new IncidentBook({ telemetry, rules, hopsConfigured }),
-  }
-}
-
-function rulesOf(
-  policies: readonly PolicyDocument[],
-  { warn }: AssemblyRequest,
-  { counters }: Telemetry,
-): readonly FoldingRule[] {
-  return compilePolicies(policies, { counters, ...(warn === undefined ? {} : { failed: warn }) }).rules
 }
 
 function flowOptions(request: AssemblyRequest): FlowStageOptions {

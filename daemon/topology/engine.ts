@@ -8,6 +8,7 @@ import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
+import { buildDetection } from './detection.ts'
 import type { EngineFile, EngineKafka, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
@@ -82,7 +83,7 @@ export class Engine {
         config: start.config,
         key: keyFrom(Buffer.from(start.key, 'base64')),
         bodies: true,
-        detect: true,
+        detect: buildDetection,
         policies: start.policies,
         held: start.held,
         listeners: {

@@ -14,8 +14,8 @@ import type { AnalysisListeners } from './analysis-stage.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
-import { ReplayRows } from './replay-rows.ts'
-import { chosenText, TapLines, type TapLinesSettings } from './tap-lines.ts'
+import type { ReplayRows } from './replay-rows.ts'
+import type { TapLinesSettings } from './tap-lines.ts'
 import { TransactionLines } from './transaction-lines.ts'
 
 export type Emit = 'transactions' | 'signals' | 'incidents' | 'summary' | 'none'
@@ -69,7 +69,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     config: request.config,
     key: request.key,
     bodies: request.bodies === 'text' && (request.emit !== 'none' || request.inventory !== undefined),
-    detect,
+    detect: detect ? (await import('./detection.ts')).buildDetection : null,
     listeners: withInventory(
       withRows(listenersFor(request.emit, output, lines), request.store === undefined ? null : () => rows),
       request.inventory,
@@ -78,7 +78,9 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })
-  if (request.store !== undefined) rows = new ReplayRows(request.store, request.config, assembly.telemetry)
+  if (request.store !== undefined) {
+    rows = new (await import('./replay-rows.ts')).ReplayRows(request.store, request.config, assembly.telemetry)
+  }
   const inputs: Input[] = []
   try {
     await openAll(request, assembly, inputs)
@@ -154,10 +156,13 @@ async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input
   const { key } = request
   const bodies = request.bodies === 'text'
   const { telemetry } = assembly
-  const chosen: TapLinesSettings['chosen'] = (source, choice) => request.warn(chosenText(source, choice))
   for (const path of request.files) {
     const opened = await openInput(path, {
-      lines: (name, whole) => new TapLines({ format, key, bodies, telemetry, chosen }, name, whole),
+      lines: async (name, whole) => {
+        const { chosenText, TapLines } = await import('./tap-lines.ts')
+        const chosen: TapLinesSettings['chosen'] = (source, choice) => request.warn(chosenText(source, choice))
+        return new TapLines({ format, key, bodies, telemetry, chosen }, name, whole)
+      },
       formatNamed: format !== 'auto',
       // Touched only if `-` is named.
       get stdin() {

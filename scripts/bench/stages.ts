@@ -14,6 +14,7 @@ import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import type { AnalysisListeners } from '../../daemon/topology/analysis-stage.ts'
 import { assemble } from '../../daemon/topology/assemble.ts'
+import { buildDetection } from '../../daemon/topology/detection.ts'
 import { encodeTransaction } from '../../sinks/native-json.ts'
 
 /**
@@ -57,7 +58,14 @@ function chained(detect: boolean, bodies: boolean, listeners: AnalysisListeners)
   const detectorFailed = (detector: string, error: unknown) => {
     throw new Error(detector, { cause: error })
   }
-  const { chain } = assemble({ config, key: TEST_KEY, bodies, detect, listeners, detectorFailed })
+  const { chain } = assemble({
+    config,
+    key: TEST_KEY,
+    bodies,
+    detect: detect ? buildDetection : null,
+    listeners,
+    detectorFailed,
+  })
   return { take: (batch) => chain.frames(SOURCE, batch, 0, batch.count), end: () => chain.close() }
 }
 

@@ -8,6 +8,7 @@ import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import type { IncidentChange } from '../../daemon/model/incident.ts'
 import { openInput } from '../../daemon/sources/capture-file.ts'
 import { assemble, nativeReader } from '../../daemon/topology/assemble.ts'
+import { buildDetection } from '../../daemon/topology/detection.ts'
 import { drive, type Input } from '../../daemon/topology/inputs.ts'
 import { ClickHouseStore } from '../../sinks/clickhouse/clickhouse.ts'
 import { RowFeed } from '../../sinks/clickhouse/row-feed.ts'
@@ -42,7 +43,7 @@ export async function replayInto(folder: string, store: Store, files: readonly s
     config: effectiveConfig(CONFIG_SCHEMA, null, {}).config,
     key: TEST_KEY,
     bodies: true,
-    detect: true,
+    detect: buildDetection,
     listeners: {
       transaction: (tx) => pending.feed!.transaction(tx),
       signal: (signal) => pending.feed!.signal(signal),

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -54,6 +55,15 @@ function offpath(
   })
 }
 
+/** The text of a file of the built program and of all that it imports before it runs. */
+function loadedWith(file: string, seen = new Set<string>()): string {
+  if (seen.has(file)) return ''
+  seen.add(file)
+  const text = readFileSync(join(built, file), 'utf8')
+  const imports = [...text.matchAll(/(?:from|import)"\.\/(part-[\w-]+\.js)"/g)]
+  return text + imports.map(([, imported]) => loadedWith(imported!, seen)).join('')
+}
+
 beforeAll(() => {
   mkdirSync(built, { recursive: true })
   const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--out', built], { encoding: 'utf8' })
@@ -95,6 +105,17 @@ describe('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`Usage: offpath ${command}`)
     expect(stdout).toMatch(/Examples?:\n {2}\$ .*offpath/)
+  })
+
+  test('replay starts without what it does not need: the schema, YAML, detectors', () => {
+    const files = readdirSync(built)
+    const replay = files.filter((file) => /^part-replay-\w{8}\.js$/.test(file))
+    expect(replay.length).toBeGreaterThan(0)
+    const loaded = replay.map((file) => loadedWith(file)).join('')
+    expect(loaded).toContain('Http1Parser')
+    for (const needless of ['ZodString', 'parseDocument', 'DetectorSet', 'ClickHouseClient']) {
+      expect(loaded.includes(needless), needless).toBe(false)
+    }
   })
 
   test('the version is that of the package', async () => {

@@ -1,0 +1,34 @@
+import { DetectorSet } from '../../analyzers/analysis.ts'
+import { DETECTORS } from '../../analyzers/registry.ts'
+import { detectorOptions } from '../config/schema.ts'
+import { IncidentBook } from '../incidents/incident-book.ts'
+import type { FoldingRule } from '../incidents/rules.ts'
+import { compilePolicies } from '../policies/compile.ts'
+import { shippedPolicies } from '../policies/load.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
+import type { Telemetry } from '../telemetry/counters.ts'
+import type { AssemblyRequest, BuiltDetection } from './assemble.ts'
+
+/** Every detector that the configuration leaves on, and the incidents their signals are folded into. */
+export function buildDetection(request: AssemblyRequest, telemetry: Telemetry): BuiltDetection {
+  const { config, detectorFailed } = request
+  const enabled = DETECTORS.flatMap((declaration) => {
+    const options = detectorOptions(config, declaration.id)
+    return options === null ? [] : [{ declaration, options }]
+  })
+  const rules = rulesOf(request.policies ?? shippedPolicies().documents, request, telemetry)
+  const hopsConfigured = config.identity.trusted_hops.length > 0
+  const incidents = new IncidentBook({ telemetry, rules, hopsConfigured })
+  return {
+    detection: { detectors: new DetectorSet(enabled, telemetry, detectorFailed), incidents },
+    setPolicies: (policies) => incidents.setRules(rulesOf(policies, request, telemetry)),
+  }
+}
+
+function rulesOf(
+  policies: readonly PolicyDocument[],
+  { warn }: AssemblyRequest,
+  { counters }: Telemetry,
+): readonly FoldingRule[] {
+  return compilePolicies(policies, { counters, ...(warn === undefined ? {} : { failed: warn }) }).rules
+}
