@@ -11,6 +11,7 @@ import { REWRITES } from './rewrites.ts'
 import { SCENES, type Scene } from './scenes.ts'
 import type { Step } from './transcript.ts'
 import { TSHARK } from './tshark-differences.ts'
+import { apacheCommand, haproxyCommand } from './web-servers.ts'
 
 const OUT = join(process.cwd(), 'test', 'captures')
 const MAX_BYTES = 200_000
@@ -35,7 +36,8 @@ async function main(names: readonly string[]): Promise<void> {
   await once(origin, 'message')
   writeFileSync(join(work, 'nginx.conf'), nginxConfig(work))
   const nginx = inServerSpace(['nginx', '-p', work, '-c', join(work, 'nginx.conf'), '-g', 'daemon off;'], false)
-  await sleep(400)
+  const proxies = [apacheCommand(work), haproxyCommand(work)].map((command) => inServerSpace(command, false))
+  await sleep(600)
   const script = async (transcript: readonly Step[]) => {
     origin.send({ transcript })
     await once(origin, 'message')
@@ -63,7 +65,7 @@ async function main(names: readonly string[]): Promise<void> {
       })
     }
   } finally {
-    nginx.kill('SIGTERM')
+    for (const server of [nginx, ...proxies]) server.kill('SIGTERM')
     origin.disconnect()
     await sleep(200)
     rmSync(work, { recursive: true, force: true })

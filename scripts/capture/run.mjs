@@ -1,5 +1,5 @@
 // Makes the captures of test/captures again: `node scripts/capture/run.mjs [NAME...]`. Needs root, iproute2, tcpdump,
-// dumpcap, nginx, curl and ab; touches no network but two namespaces of its own.
+// dumpcap, nginx, apache2, haproxy, curl, ab and wrk; touches no network but two namespaces of its own.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from 'esbuild'

@@ -244,7 +244,8 @@ export const CONNECTIONS: readonly Scene[] = [
   },
 ]
 
-function logged(lines: string): LedgerEntry[] {
+/** nginx's log as a ledger. */
+export function logged(lines: string): LedgerEntry[] {
   return lines
     .trim()
     .split('\n')

@@ -3,6 +3,7 @@ import { BODIES } from './scenes-bodies.ts'
 import { CONNECTIONS } from './scenes-connections.ts'
 import { MESSAGES } from './scenes-messages.ts'
 import { ODDITIES } from './scenes-oddities.ts'
+import { SERVERS } from './scenes-servers.ts'
 import { TUNNELLED } from './scenes-tunnels.ts'
 import { WIRES } from './scenes-wires.ts'
 import type { Step } from './transcript.ts'
@@ -12,6 +13,8 @@ export interface Stage {
   readonly script: (steps: readonly Step[]) => Promise<void>
   /** nginx's log so far, in the format of nginx.ts. */
   readonly accessLog: () => string
+  /** A folder that goes away at the end. */
+  readonly work: string
 }
 
 /** One capture from live traffic: what is played, and what the players say happened. */
@@ -28,4 +31,12 @@ export interface Scene {
   readonly extension?: string
 }
 
-export const SCENES: readonly Scene[] = [...MESSAGES, ...BODIES, ...CONNECTIONS, ...ODDITIES, ...WIRES, ...TUNNELLED]
+export const SCENES: readonly Scene[] = [
+  ...MESSAGES,
+  ...BODIES,
+  ...CONNECTIONS,
+  ...ODDITIES,
+  ...SERVERS,
+  ...WIRES,
+  ...TUNNELLED,
+]
