@@ -1,4 +1,4 @@
-import { TransactionRecord } from '../daemon/identity/record.ts'
+import { NOBODY, TransactionRecord } from '../daemon/identity/record.ts'
 import { JsonText, literal } from '../daemon/model/json-text.ts'
 import type { Claims, Mark, Principal, Transaction } from '../daemon/model/transaction.ts'
 
@@ -139,7 +139,9 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
     text.string(responseBody)
   }
   text.raw(PRINCIPAL)
-  writePrincipal(tx.principal, text)
+  // A sensor leaves it to the analyzers.
+  if (tx.principal === NOBODY) text.raw(NULL)
+  else writePrincipal(tx.principal, text)
   text.raw(CLAIMS)
   writeClaims(tx.claims, text)
   text.raw(FORWARDED)

@@ -167,6 +167,7 @@ export class NativeReader {
     if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
     this.#identify(tx, fields.claims(), fields.apiKey, requestHeaders, responseHeaders, rawQuery, kept)
     if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
+    if (kept && tx.givenPrincipal === null) this.#followLogin(tx, responseBody, responseType)
     if (!kept && tx.login === null && tx.status === 401) tx.login = this.#refused(requestHeaders, fields.apiKey)
     return tx
   }
@@ -286,14 +287,28 @@ export class NativeReader {
   ): void {
     if (requestBody === undefined || requestBody === '' || tx.method === 'GET' || tx.method === 'HEAD') return
     tx.login = loginInBody(requestBody, requestType, this.#pseudonyms, this.#hasher)
-    if (tx.login === null || tx.login.account === null || tx.status === null || tx.status >= 400) return
+    if (tx.login === null || tx.login.account === null) return
+    this.#grant(tx, responseBody, responseType, (token) => this.#pseudonyms.secret(token))
+  }
+
+  /** What a sensor saw as a login, for whoever has to find out whose session it began. */
+  #followLogin(tx: TransactionRecord, responseBody: string | undefined, responseType: string | null): void {
+    if (!tx.marks.some((mark) => mark.kind === 'login' && mark.account !== null)) return
+    this.#grant(tx, responseBody, responseType, (token) => token)
+  }
+
+  #grant(
+    tx: TransactionRecord,
+    responseBody: string | undefined,
+    responseType: string | null,
+    pseudonymOf: (token: string) => string,
+  ): void {
+    if (tx.status === null || tx.status >= 400) return
     const html = responseType?.toLowerCase().includes('html') === true
     tx.loginGranted = !tx.sentToLogin && !(html && tx.status < 300)
-    if (tx.loginGranted && responseBody !== undefined) {
-      const tokens = tokensInAnswer(responseBody).slice(0, 4)
-      const issued = [...tx.presented.issued, ...tokens.map((token) => this.#pseudonyms.secret(token))]
-      tx.presented = { ...tx.presented, issued }
-    }
+    if (!tx.loginGranted || responseBody === undefined) return
+    const issued = [...tx.presented.issued, ...tokensInAnswer(responseBody).slice(0, 4).map(pseudonymOf)]
+    tx.presented = { ...tx.presented, issued }
   }
 }
 

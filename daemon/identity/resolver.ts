@@ -46,8 +46,8 @@ export class Resolver {
       const mark: LoginMark = { kind: 'login', field, account, guess: this.#guesses.judge(record.login) }
       record.marks = [...record.marks, mark]
       record.login = null
-      if (record.loginGranted && account !== null) this.#linkLogin(record.presented.issued, account)
     }
+    if (record.loginGranted) this.#linkLogin(record.presented.issued, accountTried(record))
     const presented = record.presented
     if (presented.issued.length > 0) for (const proof of presented.issued) this.#accepted.set(proof, true)
     record.principal = record.givenPrincipal ?? this.#actor(record, presented) ?? this.#caller(record)
@@ -102,8 +102,8 @@ export class Resolver {
   }
 
   /** The session that a login hands out belongs to the account that logged in. */
-  #linkLogin(issued: readonly string[], account: string): void {
-    if (issued.length === 0) return
+  #linkLogin(issued: readonly string[], account: string | null): void {
+    if (issued.length === 0 || account === null) return
     const owner: Principal = { kind: 'user', id: account, display: account.slice(0, 13), via: 'login', app: null }
     for (const proof of issued) this.#users.set(proof, owner)
   }
@@ -120,6 +120,11 @@ export class Resolver {
     this.#addresses.set(key, principal)
     return principal
   }
+}
+
+function accountTried({ marks }: TransactionRecord): string | null {
+  const mark = marks.findLast((each) => each.kind === 'login')
+  return mark?.kind === 'login' ? mark.account : null
 }
 
 function viaOf(trust: Trust): string {
