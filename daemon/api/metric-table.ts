@@ -40,6 +40,12 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
         seconds === undefined ? [] : [[{ name }, seconds]],
       ),
   ),
+  gauge('publisher_up', 'Whether a sensor publishes to its topic.', ['topic'], ({ publisher }) =>
+    publisher === undefined ? [] : [[{ topic: publisher.topic }, flag(publisher.state === 'publishing')]],
+  ),
+  gauge('publisher_queued_records', 'Records that wait to be published.', ['topic'], ({ publisher }) =>
+    publisher === undefined ? [] : [[{ topic: publisher.topic }, publisher.queued]],
+  ),
   counter('funnel_in_total', 'What came into a stage: frames, bytes, messages, pairs.', ['stage'], ({ funnel }) =>
     STAGES.map((stage) => [{ stage }, funnel[stage].in]),
   ),

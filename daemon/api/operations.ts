@@ -159,6 +159,16 @@ export interface StatusJson {
     readonly queued?: number | undefined
     readonly queued_seconds?: number | undefined
   }[]
+  /** Of a sensor: the topic that its transactions go to. */
+  readonly publisher?:
+    | {
+        readonly topic: string
+        readonly state: 'starting' | 'publishing' | 'down'
+        readonly why: string | null
+        /** Not acknowledged yet. */
+        readonly queued: number
+      }
+    | undefined
   readonly funnel: Readonly<Record<'frames' | 'bytes' | 'messages' | 'pairs', LedgerTotals>>
   /** Pairs per second over the last 10 s. */
   readonly pairs_per_second: number

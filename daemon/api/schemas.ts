@@ -106,6 +106,15 @@ export const Status = named(
         queued_seconds: count().optional().describe('How long ago the oldest of these was written.'),
       }),
     ),
+    publisher: z
+      .strictObject({
+        topic: z.string(),
+        state: z.enum(['starting', 'publishing', 'down']),
+        why: z.string().nullable().describe('Why it is down.'),
+        queued: count().describe('Records that the brokers have not acknowledged yet.'),
+      })
+      .optional()
+      .describe('Of a sensor: the topic that its transactions go to.'),
     funnel: z.strictObject({ frames: ledger, bytes: ledger, messages: ledger, pairs: ledger }),
     pairs_per_second: count(),
     weirds: counts(),

@@ -9,6 +9,7 @@ import type { SourceConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import { formatTime } from '../model/time.ts'
+import { inRole, publishSettings, ROLES, type Role } from '../topology/role.ts'
 import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
@@ -22,6 +23,7 @@ interface RunOptions extends SourceFlags {
   readonly config?: string
   readonly store?: string
   readonly output: 'table' | 'jsonl'
+  readonly role?: Role
 }
 
 /** For a clean stop: captures, engine, deliveries and rows each have seconds of their own. */
@@ -32,6 +34,11 @@ export function addRun(program: Command, context: CliContext): void {
     .description('watch traffic: store it, print and tell incidents as they open and close, act by policy')
     .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
     .option('--store <where>', 'none, embedded, or the URL of a ClickHouse server; default: as configured')
+    .addOption(
+      new Option('--role <role>', 'sensor: capture and publish to Kafka; analyzer: read from there').choices([
+        ...ROLES,
+      ]),
+    )
     .addOption(new Option('-o, --output <format>', 'table or jsonl').choices(['table', 'jsonl']).default('table'))
     .addHelpText(
       'after',
@@ -43,6 +50,8 @@ Examples:
   $ offpath run --pcap eth0 --filter 'tcp port 80'
   $ offpath run --tunnel 10.0.0.5:4789 --tunnel-from 10.0.0.0/8
   $ offpath run --kafka broker:9092 --topic api
+  $ offpath run --role sensor --pcap eth0 --kafka broker:9092 --topic transactions
+  $ offpath run --role analyzer --kafka broker:9092 --topic transactions
   $ offpath run --exec -- tcpdump -i eth0 -U -w -
   $ ssh gateway tcpdump -U -w - | offpath run --file - -o jsonl
   $ offpath run --config /etc/offpath/offpath.yaml`,
@@ -51,8 +60,9 @@ Examples:
 }
 
 async function runCommand(command: string[], options: RunOptions, context: CliContext): Promise<void> {
-  const settings = loadSettings(configPath(options.config), sourceSettings(options, command))
-  const config = withStore(settings.config, storePlace(options.store))
+  const { role } = options
+  const settings = loadSettings(configPath(options.config), sourceSettings(options, command, role))
+  const config = inRole(role, withStore(settings.config, storePlace(options.store)))
   if (config.sources.length === 0) {
     throw usageError('there is no source to watch', 'offpath run --pcap eth0, or offpath init')
   }
@@ -72,9 +82,11 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
     void lines.write(jsonl ? encodeIncident(incident) : incidentLine(incident, context.colour))
   }
   context.stopWithinMs = STOP_MS
+  const publish = role === 'sensor' ? publishSettings(config, context.environment) : undefined
   const daemon = await startDaemon({
     config,
     key,
+    ...(publish === undefined ? {} : { publish }),
     environment: context.environment,
     version: offpathVersion(),
     logger: context.logger,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Role } from '../topology/role.ts'
 import { usageError } from './failure.ts'
 
 /** Flags that name sources, shared by the commands that show or use a configuration. */
@@ -28,7 +29,7 @@ export function addSourceOptions(command: Command): Command {
     )
     .option('--tunnel-from <network>', 'who may send to --tunnel, as 10.0.0.0/8; may be repeated', collect)
     .option('--file <path>', 'read this capture file; may be repeated; - reads standard input', collect)
-    .option('--kafka <brokers>', 'read a Kafka topic; brokers as host:port,host:port')
+    .option('--kafka <brokers>', 'read a Kafka topic, or publish to it as a sensor; brokers as host:port,host:port')
     .option('--topic <name>', 'topic of --kafka; may be repeated', collect)
     .option('--format <name>', 'what the records of --kafka are; default: auto')
     .option('--group <id>', 'consumer group of --kafka; default: offpath')
@@ -37,7 +38,7 @@ export function addSourceOptions(command: Command): Command {
 }
 
 /** The `sources` the flags name, replacing those of the file, or nothing when no flag names one. */
-export function sourceSettings(flags: SourceFlags, command: readonly string[]): Record<string, unknown> {
+export function sourceSettings(flags: SourceFlags, command: readonly string[], role?: Role): Record<string, unknown> {
   if (flags.exec === true && command.length === 0) {
     throw usageError('--exec needs a program', 'offpath run --exec -- tcpdump -i eth0 -U -w -')
   }
@@ -55,7 +56,8 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
       'offpath run --tunnel 10.0.0.5:4789 --tunnel-from 10.0.0.0/8',
     )
   }
-  const topics = kafkaSettings(flags)
+  const publish = role === 'sensor' ? sinkSettings(flags) : {}
+  const topics = role === 'sensor' ? [] : kafkaSettings(flags)
   const files = [...(flags.file ?? []), ...(flags.pcap?.includes('-') === true ? ['-'] : [])]
   const sources = [
     ...interfaces.map((name) => ({
@@ -68,7 +70,18 @@ export function sourceSettings(flags: SourceFlags, command: readonly string[]): 
     ...files.map((path) => ({ kind: 'file', path })),
     ...(flags.exec === true ? [{ kind: 'exec', command: [...command] }] : []),
   ]
-  return sources.length === 0 ? {} : { sources }
+  return { ...(sources.length === 0 ? {} : { sources }), ...publish }
+}
+
+/** A sensor publishes to the topic that others read from. */
+function sinkSettings({ kafka, topic, format, group, from }: SourceFlags): Record<string, unknown> {
+  const example = 'offpath run --role sensor --pcap eth0 --kafka broker:9092 --topic transactions'
+  const [stray] = Object.entries({ format, group, from }).find(([, value]) => value !== undefined) ?? []
+  if (stray !== undefined) throw usageError(`--${stray} is for those who read a topic`, example)
+  if ((kafka === undefined) !== (topic === undefined)) throw usageError('--kafka and --topic go together', example)
+  if (kafka === undefined || topic === undefined) return {}
+  if (topic.length > 1) throw usageError('a sensor publishes to one topic', example)
+  return { sinks: { kafka: { brokers: kafka.split(','), topic: topic[0] } } }
 }
 
 function kafkaSettings({ kafka, topic: topics, format, group, from }: SourceFlags): Record<string, unknown>[] {

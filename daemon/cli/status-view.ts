@@ -35,7 +35,8 @@ export function troublesOf(status: StatusJson): string[] {
   for (const { kind, name, state, why } of status.sources) {
     if (state === 'down') troubles.push(`source ${kind}:${name} is down${why === undefined ? '' : `: ${why}`}`)
   }
-  const { store, policies, processes, webhooks, actions } = status
+  const { store, policies, processes, webhooks, actions, publisher } = status
+  if (publisher?.state === 'down') troubles.push(`nothing can be published to ${publisher.topic}: ${publisher.why}`)
   if (store !== null && store.down !== null) {
     const { lastsSeconds } = store.spool
     const lasts = lastsSeconds === null ? '' : `; the spool lasts ${duration(lastsSeconds)}`

@@ -6,6 +6,7 @@ import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import type { Analysis } from './chain.ts'
 
 /** Who listens to what comes out of the analysis. Anything left out costs nothing. */
 export interface AnalysisListeners {
@@ -28,7 +29,7 @@ export interface Detection {
  * Incidents are folded here and not in the control process, so that what an open incident does to a baseline takes
  * effect at the same event time in replay and live, however long a message between processes takes.
  */
-export class AnalysisStage {
+export class AnalysisStage implements Analysis {
   readonly #resolver: Resolver
   readonly #endpoints: EndpointMapper
   readonly #detection: Detection | null

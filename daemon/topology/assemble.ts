@@ -1,3 +1,4 @@
+import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
@@ -13,9 +14,10 @@ import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
 import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
-import { Chain } from './chain.ts'
+import { type Analysis, Chain } from './chain.ts'
 import type { FlowStageOptions } from './options.ts'
 import type { ReplaySummary } from './replay.ts'
+import { SensorStage } from './sensor-stage.ts'
 
 const KIB = 1024
 const MIB = 1024 * 1024
@@ -35,6 +37,8 @@ export interface AssemblyRequest {
   readonly held?: readonly HeldIncident[]
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
+  /** A sensor: records go here instead of to an analysis. */
+  readonly publish?: (record: PublishedRecord) => void
   /** A detector threw and was switched off: a bug, to be told loudly. */
   readonly detectorFailed: DetectorFailed
 }
@@ -80,15 +84,8 @@ export function assemble(request: AssemblyRequest): Assembly {
       request.listeners.incident?.(change)
     },
   }
-  const analysis = new AnalysisStage(
-    new Resolver(RESOLVER_DEFAULTS, telemetry),
-    new EndpointMapper(ENDPOINT_DEFAULTS, telemetry),
-    detection,
-    listeners,
-  )
-  analysis.restore(request.held ?? [])
   return {
-    chain: new Chain(options, telemetry, analysis),
+    chain: new Chain(options, telemetry, analysisOf(request, telemetry, detection, listeners)),
     telemetry,
     options,
     detection,
@@ -101,6 +98,19 @@ export function assemble(request: AssemblyRequest): Assembly {
       counters: telemetry.counters.entries(),
     }),
   }
+}
+
+function analysisOf(
+  { publish, held }: AssemblyRequest,
+  telemetry: Telemetry,
+  detection: Detection | null,
+  listeners: AnalysisListeners,
+): Analysis {
+  const resolver = new Resolver(RESOLVER_DEFAULTS, telemetry)
+  if (publish !== undefined) return new SensorStage(resolver, telemetry.counters, publish)
+  const analysis = new AnalysisStage(resolver, new EndpointMapper(ENDPOINT_DEFAULTS, telemetry), detection, listeners)
+  analysis.restore(held ?? [])
+  return analysis
 }
 
 /** What an operator is told when a detector fails: which, and where, for the report they should file. */

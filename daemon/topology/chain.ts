@@ -2,11 +2,19 @@ import type { FrameBatch, SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import type { AnalysisStage } from './analysis-stage.ts'
 import { EventClock } from './event-clock.ts'
 import { FlowStage } from './flow-stage.ts'
 import type { FlowStageOptions } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
+
+/** What the records go to, in their total order. */
+export interface Analysis {
+  /** Whether anybody looks at transactions. */
+  readonly watches: boolean
+  push(transaction: Transaction): void
+  /** Event time has moved on by a second, or more. */
+  tick(now: EventTime): void
+}
 
 /**
  * The whole pass on one thread: frames or native transactions in, transactions, signals and incidents out to the
@@ -17,10 +25,10 @@ export class Chain {
   readonly #clock: EventClock
   readonly #flow: FlowStage
   readonly #order: OrderedOutput
-  readonly #analysis: AnalysisStage
+  readonly #analysis: Analysis
   readonly #telemetry: Telemetry
 
-  constructor(options: FlowStageOptions, telemetry: Telemetry, analysis: AnalysisStage) {
+  constructor(options: FlowStageOptions, telemetry: Telemetry, analysis: Analysis) {
     this.#telemetry = telemetry
     this.#analysis = analysis
     this.#order = new OrderedOutput((transaction) => analysis.push(transaction))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { StoreStatus } from '../../sinks/store/store.ts'
 import type { StatusJson, WebhookStatusJson } from '../api/operations.ts'
 import type { Incident } from '../model/incident.ts'
@@ -41,6 +42,11 @@ export class DaemonStatus {
     this.#pairs.push({ atMs, pairs: engine.funnel.pairs.in })
   }
 
+  /** Of a sensor; null elsewhere. */
+  get publisher(): PublisherStatus | null {
+    return this.#engine?.publisher ?? null
+  }
+
   json(parts: StatusParts): StatusJson {
     const engine = this.#engine
     const open = [...parts.incidents].filter(({ closedAt }) => closedAt === null)
@@ -50,6 +56,7 @@ export class DaemonStatus {
       started_at: new Date(this.#startedMs).toISOString(),
       event_time: engine === null || engine.now === null ? null : formatTime(engine.now),
       sources: parts.watch?.sources() ?? [],
+      ...(this.publisher === null ? {} : { publisher: this.publisher }),
       funnel: engine?.funnel ?? { frames: NOTHING, bytes: NOTHING, messages: NOTHING, pairs: NOTHING },
       pairs_per_second: this.#rate(),
       weirds: Object.fromEntries(engine?.weirds ?? []),

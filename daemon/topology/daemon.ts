@@ -28,7 +28,7 @@ import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
 import type { StoreProcess } from './store-process.ts'
 
-type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'onLearned' | 'onReady' | 'stop'
+type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'publish' | 'onLearned' | 'onReady' | 'stop'
 
 export interface DaemonRequest extends Pick<RunRequest, FromRun> {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -195,7 +195,7 @@ class Control implements Daemon {
   }
 
   async #run(gapSeconds: number, inventory: string | null): Promise<ReplaySummary> {
-    const { config, key, logger, learnFrom, shiftFilesUs, onLearned, onReady, stop } = this.#request
+    const { config, key, logger, learnFrom, shiftFilesUs, publish, onLearned, onReady, stop } = this.#request
     const store = this.#store
     this.#watch = watch({
       config,
@@ -209,6 +209,7 @@ class Control implements Daemon {
       ...(this.#kafka === null ? {} : { kafka: this.#kafka }),
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
+      ...(publish === undefined ? {} : { publish }),
       ...(onLearned === undefined ? {} : { onLearned }),
       onReady: () => {
         this.#ready = true
@@ -369,6 +370,8 @@ class Control implements Daemon {
     for (const { kind, name, state } of this.#watch?.sources() ?? []) {
       if (state === 'down') reasons.push(`source ${kind}:${name} is down`)
     }
+    const publisher = this.#status.publisher
+    if (publisher?.state === 'down') reasons.push(`nothing can be published to ${publisher.topic}`)
     return { live: true, ready: reasons.length === 0, reasons }
   }
 }

@@ -1,8 +1,9 @@
+import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
-import type { KafkaOptions } from '../sources/kafka/kafka-options.ts'
+import type { KafkaConnection, KafkaOptions } from '../sources/kafka/kafka-options.ts'
 import type { PartitionLag, Position, RecordSourceState } from '../sources/kafka/record-source.ts'
 import type { Preset } from '../tap/mapping.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
@@ -68,6 +69,14 @@ export interface KafkaStatus {
   readonly queuedSeconds: number
 }
 
+/** The topic that a sensor publishes to. */
+export interface EnginePublish {
+  readonly connection: KafkaConnection
+  readonly topic: string
+  readonly compression: 'gzip' | 'none'
+  readonly maxBytes: number
+}
+
 export type EngineInput = EngineFile | EngineLive | EngineKafka
 
 export interface StartMessage {
@@ -85,6 +94,8 @@ export interface StartMessage {
   readonly held: readonly HeldIncident[]
   /** Whether rows are made for the store. */
   readonly rows: boolean
+  /** Where transactions go of an engine that analyses nothing: a sensor's. */
+  readonly publish: EnginePublish | null
   /** How long nothing was watched, in seconds, when the last end was no clean one. */
   readonly gapSeconds: number
   /** The inventory that the last run kept, to go on with. */
@@ -100,6 +111,8 @@ export interface EngineStatus {
   readonly counters: readonly (readonly [string, number])[]
   readonly detectors: readonly { readonly id: string; readonly maturity: number; readonly failed: boolean }[]
   readonly kafka: readonly KafkaStatus[]
+  /** Of a sensor. */
+  readonly publisher: PublisherStatus | null
 }
 
 export type ToEngine =

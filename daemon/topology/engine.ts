@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { KafkaPublisher } from '../../sinks/kafka/publisher.ts'
 import { keyFrom } from '../identity/privacy-key.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { readSnapshot } from '../inventory/snapshot.ts'
@@ -9,7 +10,15 @@ import { liveEvents } from '../sources/live.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { buildDetection } from './detection.ts'
-import type { EngineFile, EngineKafka, EngineLive, FromEngine, StartMessage, ToEngine } from './engine-protocol.ts'
+import type {
+  EngineFile,
+  EngineKafka,
+  EngineLive,
+  EnginePublish,
+  FromEngine,
+  StartMessage,
+  ToEngine,
+} from './engine-protocol.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
@@ -42,6 +51,8 @@ export class Engine {
   /** Null while nothing is stored, and while it learns. */
   #rows: RowStage | null = null
   #inventory: InventoryFeed | null = null
+  /** Of a sensor, which analyses nothing. */
+  #publisher: KafkaPublisher | null = null
 
   constructor(tell: (message: FromEngine) => void) {
     this.#tell = tell
@@ -83,7 +94,8 @@ export class Engine {
         config: start.config,
         key: keyFrom(Buffer.from(start.key, 'base64')),
         bodies: true,
-        detect: buildDetection,
+        detect: start.publish === null ? buildDetection : null,
+        ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
         policies: start.policies,
         held: start.held,
         listeners: {
@@ -103,6 +115,7 @@ export class Engine {
         detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
       })
       this.#assembly = assembly
+      if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)
       this.#inventory = await this.#openInventory(assembly, start.inventory)
       if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
       beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
@@ -131,6 +144,7 @@ export class Engine {
       assembly.chain.close()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
       await Promise.all(this.#kafka.map((session) => session.finish()))
+      await this.#publisher?.close(SEAL_MS)
       this.#inventory.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
@@ -159,8 +173,19 @@ export class Engine {
         counters: telemetry.counters.entries(),
         detectors: detection?.detectors.states() ?? [],
         kafka: this.#kafka.map((session) => session.status()),
+        publisher: this.#publisher?.status() ?? null,
       },
     })
+  }
+
+  #publish(settings: EnginePublish, { telemetry }: Assembly): KafkaPublisher {
+    const publisher = new KafkaPublisher({
+      ...settings,
+      counters: telemetry.counters,
+      warn: (message) => this.#tell({ kind: 'warning', message }),
+    })
+    publisher.start()
+    return publisher
   }
 
   async #openInventory({ telemetry }: Assembly, kept: string | null): Promise<InventoryFeed> {
@@ -193,7 +218,7 @@ export class Engine {
         reader: nativeReader(assembly, info),
       })
     }
-    await drive(assembly.chain, inputs, this.#stop.signal, () => this.#rows?.room())
+    await drive(assembly.chain, inputs, this.#stop.signal, () => this.#publisher?.room() ?? this.#rows?.room())
     for (const { opened } of inputs) {
       for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
     }

@@ -15,6 +15,7 @@ import type {
   EngineFile,
   EngineInput,
   EngineKafka,
+  EnginePublish,
   EngineStatus,
   FromEngine,
   InventoryPart,
@@ -51,6 +52,8 @@ export interface RunRequest {
   readonly inventory?: string | null
   /** Keeps the positions of Kafka sources, and knows how to reach them. Needed for those alone. */
   readonly kafka?: KafkaDesk
+  /** A sensor: where its transactions go. Nothing is analysed then. */
+  readonly publish?: EnginePublish
   onLearned?(records: number): void
   /** Every live source captures, or there is none. */
   onReady(): void
@@ -158,6 +161,7 @@ class Control {
         // A file is read from its beginning, and finds them again.
         held: readsFiles ? [] : (this.#request.held ?? []),
         rows: this.#request.seal !== undefined,
+        publish: this.#request.publish ?? null,
         gapSeconds: this.#request.gapSeconds ?? 0,
         inventory: readsFiles ? null : (this.#request.inventory ?? null),
       }

@@ -13,6 +13,7 @@ export async function bundle(folder, entries) {
   await mkdir(folder, { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   await cp(join(root, 'sinks/clickhouse/migrations'), join(folder, 'migrations'), { recursive: true })
+  for (const shipped of ['policies', 'presets']) await symlink(join(root, shipped), join(folder, shipped))
   await build({
     absWorkingDir: root,
     entryPoints: entries,

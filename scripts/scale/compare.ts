@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util'
+import type { Incident } from '../../daemon/model/incident.ts'
+import { Analyzer, partitioner, sensed } from './split.ts'
+
+/** What is found when the records of one input are divided over several analyzers, beside what one of them finds. */
+const { values, positionals } = parseArgs({
+  options: { analyzers: { type: 'string', default: '4' }, partitions: { type: 'string', default: '12' } },
+  allowPositionals: true,
+})
+const count = Number(values.analyzers)
+const partitionOf = partitioner(Number(values.partitions))
+const alone = new Analyzer()
+const several = Array.from({ length: count }, () => new Analyzer())
+const shares = several.map(() => 0)
+await sensed(positionals, ({ key, value }) => {
+  alone.push(value)
+  const index = partitionOf(key) % count
+  shares[index]!++
+  several[index]!.push(value)
+})
+const one = alone.finish()
+const many = several.flatMap((analyzer) => analyzer.finish())
+const total = shares.reduce((sum, share) => sum + share, 0)
+console.log(`${total} transactions; by analyzer ${shares.join(', ')}`)
+console.log(`incidents: 1 analyzer ${one.length}, ${count} analyzers ${many.length}\n`)
+console.log('detector               one  several  the same  only one  only several')
+for (const detector of [...new Set([...one, ...many].map((incident) => incident.detector))].sort()) {
+  const ofOne = one.filter((incident) => incident.detector === detector)
+  const ofMany = many.filter((incident) => incident.detector === detector)
+  const both = ofOne.filter((incident) => ofMany.some((other) => alike(incident, other)))
+  const missed = ofOne.filter((incident) => !both.includes(incident))
+  const added = ofMany.filter((incident) => !ofOne.some((other) => alike(incident, other)))
+  const cells = [ofOne.length, ofMany.length, both.length, missed.length, added.length]
+  console.log(detector.padEnd(22), cells.map((cell) => String(cell).padStart(4)).join('      '))
+  for (const incident of missed) console.log(`  only one:     ${told(incident)}`)
+  for (const incident of added) console.log(`  only several: ${told(incident)}`)
+}
+
+/** Of one caller, by one detector. */
+function alike(a: Incident, b: Incident): boolean {
+  return a.detector === b.detector && a.subject.kind === b.subject.kind && a.subject.value === b.subject.value
+}
+
+function told({ severity, subject, why }: Incident): string {
+  return `${severity} ${subject.kind} ${subject.value}: ${why}`
+}

@@ -1,0 +1,84 @@
+import { Partitioners } from 'kafkajs'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
+import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import type { SourceInfo } from '../../daemon/model/frame.ts'
+import type { Incident } from '../../daemon/model/incident.ts'
+import { parseTime } from '../../daemon/model/time.ts'
+import { openInput } from '../../daemon/sources/capture-file.ts'
+import { type Assembly, assemble, nativeReader } from '../../daemon/topology/assemble.ts'
+import { buildDetection } from '../../daemon/topology/detection.ts'
+import { drive, type Input } from '../../daemon/topology/inputs.ts'
+import { NativeOrder } from '../../daemon/topology/native-order.ts'
+import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
+
+const { config } = effectiveConfig(CONFIG_SCHEMA, null)
+const FROM_TOPIC: SourceInfo = { kind: 'kafka', name: 'transactions' }
+
+function failed(detector: string, error: unknown): never {
+  throw new Error(`${detector} failed`, { cause: error })
+}
+
+/** What one sensor would publish of these files, in order. */
+export async function sensed(files: readonly string[], publish: (record: PublishedRecord) => void): Promise<Assembly> {
+  const assembly = assemble({
+    config,
+    key: TEST_KEY,
+    bodies: true,
+    detect: null,
+    publish,
+    listeners: {},
+    detectorFailed: failed,
+  })
+  const inputs: Input[] = []
+  for (const path of files) {
+    const opened = await openInput(path, { stdin: process.stdin, counters: assembly.telemetry.counters })
+    inputs.push({ opened, info: opened.source.info, reader: nativeReader(assembly, opened.source.info) })
+  }
+  await drive(assembly.chain, inputs, new AbortController().signal, () => undefined)
+  assembly.chain.close()
+  return assembly
+}
+
+/** An analyzer that is handed records of some partitions. */
+export class Analyzer {
+  readonly assembly: Assembly
+  readonly #order: NativeOrder
+  #line = 0
+
+  constructor() {
+    this.assembly = assemble({
+      config,
+      key: TEST_KEY,
+      bodies: true,
+      detect: buildDetection,
+      listeners: {},
+      detectorFailed: failed,
+    })
+    this.#order = new NativeOrder(nativeReader(this.assembly, FROM_TOPIC), this.assembly.chain)
+  }
+
+  push(value: Buffer): void {
+    const record = JSON.parse(value.toString()) as Record<string, unknown>
+    this.#order.push({ line: ++this.#line, record, clock: parseTime(String(record.end_ts))!, bogusTime: false })
+  }
+
+  finish(): readonly Incident[] {
+    this.#order.flush()
+    this.assembly.chain.close()
+    return this.assembly.finish()
+  }
+}
+
+/** The partition that a record goes to, as the client library has it. */
+export function partitioner(partitions: number): (key: string) => number {
+  const pick = Partitioners.DefaultPartitioner()
+  const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
+    partitionErrorCode: 0,
+    partitionId,
+    leader: 1,
+    replicas: [1],
+    isr: [1],
+  }))
+  return (key) => pick({ topic: 't', partitionMetadata, message: { key, value: null } })
+}
