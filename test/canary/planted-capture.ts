@@ -1,5 +1,5 @@
 import { CARD, JWT, KEY, PASSWORD, PLANTED, type Planted, RESET, TOKEN } from '../conformance/planted-secrets.ts'
-import { FloodWire, ipv4, Talk } from '../fuzz/flood-wire.ts'
+import { FloodWire, ipv4, Talk } from '../floods/flood-wire.ts'
 import type { Canary } from './scan.ts'
 
 /** Those of the traffic. One-time codes are left out here: six digits occur by chance in so much output. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { runFlood, unexplained } from '../fuzz/flood-run.ts'
-import { FLOODS } from '../fuzz/floods.ts'
-import { ensureBuilt, ROOT } from './program.ts'
+import { runFlood, unexplained } from './flood-run.ts'
+import { FLOODS } from './floods.ts'
+import { ensureBuilt, ROOT } from '../integration/program.ts'
 
-/** Of the length at which `scripts/soak-hostile.mjs` compares memory: enough to see that nothing throws, stalls or is lost. */
+/** Of the length at which `scripts/floods.mjs` compares memory: enough to see that nothing throws, stalls or is lost. */
 const SHARE = 1 / 40
 /** CPU of the program, start-up included, as seconds a flood of this length may cost and as megabytes. */
 const MOST_SECONDS = 15
