@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import pc from 'picocolors'
 import { escapeTerminal } from '../../sinks/escape.ts'
 import { encodeIncident } from '../../sinks/incident-json.ts'
+import { publishHints } from '../../sinks/kafka/publish-hints.ts'
 import { lossHints } from '../../sinks/loss-hints.ts'
 import { renderLossTable } from '../../sinks/loss-table.ts'
 import { LineWriter } from '../../sinks/stdout.ts'
@@ -107,7 +108,7 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
   })
   if (jsonl) for (const incident of summary.incidents) if (incident.closedAt === null) print(incident)
   await lines.flush()
-  for (const hint of lossHints(summary)) context.logger.warn(hint)
+  for (const hint of [...lossHints(summary), ...publishHints(summary.counters)]) context.logger.warn(hint)
   if (options.output === 'table') {
     await writeText(context.stdout, `\n${renderLossTable(summary, { width: context.width, colour: context.colour })}`)
   }

@@ -8,6 +8,7 @@ import { type ClockGuard, FileClockGuard } from '../sources/clock-guard.ts'
 import type { RecordQueue } from '../sources/kafka/record-queue.ts'
 import { partitionKey, type RecordsOfPartition, type SourceRecord } from '../sources/kafka/record-source.ts'
 import type { Preset } from '../tap/mapping.ts'
+import { OffpathError } from '../telemetry/errors.ts'
 import type { Assembly } from './assemble.ts'
 import { KafkaMapping } from './kafka-mapping.ts'
 import type { KafkaProgress } from './kafka-progress.ts'
@@ -70,6 +71,9 @@ export class KafkaFeed {
   readonly #lanes = new Map<string, Lane>()
   #place: { lane: Lane; offset: number } | null = null
   #idleSince: EventTime | null = null
+  /** A record under our key was read. */
+  #keyAgrees = false
+  #refused: OffpathError | null = null
 
   constructor(options: KafkaFeedOptions) {
     const { assembly, info } = options
@@ -87,10 +91,11 @@ export class KafkaFeed {
     this.#order = new NativeOrder({ read: (...args) => this.#read(...args) }, assembly.chain)
   }
 
-  /** Reads what comes until `stop`. */
+  /** Reads what comes until `stop`. Rejects with OFFPATH_E_KEY_MISMATCH when the first records are under another key. */
   async run(stop: AbortSignal): Promise<void> {
     const { queue, room } = this.#options
     while (!stop.aborted) {
+      if (this.#refused !== null) throw this.#refused
       const batch = queue.shift()
       if (batch === null) {
         await queue.wait(WAIT_MS)
@@ -193,14 +198,31 @@ export class KafkaFeed {
   #read(...args: Parameters<NativeReader['read']>): ReturnType<NativeReader['read']> {
     const { lane, offset } = this.#place!
     const { progress, assembly } = this.#options
-    const transaction = this.#reader.read(...args)
+    const [record] = args
+    let transaction: ReturnType<NativeReader['read']> = null
+    // Which field it lacked is counted by the reader.
+    let reason = 'unusable'
+    try {
+      transaction = this.#reader.read(...args)
+    } catch (error) {
+      if (!(error instanceof OffpathError)) throw error
+      if (!this.#keyAgrees) {
+        // Held, and so never committed: the record stays for an analyzer with the right key.
+        this.#refused ??= error
+        return null
+      }
+      reason = 'foreign_key'
+      if (assembly.telemetry.counters.get('kafka.poison.foreign_key') === 0) this.#options.warn(error.message)
+    }
     if (transaction === null) {
       progress.release(lane, offset)
-      // Which field it lacked is counted by the reader.
-      assembly.telemetry.counters.add('kafka.poison.unusable')
+      assembly.telemetry.counters.add(`kafka.poison.${reason}`)
       const { topic, partition } = lane
-      this.#options.deadLetter({ topic, partition, offset, reason: 'unusable', bytes: 0, head: '' })
-    } else progress.opened(lane, offset, transaction as Transaction)
+      this.#options.deadLetter({ topic, partition, offset, reason, bytes: 0, head: '' })
+      return null
+    }
+    if (record.redacted === true) this.#keyAgrees = true
+    progress.opened(lane, offset, transaction as Transaction)
     return transaction
   }
 
