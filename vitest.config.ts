@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['{daemon,analyzers,sinks,demo,scripts,test}/**/*.test.ts'],
+    include: ['{daemon,analyzers,sinks,demo,world,scripts,test}/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { World } from '../world/world.ts'
 
 /** Data flows left to right, imports point left. A room may import itself, any room before it, model/ and telemetry/. */
 const FLOW = [
@@ -39,6 +40,11 @@ function roomOf(file: string): string {
   return found
 }
 
+/** What makes labelled traffic for the lab: nothing that judges traffic may know it, and it knows no judge. */
+const WORLD = 'world'
+const MAY_IMPORT_WORLD = /^(?:world\/|daemon\/cli\/simulate)/
+const WORLD_MAY_IMPORT = /^(?:world\/|daemon\/model\/|daemon\/decode\/address\.ts$|demo\/random\.ts$)/
+
 /** The rooms a room may import from. */
 function allowed(room: string): string[] {
   if (room === 'daemon/model') return [room]
@@ -54,15 +60,48 @@ function allowed(room: string): string[] {
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g
 
+function importsOf(file: string): string[] {
+  const matches = [...readFileSync(join(root, file), 'utf8').matchAll(IMPORT)]
+  return matches.map((match) => normalize(join(dirname(file), match[1] ?? match[2] ?? '')))
+}
+
 test.each(['daemon', 'analyzers', 'sinks', 'demo'])('imports in %s point left', (folder) => {
   const wrong: string[] = []
   for (const file of sourceFiles(folder)) {
     const room = roomOf(file)
-    for (const match of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
-      const target = normalize(join(dirname(file), match[1] ?? match[2] ?? ''))
+    for (const target of importsOf(file)) {
       if (!/^(daemon|analyzers|sinks|demo)\//.test(target)) continue
       if (!allowed(room).includes(roomOf(target))) wrong.push(`${file} imports ${target}`)
     }
   }
   expect(wrong).toEqual([])
+})
+
+test('only the simulation knows its world, and the world knows nobody who judges', () => {
+  const wrong = ['daemon', 'analyzers', 'sinks', 'demo', WORLD].flatMap((folder) =>
+    sourceFiles(folder).flatMap((file) =>
+      importsOf(file)
+        .filter((target) => target.startsWith(`${WORLD}/`) && !MAY_IMPORT_WORLD.test(file))
+        .concat(folder === WORLD ? importsOf(file).filter((target) => !WORLD_MAY_IMPORT.test(target)) : [])
+        .map((target) => `${file} imports ${target}`),
+    ),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('no detector knows a name of the world', () => {
+  const { estate, population } = new World({ seed: '1', users: 200 })
+  const paths = estate.operations.map(({ template }) => template.slice(template.indexOf(' ') + 1))
+  const actors = [...population.users, ...population.partners, ...population.monitors]
+  const names = new Set([
+    ...paths.filter((path) => path.length > 8),
+    ...estate.operations.flatMap(({ service, name }) => (name === null ? service.host : [service.host, name])),
+    ...actors.map(({ userAgent }) => userAgent),
+  ])
+  expect(names.size).toBeGreaterThan(150)
+  const found = sourceFiles('analyzers').flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8')
+    return [...names].filter((name) => text.includes(name)).map((name) => `${file} has ${name}`)
+  })
+  expect(found).toEqual([])
 })

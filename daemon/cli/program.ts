@@ -50,6 +50,7 @@ const COMMANDS: readonly (readonly [name: string, load: () => Promise<AddCommand
   ['store', async () => (await import('./store.ts')).addStore],
   ['webhook', async () => (await import('./webhook.ts')).addWebhook],
   ['tap', async () => (await import('./tap.ts')).addTap],
+  ['simulate', async () => (await import('./simulate.ts')).addSimulate],
 ]
 
 type AddCommand = (program: Command, context: CliContext) => void

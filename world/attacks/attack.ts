@@ -1,0 +1,56 @@
+import type { Caller, Label } from '../caller.ts'
+import type { Script } from '../visits/script.ts'
+import type { World } from '../world.ts'
+
+export type Intensity = 'blatant' | 'moderate' | 'stealthy'
+export const INTENSITIES: readonly Intensity[] = ['blatant', 'moderate', 'stealthy']
+
+/** One of those who take part. */
+export interface Part {
+  readonly caller: Caller
+  readonly script: Script
+  /** After the beginning. */
+  readonly delayUs: number
+}
+
+/** A way of attacking, or of looking like an attacker. Truth comes with the label that every exchange of its callers bears. */
+export interface Attack {
+  /** On the command line. Of an attack: the detector that ought to find it, and where there are several, a word more. */
+  readonly name: string
+  /** Id of the detector that should open an incident; null for what must stay silent. */
+  readonly detector: string | null
+  readonly summary: string
+  begin(world: World, intensity: Intensity, label: Label): readonly Part[]
+}
+
+/** What the module of an attack says: its parameters by intensity, and what it does with them. */
+interface AttackModule<Parameters> {
+  readonly name: string
+  readonly detector: string | null
+  readonly summary: string
+  readonly intensities: Readonly<Record<Intensity, Parameters>>
+  begin(world: World, parameters: Parameters, label: Label): readonly Part[]
+}
+
+/** An attack in its place: when, how hard, under which label. */
+export interface Assault {
+  readonly atUs: number
+  begin(world: World): readonly Part[]
+}
+
+export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
+  const { name, detector, summary, intensities } = module
+  return {
+    name,
+    detector,
+    summary,
+    begin: (world, intensity, label) => module.begin(world, intensities[intensity], label),
+  }
+}
+
+/** The `number`-th one of a run. */
+export function assault(attack: Attack, intensity: Intensity, number: number, atUs: number): Assault {
+  const id = `${attack.name}/${intensity}#${number}`
+  const label: Label = attack.detector === null ? { attack: null, twin: id } : { attack: id, twin: null }
+  return { atUs, begin: (world) => attack.begin(world, intensity, label) }
+}

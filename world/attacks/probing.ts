@@ -1,0 +1,242 @@
+import { MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import { token } from '../draw.ts'
+import type { Service } from '../estate/operation.ts'
+import type { Script } from '../visits/script.ts'
+import type { World } from '../world.ts'
+import { defineAttack, type Part } from './attack.ts'
+import { alone, insider, loggedIn, outsider, withToken } from './crew.ts'
+import { jitter } from './guessing.ts'
+
+/** Looking for what is not linked anywhere. */
+
+const WORDS = (
+  'admin api backup beta billing cache callback config console dashboard debug dev docs dump export graphiql health hidden ' +
+  'hooks import info internal jobs legacy login logs manage metrics migrate monitor old panel phpinfo private profile proxy ' +
+  'public queue reports root rpc secure server settings setup shell soap staff staging stats status store support swagger ' +
+  'system temp test tools trace upload users util vendor version web webhooks wiki xml'
+).split(' ')
+const ENDINGS = ['', '', '', '.php', '.bak', '.old', '.json', '.zip', '/', '~']
+
+interface Probe {
+  readonly paths: number
+  readonly everyUs: number
+  /** What the service says to what it does not have: most say 404, some refuse everything. */
+  readonly status: number
+}
+
+function wordPath(random: { pick<T>(list: readonly T[]): T; chance(p: number): boolean }): string {
+  const folder = random.chance(0.4) ? `/${random.pick(WORDS)}` : ''
+  return `${folder}/${random.pick(WORDS)}${random.pick(ENDINGS)}`
+}
+
+function someService(world: World): Service {
+  const { shop, catalogue, files, social } = world.estate.services
+  return world.random.pick([shop, catalogue, files, social])
+}
+
+export const probing = defineAttack<Probe>({
+  name: 'scan.probing',
+  detector: 'scan.probing',
+  summary: 'a list of words tried as paths',
+  intensities: {
+    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 404 },
+    moderate: { paths: 200, everyUs: SECOND_US, status: 404 },
+    stealthy: { paths: 50, everyUs: 45 * SECOND_US, status: 404 },
+  },
+  begin: (world, { paths, everyUs, status }, label) => {
+    const caller = outsider(world, label, 'hosting', 'Mozilla/5.0 (compatible; gobuster/3.6)')
+    const service = someService(world)
+    return alone(
+      caller,
+      (function* (): Script {
+        for (let i = 0; i < paths; i++) {
+          caller.stray(service, 'GET', wordPath(caller.random), status)
+          yield jitter(caller, everyUs)
+        }
+      })(),
+    )
+  },
+})
+
+export const refusedProbing = defineAttack<Probe>({
+  name: 'scan.probing.refused',
+  detector: 'scan.probing',
+  summary: 'words and random names tried as paths at a service that answers 401 to whatever it does not know',
+  intensities: {
+    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 401 },
+    moderate: { paths: 250, everyUs: SECOND_US, status: 403 },
+    stealthy: { paths: 60, everyUs: 30 * SECOND_US, status: 401 },
+  },
+  begin: (world, { paths, everyUs, status }, label) => {
+    const caller = outsider(world, label)
+    const { admin } = world.estate.services
+    return alone(
+      caller,
+      (function* (): Script {
+        for (let i = 0; i < paths; i++) {
+          const path = caller.random.chance(0.5)
+            ? wordPath(caller.random)
+            : `/internal/${token(caller.random, 9).toLowerCase()}`
+          caller.stray(admin, caller.random.chance(0.9) ? 'GET' : 'POST', path, status)
+          yield jitter(caller, everyUs)
+        }
+      })(),
+    )
+  },
+})
+
+const TRIPWIRES = [
+  '/.env',
+  '/.git/config',
+  '/actuator/heapdump',
+  '/wp-login.php',
+  '/server-status',
+  '/.aws/credentials',
+]
+
+export const tripwires = defineAttack<{ readonly paths: number }>({
+  name: 'scan.tripwire',
+  detector: 'scan.tripwire',
+  summary: 'files that nobody asks for by mistake',
+  intensities: { blatant: { paths: 6 }, moderate: { paths: 3 }, stealthy: { paths: 1 } },
+  begin: (world, { paths }, label) => {
+    const caller = outsider(world, label)
+    const service = someService(world)
+    return alone(
+      caller,
+      (function* (): Script {
+        for (const path of caller.random.shuffled(TRIPWIRES).slice(0, paths)) {
+          caller.stray(service, 'GET', path, 404)
+          yield jitter(caller, 5 * SECOND_US)
+        }
+      })(),
+    )
+  },
+})
+
+export const shadowEndpoint = defineAttack<{ readonly calls: number; readonly everyUs: number }>({
+  name: 'inventory.shadow',
+  detector: 'inventory.shadow',
+  summary: 'a forgotten test endpoint is found, and answers',
+  intensities: {
+    blatant: { calls: 120, everyUs: SECOND_US },
+    moderate: { calls: 40, everyUs: 10 * SECOND_US },
+    stealthy: { calls: 6, everyUs: 5 * MINUTE_US },
+  },
+  begin: (world, { calls, everyUs }, label) => {
+    const caller = insider(world, label)
+    const { shop } = world.estate.services
+    return alone(
+      caller,
+      withToken(
+        caller,
+        (function* (): Script {
+          for (let i = 0; i < calls; i++) {
+            caller.stray(shop, 'GET', `/v0/debug/customers/${10_000 + i}`, 200, {
+              answer: `{"id":${i},"email":"x${i}@mail.example"}`,
+            })
+            yield jitter(caller, everyUs)
+          }
+        })(),
+      ),
+    )
+  },
+})
+
+export const privilegedFunctions = defineAttack<{
+  readonly calls: number
+  readonly everyUs: number
+  readonly granted: number
+}>({
+  name: 'function.privilege',
+  detector: 'function.privilege',
+  summary: 'a customer calls what is meant for staff; some of it answers',
+  intensities: {
+    blatant: { calls: 60, everyUs: 2 * SECOND_US, granted: 0.5 },
+    moderate: { calls: 20, everyUs: 20 * SECOND_US, granted: 0.3 },
+    stealthy: { calls: 4, everyUs: 10 * MINUTE_US, granted: 1 },
+  },
+  begin: (world, { calls, everyUs, granted }, label) => {
+    const caller = insider(world, label)
+    const { operations } = world.estate.services.admin
+    return alone(
+      caller,
+      withToken(
+        caller,
+        (function* (): Script {
+          for (let i = 0; i < calls; i++) {
+            const operation = caller.random.pick(operations)
+            const objects = operation.resources.map((each) => caller.reachable(each))
+            caller.call(operation, caller.random.chance(granted) ? { objects } : { objects, status: 403 })
+            yield jitter(caller, everyUs)
+          }
+        })(),
+      ),
+    )
+  },
+})
+
+/** Twin of probing: an app after a release that asks for a path which was never there. */
+export const clientBug = defineAttack<{ readonly people: number; readonly overUs: number }>({
+  name: 'twin.client_bug',
+  detector: null,
+  summary: 'a release of the app asks for pictures and pages that do not exist: the same few, for everybody',
+  intensities: {
+    blatant: { people: 900, overUs: 60 * MINUTE_US },
+    moderate: { people: 300, overUs: 60 * MINUTE_US },
+    stealthy: { people: 80, overUs: 120 * MINUTE_US },
+  },
+  begin: (world, { people, overUs }, label) => {
+    const { shop } = world.estate.services
+    const missing = [
+      '/v1/promos/banner',
+      '/v1/me/badges',
+      '/v1/config/undefined',
+      '/v1/orders/undefined',
+      '/v1/null/items',
+    ]
+    return Array.from({ length: people }, (): Part => {
+      const caller = insider(world, label)
+      const script = withToken(
+        caller,
+        (function* (): Script {
+          for (const path of missing) {
+            caller.stray(shop, 'GET', path, 404)
+            yield jitter(caller, SECOND_US)
+          }
+        })(),
+      )
+      return { caller, script, delayUs: world.random.next() * overUs }
+    })
+  },
+})
+
+/** Trap: somebody walks the whole API with a tool, and said so before. */
+export const declaredLoadTest = defineAttack<{ readonly calls: number; readonly everyUs: number }>({
+  name: 'twin.load_test',
+  detector: null,
+  summary: 'a load test of the own team: one account, many calls, a header that says so',
+  intensities: {
+    blatant: { calls: 4000, everyUs: 0.02 * SECOND_US },
+    moderate: { calls: 1500, everyUs: 0.1 * SECOND_US },
+    stealthy: { calls: 500, everyUs: 0.5 * SECOND_US },
+  },
+  begin: (world, { calls, everyUs }, label) => {
+    const caller = loggedIn(world, { ...world.population.users[0]!, userAgent: 'k6/0.57.0' }, label)
+    const operations = world.estate.services.shop.operations.filter((each) => each.method === 'GET')
+    return alone(
+      caller,
+      withToken(
+        caller,
+        (function* (): Script {
+          for (let i = 0; i < calls; i++) {
+            const operation = caller.random.pick(operations)
+            const objects = operation.resources.map((each) => caller.reachable(each))
+            caller.call(operation, { objects, requestHeaders: [['X-Load-Test', 'spring']] })
+            yield jitter(caller, everyUs)
+          }
+        })(),
+      ),
+    )
+  },
+})

@@ -1,0 +1,261 @@
+import type { Random } from '../demo/random.ts'
+import { errorJson, listJson, objectJson, requestJson, wrapped } from './bodies.ts'
+import { token } from './draw.ts'
+import { type Operation, pathOf, type Resource, type Service } from './estate/operation.ts'
+import type { Exchange, Header, Truth } from './exchange.ts'
+import { addressAt, moves, type Place } from './network.ts'
+import type { Actor } from './people.ts'
+import type { World } from './world.ts'
+
+/** What a request has of its own; everything else is as the operation usually is. */
+export interface Call {
+  /** Numbers of the objects in the path, or in the variables of an RPC. */
+  readonly objects?: readonly number[]
+  /** Instead: the very texts. */
+  readonly ids?: readonly string[]
+  readonly query?: string
+  readonly body?: string
+  /** Of the body; default: JSON. */
+  readonly contentType?: Header
+  readonly status?: number
+  /** The answer's text. */
+  readonly answer?: string
+  /** How many a list lists. */
+  readonly listed?: readonly number[]
+  readonly page?: number
+  /** Instead of the caller's own: an Authorization header's value, or null for none. */
+  readonly authorization?: string | null
+  readonly requestHeaders?: readonly Header[]
+  readonly responseHeaders?: readonly Header[]
+  readonly latencyMs?: number
+}
+
+/** What an attack or a twin puts on every request of its callers. */
+export interface Label {
+  readonly attack: string | null
+  readonly twin: string | null
+}
+
+export const PLAIN: Label = { attack: null, twin: null }
+
+const JSON_TYPE: Header = ['Content-Type', 'application/json']
+export const FORM_TYPE: Header = ['Content-Type', 'application/x-www-form-urlencoded']
+const LANGUAGES = ['en-GB,en;q=0.8', 'de-DE,de;q=0.9,en;q=0.6', 'fr-FR,fr;q=0.9', 'pl,en;q=0.7']
+const US_PER_MS = 1000
+const BINARY = /(?:\.pdf|\.png|\/content|\/label)$/
+
+/**
+ * Someone at it: an actor with a device, an address and what they hold of credentials. Every call makes one exchange at
+ * `now`, and moves `now` to its end.
+ */
+export class Caller {
+  readonly world: World
+  readonly actor: Actor
+  readonly random: Random
+  readonly label: Label
+  now = 0
+  address: string
+  #port: number
+  #place: Place
+  #onConnection = 0
+  /** Of the access token, or an opaque one. */
+  authorization: string | null = null
+  /** When the access token ends, in microseconds. */
+  expires = 0
+  refresh: string | null = null
+  cookie: string | null = null
+  apiKey: string | null = null
+  readonly #language: string
+
+  constructor(world: World, actor: Actor, random: Random, label: Label = PLAIN) {
+    this.world = world
+    this.actor = actor
+    this.random = random
+    this.label = label
+    const { places } = actor
+    this.#place = places.length > 1 && random.chance(0.4) ? random.pick(places) : places[0]!
+    this.address = addressAt(this.#place, random)
+    this.#port = random.between(1024, 65_535)
+    this.#language = LANGUAGES[actor.number >= 0 ? actor.number % 4 : 0]!
+  }
+
+  get loggedIn(): boolean {
+    return this.authorization !== null || this.cookie !== null
+  }
+
+  /** A new connection, from a new cell or behind another address of the carrier for those that move. */
+  reconnect(): void {
+    this.#port = this.random.between(1024, 65_535)
+    this.#onConnection = 0
+    if (moves(this.#place) && this.random.chance(0.25)) this.address = addressAt(this.#place, this.random)
+  }
+
+  /** Somewhere else altogether. */
+  moveTo(place: Place): void {
+    this.#place = place
+    this.address = addressAt(place, this.random)
+    this.#port = this.random.between(1024, 65_535)
+  }
+
+  call(operation: Operation, call: Call = {}): Exchange {
+    const { random, world } = this
+    const { objects = [] } = call
+    const { resources } = operation
+    const ids = call.ids ?? objects.map((number, i) => (resources[i] ?? operation.subject)!.idOf(number))
+    const fact = random.between(1, 1_000_000)
+    const status = call.status ?? this.#usual(operation)
+    const body = call.body ?? requestJson(operation, ids, fact)
+    const answer = call.answer ?? (status < 400 ? this.#answer(operation, call, objects, fact) : errorJson(status))
+    const query = call.query ?? ''
+    const latency = call.latencyMs ?? random.skewed(operation.latencyMs) * (random.chance(0.004) ? 12 : 1)
+    return this.#exchange(operation.service, {
+      method: operation.method,
+      path: pathOf(operation, ids),
+      query,
+      body,
+      status,
+      answer: status === 204 || operation.method === 'HEAD' ? '' : answer,
+      type: BINARY.test(operation.template) ? 'application/octet-stream' : 'application/json',
+      operation: operation.template,
+      latencyUs: Math.round(latency * US_PER_MS),
+      call,
+      cookies: world.estate.services.web === operation.service,
+    })
+  }
+
+  /** Any request whatever, of which the estate knows nothing. */
+  stray(service: Service, method: string, path: string, status: number, call: Call = {}): Exchange {
+    return this.#exchange(service, {
+      method,
+      path,
+      query: call.query ?? '',
+      body: call.body ?? '',
+      status,
+      answer: call.answer ?? errorJson(status),
+      type: 'application/json',
+      operation: null,
+      latencyUs: Math.round((call.latencyMs ?? this.random.skewed(4)) * US_PER_MS),
+      call,
+      cookies: this.world.estate.services.web === service,
+    })
+  }
+
+  /** 1 in 1,000 fails, as in any company. */
+  #usual({ shape, method }: Operation): number {
+    if (this.random.chance(0.001)) return this.random.chance(0.5) ? 500 : 503
+    if (shape === 'create') return 201
+    if (shape === 'remove' || (shape === 'ok' && method === 'POST')) return 204
+    return 200
+  }
+
+  #answer(operation: Operation, call: Call, objects: readonly number[], fact: number): string {
+    const users = this.world.users
+    const { shape, subject, resources } = operation
+    if (subject === null || shape === 'ok') return wrapped(operation, '{"status":"ok"}', fact)
+    if (shape === 'list' || call.listed !== undefined) {
+      return wrapped(operation, listJson(subject, call.listed ?? [], users, call.page ?? 1), fact)
+    }
+    const last = resources[resources.length - 1]
+    const number = last === subject || resources.length === 0 ? objects[objects.length - 1] : undefined
+    return wrapped(operation, objectJson(subject, number ?? fact % subject.count, users), fact)
+  }
+
+  #exchange(service: Service, made: Made): Exchange {
+    const { world, actor, random, label } = this
+    const { call, status, body, answer } = made
+    const requestHeaders: Header[] = [
+      ['Host', service.host],
+      ['User-Agent', actor.userAgent],
+      ['Accept', 'application/json'],
+    ]
+    if (actor.channel !== 'machine') requestHeaders.push(['Accept-Language', this.#language])
+    const authorization =
+      call.authorization === undefined ? (made.cookies ? null : this.authorization) : call.authorization
+    if (authorization !== null) requestHeaders.push(['Authorization', authorization])
+    const cookie = made.cookies && call.authorization !== null ? this.cookie : null
+    if (cookie !== null)
+      requestHeaders.push(['Cookie', `consent=1; sid=${cookie}; theme=${random.chance(0.5) ? 'dark' : 'light'}`])
+    if (this.apiKey !== null && call.authorization !== null) requestHeaders.push(['X-Api-Key', this.apiKey])
+    if (body !== '')
+      requestHeaders.push(call.contentType ?? JSON_TYPE, ['Content-Length', String(Buffer.byteLength(body))])
+    if (call.requestHeaders !== undefined) requestHeaders.push(...call.requestHeaders)
+
+    const startUs = this.now
+    const endUs = startUs + Math.max(200, made.latencyUs) + answer.length * 2
+    const hop = world.connections.open(service, this.address, startUs, endUs)
+    if (hop !== null) requestHeaders.push(...hop.headers)
+    else if (++this.#onConnection > 40) this.reconnect()
+
+    const responseHeaders: Header[] = [
+      ['Server', 'nginx'],
+      ['X-Request-Id', token(random, 12)],
+    ]
+    if (answer !== '') responseHeaders.push(['Content-Type', made.type])
+    responseHeaders.push(['Content-Length', String(Buffer.byteLength(answer))])
+    if (call.responseHeaders !== undefined) responseHeaders.push(...call.responseHeaders)
+
+    const truth: Truth = {
+      actor: actor.name,
+      role: actor.role,
+      service: service.key,
+      operation: made.operation,
+      known:
+        status !== 401 &&
+        (authorization !== null || cookie !== null || (this.apiKey !== null && actor.scheme === 'key')),
+      attack: label.attack,
+      twin: label.twin,
+    }
+    const exchange: Exchange = {
+      startUs,
+      endUs,
+      peer: hop === null ? this.address : hop.peer,
+      peerPort: hop === null ? this.#port : hop.port,
+      server: service.address,
+      serverPort: service.port,
+      method: made.method,
+      host: service.host,
+      path: made.path,
+      query: made.query,
+      requestHeaders,
+      requestBody: body,
+      status,
+      responseHeaders,
+      responseBody: answer,
+      truth,
+    }
+    this.now = endUs
+    world.emit(exchange)
+    return exchange
+  }
+
+  /** One that this caller may read, as their clients would come upon it. */
+  reachable(resource: Resource): number {
+    const { random, actor } = this
+    const { users } = this.world
+    const own = resource.visibility === 'own' && actor.number >= 0 && resource.count > users
+    if (own) return resource.ownedBy(actor.number, users, random.next())
+    if (resource.name === 'customer' && actor.number >= 0) return actor.number
+    if (resource.visibility === 'tenant' && actor.role === 'partner') {
+      // A partner's own lie together.
+      const span = Math.max(1, Math.floor(resource.count / 18))
+      const part = Number(actor.name.split('-')[1] ?? 0) % 18
+      return Math.min(resource.count - 1, part * span + Math.floor(span * random.next()))
+    }
+    const draw = random.next()
+    return resource.any(resource.visibility === 'public' ? draw * draw : draw)
+  }
+}
+
+interface Made {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly body: string
+  readonly status: number
+  readonly answer: string
+  readonly type: string
+  readonly operation: string | null
+  readonly latencyUs: number
+  readonly call: Call
+  readonly cookies: boolean
+}

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { DAY_US } from '../daemon/model/time.ts'
+import { INTENSITIES } from './attacks/attack.ts'
+import { ATTACKS } from './attacks/registry.ts'
+import type { Exchange } from './exchange.ts'
+import { Lines } from './output/native.ts'
+import { scheduled } from './plan.ts'
+import { DEFAULT_START_US, type RunOptions, World } from './world.ts'
+
+function run(seed: string, options: Partial<RunOptions> = {}): Exchange[] {
+  const world = new World({ seed, users: 500 })
+  const whole = { startUs: DEFAULT_START_US + DAY_US / 3, days: 1, rate: 20, assaults: [], most: 4000, ...options }
+  return [...world.run(whole)]
+}
+
+function written(exchanges: readonly Exchange[]): string {
+  const lines = new Lines('x')
+  return exchanges.map((exchange) => Object.values(lines.of(exchange)).join('\n')).join('\n')
+}
+
+test('a seed makes the same bytes each time, and another seed makes others', () => {
+  const first = written(run('a'))
+  expect(written(run('a')) === first).toBe(true)
+  expect(written(run('b')) === first).toBe(false)
+})
+
+test('exchanges come in the order in which they end, or start', () => {
+  const byEnd = run('order').map(({ endUs }) => endUs)
+  expect(byEnd).toEqual([...byEnd].sort((a, b) => a - b))
+  const byStart = run('order', { order: 'start' }).map(({ startUs }) => startUs)
+  expect(byStart).toEqual([...byStart].sort((a, b) => a - b))
+})
+
+test('a connection carries one exchange at a time', () => {
+  const freeFrom = new Map<string, number>()
+  for (const { peer, peerPort, server, startUs, endUs } of run('connections', { order: 'start' })) {
+    const key = `${peer} ${peerPort} ${server}`
+    expect(startUs).toBeGreaterThanOrEqual(freeFrom.get(key) ?? 0)
+    freeFrom.set(key, endUs)
+  }
+})
+
+test('the day is busier than the night, and the rate is kept over a week', () => {
+  const hours = new Float64Array(24)
+  const exchanges = run('week', { startUs: DEFAULT_START_US, days: 7, rate: 0.2, most: 1_000_000 })
+  for (const { startUs } of exchanges) hours[Math.floor(startUs / (DAY_US / 24)) % 24]!++
+  expect(hours[19]! / hours[3]!).toBeGreaterThan(3)
+  expect(exchanges.length / (7 * 86_400 * 0.2)).toBeGreaterThan(0.75)
+  expect(exchanges.length / (7 * 86_400 * 0.2)).toBeLessThan(1.3)
+})
+
+test('what a request says of its caller, truth says too', () => {
+  const bySecret = new Map<string, string>()
+  for (const { requestHeaders, truth } of run('truth')) {
+    const value = requestHeaders.find(([name]) => name === 'Authorization')?.[1]
+    if (value === undefined || !truth.known) continue
+    expect(bySecret.get(value) ?? truth.actor).toBe(truth.actor)
+    bySecret.set(value, truth.actor)
+  }
+  expect(bySecret.size).toBeGreaterThan(50)
+})
+
+test('every secret holds the mark of the world', () => {
+  const world = new World({ seed: 'marks', users: 300 })
+  const { mark } = world.secrets
+  const options = { startUs: DEFAULT_START_US + DAY_US / 3, days: 1, rate: 20, assaults: [], most: 3000 }
+  let passwords = 0
+  for (const { requestBody, requestHeaders } of world.run(options)) {
+    for (const [, password] of requestBody.matchAll(/password(?:":"|=)([^"&]+)/g)) {
+      passwords++
+      expect(password).toContain(mark)
+    }
+    const authorization = requestHeaders.find(([name]) => name === 'Authorization')?.[1] ?? ''
+    const credentials = authorization.startsWith('Basic')
+      ? Buffer.from(authorization.slice(6), 'base64')
+      : authorization
+    if (authorization !== '') expect(String(credentials)).toContain(mark)
+  }
+  expect(passwords).toBeGreaterThan(20)
+})
+
+test('there are ids of every kind, and more than a hundred operations are called in ten thousand requests', () => {
+  const exchanges = run('breadth', { most: 10_000, rate: 200 })
+  const operations = new Set(exchanges.map(({ truth }) => `${truth.service} ${truth.operation}`))
+  expect(operations.size).toBeGreaterThan(130)
+  const { resources } = new World({ seed: 'breadth', users: 10 }).estate
+  expect(new Set([...resources.values()].map(({ kind }) => kind)).size).toBeGreaterThanOrEqual(14)
+})
+
+test.each(ATTACKS.flatMap(({ name }) => INTENSITIES.map((intensity) => [name, intensity] as const)))(
+  '%s at %s happens, is labelled, and ends',
+  (name, intensity) => {
+    const attack = ATTACKS.find((each) => each.name === name)!
+    const assaults = scheduled([{ attack, intensity }], name, DEFAULT_START_US, 3)
+    const labelled = run(name, { startUs: DEFAULT_START_US, days: 5, rate: 0.001, assaults, most: 100_000 }).filter(
+      ({ truth }) => truth.attack !== null || truth.twin !== null,
+    )
+    const label = `${name}/${intensity}#1`
+    expect(labelled.length).toBeGreaterThan(0)
+    expect(labelled.every(({ truth }) => (attack.detector === null ? truth.twin : truth.attack) === label)).toBe(true)
+    expect(labelled.at(-1)!.endUs).toBeLessThan(DEFAULT_START_US + 5 * DAY_US)
+  },
+)

@@ -1,0 +1,154 @@
+import { DAY_US, SECOND_US } from '../daemon/model/time.ts'
+import { Random } from '../demo/random.ts'
+import type { Assault } from './attacks/attack.ts'
+import type { Caller } from './caller.ts'
+import { Connections } from './connections.ts'
+import { exponential } from './draw.ts'
+import { createEstate, type Estate } from './estate/estate.ts'
+import type { Exchange } from './exchange.ts'
+import { TimeHeap } from './heap.ts'
+import { createPopulation, type Population } from './people.ts'
+import { busiest, busyness } from './season.ts'
+import { Secrets } from './secrets.ts'
+import { type VisitKind, visitKinds } from './visits/kinds.ts'
+import type { Script } from './visits/script.ts'
+
+export interface WorldOptions {
+  /** Names everything: who exists, what they do, what is drawn. */
+  readonly seed: string
+  /** People with an account. */
+  readonly users: number
+}
+
+export interface RunOptions {
+  readonly startUs: number
+  readonly days: number
+  /** Exchanges a second of event time, averaged over a week, attacks not counted. */
+  readonly rate: number
+  readonly assaults: readonly Assault[]
+  /** Ends the run after so many exchanges. */
+  readonly most?: number
+  /** Exchanges come by the time they end (the default), or by the time they start. */
+  readonly order?: 'end' | 'start'
+}
+
+/** 2026-11-16, a Monday, 00:00 UTC. */
+export const DEFAULT_START_US = Date.UTC(2026, 10, 16) * 1000
+
+interface Visitor {
+  readonly caller: Caller
+  readonly script: Script
+}
+
+/**
+ * A company's API estate and everybody who calls it, on event time. One seed gives the same traffic, byte for byte.
+ * Nothing outside the `simulate` command and the evaluations may import it.
+ */
+export class World {
+  readonly seed: string
+  readonly users: number
+  readonly random: Random
+  readonly secrets: Secrets
+  readonly estate: Estate
+  readonly population: Population
+  readonly connections = new Connections()
+  readonly #visitors = new TimeHeap<Visitor>()
+  readonly #open = new TimeHeap<Exchange>()
+  #serial = 0
+  #byStart = false
+
+  constructor({ seed, users }: WorldOptions) {
+    const random = new Random(`estate/${seed}`)
+    this.seed = seed
+    this.users = users
+    this.random = random.fork('world')
+    this.secrets = new Secrets(random.fork('secrets'))
+    this.estate = createEstate(random.fork('services'))
+    this.population = createPopulation(random.fork('people'), this.secrets, users)
+  }
+
+  /** Tells apart what would have the same name. */
+  nextSerial(): number {
+    return this.#serial++
+  }
+
+  /** From a caller: an exchange that begins now. */
+  emit(exchange: Exchange): void {
+    this.#open.push(this.#byStart ? exchange.startUs : exchange.endUs, exchange)
+  }
+
+  /** A caller who plays a script from a time on. */
+  enter(caller: Caller, script: Script, atUs: number): void {
+    caller.now = atUs
+    this.#visitors.push(atUs, { caller, script })
+  }
+
+  /** All exchanges of a run, in order. */
+  *run({
+    startUs,
+    days,
+    rate,
+    assaults,
+    most = Number.POSITIVE_INFINITY,
+    order = 'end',
+  }: RunOptions): Generator<Exchange, void, void> {
+    const endUs = startUs + days * DAY_US
+    this.#byStart = order === 'start'
+    const kinds = visitKinds(this)
+    const arrivals = new TimeHeap<Arrival>()
+    for (const kind of kinds) {
+      const arrival = new Arrival(kind, this.random.fork(kind.name), (rate * kind.share) / kind.calls)
+      arrivals.push(arrival.after(startUs), arrival)
+    }
+    const plans = new TimeHeap<Assault>()
+    for (const assault of assaults) plans.push(assault.atUs, assault)
+    let left = most
+    for (;;) {
+      const now = Math.min(this.#visitors.next, arrivals.next, plans.next)
+      while (this.#open.next < now) {
+        yield this.#open.pop()
+        if (--left <= 0) return
+      }
+      if (now >= endUs) break
+      if (plans.next === now) {
+        const assault = plans.pop()
+        for (const { caller, script, delayUs } of assault.begin(this)) this.enter(caller, script, now + delayUs)
+      } else if (arrivals.next === now) {
+        const arrival = arrivals.pop()
+        const { caller, script } = arrival.kind.begin(this, arrival.random, now)
+        this.enter(caller, script, now)
+        arrivals.push(arrival.after(now), arrival)
+      } else this.#step(this.#visitors.pop())
+    }
+    while (this.#open.size > 0 && left-- > 0) yield this.#open.pop()
+  }
+
+  #step(visitor: Visitor): void {
+    const { caller, script } = visitor
+    const next = script.next()
+    if (next.done === true) return
+    caller.now += Math.max(1, next.value)
+    this.#visitors.push(caller.now, visitor)
+  }
+}
+
+/** When visits of one kind begin: a Poisson process with the season's rate, by thinning. */
+class Arrival {
+  readonly kind: VisitKind
+  readonly random: Random
+  readonly #meanUs: number
+
+  constructor(kind: VisitKind, random: Random, perSecond: number) {
+    this.kind = kind
+    this.random = random
+    this.#meanUs = SECOND_US / (perSecond * busiest(kind.season))
+  }
+
+  after(timeUs: number): number {
+    const { random, kind } = this
+    let time = timeUs
+    do time += Math.max(1, Math.round(exponential(random, this.#meanUs)))
+    while (random.next() * busiest(kind.season) > busyness(kind.season, time))
+    return time
+  }
+}
