@@ -1,8 +1,10 @@
-import { NOBODY, TransactionRecord } from '../daemon/identity/record.ts'
+import { NO_TLS, NOBODY, TransactionRecord } from '../daemon/identity/record.ts'
 import { JsonText, literal } from '../daemon/model/json-text.ts'
 import type { Claims, Mark, Principal, Transaction } from '../daemon/model/transaction.ts'
+import { LineMemory } from './line-memory.ts'
 
 const line = new JsonText()
+const memory = new LineMemory()
 
 const ID = literal('{"id":')
 const TS = literal(',"ts":')
@@ -33,6 +35,8 @@ const FORWARDED = literal(',"forwarded":')
 const CONSUMER = literal(',"consumer":')
 const SNI = literal(',"tls":{"sni":')
 const JA4 = literal(',"ja4":')
+/** FORWARDED to TRACE_ID where there is nothing to say. */
+const DIRECT = literal(',"forwarded":[],"consumer":null,"tls":{"sni":null,"ja4":null},"trace_id":')
 const TRACE_ID = literal('},"trace_id":')
 const STATE = literal(',"state":')
 const PAIRING = literal(',"pairing":')
@@ -82,30 +86,21 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   // Bodies first: they decide on `weirds` and `truncated`.
   const requestBody = tx.requestBody
   const responseBody = tx.responseBody
+  const ours = tx instanceof TransactionRecord
+  const connection = ours ? tx.connection : 0
   text.raw(ID)
-  text.string(tx.id)
+  if (ours) tx.writeId(text)
+  else text.string(tx.id)
   text.raw(TS)
   text.time(tx.time)
   text.raw(END_TS)
   text.time(tx.endTime)
   text.raw(DURATION_US)
   text.number(tx.durationUs)
-  text.raw(CLIENT_IP)
-  text.string(tx.clientIp)
-  text.raw(CLIENT_PORT)
-  text.number(tx.clientPort)
-  text.raw(SERVER_IP)
-  text.string(tx.serverIp)
-  text.raw(SERVER_PORT)
-  text.number(tx.serverPort)
-  text.raw(HTTP_VERSION)
-  text.string(tx.httpVersion)
+  memory.addresses(tx, connection, text, writeAddresses)
   text.raw(METHOD)
   text.string(tx.method)
-  text.raw(SCHEME)
-  text.string(tx.scheme)
-  text.raw(HOST)
-  text.string(tx.host)
+  memory.host(tx, connection, text, writeHost)
   text.raw(PATH)
   text.string(tx.path)
   text.raw(QUERY)
@@ -117,7 +112,7 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   text.raw(STATUS)
   text.number(tx.status)
   text.raw(REQUEST_HEADERS)
-  if (tx instanceof TransactionRecord) {
+  if (ours) {
     tx.writeRequestHeaders(text)
     text.raw(RESPONSE_HEADERS)
     tx.writeResponseHeaders(text)
@@ -138,12 +133,45 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
     text.raw(RESPONSE_BODY)
     text.string(responseBody)
   }
+  memory.caller(tx, connection, text, writeCaller)
+  if (tx.forwarded.length === 0 && tx.consumer === null && tx.tls === NO_TLS) text.raw(DIRECT)
+  else writeRoute(tx, text)
+  text.string(tx.traceId)
+  const { weirds, truncated, marks } = tx
+  if (weirds.length === 0 && truncated.length === 0 && marks.length === 0) memory.ending(tx, text, writeEnding)
+  else writeEnding(tx, text)
+}
+
+function writeAddresses(tx: Transaction, text: JsonText): void {
+  text.raw(CLIENT_IP)
+  text.string(tx.clientIp)
+  text.raw(CLIENT_PORT)
+  text.number(tx.clientPort)
+  text.raw(SERVER_IP)
+  text.string(tx.serverIp)
+  text.raw(SERVER_PORT)
+  text.number(tx.serverPort)
+  text.raw(HTTP_VERSION)
+  text.string(tx.httpVersion)
+}
+
+function writeHost(tx: Transaction, text: JsonText): void {
+  text.raw(SCHEME)
+  text.string(tx.scheme)
+  text.raw(HOST)
+  text.string(tx.host)
+}
+
+function writeCaller(tx: Transaction, text: JsonText): void {
   text.raw(PRINCIPAL)
   // A sensor leaves it to the analyzers.
   if (tx.principal === NOBODY) text.raw(NULL)
   else writePrincipal(tx.principal, text)
   text.raw(CLAIMS)
   writeClaims(tx.claims, text)
+}
+
+function writeRoute(tx: Transaction, text: JsonText): void {
   text.raw(FORWARDED)
   text.strings(tx.forwarded)
   text.raw(CONSUMER)
@@ -153,7 +181,9 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   text.raw(JA4)
   text.string(tx.tls.ja4)
   text.raw(TRACE_ID)
-  text.string(tx.traceId)
+}
+
+function writeEnding(tx: Transaction, text: JsonText): void {
   text.raw(STATE)
   text.string(tx.state)
   text.raw(PAIRING)

@@ -51,20 +51,24 @@ export class HeaderJson {
   }
 
   write(head: ParsedHead, out: JsonText): void {
-    out.reserve(2)
-    out.bytes[out.length++] = OPEN
-    const ascii = head.ascii
+    out.byte(OPEN)
     for (let i = 0; i < head.headerCount; i++) {
-      const nameStart = head.nameStart(i)
-      const nameEnd = head.nameEnd(i)
-      const valueStart = head.valueStart(i)
-      const valueEnd = head.valueEnd(i)
-      out.reserve(nameEnd - nameStart + Math.max(0, valueEnd - valueStart) + 9)
-      if (i > 0) out.bytes[out.length++] = COMMA
-      if (!ascii || !this.#copy(head.bytes, nameStart, nameEnd, valueStart, valueEnd, out)) this.#rewrite(head, i, out)
+      if (i > 0) out.byte(COMMA)
+      this.field(head, i, out)
     }
-    out.reserve(1)
-    out.bytes[out.length++] = CLOSE
+    out.byte(CLOSE)
+  }
+
+  /** One name and value as a list of two. */
+  field(head: ParsedHead, index: number, out: JsonText): void {
+    const nameStart = head.nameStart(index)
+    const nameEnd = head.nameEnd(index)
+    const valueStart = head.valueStart(index)
+    const valueEnd = head.valueEnd(index)
+    out.reserve(nameEnd - nameStart + Math.max(0, valueEnd - valueStart) + 7)
+    if (!head.ascii || !this.#copy(head.bytes, nameStart, nameEnd, valueStart, valueEnd, out)) {
+      this.#rewrite(head, index, out)
+    }
   }
 
   /** False, and nothing written, when the field needs a closer look. */

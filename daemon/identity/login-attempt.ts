@@ -21,7 +21,12 @@ export interface LoginAttempt {
 
 /** Hashes that can be compared within this process and nowhere else. */
 export class SecretHasher {
-  readonly #key = randomBytes(32)
+  readonly #key: Uint8Array
+
+  /** `key`: 32 random bytes; hashes of one key can be compared with each other. */
+  constructor(key: Uint8Array = randomBytes(32)) {
+    this.#key = key
+  }
 
   hash(secret: string): string {
     return createHmac('sha256', this.#key).update(secret, 'utf8').digest('base64').slice(0, 22)

@@ -337,6 +337,10 @@ class NativeMaterial implements Material {
     return this.#id
   }
 
+  writeId(out: JsonText): void {
+    out.string(this.#id)
+  }
+
   requestHeaders(): readonly Header[] {
     return this.#requestHeaders
   }

@@ -1,4 +1,5 @@
 import type { JsonText } from '../model/json-text.ts'
+import { sameText } from './same-text.ts'
 
 const SLOTS = 8192
 /** A value and its JSON share this much of one buffer; what does not fit is not kept. */
@@ -23,14 +24,9 @@ export class RecentFields {
     const slot = slotOf(bytes, start, end)
     const length = end - start
     if (this.#names[slot] !== name || this.#rawLength[slot] !== length) return false
-    let from = slot * SLOT_BYTES
-    for (let i = start; i < end; i++) if (kept[from++] !== bytes[i]) return false
-    const json = this.#jsonLength[slot]!
-    out.reserve(json)
-    const to = out.bytes
-    const at = out.length
-    for (let i = 0; i < json; i++) to[at + i] = kept[from + i]!
-    out.length = at + json
+    const from = slot * SLOT_BYTES
+    if (!sameText(bytes, start, kept, from, length)) return false
+    out.copy(kept, from + length, from + length + this.#jsonLength[slot]!)
     return true
   }
 

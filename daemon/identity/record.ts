@@ -20,6 +20,8 @@ import type { LoginAttempt } from './login-attempt.ts'
 export interface Material {
   /** Asked for once, if at all. */
   id(): string
+  /** The same as a JSON string. */
+  writeId(out: JsonText): void
   requestHeaders(): readonly Header[]
   responseHeaders(): readonly Header[]
   /** The same lists as JSON. */
@@ -84,6 +86,8 @@ export class TransactionRecord implements Transaction {
   /** A redirect to a login page refuses as a 401 does. */
   sentToLogin = false
   trust: Trust = 'none'
+  /** A number that records of one connection have in common, and hardly any others: where to look for what they repeat. */
+  connection = 0
   /** From a native record: kept as it is. */
   givenPrincipal: Principal | null = null
 
@@ -106,6 +110,11 @@ export class TransactionRecord implements Transaction {
   get id(): string {
     this.#id ??= this.#material.id()
     return this.#id
+  }
+
+  writeId(out: JsonText): void {
+    if (this.#id === null) this.#material.writeId(out)
+    else out.string(this.#id)
   }
 
   get requestHeaders(): readonly Header[] {
@@ -157,6 +166,20 @@ export class TransactionRecord implements Transaction {
     if (response.cut) add(marks, 'response_body')
     if (request.binary || response.binary) add(marks, 'binary')
     return marks
+  }
+
+  /** The weirds that do not come from decoding bodies. */
+  get ownWeirds(): readonly string[] {
+    return this.#weirds
+  }
+
+  /** Bodies, with what became of them; null when bodies are off. */
+  get requestText(): BodyText | null {
+    return this.#request()
+  }
+
+  get responseText(): BodyText | null {
+    return this.#response()
   }
 
   addWeird(name: Weird): void {

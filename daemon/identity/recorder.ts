@@ -11,6 +11,7 @@ import { type BodyText, bodyText, NO_TEXT } from './body-text.ts'
 import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
 import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
+import { HeaderMemory } from './header-memory.ts'
 import {
   type LoginAttempt,
   loginInBody,
@@ -46,6 +47,8 @@ export interface RecorderSettings {
   /** Bounds on decoding bodies; default: those of the HTTP stage. */
   readonly limits?: HttpLimits
   readonly emit: (transaction: Transaction) => void
+  /** See SecretHasher; recorders whose transactions meet must have the same. */
+  readonly hashKey?: Uint8Array
 }
 
 /** Latest time that a record can print: the last whole microsecond a number holds exactly. */
@@ -68,11 +71,12 @@ export class Recorder {
   readonly exchange: ExchangeSink
   readonly #emit: (transaction: Transaction) => void
   readonly #tools: RedactionTools
+  readonly #headerJson: HeaderJson
   readonly #telemetry: Telemetry
   readonly #pseudonyms: Pseudonyms
   readonly #hops: TrustedHops
   readonly #credentials: CredentialReader
-  readonly #hasher = new SecretHasher()
+  readonly #hasher: SecretHasher
   readonly #apiKeyHeaders: readonly string[]
   readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
   #flowCount = 0
@@ -82,14 +86,17 @@ export class Recorder {
     this.#telemetry = settings.telemetry
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#hops = new TrustedHops(settings.options.trustedHops)
+    this.#hasher = new SecretHasher(settings.hashKey)
     this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    const headerJson = new HeaderJson(headers)
+    this.#headerJson = headerJson
     this.#tools = {
       bodies: settings.bodies,
       ids: new TransactionIds(this.#pseudonyms),
       headers,
-      headerJson: new HeaderJson(headers),
+      headerLists: new HeaderMemory(headerJson),
       pseudonyms: this.#pseudonyms,
       limits: settings.limits ?? DEFAULT_HTTP_LIMITS,
       telemetry: settings.telemetry,
@@ -100,7 +107,8 @@ export class Recorder {
   /** Forgets every raw value. */
   close(): void {
     this.#credentials.close()
-    this.#tools.headerJson.close()
+    this.#headerJson.close()
+    this.#tools.headerLists.close()
     this.#pseudonyms.close()
   }
 
@@ -125,7 +133,7 @@ export class Recorder {
     if (latin1) weirds = this.#withWeird(weirds, 'text.latin1')
     if (untrusted) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
 
-    const material = new ExchangeMaterial(exchange, facts.idKey, this.#tools)
+    const material = new ExchangeMaterial(exchange, facts, this.#tools)
     const record = new TransactionRecord(material, weirds, NONE)
     const time = clampTime(first.firstByte)
     record.time = time
@@ -141,6 +149,7 @@ export class Recorder {
     record.keyId = this.#pseudonyms.keyId
     record.source = facts.source
     record.trust = trust
+    record.connection = facts.number
 
     let rawQuery = ''
     if (request !== null) {
@@ -288,7 +297,7 @@ interface RedactionTools {
   readonly bodies: boolean
   readonly ids: TransactionIds
   readonly headers: HeaderRedactor
-  readonly headerJson: HeaderJson
+  readonly headerLists: HeaderMemory
   readonly pseudonyms: Pseudonyms
   readonly limits: HttpLimits
   readonly telemetry: Telemetry
@@ -298,15 +307,15 @@ const NONE: readonly never[] = []
 
 /** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
 class ExchangeMaterial implements Material {
-  readonly #idKey: Int32Array
+  readonly #facts: FlowFacts
   readonly #request: Message | null
   readonly #response: Message | null
   readonly #tools: RedactionTools
   #rawRequest: BodyText | null = null
   #rawResponse: BodyText | null = null
 
-  constructor(exchange: Exchange, idKey: Int32Array, tools: RedactionTools) {
-    this.#idKey = idKey
+  constructor(exchange: Exchange, facts: FlowFacts, tools: RedactionTools) {
+    this.#facts = facts
     this.#request = exchange.request
     this.#response = exchange.response
     this.#tools = tools
@@ -315,7 +324,13 @@ class ExchangeMaterial implements Material {
   id(): string {
     const first = this.#request ?? this.#response!
     const side = this.#request === null ? 1 : 0
-    return this.#tools.ids.ofExchange(this.#idKey, side, first.position, clampTime(first.firstByte))
+    return this.#tools.ids.ofExchange(this.#facts.idKey, side, first.position, clampTime(first.firstByte))
+  }
+
+  writeId(out: JsonText): void {
+    const first = this.#request ?? this.#response!
+    const side = this.#request === null ? 1 : 0
+    this.#tools.ids.writeOfExchange(this.#facts.idKey, side, first.position, clampTime(first.firstByte), out)
   }
 
   requestHeaders(): readonly Header[] {
@@ -357,7 +372,7 @@ class ExchangeMaterial implements Material {
 
   #writeHeaders(message: Message | null, out: JsonText): void {
     if (message === null) out.pairs(NONE)
-    else if (message.head instanceof ParsedHead) this.#tools.headerJson.write(message.head, out)
+    else if (message.head instanceof ParsedHead) this.#tools.headerLists.write(message.head, out)
     else out.pairs(this.#tools.headers.redact(message.head.headers()))
   }
 

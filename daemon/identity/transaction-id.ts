@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type JsonText, QUOTE } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Pseudonyms } from './pseudonym.ts'
@@ -32,6 +33,16 @@ export class TransactionIds {
     return this.#encode(time, this.#hash[0]!, this.#hash[1]!, this.#hash[2]!)
   }
 
+  /** The same as a JSON string. */
+  writeOfExchange(key: Int32Array, side: 0 | 1, position: number, time: EventTime, out: JsonText): void {
+    sipHash128(key, position, side, time, this.#hash)
+    out.reserve(ID_LENGTH + 2)
+    out.byte(QUOTE)
+    write(out.bytes, out.length, time, this.#hash[0]!, this.#hash[1]!, this.#hash[2]!)
+    out.length += ID_LENGTH
+    out.byte(QUOTE)
+  }
+
   /** For native records without an id: from their content and their line. */
   ofRecord(content: string, line: number, time: EventTime): string {
     const contentHash = createHash('sha256').update(content, 'utf8').digest('hex')
@@ -39,24 +50,32 @@ export class TransactionIds {
     return this.#encode(time, digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8))
   }
 
-  /** 10 digits of time, then 16 digits of the hash, five bits each. */
   #encode(time: EventTime, a: number, b: number, c: number): string {
-    const digits = this.#digits
-    let rest = Math.floor(time / 1000) % 2 ** 48
-    if (!(rest >= 0)) rest = 0
-    for (let i = 9; i >= 0; i--) {
-      digits[i] = ALPHABET[rest % 32]!
-      rest = Math.floor(rest / 32)
-    }
-    for (let i = 0; i < 6; i++) digits[10 + i] = ALPHABET[(a >>> (5 * i)) & 31]!
-    for (let i = 0; i < 6; i++) digits[16 + i] = ALPHABET[(b >>> (5 * i)) & 31]!
-    // 2 bits are left of each of the first two words; with 20 of the third they make 80.
-    digits[22] = ALPHABET[c & 31]!
-    digits[23] = ALPHABET[(c >>> 5) & 31]!
-    digits[24] = ALPHABET[(c >>> 10) & 31]!
-    digits[25] = ALPHABET[(c >>> 15) & 31]!
-    return digits.toString('latin1', 0, ID_LENGTH)
+    write(this.#digits, 0, time, a, b, c)
+    return this.#digits.toString('latin1', 0, ID_LENGTH)
   }
+}
+
+/** 10 digits of time, then 16 digits of the hash, five bits each. */
+function write(to: Buffer, at: number, time: EventTime, a: number, b: number, c: number): void {
+  const milliseconds = Math.floor(time / 1000) % 2 ** 48
+  const sane = Math.max(milliseconds, 0)
+  // Halves are whole numbers of 32 bits, which shift where floats divide.
+  const high = Math.floor(sane / 2 ** 25)
+  const low = sane - high * 2 ** 25
+  for (let i = 0; i < 5; i++) {
+    to[at + i] = ALPHABET[(high >>> (20 - 5 * i)) & 31]!
+    to[at + 5 + i] = ALPHABET[(low >>> (20 - 5 * i)) & 31]!
+  }
+  for (let i = 0; i < 6; i++) {
+    to[at + 10 + i] = ALPHABET[(a >>> (5 * i)) & 31]!
+    to[at + 16 + i] = ALPHABET[(b >>> (5 * i)) & 31]!
+  }
+  // 2 bits are left of each of the first two words; with 20 of the third they make 80.
+  to[at + 22] = ALPHABET[c & 31]!
+  to[at + 23] = ALPHABET[(c >>> 5) & 31]!
+  to[at + 24] = ALPHABET[(c >>> 10) & 31]!
+  to[at + 25] = ALPHABET[(c >>> 15) & 31]!
 }
 
 /** Rounds of SipHash-2-4 for 16 bytes: two for each of three words, four, and four more for the second half of the result. */
@@ -66,7 +85,8 @@ const FIRST_HALF_DONE = 10
 /**
  * SipHash-2-4 with a 128-bit result (Aumasson and Bernstein, 2012) of the 16 bytes `position:8 time:8`, little endian;
  * `side` takes the highest bit of the position, which no stream reaches. The four 64-bit words are pairs of local 32-bit
- * numbers (`a0` low, `a1` high): over a typed array it took twice as long.
+ * numbers (`a0` low, `a1` high): over a typed array it took twice as long. A sum has carried when it is below what was
+ * added, which stays in whole numbers; the sum itself would be a float.
  */
 export function sipHash128(key: Int32Array, position: number, side: 0 | 1, time: number, out: Int32Array): void {
   let a0 = 0x70736575 ^ key[0]!
@@ -79,7 +99,6 @@ export function sipHash128(key: Int32Array, position: number, side: 0 | 1, time:
   let d1 = 0x74656462 ^ key[3]!
   let low = 0
   let high = 0
-  let carry = 0
   let swap = 0
   for (let round = 0; round < ROUNDS; round++) {
     if (round === 0) {
@@ -103,9 +122,8 @@ export function sipHash128(key: Int32Array, position: number, side: 0 | 1, time:
       b0 ^= 0xdd
     }
 
-    carry = (a0 >>> 0) + (b0 >>> 0)
-    a0 = carry | 0
-    a1 = (a1 + b1 + (carry > 0xffffffff ? 1 : 0)) | 0
+    a0 = (a0 + b0) | 0
+    a1 = (a1 + b1 + (a0 >>> 0 < b0 >>> 0 ? 1 : 0)) | 0
     swap = b0
     b0 = ((b0 << 13) | (b1 >>> 19)) ^ a0
     b1 = ((b1 << 13) | (swap >>> 19)) ^ a1
@@ -113,23 +131,20 @@ export function sipHash128(key: Int32Array, position: number, side: 0 | 1, time:
     a0 = a1
     a1 = swap
 
-    carry = (c0 >>> 0) + (d0 >>> 0)
-    c0 = carry | 0
-    c1 = (c1 + d1 + (carry > 0xffffffff ? 1 : 0)) | 0
+    c0 = (c0 + d0) | 0
+    c1 = (c1 + d1 + (c0 >>> 0 < d0 >>> 0 ? 1 : 0)) | 0
     swap = d0
     d0 = ((d0 << 16) | (d1 >>> 16)) ^ c0
     d1 = ((d1 << 16) | (swap >>> 16)) ^ c1
 
-    carry = (a0 >>> 0) + (d0 >>> 0)
-    a0 = carry | 0
-    a1 = (a1 + d1 + (carry > 0xffffffff ? 1 : 0)) | 0
+    a0 = (a0 + d0) | 0
+    a1 = (a1 + d1 + (a0 >>> 0 < d0 >>> 0 ? 1 : 0)) | 0
     swap = d0
     d0 = ((d0 << 21) | (d1 >>> 11)) ^ a0
     d1 = ((d1 << 21) | (swap >>> 11)) ^ a1
 
-    carry = (c0 >>> 0) + (b0 >>> 0)
-    c0 = carry | 0
-    c1 = (c1 + b1 + (carry > 0xffffffff ? 1 : 0)) | 0
+    c0 = (c0 + b0) | 0
+    c1 = (c1 + b1 + (c0 >>> 0 < b0 >>> 0 ? 1 : 0)) | 0
     swap = b0
     b0 = ((b0 << 17) | (b1 >>> 15)) ^ c0
     b1 = ((b1 << 17) | (swap >>> 15)) ^ c1

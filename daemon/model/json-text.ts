@@ -12,6 +12,8 @@ export const QUOTE = 0x22
 const FIRST_BYTES = 16 * 1024
 /** A longer text goes through the runtime's own writer: crossing into it costs as much as this many steps here. */
 const LONG_TEXT = 256
+/** Bytes from which on the runtime's own copy is cheaper than a loop. */
+const MANY_BYTES = 20
 /** Room for the largest whole number, or the decimals of a time. */
 const SHORT = 64
 /** A buffer that a single huge record made this large is not kept. */
@@ -45,6 +47,11 @@ export class JsonText {
   #second = Number.NaN
   #secondText = NULL
 
+  /** Whether all of what was written since the last start is ASCII. */
+  get ascii(): boolean {
+    return this.#ascii
+  }
+
   /** Makes room for `count` more bytes; `bytes` may be another buffer afterwards. */
   reserve(count: number): void {
     const needed = this.length + count
@@ -54,13 +61,33 @@ export class JsonText {
     this.bytes = larger
   }
 
+  byte(code: number): void {
+    if (this.length === this.bytes.length) this.reserve(1)
+    this.bytes[this.length++] = code
+  }
+
   /** Structure, keys, constants: see `literal`. */
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length)
+    const count = bytes.length
+    this.reserve(count)
     const to = this.bytes
     const start = this.length
-    for (let i = 0; i < bytes.length; i++) to[start + i] = bytes[i]!
-    this.length = start + bytes.length
+    if (count >= MANY_BYTES) to.set(bytes, start)
+    else for (let i = 0; i < count; i++) to[start + i] = bytes[i]!
+    this.length = start + count
+  }
+
+  /** Text that was written here before, or is plain ASCII: `from` [start, end). */
+  copy(from: Buffer, start: number, end: number): void {
+    const count = end - start
+    this.reserve(count)
+    const at = this.length
+    if (count >= MANY_BYTES * 2) from.copy(this.bytes, at, start, end)
+    else {
+      const to = this.bytes
+      for (let i = 0; i < count; i++) to[at + i] = from[start + i]!
+    }
+    this.length = at + count
   }
 
   string(text: string | null): void {
@@ -130,13 +157,16 @@ export class JsonText {
     }
     this.raw(this.#secondText)
     this.reserve(SHORT)
-    let rest = time - second * SECOND_US
-    for (let at = this.length + DECIMALS - 1; at >= this.length; at--) {
-      const tenth = Math.floor(rest / 10)
-      this.bytes[at] = 0x30 + rest - tenth * 10
+    // Whole numbers of 32 bits, else every step divides floats.
+    const bytes = this.bytes
+    const from = this.length
+    let rest = (time - second * SECOND_US) | 0
+    for (let at = from + DECIMALS - 1; at >= from; at--) {
+      const tenth = (rest / 10) | 0
+      bytes[at] = 0x30 + rest - tenth * 10
       rest = tenth
     }
-    this.length += DECIMALS
+    this.length = from + DECIMALS
     this.raw(TIME_END)
   }
 
@@ -160,15 +190,17 @@ export class JsonText {
 
   #digits(value: number): void {
     this.reserve(SHORT)
+    const bytes = this.bytes
+    const from = this.length
     let count = 1
     for (let limit = 10; limit <= value; limit *= 10) count++
-    let rest = value
-    for (let at = this.length + count - 1; at >= this.length; at--) {
-      const tenth = Math.floor(rest / 10)
-      this.bytes[at] = 0x30 + rest - tenth * 10
+    let rest = value | 0
+    for (let at = from + count - 1; at >= from; at--) {
+      const tenth = (rest / 10) | 0
+      bytes[at] = 0x30 + rest - tenth * 10
       rest = tenth
     }
-    this.length += count
+    this.length = from + count
   }
 
   #encoded(json: string): void {
