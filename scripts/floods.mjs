@@ -1,7 +1,8 @@
-// Floods the program and watches it from outside: `node scripts/floods.mjs [--only NAME,NAME] [--scale 1]
-// [--budget MB]`. Needs `npm run build` before. Prints, for each flood, the CPU per frame and per file byte, how much dearer a
-// frame is when the flood is five times as long, peak memory (printing lines; with detectors; five times as long), and
-// how many pairs of the honest traffic inside came out right. Exit 1 when one is not as it should be. About half an hour.
+// Floods the program and watches it from outside: `node scripts/floods.mjs [--flood NAME,NAME] [--scale 1|10]
+// [--budget 1024] [--list]`. Needs `npm run build` before. Without --scale each flood is run three times: printing lines, of which
+// the honest ones are checked; with detectors; and the same ten times as long, which must take as much memory (within 10 %).
+// Printed: frames, CPU per frame, the longest time nothing was read, resident memory as it settled and at its peak. Exit 1
+// when one is not as it should be. All of it takes about an hour.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from 'esbuild'

@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { LedgerTotals } from '../../daemon/telemetry/funnel.ts'
 import { seeded } from '../mutate/mutators.ts'
+import type { Flood } from './flood.ts'
 import { FloodWire } from './flood-wire.ts'
-import { type Flood, HonestTraffic } from './floods.ts'
+import { HonestTraffic } from './honest-traffic.ts'
 
 /** One frame of honest traffic for so many units of the flood. */
 const HONEST_EVERY = 5
+const SAMPLE_MS = 20
 
 export interface FloodRun {
   readonly frames: number
@@ -16,7 +18,12 @@ export interface FloodRun {
   readonly fileBytes: number
   /** Of the program, from outside; start-up included. */
   readonly cpuSeconds: number
+  /** The most that was resident at any time. */
   readonly peakRssMb: number
+  /** Median of what was resident in the second half of the run. */
+  readonly settledRssMb: number
+  /** The longest that the program read nothing of what waited for it. */
+  readonly stallMs: number
   readonly honestPairs: number
   /** Honest pairs that came out right; -1 when only the summary was asked for. */
   readonly honestFound: number
@@ -45,17 +52,30 @@ export interface FloodOptions {
   /** `summary` runs the detectors and gives the funnel, `transactions` gives lines, of which honest ones are checked. */
   readonly emit: 'summary' | 'transactions' | 'none'
   readonly environment: NodeJS.ProcessEnv
+  readonly configFile?: string
 }
 
 const CLOCK_TICKS = 100
 
+interface Usage {
+  readonly cpuSeconds: number
+  readonly rssMb: number
+  readonly peakRssMb: number
+}
+
 /** CPU and memory of a live process as Linux tells them; null once it has ended. */
-function usage(pid: number): { cpuSeconds: number; peakRssMb: number } | null {
+function usage(pid: number): Usage | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    if (peak === null) return null
-    return { cpuSeconds: (Number(stat[11]) + Number(stat[12])) / CLOCK_TICKS, peakRssMb: Number(peak[1]) / 1024 }
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const rss = /VmRSS:\s+(\d+)/.exec(status)
+    const peak = /VmHWM:\s+(\d+)/.exec(status)
+    if (rss === null || peak === null) return null
+    return {
+      cpuSeconds: (Number(stat[11]) + Number(stat[12])) / CLOCK_TICKS,
+      rssMb: Number(rss[1]) / 1024,
+      peakRssMb: Number(peak[1]) / 1024,
+    }
   } catch {
     return null
   }
@@ -64,14 +84,14 @@ function usage(pid: number): { cpuSeconds: number; peakRssMb: number } | null {
 /** Feeds a flood with honest traffic in it to `replay -`, as fast as it is read, and watches the process from outside. */
 export async function runFlood(flood: Flood, options: FloodOptions): Promise<FloodRun> {
   const format = options.emit === 'summary' ? ['-o', 'json'] : []
-  const child = spawn(process.execPath, [options.program, 'replay', '-', '--emit', options.emit, ...format], {
-    env: options.environment,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  let last = { cpuSeconds: 0, peakRssMb: 0 }
+  const config = options.configFile === undefined ? [] : ['--config', options.configFile]
+  const command = [options.program, 'replay', '-', '--emit', options.emit, ...format, ...config]
+  const child = spawn(process.execPath, command, { env: options.environment, stdio: ['pipe', 'pipe', 'inherit'] })
+  const samples: Usage[] = []
   const watch = setInterval(() => {
-    last = usage(child.pid!) ?? last
-  }, 20)
+    const sample = usage(child.pid!)
+    if (sample !== null) samples.push(sample)
+  }, SAMPLE_MS)
   let honestFound = options.emit === 'transactions' ? 0 : -1
   let funnel: Funnel | null = null
   const output = createInterface({ input: child.stdout })
@@ -79,25 +99,32 @@ export async function runFlood(flood: Flood, options: FloodOptions): Promise<Flo
     if (options.emit === 'summary') funnel = JSON.parse(line) as Funnel
     else if (isHonestPair(line)) honestFound++
   })
-  const exited = once(child, 'close') as Promise<[number | null]>
+  const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  let over = false
   let goOn = () => {}
   child.stdin.on('drain', () => goOn())
   child.stdin.on('error', () => goOn())
-  child.on('exit', () => goOn())
+  child.on('exit', () => {
+    over = true
+    goOn()
+  })
 
   const wire = new FloodWire(flood.stepUs, flood.linkTypes)
   const step = flood.start(seeded(20_261_121))
   const honest = new HonestTraffic(wire)
   let fileBytes = 0
+  let stallMs = 0
   const flush = async () => {
     const bytes = wire.take()
     fileBytes += bytes.length
-    if (child.stdin.write(bytes) || child.exitCode !== null) return
+    if (child.stdin.write(bytes) || over) return
+    const since = performance.now()
     await new Promise<void>((resolve) => {
       goOn = resolve
     })
+    stallMs = Math.max(stallMs, performance.now() - since)
   }
-  for (let i = 0; i < options.units && child.exitCode === null; i++) {
+  for (let i = 0; i < options.units && !over; i++) {
     step(wire, i)
     if (i % HONEST_EVERY === 0) honest.step()
     if (wire.full) await flush()
@@ -105,11 +132,24 @@ export async function runFlood(flood: Flood, options: FloodOptions): Promise<Flo
   honest.finish()
   await flush()
   child.stdin.end()
-  const [status] = await exited
+  const [status, signal] = await exited
   clearInterval(watch)
-  if (status !== 0) throw new Error(`${flood.name}: the program ended with ${status}`)
+  if (status !== 0) throw new Error(`${flood.name}: the program ended with ${signal ?? status}`)
+  const last = samples.at(-1)
+  const second = samples.slice(samples.length >> 1).map(({ rssMb }) => rssMb)
   const { frames, payloadBytes } = wire
-  return { frames, payloadBytes, fileBytes, ...last, honestPairs: honest.pairs, honestFound, funnel }
+  return {
+    frames,
+    payloadBytes,
+    fileBytes,
+    cpuSeconds: last?.cpuSeconds ?? 0,
+    peakRssMb: last?.peakRssMb ?? 0,
+    settledRssMb: second.sort((a, b) => a - b)[second.length >> 1] ?? 0,
+    stallMs,
+    honestPairs: honest.pairs,
+    honestFound,
+    funnel,
+  }
 }
 
 /** The answer carries the path it was given for. */

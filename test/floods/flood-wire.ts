@@ -94,6 +94,23 @@ export class FloodWire {
     this.#close(bytes.length)
   }
 
+  /** A piece of an IPv4 packet of TCP that never becomes whole: `offset` is a multiple of 8, and more always follows. */
+  fragment(from: Endpoint, to: Endpoint, ipId: number, offset: number, payload: Buffer): void {
+    const length = 34 + payload.length
+    const at = this.#record(length, 0)
+    const buffer = this.#buffer
+    buffer.fill(2, at, at + 12)
+    buffer.writeUInt16BE(0x0800, at + 12)
+    const ip = at + 14
+    buffer.writeUInt32BE(0x4500_0000 + length - 14, ip)
+    buffer.writeUInt32BE((((ipId & 0xffff) << 16) | 0x2000 | (offset >>> 3)) >>> 0, ip + 4)
+    buffer.writeUInt32BE(0x4006_0000, ip + 8)
+    buffer.writeUInt32BE(from.words[3], ip + 12)
+    buffer.writeUInt32BE(to.words[3], ip + 16)
+    payload.copy(buffer, ip + 20)
+    this.#close(length)
+  }
+
   segment(from: Endpoint, to: Endpoint, flags: number, seq: number, ack: number, payload = NOTHING): void {
     const wide = from.words[0] !== 0 || to.words[0] !== 0
     const ipLength = wide ? 40 : 20

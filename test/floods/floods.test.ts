@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { ensureBuilt, ROOT } from '../integration/program.ts'
 import { runFlood, unexplained } from './flood-run.ts'
 import { FLOODS } from './floods.ts'
-import { ensureBuilt, ROOT } from '../integration/program.ts'
 
 /** Of the length at which `scripts/floods.mjs` compares memory: enough to see that nothing throws, stalls or is lost. */
 const SHARE = 1 / 40
