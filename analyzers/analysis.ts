@@ -2,7 +2,9 @@ import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
+import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
+import { LearningGate, type LearningState } from './learning-gate.ts'
 import { SuspectNames } from './suspect-names.ts'
 
 interface Running {
@@ -27,6 +29,7 @@ export class DetectorSet {
   readonly #onFailure: (detector: string, error: unknown) => void
   readonly #signals: Signal[] = []
   readonly #names = new SuspectNames()
+  readonly #gate = new LearningGate()
 
   constructor(
     enabled: readonly EnabledDetector[],
@@ -74,6 +77,33 @@ export class DetectorSet {
     }
   }
 
+  /**
+   * What the sensor says of itself at a tick, after `tick`. While a detector finds a source blind or silent no baseline
+   * learns: counted, in seconds of event time, as `learning.frozen_seconds`.
+   */
+  sense(reading: SensorReading): readonly Signal[] {
+    const signals: Signal[] = []
+    const blindTo = new Set<string>()
+    for (const running of this.#running) {
+      const { detector } = running
+      if (running.failed || detector.sense === undefined) continue
+      try {
+        signals.push(...detector.sense(reading))
+        for (const source of detector.blindTo ?? []) blindTo.add(source)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+    if (this.#gate.update([...blindTo], reading.now)) this.#freeze(this.#gate.state.frozen, reading.now)
+    if (this.#gate.state.frozen) this.#telemetry.counters.add('learning.frozen_seconds')
+    return signals
+  }
+
+  /** Whether baselines learn, and if not, why. */
+  get learning(): LearningState {
+    return this.#gate.state
+  }
+
   /** How ready each is (0..1), and whether it failed and was switched off. */
   states(): { id: string; maturity: number; failed: boolean }[] {
     return this.#running.map(({ id, detector, failed }) => ({ id, maturity: failed ? 0 : detector.maturity(), failed }))
@@ -93,6 +123,17 @@ export class DetectorSet {
       if (!open && running.id !== detector) continue
       try {
         running.detector.suspect?.(caller, open, now)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
+  #freeze(frozen: boolean, now: EventTime): void {
+    for (const running of this.#running) {
+      if (running.failed) continue
+      try {
+        running.detector.freeze?.(frozen, now)
       } catch (error) {
         this.#fail(running, error)
       }

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
+import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
 
 /**
@@ -15,6 +16,12 @@ export interface Detector {
   tick(now: EventTime): void
   /** This caller (by principalKey) is under suspicion, or no longer: drop what it taught and learn no more, or learn again. */
   suspect?(caller: string, open: boolean, now: EventTime): void
+  /** What the sensor says of itself, after each tick. */
+  sense?(reading: SensorReading): readonly Signal[]
+  /** Sources, as `kind:name`, that it finds blind or silent since the last `sense`. While there are any, no baseline learns. */
+  readonly blindTo?: readonly string[]
+  /** Learning stands still for everybody, or goes on. */
+  freeze?(frozen: boolean, now: EventTime): void
   /** Bounded sizes, for metrics: structure name to entries and evictions. */
   sizes(): Readonly<Record<string, Occupancy>>
   /** 0..1: how ready it is, over all endpoints. */

@@ -1,7 +1,15 @@
 import type { DetectorDeclaration } from './detector.ts'
 import { authBruteforce } from './detectors/auth-bruteforce.ts'
+import { captureBlind } from './detectors/capture-blind.ts'
+import { captureSilent } from './detectors/capture-silent.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
 import { scanProbing } from './detectors/scan-probing.ts'
 
 /** Every detector there is, by id. A new one is one file in detectors/, its test, and one line here. */
-export const DETECTORS: readonly DetectorDeclaration[] = [authBruteforce, objectEnumeration, scanProbing]
+export const DETECTORS: readonly DetectorDeclaration[] = [
+  authBruteforce,
+  captureBlind,
+  captureSilent,
+  objectEnumeration,
+  scanProbing,
+]

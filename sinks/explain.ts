@@ -188,6 +188,10 @@ function doubtSentences(
   }
   if (incident.doubts.includes('one_sided'))
     told.push('Part of it was seen from one side only: nothing is enforced on it.')
+  if (incident.doubts.includes('blind'))
+    told.push(
+      'The sensor missed part of the traffic meanwhile: numbers are lower bounds, and an action waits for approval.',
+    )
   return told.length === 0 ? ['None are recorded.'] : told
 }
 

@@ -19,6 +19,8 @@ export const ADMISSION_DEFAULTS: AdmissionOptions = {
 
 /** A suspicion nobody closed ends by itself, or provoking cheap incidents would stop all learning. */
 const MAX_FREEZE_US = 24 * HOUR_US
+/** Loss is noticed when it has lasted: what was observed so long before counts as seen by a blind sensor, too. */
+const DOUBTED_US = 2 * MINUTE_US
 
 interface Held<Summary> {
   readonly caller: string
@@ -42,6 +44,7 @@ export class Admission<Summary> {
   readonly #mature: Queue<Held<Summary>>
   readonly #votes: KeyedTable<{ count: number }>
   readonly #suspects = new Map<string, EventTime>()
+  #frozen = false
   dropped = 0
 
   constructor(
@@ -64,14 +67,27 @@ export class Admission<Summary> {
   }
 
   offer(caller: string, voter: string, summary: Summary, mature: boolean, now: EventTime): void {
+    if (this.#frozen) {
+      this.dropped++
+      return
+    }
     const queue = mature ? this.#mature : this.#young
     queue.push({ caller, voter, at: now, summary })
   }
 
   /** Lets in what has waited long enough. */
   release(now: EventTime): void {
+    if (this.#frozen) return
     this.#drain(this.#young, now, this.#options.quarantineUs)
     this.#drain(this.#mature, now, this.#options.matureQuarantineUs)
+  }
+
+  /** The sensor is blind: nothing is learnt, and what was offered lately is dropped. What waited longer goes in afterwards. */
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#frozen = frozen
+    if (!frozen) return
+    const isSound = (held: Held<Summary>) => held.at < now - DOUBTED_US
+    this.dropped += this.#young.keep(isSound) + this.#mature.keep(isSound)
   }
 
   /** Open: what this caller has in quarantine will be dropped. Closed: later observations may teach again. */
@@ -89,7 +105,9 @@ export class Admission<Summary> {
     this.dropped += this.#young.keep(isOther) + this.#mature.keep(isOther)
   }
 
+  /** Whether what this caller does now is no lesson. */
   isSuspect(caller: string, now: EventTime): boolean {
+    if (this.#frozen) return true
     const since = this.#suspects.get(caller)
     if (since === undefined) return false
     if (now - since <= MAX_FREEZE_US) return true

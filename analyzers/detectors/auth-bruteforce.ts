@@ -63,6 +63,10 @@ class AuthBruteforce implements Detector {
     this.#admission.suspect(caller, open, now)
   }
 
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#admission.freeze(frozen, now)
+  }
+
   sizes() {
     return {
       accounts: this.#accounts.occupancy,

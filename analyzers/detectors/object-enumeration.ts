@@ -94,6 +94,10 @@ class ObjectEnumeration implements Detector {
     for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
   }
 
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#admission.freeze(frozen, now)
+  }
+
   sizes() {
     return {
       callers: this.#callers.occupancy,

@@ -102,6 +102,10 @@ class ScanProbing implements Detector {
     this.#admission.suspect(caller, open, now)
   }
 
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#admission.freeze(frozen, now)
+  }
+
   sizes() {
     return {
       callers: this.#callers.occupancy,

@@ -10,6 +10,8 @@ import type { FoldingRule } from './rules.ts'
 const UPDATE_EVERY_US = 10 * SECOND_US
 const MAX_ENDPOINTS = 100
 const MAX_ACCOUNTS = 100
+/** Ends the sentence of an incident of which a part was seen by a blind sensor. */
+const SEEN_BLIND = ' (Seen while the sensor missed part of the traffic: numbers are lower bounds.)'
 
 /** What a case is from its first moment on. */
 interface Beginning {
@@ -55,6 +57,8 @@ export class Case {
   /** Sentence and service of the gravest part, as told by the newest signal about it. */
   #why = ''
   #service: string | null = null
+  /** A blind sensor saw some of it. */
+  #blind = false
 
   private constructor(rule: FoldingRule, beginning: Beginning) {
     this.rule = rule
@@ -106,6 +110,7 @@ export class Case {
     held.#exposedBefore = incident.outcome.objectsExposed
     held.#why = incident.why
     held.#service = incident.service
+    held.#blind = incident.doubts.includes('blind')
     held.#markReported()
     return held
   }
@@ -114,9 +119,14 @@ export class Case {
     return this.#evidence.count
   }
 
-  /** @param hopsConfigured whether only hops that the operator named are believed about addresses */
-  add(signal: Signal, hopsConfigured: boolean): void {
+  /**
+   * @param hopsConfigured whether only hops that the operator named are believed about addresses
+   * @param blind whether the sensor misses part of the traffic now
+   */
+  add(signal: Signal, hopsConfigured: boolean, blind: boolean): void {
     this.updatedAt = signal.time
+    // What the sensor says of itself is no less true for that.
+    if (blind && signal.transactionId !== null) this.#blind = true
     this.#signals++
     this.#evidence.addSignal(signal)
     this.#detectors.add(signal.detector)
@@ -173,7 +183,7 @@ export class Case {
       attack: [...this.#attack].sort(),
       severity: this.#severity,
       title: this.rule.title,
-      why: this.#why,
+      why: this.#blind && !this.#why.endsWith(SEEN_BLIND) ? this.#why + SEEN_BLIND : this.#why,
       openedAt: this.openedAt,
       updatedAt: this.updatedAt,
       closedAt: this.closedAt,
@@ -195,7 +205,11 @@ export class Case {
   }
 
   #doubts(): string[] {
-    return [...(this.#evidence.isWhole ? [] : ['one_sided']), ...(this.#involved.hearsay ? ['forwarded.default'] : [])]
+    return [
+      ...(this.#evidence.isWhole ? [] : ['one_sided']),
+      ...(this.#involved.hearsay ? ['forwarded.default'] : []),
+      ...(this.#blind ? ['blind'] : []),
+    ]
   }
 
   #markReported(): void {

@@ -52,6 +52,8 @@ export class IncidentBook {
   /** Open ones that grew since they were last told. */
   readonly #untold = new Set<Case>()
   #sweptAt: EventTime = 0
+  /** The sensor misses part of the traffic: what opens or grows now rests on a part of it. */
+  blind = false
 
   constructor(options: IncidentBookOptions) {
     this.#telemetry = options.telemetry
@@ -108,6 +110,7 @@ export class IncidentBook {
       this.#telemetry.counters.add('incidents.no_rule')
       return NO_CHANGES
     }
+    if (signal.over === true) return this.#end(rules, signal)
     if (signal.severity === 'info') return NO_CHANGES
     // What fell silent before this signal is closed first, however late a tick comes.
     const changes = this.#sweep(signal.time)
@@ -154,6 +157,16 @@ export class IncidentBook {
     else this.#hold(keys[0]!, signal)
   }
 
+  /** What these incidents were about is over: they close now, and not by silence. */
+  #end(rules: readonly FoldingRule[], signal: Signal): readonly IncidentChange[] {
+    const changes: IncidentChange[] = []
+    for (const rule of rules) {
+      const held = this.#find(rule.keys(signal).map((key) => `${rule.policy} ${key}`))
+      if (held !== undefined && this.#open.has(held.id)) changes.push(this.#closeCase(held, signal.time))
+    }
+    return changes
+  }
+
   #find(keys: readonly string[]): Case | undefined {
     let found: Case | undefined
     for (const key of keys) {
@@ -167,7 +180,7 @@ export class IncidentBook {
     if (this.#open.size >= this.#maxOpen) this.#evict(signal.time, changes)
     const key = keys[0]!
     const held = Case.open(rule, key, signal, this.#candidates.get(key)?.evidence)
-    held.add(signal, this.#hopsConfigured)
+    held.add(signal, this.#hopsConfigured, this.blind)
     this.#candidates.delete(key)
     this.#open.set(held.id, held)
     this.#link(held, keys)
@@ -189,7 +202,7 @@ export class IncidentBook {
     }
     this.#open.delete(held.id)
     this.#open.set(held.id, held)
-    held.add(signal, this.#hopsConfigured)
+    held.add(signal, this.#hopsConfigured, this.blind)
     this.#link(held, keys)
     if (reopened) this.#tell('opened', held, changes)
     else if (held.isNews) this.#tell('updated', held, changes)

@@ -72,7 +72,7 @@ describe('a policy file', () => {
     [
       'a detector of the future',
       POLICY.replace('scan.probing', 'auth.stuffing'),
-      /when.detectors\[0\]: expected one of auth.bruteforce, object.enumeration, scan.probing, found "auth.stuffing"/,
+      /when.detectors\[0\]: expected one of auth.bruteforce, capture.blind, capture.silent, object.enumeration, scan.probing, found "auth.stuffing"/,
     ],
     [
       'a detector that stands twice',
@@ -136,9 +136,16 @@ describe('loadPolicies', () => {
     write('.hidden.yaml', 'broken: [')
     write('notes.txt', 'not a policy')
     const { policies, rules } = load()
-    expect(policies.map(({ id }) => id)).toEqual(['auth-bruteforce', 'mine', 'object-enumeration', 'scan-probing'])
+    expect(policies.map(({ id }) => id)).toEqual([
+      'auth-bruteforce',
+      'capture-blind',
+      'capture-silent',
+      'mine',
+      'object-enumeration',
+      'scan-probing',
+    ])
     expect(rules.map(({ policy }) => policy)).toEqual(policies.map(({ id }) => id))
-    expect(policies[1]).toMatchObject({ origin: join(folder, 'mine.yaml'), mode: 'simulate' })
+    expect(policies[3]).toMatchObject({ origin: join(folder, 'mine.yaml'), mode: 'simulate' })
     expect(policies[0]!.origin).toBe('shipped auth-bruteforce.yaml')
   })
 
@@ -209,6 +216,18 @@ describe('compilePolicies', () => {
     expect(rules.map(life)).toEqual([
       { maxLog10P: -5, reopenWithinUs: 24 * HOUR_US, autoCloseUs: 6 * HOUR_US, title: 'Password guessing' },
       {
+        maxLog10P: -2,
+        reopenWithinUs: HOUR_US,
+        autoCloseUs: HOUR_US / 4,
+        title: 'The sensor misses part of the traffic',
+      },
+      {
+        maxLog10P: -2,
+        reopenWithinUs: HOUR_US,
+        autoCloseUs: HOUR_US,
+        title: 'A source of the sensor delivers nothing',
+      },
+      {
         maxLog10P: Math.log10(1 / 200_000),
         reopenWithinUs: 6 * HOUR_US,
         autoCloseUs: 2 * HOUR_US,
@@ -220,6 +239,8 @@ describe('compilePolicies', () => {
     const guess = fakeSignal(0, { subject: { kind: 'user', value: 'hmac:ada' }, evidence })
     expect(rules.map((each) => each.keys(guess))).toEqual([
       ['api.shop.test user:hmac:ada', 'api.shop.test ip:203.0.113.9'],
+      ['user:hmac:ada'],
+      ['user:hmac:ada'],
       ['api.shop.test user:hmac:ada'],
       ['user:hmac:ada'],
     ])

@@ -118,7 +118,7 @@ export class Flow {
       // Each step gives one hole up, so it ends; the earlier bytes first, as the wire had them.
       while (forth.hasHole || back.hasHole) {
         const half = !back.hasHole || (forth.hasHole && forth.heldSince <= back.heldSince) ? forth : back
-        half.giveUp(now)
+        half.giveUp(now, reason === 'end_of_input')
       }
     }
     forth.discard()

@@ -153,10 +153,10 @@ export class HalfStream {
     return this.peerHeard > this.waitingSince && this.peerPosition <= this.position
   }
 
-  /** Turns the first hole into a gap and hands on what follows it. */
-  giveUp(now: EventTime): void {
+  /** Turns the first hole into a gap and hands on what follows it. `undecided`: the input ended, it might have filled yet. */
+  giveUp(now: EventTime, undecided = false): void {
     const before = this.position
-    this.#skipHole(now)
+    this.#skipHole(now, undecided)
     this.#settle(before, now)
   }
 
@@ -304,7 +304,7 @@ export class HalfStream {
     this.next = seqAdd(this.next, length)
   }
 
-  #skipHole(now: EventTime): void {
+  #skipHole(now: EventTime, undecided = false): void {
     const first = this.#held?.[0]
     const peerEnd = this.#peerEnd()
     const target = first !== undefined ? first.start : peerEnd > this.position ? peerEnd : this.fin
@@ -313,7 +313,7 @@ export class HalfStream {
     this.#account.telemetry.weirds.add('tcp.gap')
     // Lost is what the receiver has got and we have not. A direction of which nothing is seen is not lossy but missing.
     const acked = Math.min(target, peerEnd) - this.position
-    if (acked > 0 && this.hasBytes) this.#tally.lostBehind(this.position - this.#lost, acked)
+    if (acked > 0 && !undecided && this.hasBytes) this.#tally.lostBehind(this.position - this.#lost, acked)
     this.#lost += length
     this.#gapStart = this.position
     this.#gapEnd = target

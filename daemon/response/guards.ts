@@ -49,15 +49,18 @@ export function decide(proposal: Proposal, incident: Incident, blast: Blast | un
   if (most !== null && blast !== undefined && blast !== null && blast.principals > most) {
     return { kind: 'refuse', why: `guard maxCollateralPrincipals: ${blast.principals} other callers, at most ${most}` }
   }
-  const doubts = `on evidence in doubt (${incident.doubts.join(', ')})`
-  const approval = approvalReason(policy, step, most !== null && blast === null)
+  // A blind sensor sees what it sees. Were it to hold every action back, blinding it would be the way around them.
+  const serious = incident.doubts.filter((doubt) => doubt !== 'blind')
+  const doubts = `on evidence in doubt (${serious.join(', ')})`
+  const blind = incident.doubts.includes('blind') ? 'the sensor missed part of the traffic' : null
+  const approval = approvalReason(policy, step, most !== null && blast === null) ?? blind
   if (policy.mode === 'simulate') {
     const notes: string[] = []
-    if (incident.doubts.length > 0) notes.push(`would be refused: ${doubts}`)
+    if (serious.length > 0) notes.push(`would be refused: ${doubts}`)
     if (approval !== null) notes.push(`would wait for approval: ${approval}`)
     return { kind: 'dispatch', why: ['rehearsal, nothing is sent', ...notes].join('; ') }
   }
-  if (incident.doubts.length > 0) return { kind: 'refuse', why: `guard doubts: nothing is enforced ${doubts}` }
+  if (serious.length > 0) return { kind: 'refuse', why: `guard doubts: nothing is enforced ${doubts}` }
   if (approval !== null) return { kind: 'stage', why: approval }
   return { kind: 'dispatch', why: `mode ${policy.mode}` }
 }

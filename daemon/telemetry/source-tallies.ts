@@ -81,21 +81,37 @@ export class SourceTally {
 
   /** A connection of this link was judged. */
   judged(vlan: number, vni: number, sides: SidesSeen): void {
-    let key = (vlan + 1) * 0x2000000 + vni + 1
-    let link = this.#links.get(key)
-    if (link === undefined) {
-      const isFull = this.#links.size >= MAX_LINKS
-      if (isFull) key = 0
-      link = (isFull ? this.#links.get(key) : undefined) ?? {
-        vlan: isFull ? -1 : vlan,
-        vni: isFull ? -1 : vni,
-        both: 0,
-        first: 0,
-        second: 0,
-      }
-      this.#links.set(key, link)
+    this.#link(vlan, vni)[sides]++
+  }
+
+  #link(vlan: number, vni: number): { both: number; first: number; second: number } {
+    const key = (vlan + 1) * 0x2000000 + vni + 1
+    const known = this.#links.get(key)
+    if (known !== undefined) return known
+    if (this.#links.size >= MAX_LINKS && key !== 0) return this.#link(-1, -1)
+    const link = { vlan, vni, both: 0, first: 0, second: 0 }
+    this.#links.set(key, link)
+    return link
+  }
+
+  /** Counts what another tally of the same source counted, too. */
+  add(sample: SourceSample): void {
+    this.frames += sample.frames
+    this.segments += sample.segments
+    this.bytes += sample.bytes
+    this.unseenBytes += sample.unseenBytes
+    this.holes += sample.holes
+    this.cutBytes += sample.cutBytes
+    this.kernelDrops += sample.kernelDrops
+    this.interfaceDrops += sample.interfaceDrops
+    this.shedFrames += sample.shedFrames
+    this.records += sample.records
+    for (const { vlan, vni, both, first, second } of sample.links) {
+      const link = this.#link(vlan, vni)
+      link.both += both
+      link.first += first
+      link.second += second
     }
-    link[sides]++
   }
 
   sample(): SourceSample {
@@ -145,4 +161,11 @@ export class SourceTallies {
   samples(): SourceSample[] {
     return [...this.#tallies.values()].map((tally) => tally.sample())
   }
+}
+
+/** The samples of several workers, each of which has read a part of every source, as one. The order of the first is kept. */
+export function mergeSamples(parts: readonly (readonly SourceSample[])[]): SourceSample[] {
+  const merged = new SourceTallies()
+  for (const samples of parts) for (const sample of samples) merged.of(sample).add(sample)
+  return merged.samples()
 }

@@ -6,6 +6,7 @@ import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import type { SensorReading } from '../telemetry/sensor-windows.ts'
 import type { Analysis } from './chain.ts'
 
 /** Who listens to what comes out of the analysis. Anything left out costs nothing. */
@@ -34,13 +35,17 @@ export class AnalysisStage implements Analysis {
   readonly #endpoints: EndpointMapper
   readonly #detection: Detection | null
   readonly #listeners: AnalysisListeners
+  readonly #sense: (now: EventTime) => SensorReading
 
+  /** `sense` tells, at each tick, what the sources brought and lost up to it. */
   constructor(
     resolver: Resolver,
     endpoints: EndpointMapper,
     detection: Detection | null,
     listeners: AnalysisListeners,
+    sense: (now: EventTime) => SensorReading,
   ) {
+    this.#sense = sense
     this.#resolver = resolver
     this.#endpoints = endpoints
     this.#detection = detection
@@ -79,8 +84,12 @@ export class AnalysisStage implements Analysis {
 
   tick(now: EventTime): void {
     const detection = this.#detection
+    const reading = this.#sense(now)
     if (detection !== null) {
       detection.detectors.tick(now)
+      const signals = detection.detectors.sense(reading)
+      detection.incidents.blind = detection.detectors.learning.blindTo.length > 0
+      for (const signal of signals) this.#take(signal, detection)
       this.#report(detection.incidents.tick(now), detection, now)
     }
     this.#listeners.tick?.(now)
@@ -93,7 +102,8 @@ export class AnalysisStage implements Analysis {
 
   #report(changes: readonly IncidentChange[], detection: Detection, now: EventTime): void {
     for (const change of changes) {
-      if (change.kind !== 'updated') {
+      // A source of the sensor is no caller that could have taught anything.
+      if (change.kind !== 'updated' && change.incident.subject.kind !== 'source') {
         for (const detector of change.incident.detectors) {
           detection.detectors.suspect(detector, change.incident.subject, change.kind === 'opened', now)
         }

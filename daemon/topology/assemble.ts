@@ -7,11 +7,13 @@ import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
-import { SECOND_US } from '../model/time.ts'
+import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
+import { captureQuality } from '../telemetry/capture-quality.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
+import { type SensorReading, SensorWindows } from '../telemetry/sensor-windows.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
 import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
 import { type Analysis, Chain } from './chain.ts'
@@ -57,6 +59,8 @@ export type DetectorFailed = (detector: string, error: unknown) => void
 export interface Assembly {
   readonly chain: Chain
   readonly telemetry: Telemetry
+  /** What the sources bring and lose, moved on by the ticks of the chain. */
+  readonly sensor: SensorWindows
   readonly options: FlowStageOptions
   readonly detection: Detection | null
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
@@ -68,6 +72,8 @@ export interface Assembly {
 
 export function assemble(request: AssemblyRequest): Assembly {
   const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+  const sensor = new SensorWindows()
+  const sense = (now: EventTime) => sensor.take(telemetry.funnel.bySource(), now)
   const options = flowOptions(request)
   const built = request.detect?.(request, telemetry) ?? null
   const detection = built?.detection ?? null
@@ -85,14 +91,16 @@ export function assemble(request: AssemblyRequest): Assembly {
     },
   }
   return {
-    chain: new Chain(options, telemetry, analysisOf(request, telemetry, detection, listeners)),
+    chain: new Chain(options, telemetry, analysisOf(request, telemetry, detection, listeners, sense)),
     telemetry,
+    sensor,
     options,
     detection,
     setPolicies: (policies) => built?.setPolicies(policies),
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
     summary: (incidents) => ({
       ...telemetry.funnel.totals(),
+      quality: captureQuality(sensor.reading),
       incidents,
       weirds: telemetry.weirds.entries(),
       counters: telemetry.counters.entries(),
@@ -105,10 +113,12 @@ function analysisOf(
   telemetry: Telemetry,
   detection: Detection | null,
   listeners: AnalysisListeners,
+  sense: (now: EventTime) => SensorReading,
 ): Analysis {
   const resolver = new Resolver(RESOLVER_DEFAULTS, telemetry)
-  if (publish !== undefined) return new SensorStage(resolver, telemetry.counters, publish)
-  const analysis = new AnalysisStage(resolver, new EndpointMapper(ENDPOINT_DEFAULTS, telemetry), detection, listeners)
+  if (publish !== undefined) return new SensorStage(resolver, telemetry.counters, publish, sense)
+  const endpoints = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
+  const analysis = new AnalysisStage(resolver, endpoints, detection, listeners, sense)
   analysis.restore(held ?? [])
   return analysis
 }

@@ -9,6 +9,7 @@ import type { Incident } from '../model/incident.ts'
 import type { RowSink } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { openInput } from '../sources/capture-file.ts'
+import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { AnalysisListeners } from './analysis-stage.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
@@ -54,6 +55,8 @@ export interface ReplaySummary {
   readonly bytes: LedgerTotals
   readonly messages: LedgerTotals
   readonly pairs: LedgerTotals
+  /** How much of the traffic was seen, by source. */
+  readonly quality: CaptureQualityJson
   readonly incidents: readonly Incident[]
   readonly weirds: readonly [string, number][]
   readonly counters: readonly [string, number][]

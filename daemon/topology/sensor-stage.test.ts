@@ -18,7 +18,7 @@ function reader(): NativeReader {
 /** What a sensor makes of these requests, in this order. */
 function sensed(...requests: Record<string, unknown>[]): PublishedRecord[] {
   const records: PublishedRecord[] = []
-  const stage = new SensorStage(new Resolver(), telemetry.counters, (record) => records.push(record))
+  const stage = new SensorStage(new Resolver(), telemetry.counters, (record) => records.push(record), () => {})
   const read = reader()
   for (const [index, request] of requests.entries()) {
     const basis = {

@@ -3,6 +3,7 @@ import { writeTransaction } from '../../sinks/native-json.ts'
 import { NOBODY, TransactionRecord } from '../identity/record.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import { JsonText } from '../model/json-text.ts'
+import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { Analysis } from './chain.ts'
@@ -19,9 +20,17 @@ export class SensorStage implements Analysis {
   readonly #text = new JsonText()
   /** Takes turns with the one that is being written. */
   #spare = newSpare()
+  readonly #sense: (now: EventTime) => unknown
   readonly watches = true
 
-  constructor(resolver: Resolver, counters: Counters, publish: (record: PublishedRecord) => void) {
+  /** `sense` brings what is known of the sources up to each tick. */
+  constructor(
+    resolver: Resolver,
+    counters: Counters,
+    publish: (record: PublishedRecord) => void,
+    sense: (now: EventTime) => unknown,
+  ) {
+    this.#sense = sense
     this.#resolver = resolver
     this.#counters = counters
     this.#publish = publish
@@ -39,7 +48,9 @@ export class SensorStage implements Analysis {
   }
 
   /** Nothing waits here. */
-  tick(): void {}
+  tick(now: EventTime): void {
+    this.#sense(now)
+  }
 }
 
 const SPARE_BYTES = 16 * 1024

@@ -177,10 +177,14 @@ ${TEST_OUTPUT}\`\`\`
 const TEST_OUTPUT = `    policy              replay                           incidents  severity  actions         not as expected
 ok  auth-bruteforce     tests/guessing.jsonl                     1  critical  ban-source
 ok  auth-bruteforce     tests/forgotten-passwords.jsonl          0  -         -
+ok  capture-blind       tests/lossy-mirror.pcap.gz               1  medium    -
+ok  capture-blind       tests/lossy-path.pcap.gz                 0  -         -
+ok  capture-silent      tests/feed-stops.pcap.gz                 1  medium    -
+ok  capture-silent      tests/quiet-night.pcap.gz                0  -         -
 ok  object-enumeration  tests/order-walk.jsonl                   1  high      suspend-caller
 ok  object-enumeration  tests/own-orders.jsonl                   0  -         -
 ok  scan-probing        tests/word-list.jsonl                    1  low       ban-source
 ok  scan-probing        tests/dead-links.jsonl                   0  -         -
 
-6 tests, 0 failed
+10 tests, 0 failed
 `

@@ -134,7 +134,8 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
       expect(size.entries, name).toBeLessThanOrEqual(size.limit)
       evicted += size.evicted
     }
-    expect(evicted).toBeGreaterThan(0)
+    // What watches the sensor and not its callers has nothing to evict.
+    if (declaration.create(declaration.options.parse({})).sense === undefined) expect(evicted).toBeGreaterThan(0)
   })
 
   test('does not need bodies', () => {

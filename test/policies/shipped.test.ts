@@ -1,4 +1,6 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { testPolicy } from '../../daemon/cli/policy-test.ts'
@@ -6,7 +8,9 @@ import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import { shippedPolicies } from '../../daemon/policies/load.ts'
+import { writePcap } from '../mutate/capture-file.ts'
 import { FIXTURES, fixtureText } from './fixtures.ts'
+import { SENSOR_CAPTURES } from './sensor-captures.ts'
 
 const { documents, policies } = shippedPolicies()
 const { config } = effectiveConfig(CONFIG_SCHEMA, null)
@@ -14,6 +18,18 @@ const { config } = effectiveConfig(CONFIG_SCHEMA, null)
 test.each(Object.entries(FIXTURES))('policies/tests/%s is what fixtures.ts makes', async (name, requests) => {
   await expect(fixtureText(requests)).toMatchFileSnapshot(join(import.meta.dirname, '../../policies/tests', name))
 })
+
+const UPDATES = process.env['OFFPATH_FIXTURES_UPDATE'] === '1'
+
+test.each(Object.entries(SENSOR_CAPTURES))(
+  'policies/tests/%s is what sensor-captures.ts makes (OFFPATH_FIXTURES_UPDATE=1 writes it)',
+  (name, frames) => {
+    const path = join(import.meta.dirname, '../../policies/tests', name)
+    const capture = writePcap(frames())
+    if (UPDATES) writeFileSync(path, gzipSync(capture, { level: 9 }))
+    expect(gunzipSync(readFileSync(path)).equals(capture)).toBe(true)
+  },
+)
 
 test('every detector is covered by a shipped policy', () => {
   const covered = new Set(documents.flatMap(({ file }) => file.when.detectors))

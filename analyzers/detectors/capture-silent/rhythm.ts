@@ -1,0 +1,98 @@
+import { type EventTime, HOUR_US, SECOND_US } from '../../../daemon/model/time.ts'
+
+export const SLOT_US = 10 * SECOND_US
+const SLOTS_PER_HOUR = HOUR_US / SLOT_US
+/** What counts as recent: an hour of slots. */
+const RECENT = SLOTS_PER_HOUR
+/** Slots before anything is said. */
+const LEAST_SLOTS = 90
+/** Share of slots with traffic from which a source counts as steady. */
+const STEADY = 0.8
+/** Slots of an hour of the day, on earlier days, from which that hour is known. */
+const KNOWN_SLOTS = SLOTS_PER_HOUR / 2
+
+/** How a silence looks against what is known of the source. */
+export interface Silence {
+  readonly log10P: number
+  /** Whether this hour of the day was seen on an earlier day. */
+  readonly hourKnown: boolean
+  /** Traffic per minute in the last hour with traffic. */
+  readonly perMinute: number
+}
+
+interface Hour {
+  slots: number
+  active: number
+  /** Day on which it was last learnt, and how many slots of that day are in it. */
+  day: number
+  today: number
+}
+
+/**
+ * How steadily a source brings something, in slots of 10 s of event time: the last hour, and each hour of the day on
+ * earlier days. A source that was often empty of late, or is known to be at this hour, is never silent: night is no outage.
+ *
+ * Memory     360 bits and 24 hours
+ */
+export class SourceRhythm {
+  /** Counts of the last slots, newest last; at most RECENT. */
+  readonly #recent: number[] = []
+  readonly #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0 }))
+
+  /** A slot that began at `at` is over. */
+  learnOne(count: number, at: EventTime): void {
+    if (this.#recent.length >= RECENT) this.#recent.shift()
+    this.#recent.push(count)
+    const hour = this.#hourOf(at)
+    const day = Math.floor(at / (24 * HOUR_US))
+    if (hour.day !== day) {
+      // A week ago counts for half.
+      hour.slots *= 0.9
+      hour.active *= 0.9
+      hour.day = day
+      hour.today = 0
+    }
+    hour.today++
+    hour.slots++
+    if (count > 0) hour.active++
+  }
+
+  /** Null while nothing can be said, or where silence is nothing unusual. */
+  silence(slots: number, now: EventTime): Silence | null {
+    const recent = this.#recent
+    if (recent.length < LEAST_SLOTS) return null
+    let active = 0
+    let sum = 0
+    let run = 0
+    let longest = 1
+    for (const count of recent) {
+      sum += count
+      if (count > 0) {
+        active++
+        run = 0
+      } else longest = Math.max(longest, ++run)
+    }
+    if (active < STEADY * recent.length) return null
+    let empty = (recent.length - active + 0.5) / (recent.length + 1)
+    const hour = this.#hourOf(now)
+    const before = hour.slots - hour.today
+    const hourKnown = before >= KNOWN_SLOTS
+    if (hourKnown) {
+      const share = hour.active / hour.slots
+      if (share < STEADY) return null
+      empty = Math.max(empty, (hour.slots - hour.active + 0.5) / (hour.slots + 1))
+    }
+    // Empty slots come in runs: one run, as long as the longest of late, is one piece of evidence.
+    const log10P = (slots / longest) * Math.log10(empty)
+    return { log10P: Math.max(-300, log10P), hourKnown, perMinute: (sum / active) * 6 }
+  }
+
+  /** The silence is the new usual: begins anew. */
+  forget(): void {
+    this.#recent.length = 0
+  }
+
+  #hourOf(at: EventTime): Hour {
+    return this.#hours[Math.floor(at / HOUR_US) % 24]!
+  }
+}
