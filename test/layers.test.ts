@@ -9,6 +9,7 @@ const FLOW = [
   'daemon/decode',
   'daemon/reassembly',
   'daemon/http',
+  'daemon/payload',
   'daemon/identity',
   'daemon/tap',
   'daemon/endpoints',

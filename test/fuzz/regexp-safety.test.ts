@@ -11,6 +11,7 @@ const FOLDERS = [
   'daemon/decode',
   'daemon/reassembly',
   'daemon/http',
+  'daemon/payload',
   'daemon/identity',
   'daemon/endpoints',
   'daemon/inventory',

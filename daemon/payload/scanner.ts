@@ -1,0 +1,181 @@
+import type { Head } from '../http/exchange.ts'
+import type { Counters } from '../telemetry/counters.ts'
+import { type Literal, LiteralSet } from './literal-set.ts'
+import type { Evidence, Field, Layer, PayloadCheck, PayloadClass } from './payload.ts'
+import { requestFields } from './request-fields.ts'
+import { MAX_TEXT, unwrap } from './unwrap.ts'
+
+/** Findings kept of one message, strongest first. */
+export const MAX_FINDINGS = 8
+/** Pieces of a long value that are looked at, each around something found in it. */
+const MAX_PIECES = 4
+const BEFORE = 1024
+/** Bytes of a body that are looked at. */
+export const MAX_BODY = 64 * 1024
+
+/** Set by whatever may hide a literal: another layer of encoding. All fields are unwrapped then. */
+const NESTED = 1 << 30
+/** Ways to hide a literal from a scan that takes off one layer of percent-encoding. */
+const HIDING = [
+  '\\u0',
+  '\\x',
+  '&#',
+  '&lt',
+  '&gt',
+  '&quot',
+  '&apos',
+  '&colon',
+  '&lpar',
+  '&sol',
+  '%u00',
+  '\0',
+  '\xc0',
+  '\xc1',
+]
+/** Literals from this length on are sought in base64, too; shorter ones would be found in any token. */
+const MIN_BASE64_LITERAL = 6
+
+export interface PayloadFinding {
+  readonly class: PayloadClass
+  readonly rule: string
+  /** `query:q`; see Field.name. */
+  readonly field: string
+  /** Natural log of how much likelier this is in an attack. */
+  readonly logOdds: number
+  readonly layers: readonly Layer[]
+  /** As in the unwrapped value: not shortened, not masked. It must not leave the parser as it is. */
+  readonly excerpt: string
+  readonly tokens: string
+}
+
+const NOTHING: readonly PayloadFinding[] = []
+
+/**
+ * Looks through messages for payloads. What has none of the checks' literals, in plain or under one layer of encoding, costs one pass over its bytes; no
+ * string is made of it.
+ */
+export class PayloadScanner {
+  readonly #requests: Side
+  readonly #responses: Side
+  readonly #counters: Counters
+
+  constructor(checks: readonly PayloadCheck[], counters: Counters) {
+    this.#counters = counters
+    this.#requests = sideOf(checks.filter(({ side }) => side === 'request'))
+    this.#responses = sideOf(checks.filter(({ side }) => side === 'response'))
+  }
+
+  /** Whether a request with these bytes in its head, or body, needs `request` at all. */
+  suspects(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#requests.literals.scan(bytes, start, Math.min(end, start + MAX_BODY)) !== 0
+  }
+
+  suspectsText(text: string): boolean {
+    // Text of a body may be percent-encoded like a head.
+    return this.#requests.literals.scanText(text) !== 0 || text.includes('%')
+  }
+
+  /** `body`: decoded text, empty if there is none. */
+  request(head: Head, body: string): readonly PayloadFinding[] {
+    const findings: PayloadFinding[] = []
+    const whole = requestFields(head, body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body, (field) =>
+      this.#look(this.#requests, field, findings),
+    )
+    if (!whole) this.#counters.add('payload.fields_cut')
+    return strongest(findings)
+  }
+
+  response(body: string): readonly PayloadFinding[] {
+    if (body === '' || this.#responses.literals.scanText(body) === 0) return NOTHING
+    const findings: PayloadFinding[] = []
+    const value = body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body
+    this.#look(this.#responses, { place: 'response', name: 'response', key: '', value }, findings)
+    return strongest(findings)
+  }
+
+  #look(side: Side, field: Field, findings: PayloadFinding[]): void {
+    const plus = field.place === 'query' || field.place === 'form'
+    this.#judge(side, field, field.value, plus, findings)
+    const { value } = field
+    if (value.length <= MAX_TEXT) return
+    let from = MAX_TEXT
+    for (let piece = 0; piece < MAX_PIECES; piece++) {
+      const hit = side.literals.find(value, from)
+      if (hit < 0) return
+      const start = Math.max(from, hit - BEFORE)
+      this.#judge(side, field, value.slice(start, start + MAX_TEXT), plus, findings)
+      from = start + MAX_TEXT
+    }
+    if (side.literals.find(value, from) >= 0) this.#counters.add('payload.value_cut')
+  }
+
+  #judge(side: Side, field: Field, value: string, plus: boolean, findings: PayloadFinding[]): void {
+    const unwrapped = unwrap(value, plus)
+    const mask = side.literals.scanText(unwrapped.text) | side.literals.scanText(field.key)
+    if ((mask & ~NESTED) === 0) return
+    for (const { bit, check } of side.checks) {
+      if ((mask & bit) === 0) continue
+      for (const evidence of check.check(unwrapped, field)) {
+        findings.push(findingOf(check.class, field, unwrapped.layers, evidence))
+      }
+    }
+  }
+}
+
+interface Side {
+  readonly literals: LiteralSet
+  readonly checks: readonly { readonly bit: number; readonly check: PayloadCheck }[]
+}
+
+function sideOf(checks: readonly PayloadCheck[]): Side {
+  if (checks.length > 30) throw new RangeError('more checks than bits')
+  const bits = checks.map((check, index) => ({ bit: 1 << index, check }))
+  const literals: Literal[] = HIDING.map((text) => ({ text, mask: NESTED }))
+  for (const { bit, check } of bits) {
+    for (const text of check.literals) {
+      literals.push({ text, mask: bit })
+      for (const encoded of base64Forms(text)) literals.push({ text: encoded, mask: NESTED })
+    }
+  }
+  return { literals: new LiteralSet(literals, NESTED), checks: bits }
+}
+
+/**
+ * How a literal looks inside base64, at each of the three places where it may begin, without the characters that its neighbours share. Small letters and
+ * capitals; other mixtures are not sought.
+ */
+function base64Forms(text: string): string[] {
+  if (text.length < MIN_BASE64_LITERAL) return []
+  const forms: string[] = []
+  for (const variant of new Set([text, text.toUpperCase()])) {
+    for (let before = 0; before < 3; before++) {
+      const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(variant, 'latin1')])
+      const whole = bytes.toString('base64url')
+      const from = before === 0 ? 0 : before + 1
+      const to = bytes.length % 3 === 0 ? whole.length : whole.length - 1
+      forms.push(whole.slice(from, to))
+    }
+  }
+  return forms
+}
+
+function findingOf(name: PayloadClass, field: Field, layers: readonly Layer[], evidence: Evidence): PayloadFinding {
+  const { rule, logOdds, excerpt, tokens } = evidence
+  return { class: name, rule, field: field.name, logOdds, layers, excerpt, tokens }
+}
+
+/** The strongest of each class and field, and of these the strongest. */
+function strongest(findings: PayloadFinding[]): readonly PayloadFinding[] {
+  if (findings.length === 0) return NOTHING
+  findings.sort((a, b) => b.logOdds - a.logOdds)
+  const seen = new Set<string>()
+  const kept: PayloadFinding[] = []
+  for (const finding of findings) {
+    const name = `${finding.class} ${finding.field}`
+    if (seen.has(name)) continue
+    seen.add(name)
+    kept.push(finding)
+    if (kept.length === MAX_FINDINGS) break
+  }
+  return kept
+}
