@@ -2,7 +2,7 @@ import { NativeReader } from '../identity/native-reader.ts'
 import { Pseudonyms } from '../identity/pseudonym.ts'
 import { TransactionIds } from '../identity/transaction-id.ts'
 import type { SourceInfo } from '../model/frame.ts'
-import { type EventTime, parseTime } from '../model/time.ts'
+import { type EventTime, parseTime, SECOND_US } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { type ClockGuard, FileClockGuard } from '../sources/clock-guard.ts'
 import type { RecordQueue } from '../sources/kafka/record-queue.ts'
@@ -19,6 +19,8 @@ export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 /** Between two of them the loop is free for the group and for control. */
 const RECORDS_AT_ONCE = 256
 const HEAD_BYTES = 16
+/** How much later than others a record may come without being late, where there is no backlog. */
+const MOMENT_US = 2 * SECOND_US
 
 /** A record that gave no transaction, for the file of dead letters. */
 export interface DeadLetter {
@@ -71,6 +73,8 @@ export class KafkaFeed {
   readonly #lanes = new Map<string, Lane>()
   #place: { lane: Lane; offset: number } | null = null
   #idleSince: EventTime | null = null
+  /** The latest event time that had been read two ticks ago, and at the last one. */
+  #latest: readonly [EventTime, EventTime] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
   /** A record under our key was read. */
   #keyAgrees = false
   #refused: OffpathError | null = null
@@ -113,21 +117,33 @@ export class KafkaFeed {
   }
 
   /**
-   * Every second. When nothing is left to read, nothing is waited for: what is held goes on, and event time moves with the
-   * host's, so that windows close on an idle topic too.
+   * Every second. Without a backlog what is older than a moment goes on: the moment is for producers whose records take
+   * different times to come here. When nothing is left at all, event time moves with the host's, so that windows close on
+   * an idle topic too.
    */
   tick(): void {
     const { assembly, queue, hostClock } = this.#options
-    if (queue.records > 0) return
+    const { chain } = assembly
     const now = hostClock()
-    for (const lane of this.#lanes.values()) {
-      lane.mapping?.settle(now / 1000)
-      this.#judge(lane, lane.waiting.length)
+    const oldestMs = queue.oldestMs
+    if (oldestMs !== null && oldestMs * 1000 < now - MOMENT_US) return
+    if (queue.records === 0) {
+      for (const lane of this.#lanes.values()) {
+        lane.mapping?.settle(now / 1000)
+        this.#judge(lane, lane.waiting.length)
+      }
     }
-    this.#order.flush()
-    assembly.chain.settle()
-    if (this.#idleSince !== null && Number.isFinite(assembly.chain.now)) {
-      assembly.chain.advance(assembly.chain.now + Math.max(0, now - this.#idleSince))
+    // What was there two ticks ago has waited long enough also where its producer's clock is ahead.
+    this.#order.flush(Math.max(now - MOMENT_US, this.#latest[0] + 1))
+    this.#latest = [this.#latest[1], this.#order.latest]
+    chain.settle()
+    if (queue.records > 0 || this.#order.held > 0) {
+      this.#idleSince = null
+      return
+    }
+    if (this.#idleSince !== null && Number.isFinite(chain.now)) {
+      const reached = Math.min(chain.now + Math.max(0, now - this.#idleSince), now - MOMENT_US)
+      if (reached > chain.now) chain.advance(reached)
     }
     this.#idleSince = now
   }

@@ -38,8 +38,18 @@ export class NativeOrder {
     while (this.#heap.length > MAX_HELD || this.#heap[0]!.clock < this.#latest - SLACK_US) this.#release()
   }
 
-  flush(): void {
-    while (this.#heap.length > 0) this.#release()
+  /** Of what was pushed so far. */
+  get latest(): EventTime {
+    return this.#latest
+  }
+
+  get held(): number {
+    return this.#heap.length
+  }
+
+  /** Nothing earlier than `before` comes any more; without it, nothing at all. */
+  flush(before: EventTime = Number.POSITIVE_INFINITY): void {
+    while (this.#heap.length > 0 && this.#heap[0]!.clock < before) this.#release()
   }
 
   #release(): void {
