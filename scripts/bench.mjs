@@ -2,6 +2,8 @@
 //   npm run bench -- [--pairs 200000] [--runs 5] [--no-peers] [--no-stages] [--tshark]   replay on a synthetic capture, beside other tools
 //   npm run bench -- store                                                               rows into ClickHouse
 //   npm run bench -- latency [--incidents 40]                                            last packet to webhook received (root)
+//   npm run bench -- live [--pps 100000] [--seconds 60] [--highest]                      packets/s without a drop, on a veth pair (root)
+//   npm run bench -- capture [--runs 5] [--no-live]                                      the goals of capturing, and what was measured
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -32,5 +34,7 @@ async function bundled(...names) {
 }
 
 if (name === 'latency') run(join(import.meta.dirname, 'bench', 'latency.mjs'), process.argv.slice(3))
+else if (name === 'live') run(join(import.meta.dirname, 'bench', 'live.mjs'), process.argv.slice(3))
+else if (name === 'capture') run(await bundled('capture.ts'), process.argv.slice(3))
 else if (name === 'store') run(await bundled('store.ts'), process.argv.slice(3))
 else run(await bundled('main.ts', 'stages.ts'), process.argv.slice(2))

@@ -116,9 +116,9 @@ export class DaemonMetrics {
       if (of.labels.length === 0) metric.remove()
       for (const [labels, value] of of.read(status)) metric.inc(labels, value)
     }
-    for (const quantile of [50, 99, 100]) {
-      const late = Math.max(0, this.#delay.percentile(quantile) - RESOLUTION_NS) / 1e9
-      this.#loopLag.set({ quantile: String(quantile / 100) }, late)
+    for (const quantile of [0.5, 0.99, 0.999, 1]) {
+      const late = Math.max(0, this.#delay.percentile(100 * quantile) - RESOLUTION_NS) / 1e9
+      this.#loopLag.set({ quantile: String(quantile) }, late)
     }
     this.#delay.reset()
     return this.#registry.metrics()

@@ -28,17 +28,22 @@ const SYN_ACK = 0x12
 const ACK = 0x10
 const PSH_ACK = 0x18
 
-/** Writes (or finds) the capture of `pairs` pairs; the same pairs give the same bytes. */
-export function syntheticCapture(folder: string, pairs: number): { path: string; truth: CaptureTruth } {
-  const path = join(folder, `mix-${pairs}.pcap`)
-  const note = join(folder, `mix-${pairs}.json`)
+/** Writes (or finds) the capture of `pairs` pairs, `open` connections at a time; the same numbers give the same bytes. */
+export function syntheticCapture(
+  folder: string,
+  pairs: number,
+  open = OPEN_CONNECTIONS,
+): { path: string; truth: CaptureTruth } {
+  const name = open === OPEN_CONNECTIONS ? `mix-${pairs}` : `mix-${pairs}-open-${open}`
+  const path = join(folder, `${name}.pcap`)
+  const note = join(folder, `${name}.json`)
   if (existsSync(path) && existsSync(note)) {
     const truth = JSON.parse(readFileSync(note, 'utf8')) as CaptureTruth
     if (truth.version === VERSION) return { path, truth }
   }
   mkdirSync(folder, { recursive: true })
   const writer = new PacketWriter(`${path}.part`)
-  const truth = write(writer, pairs)
+  const truth = write(writer, pairs, open)
   writer.close()
   renameSync(`${path}.part`, path)
   writeFileSync(note, `${JSON.stringify(truth, null, 2)}\n`)
@@ -64,14 +69,14 @@ interface Packet {
 
 const NOTHING = Buffer.alloc(0)
 
-function write(writer: PacketWriter, pairs: number): CaptureTruth {
+function write(writer: PacketWriter, pairs: number, openAtATime: number): CaptureTruth {
   const random = seeded(20_261_121)
   const traffic = new Traffic(random)
   const open: Connection[] = []
   const statuses: Record<string, number> = {}
   let left = pairs
   let connections = 0
-  const mostOpen = Math.min(OPEN_CONNECTIONS, Math.ceil(pairs / 100))
+  const mostOpen = Math.min(openAtATime, Math.ceil(pairs / 100))
   let requestBytes = 0
   let responseBytes = 0
   while (left > 0 || open.length > 0) {
