@@ -152,8 +152,9 @@ function base64Forms(text: string): string[] {
       const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(variant, 'latin1')])
       const whole = bytes.toString('base64url')
       const from = before === 0 ? 0 : before + 1
-      const to = bytes.length % 3 === 0 ? whole.length : whole.length - 1
-      forms.push(whole.slice(from, to))
+      const form = whole.slice(from, bytes.length % 3 === 0 ? whole.length : whole.length - 1)
+      forms.push(form)
+      if (/[-_]/.test(form)) forms.push(form.replaceAll('-', '+').replaceAll('_', '/'))
     }
   }
   return forms
