@@ -9,7 +9,7 @@ SELECT
     stage,
     name,
     sum(capture_quality.count) AS total,
-    round(total / max(if(stage IN ('weird', 'counter'), 0, total_in.total_in)), 6) AS share
+    round(total / max(if(stage IN ('weird', 'counter', 'source'), 0, total_in.total_in)), 6) AS share
 FROM capture_quality
 LEFT JOIN
 (
@@ -20,5 +20,5 @@ LEFT JOIN
 ) AS total_in USING (stage)
 WHERE minute >= toStartOfMinute(since_time) AND minute < until_time
 GROUP BY stage, name
-ORDER BY indexOf(['frames', 'bytes', 'messages', 'pairs', 'weird', 'counter'], stage), name != 'in', total DESC
+ORDER BY indexOf(['frames', 'bytes', 'messages', 'pairs', 'weird', 'counter', 'source'], stage), name != 'in', total DESC
 LIMIT 500

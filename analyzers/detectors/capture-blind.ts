@@ -119,6 +119,8 @@ class CaptureBlind implements Detector {
       )
     }
     if (watched.blindSince !== null && now - watched.toldAt < REPEAT_US) return null
+    // The minute may remember a loss that the last seconds do not show any more.
+    if ((lossShare(source.short) ?? 0) < this.#options.lossShare / 2) return null
     const evidence = lossEvidence(source.long, this.#options.lossShare)
     if (evidence === null || evidence.log10P > Math.log10(this.#options.report)) return null
     watched.blindSince ??= now

@@ -61,6 +61,50 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
         named(funnel[stage].dropped, 'cause').map(([labels, n]): Sample => [{ stage, ...labels }, n]),
       ),
   ),
+  gauge(
+    'source_loss_ratio',
+    'Share of what passed that a source did not see, over the last 10 s and 60 s of event time. A lower bound.',
+    ['kind', 'name', 'window'],
+    ({ quality }) =>
+      quality.sources.flatMap(({ kind, name, loss }) =>
+        [['10s', loss.last_10s] as const, ['60s', loss.last_60s] as const].flatMap(([window, share]): Sample[] =>
+          share === null ? [] : [[{ kind, name, window }, share]],
+        ),
+      ),
+  ),
+  source('frames_total', 'Frames of a source, dropped ones included.', (of) => of.frames),
+  source('bytes_total', 'TCP payload of a source.', (of) => of.bytes),
+  source('unseen_bytes_total', 'Bytes that were acknowledged and never captured.', (of) => of.unseen_bytes),
+  source('cut_bytes_total', 'Bytes that the snap length cut off.', (of) => of.cut_bytes),
+  source('holes_total', 'Holes that unseen bytes left.', (of) => of.holes),
+  counter(
+    'source_dropped_frames_total',
+    'Frames of a source that the kernel or the interface dropped, or that were given up under overload.',
+    ['kind', 'name', 'cause'],
+    ({ quality }) =>
+      quality.sources.flatMap(({ kind, name, kernel_drops, interface_drops, shed_frames }): Sample[] => [
+        [{ kind, name, cause: 'kernel' }, kernel_drops],
+        [{ kind, name, cause: 'interface' }, interface_drops],
+        [{ kind, name, cause: 'shed' }, shed_frames],
+      ]),
+  ),
+  gauge(
+    'link_one_sided',
+    'Whether a link (a source, or a VLAN or VNI of it) carries one direction of its connections only.',
+    ['kind', 'name', 'vlan', 'vni'],
+    ({ quality }) =>
+      quality.sources.flatMap(({ kind, name, links }) =>
+        links.map(
+          ({ vlan, vni, one_sided }): Sample => [
+            { kind, name, vlan: String(vlan ?? ''), vni: String(vni ?? '') },
+            flag(one_sided),
+          ],
+        ),
+      ),
+  ),
+  gauge('learning_frozen', 'Whether baselines stand still because a source is blind or silent.', [], ({ learning }) =>
+    one(flag(learning.frozen)),
+  ),
   gauge('pairs_per_second', 'Requests with their response, over the last 10 s.', [], ({ pairs_per_second }) =>
     one(pairs_per_second),
   ),
@@ -144,6 +188,14 @@ function gauge(name: string, help: string, labels: readonly string[], read: Read
 
 function counter(name: string, help: string, labels: readonly string[], read: Read): StatusMetric {
   return { name: `offpath_${name}`, type: 'counter', help, labels, read }
+}
+
+type SourceQuality = StatusJson['quality']['sources'][number]
+
+function source(name: string, help: string, of: (source: SourceQuality) => number): StatusMetric {
+  return counter(`source_${name}`, help, ['kind', 'name'], ({ quality }) =>
+    quality.sources.map((each): Sample => [{ kind: each.kind, name: each.name }, of(each)]),
+  )
 }
 
 type Spool = NonNullable<StatusJson['store']>['spool']

@@ -3,6 +3,7 @@ import type { DeliveryQuestion, DeliveryRow, DeliveryState } from '../../sinks/w
 import type { EndpointStatus } from '../../sinks/webhook/endpoint.ts'
 import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
+import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 
 /**
@@ -153,8 +154,9 @@ export interface StatusJson {
     readonly kind: string
     readonly name: string
     readonly state: 'starting' | 'capturing' | 'ended' | 'down'
-    /** Of topics: why it is down, what was not read yet, and what waits to be analysed. */
+    /** Why it is down. */
     readonly why?: string | undefined
+    /** Of topics: what was not read yet, and what waits to be analysed. */
     readonly lags?: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[] | undefined
     readonly queued?: number | undefined
     readonly queued_seconds?: number | undefined
@@ -170,6 +172,14 @@ export interface StatusJson {
       }
     | undefined
   readonly funnel: Readonly<Record<'frames' | 'bytes' | 'messages' | 'pairs', LedgerTotals>>
+  /** How much of the traffic is seen, by source and link. */
+  readonly quality: CaptureQualityJson
+  /** Whether baselines learn, and if not, since when and which sources are blind or silent. */
+  readonly learning: {
+    readonly frozen: boolean
+    readonly since: string | null
+    readonly blind_to: readonly string[]
+  }
   /** Pairs per second over the last 10 s. */
   readonly pairs_per_second: number
   readonly weirds: Readonly<Record<string, number>>

@@ -17,6 +17,7 @@ const time = () =>
     .refine((text) => parseTime(text) !== null, { error: 'expected RFC 3339, such as 2026-11-21T20:00:00Z' })
     .meta({ format: 'date-time' })
 const count = () => z.number().min(0)
+const share = () => z.number().min(0).max(1)
 const counts = () => z.record(z.string(), z.number())
 const text = (most: number) => z.string().min(1).max(most)
 
@@ -85,6 +86,39 @@ export const WebhookStatus = named(
   }),
 )
 
+const loss = z
+  .strictObject({ last_10s: share().nullable(), last_60s: share().nullable(), total: share().nullable() })
+  .describe('Share of what passed that was not seen; a lower bound, null where nothing passed.')
+
+const CaptureQuality = z.strictObject({
+  loss,
+  sources: z.array(
+    z.strictObject({
+      kind: z.string(),
+      name: z.string(),
+      loss,
+      frames: count(),
+      bytes: count(),
+      unseen_bytes: count().describe('Acknowledged by their receiver and never captured.'),
+      holes: count(),
+      cut_bytes: count().describe('Cut off by the snap length.'),
+      kernel_drops: count(),
+      interface_drops: count(),
+      shed_frames: count(),
+      links: z.array(
+        z.strictObject({
+          vlan: z.int().nullable(),
+          vni: z.int().nullable(),
+          both_sides: count(),
+          requests_only: count(),
+          responses_only: count(),
+          one_sided: z.boolean(),
+        }),
+      ),
+    }),
+  ),
+})
+
 export const Status = named(
   'Status',
   z.strictObject({
@@ -97,7 +131,7 @@ export const Status = named(
         kind: z.string(),
         name: z.string(),
         state: z.enum(['starting', 'capturing', 'ended', 'down']),
-        why: z.string().optional().describe('Why a topic is down.'),
+        why: z.string().optional().describe('Why it is down.'),
         lags: z
           .array(z.strictObject({ topic: z.string(), partition: count(), lag: count() }))
           .optional()
@@ -116,6 +150,10 @@ export const Status = named(
       .optional()
       .describe('Of a sensor: the topic that its transactions go to.'),
     funnel: z.strictObject({ frames: ledger, bytes: ledger, messages: ledger, pairs: ledger }),
+    quality: CaptureQuality,
+    learning: z
+      .strictObject({ frozen: z.boolean(), since: time().nullable(), blind_to: z.array(z.string()) })
+      .describe('Whether baselines learn. They stand still while a source is blind or silent.'),
     pairs_per_second: count(),
     weirds: counts(),
     counters: counts(),

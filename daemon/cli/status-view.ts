@@ -1,6 +1,7 @@
 import pc from 'picocolors'
 import { escapeTerminal } from '../../sinks/escape.ts'
 import { renderLossTable } from '../../sinks/loss-table.ts'
+import { oneSidedLinks, renderCaptureQuality } from '../../sinks/quality-table.ts'
 import { type Fact, type Look, renderFacts, renderTable, wrapText } from '../../sinks/text-table.ts'
 import type { StatusJson } from '../api/operations.ts'
 
@@ -21,6 +22,7 @@ export function renderStatus(status: StatusJson, look: Look, nowMs: number): str
     troubles,
     section('Sources', sources(status, look)),
     section('Losses', renderLossTable(status.funnel, look)),
+    section('Not seen', renderCaptureQuality(status.quality, look)),
     section('Oddities', oddities(status, look)),
     section('Store', renderFacts(storeFacts(status), look)),
     section('Webhooks', webhooks(status, look)),
@@ -53,6 +55,11 @@ export function troublesOf(status: StatusJson): string[] {
       troubles.push(
         `webhook ${endpoint} has ${grouped(dead)} ${dead === 1 ? 'event' : 'events'} given up: offpath webhook redeliver`,
       )
+  }
+  troubles.push(...oneSidedLinks(status.quality))
+  const { learning } = status
+  if (learning.frozen && learning.since !== null) {
+    troubles.push(`baselines stand still since ${shortTime(learning.since)}: blind to ${learning.blind_to.join(', ')}`)
   }
   if (actions.awaiting_approval > 0) {
     troubles.push(

@@ -60,6 +60,8 @@ test('the status, whole', () => {
     ! process store does not run
     ! webhook soc is failing: status 503
     ! webhook soc has 1 event given up: offpath webhook redeliver
+    ! pcap:eth1 vlan 13 carries one direction only: 900 of 902 connections show no responses
+    ! baselines stand still since 2026-11-21 20:11:00Z: blind to exec:tcpdump
     ! 1 action waits for approval: offpath action list
 
     Sources
@@ -73,6 +75,10 @@ test('the status, whole', () => {
     bytes     982,771,220  982,700,000   99.9%  retransmitted 71,220
     messages      160,012      160,004   99.9%  gap 8
     pairs          80,003       80,001   99.9%  request_only_timeout 2
+
+    Not seen
+    SOURCE     LOST 10 S   60 S  IN ALL  UNSEEN BYTES  HOLES  CUT BYTES  DROPPED  SHED
+    pcap:eth1      0.2 %  0.4 %  <0.1 %        98,000     41          0      129     0
 
     Oddities
     of the traffic  http.bad_chunk 3
@@ -127,6 +133,8 @@ test('troubles are those there are', () => {
     actions: { live: 0, awaiting_approval: 0, simulated: 0 },
     webhooks: [],
     processes: [{ name: 'control', pid: 1, rss_bytes: 1 }],
+    quality: { loss: { last_10s: 0, last_60s: 0, total: 0 }, sources: [] },
+    learning: { frozen: false, since: null, blind_to: [] },
   })
   expect(troublesOf(well)).toEqual([])
   const down = { ...well.store!, down: 'connection refused', spool: { ...well.store!.spool, droppedRows: 5 } }
@@ -154,7 +162,7 @@ test('top, at 100 by 20', () => {
     ! source exec:tcpdump is down
     ! process store does not run
     ! webhook soc is failing: status 503
-    ! and 2 more: offpath status
+    ! and 4 more: offpath status
 
     frames         1,204,331   97.9%  no_flow 24,000 · kernel 129
     bytes        982,771,220   99.9%  retransmitted 71,220

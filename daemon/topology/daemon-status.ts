@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import type { LearningState } from '../../analyzers/learning-gate.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { StoreStatus } from '../../sinks/store/store.ts'
 import type { StatusJson, WebhookStatusJson } from '../api/operations.ts'
 import type { Incident } from '../model/incident.ts'
 import { formatTime } from '../model/time.ts'
+import { captureQuality } from '../telemetry/capture-quality.ts'
 import type { EngineStatus } from './engine-protocol.ts'
 import type { Watch } from './run.ts'
 
@@ -58,6 +60,8 @@ export class DaemonStatus {
       sources: parts.watch?.sources() ?? [],
       ...(this.publisher === null ? {} : { publisher: this.publisher }),
       funnel: engine?.funnel ?? { frames: NOTHING, bytes: NOTHING, messages: NOTHING, pairs: NOTHING },
+      quality: engine?.quality ?? captureQuality({ now: 0, sources: [] }),
+      learning: learningJson(engine?.learning ?? null),
       pairs_per_second: this.#rate(),
       weirds: Object.fromEntries(engine?.weirds ?? []),
       counters: Object.fromEntries(engine?.counters ?? []),
@@ -84,6 +88,11 @@ export class DaemonStatus {
     if (first === undefined || last === undefined || last.atMs === first.atMs) return 0
     return rounded((last.pairs - first.pairs) / ((last.atMs - first.atMs) / 1000))
   }
+}
+
+function learningJson(state: LearningState | null): StatusJson['learning'] {
+  const { frozen, since, blindTo } = state ?? { frozen: false, since: null, blindTo: [] }
+  return { frozen, since: since === null ? null : formatTime(since), blind_to: blindTo }
 }
 
 function countBy<Item>(items: readonly Item[], key: (item: Item) => string): Record<string, number> {

@@ -1,3 +1,4 @@
+import type { LearningState } from '../../analyzers/learning-gate.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
@@ -6,6 +7,7 @@ import type { PolicyDocument } from '../policies/policy-file.ts'
 import type { KafkaConnection, KafkaOptions } from '../sources/kafka/kafka-options.ts'
 import type { PartitionLag, Position, RecordSourceState } from '../sources/kafka/record-source.ts'
 import type { Preset } from '../tap/mapping.ts'
+import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { DeadLetter } from './kafka-feed.ts'
@@ -110,6 +112,8 @@ export interface EngineStatus {
   readonly weirds: readonly (readonly [string, number])[]
   readonly counters: readonly (readonly [string, number])[]
   readonly detectors: readonly { readonly id: string; readonly maturity: number; readonly failed: boolean }[]
+  readonly quality: CaptureQualityJson
+  readonly learning: LearningState | null
   readonly kafka: readonly KafkaStatus[]
   /** Of a sensor. */
   readonly publisher: PublisherStatus | null

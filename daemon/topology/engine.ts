@@ -7,6 +7,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
+import { captureQuality } from '../telemetry/capture-quality.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { buildDetection } from './detection.ts'
@@ -172,6 +173,8 @@ export class Engine {
         weirds: telemetry.weirds.entries(),
         counters: telemetry.counters.entries(),
         detectors: detection?.detectors.states() ?? [],
+        quality: captureQuality(assembly.sensor.reading),
+        learning: detection?.detectors.learning ?? null,
         kafka: this.#kafka.map((session) => session.status()),
         publisher: this.#publisher?.status() ?? null,
       },

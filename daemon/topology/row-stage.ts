@@ -52,7 +52,7 @@ export class RowStage {
   /** A second of event time is over. */
   tick(now: EventTime): void {
     const { funnel, weirds, counters } = this.#telemetry
-    this.#feed.quality(now, funnel.totals(), weirds.entries(), counters.entries())
+    this.#feed.quality(now, funnel.totals(), weirds.entries(), counters.entries(), funnel.bySource())
   }
 
   /** A second of host time is over: rows leave even when few come. */

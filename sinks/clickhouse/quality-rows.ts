@@ -1,8 +1,22 @@
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import type { FunnelStage, LedgerTotals } from '../../daemon/telemetry/funnel.ts'
+import type { SourceSample } from '../../daemon/telemetry/source-tallies.ts'
 import type { RowBatches } from './row-batches.ts'
 
 export const QUALITY_COLUMNS = ['minute', 'stage', 'name', 'count'] as const
+
+/** What is kept of each source, under which last word of the name. */
+const SOURCE_FIELDS = [
+  ['frames', 'frames'],
+  ['bytes', 'bytes'],
+  ['unseenBytes', 'unseen_bytes'],
+  ['holes', 'holes'],
+  ['cutBytes', 'cut_bytes'],
+  ['kernelDrops', 'kernel_drops'],
+  ['interfaceDrops', 'interface_drops'],
+  ['shedFrames', 'shed_frames'],
+  ['records', 'records'],
+] as const
 
 type Counts = readonly (readonly [string, number])[]
 type Totals = Readonly<Record<FunnelStage, LedgerTotals>>
@@ -21,11 +35,11 @@ export class QualityRows {
     this.#batches = batches
   }
 
-  update(now: EventTime, funnel: Totals, weirds: Counts, counters: Counts): void {
+  update(now: EventTime, funnel: Totals, weirds: Counts, counters: Counts, sources: readonly SourceSample[]): void {
     const minute = Math.floor(now / MINUTE_US) * MINUTE_US
     if (this.#minute !== null && minute !== this.#minute) this.write()
     this.#minute = minute
-    this.#newest = flat(funnel, weirds, counters)
+    this.#newest = flat(funnel, weirds, counters, sources)
   }
 
   /** What came since the last time, under the minute of the last update. */
@@ -49,7 +63,7 @@ export class QualityRows {
 }
 
 /** `stage name` to total. */
-function flat(funnel: Totals, weirds: Counts, counters: Counts): Map<string, number> {
+function flat(funnel: Totals, weirds: Counts, counters: Counts, sources: readonly SourceSample[]): Map<string, number> {
   const all = new Map<string, number>()
   for (const [stage, totals] of Object.entries(funnel)) {
     all.set(`${stage} in`, totals.in)
@@ -58,5 +72,10 @@ function flat(funnel: Totals, weirds: Counts, counters: Counts): Map<string, num
   }
   for (const [name, count] of weirds) all.set(`weird ${name}`, count)
   for (const [name, count] of counters) all.set(`counter ${name}`, count)
+  for (const source of sources) {
+    for (const [field, name] of SOURCE_FIELDS) {
+      if (source[field] > 0) all.set(`source ${source.kind}:${source.name} ${name}`, source[field])
+    }
+  }
   return all
 }

@@ -6,6 +6,7 @@ import type { Incident } from '../../daemon/model/incident.ts'
 import type { RowBatch } from '../../daemon/model/row-batch.ts'
 import { DAY_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { SourceTally } from '../../daemon/telemetry/source-tallies.ts'
 import { type FakeRequest, fakeExchange, fakeTelemetry, START } from '../../test/fake-exchange.ts'
 import { MAX_BATCH_ROWS } from './row-batches.ts'
 import { RowFeed, type RowFeedOptions } from './row-feed.ts'
@@ -174,9 +175,12 @@ test('capture quality is what each minute added', () => {
     pairs: { in: 0, delivered: 0, dropped: {} },
   })
   const minute = Math.floor(START / MINUTE_US) * MINUTE_US
-  feed.quality(minute, totals(10, 0), [['tcp.gap', 1]], [])
-  feed.quality(minute + SECOND_US, totals(15, 5), [['tcp.gap', 1]], [])
-  feed.quality(minute + MINUTE_US, totals(20, 5), [['tcp.gap', 3]], [['flows.evicted', 2]])
+  const sample = (frames: number, unseenBytes: number) => [
+    { ...new SourceTally({ kind: 'pcap', name: 'eth 1' }).sample(), frames, unseenBytes },
+  ]
+  feed.quality(minute, totals(10, 0), [['tcp.gap', 1]], [], sample(10, 0))
+  feed.quality(minute + SECOND_US, totals(15, 5), [['tcp.gap', 1]], [], sample(15, 0))
+  feed.quality(minute + MINUTE_US, totals(20, 5), [['tcp.gap', 3]], [['flows.evicted', 2]], sample(20, 700))
   feed.flush()
   feed.flush()
   const seconds = String(minute / SECOND_US)
@@ -186,9 +190,12 @@ test('capture quality is what each minute added', () => {
     [seconds, 'frames', 'delivered', '10'],
     [seconds, 'frames', 'kernel', '5'],
     [seconds, 'weird', 'tcp.gap', '1'],
+    [seconds, 'source', 'pcap:eth 1 frames', '15'],
     [next, 'frames', 'in', '5'],
     [next, 'frames', 'delivered', '5'],
     [next, 'weird', 'tcp.gap', '2'],
     [next, 'counter', 'flows.evicted', '2'],
+    [next, 'source', 'pcap:eth 1 frames', '5'],
+    [next, 'source', 'pcap:eth 1 unseen_bytes', '700'],
   ])
 })

@@ -5,6 +5,7 @@ import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import type { Telemetry } from '../../daemon/telemetry/counters.ts'
 import type { FunnelStage, LedgerTotals } from '../../daemon/telemetry/funnel.ts'
+import type { SourceSample } from '../../daemon/telemetry/source-tallies.ts'
 import { encodeTransaction } from '../native-json.ts'
 import { maskBody } from './mask-body.ts'
 import { QUALITY_COLUMNS, QualityRows } from './quality-rows.ts'
@@ -94,8 +95,9 @@ export class RowFeed {
     funnel: Readonly<Record<FunnelStage, LedgerTotals>>,
     weirds: readonly (readonly [string, number])[],
     counters: readonly (readonly [string, number])[],
+    sources: readonly SourceSample[],
   ): void {
-    this.#quality.update(now, funnel, weirds, counters)
+    this.#quality.update(now, funnel, weirds, counters, sources)
   }
 
   /** A second of the host's clock is over: what is under way goes out. A replay lets batches fill instead. */

@@ -4,6 +4,7 @@ import type { RowBatch } from '../../daemon/model/row-batch.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { SourceTally } from '../../daemon/telemetry/source-tallies.ts'
 import { RowFeed } from '../../sinks/clickhouse/row-feed.ts'
 import { actionRow, incidentEventRow, incidentRow, SmallRows } from '../../sinks/clickhouse/small-rows.ts'
 import { fakeTelemetry } from '../fake-exchange.ts'
@@ -220,6 +221,7 @@ export function sampleBatches(): RowBatch[] {
     { frames: { in: 1_000, delivered: 990, dropped: { kernel: 10 } }, bytes: none, messages: none, pairs: none },
     [['tcp.gap', 2]],
     [],
+    [{ ...new SourceTally({ kind: 'pcap', name: 'eth1' }).sample(), bytes: 900, unseenBytes: 100 }],
   )
   feed.flush()
   const small = new SmallRows({ emit })

@@ -305,7 +305,8 @@ describe('replay', () => {
     expect(table.stdout).not.toContain('\x1b')
     const { stdout } = await offpath(['replay', '-o', 'json', day])
     expect(stdout.trimEnd()).not.toContain('\n')
-    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(['frames', 'bytes', 'messages', 'pairs', 'incidents'])
+    const keys = ['frames', 'bytes', 'messages', 'pairs', 'quality', 'incidents']
+    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(keys)
   })
 
   test('--emit none prints nothing', async () => {
