@@ -17,6 +17,7 @@ const CHILDREN = {
   'capture-child': 'daemon/sources/capture-child.ts',
   'tunnel-child': 'daemon/topology/tunnel-child.ts',
   engine: 'daemon/topology/engine-main.ts',
+  'flow-worker': 'daemon/topology/flow-worker-main.ts',
   store: 'daemon/topology/store-main.ts',
 }
 /** Of the files that the command line is split into. They lie beside it, since the program looks for its files where its code is. */

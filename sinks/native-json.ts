@@ -1,3 +1,4 @@
+import type { BodyText } from '../daemon/identity/body-text.ts'
 import { NO_TLS, NOBODY, TransactionRecord } from '../daemon/identity/record.ts'
 import { JsonText, literal } from '../daemon/model/json-text.ts'
 import type { Claims, Mark, Principal, Transaction } from '../daemon/model/transaction.ts'
@@ -83,9 +84,6 @@ export function encodeTransaction(tx: Transaction): string {
 
 /** The same, appended to `text` as bytes. */
 export function writeTransaction(tx: Transaction, text: JsonText): void {
-  // Bodies first: they decide on `weirds` and `truncated`.
-  const requestBody = tx.requestBody
-  const responseBody = tx.responseBody
   const ours = tx instanceof TransactionRecord
   const connection = ours ? tx.connection : 0
   text.raw(ID)
@@ -125,13 +123,12 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   text.number(tx.requestBodyBytes)
   text.raw(RESPONSE_BODY_BYTES)
   text.number(tx.responseBodyBytes)
-  if (requestBody !== undefined) {
-    text.raw(REQUEST_BODY)
-    text.string(requestBody)
-  }
-  if (responseBody !== undefined) {
-    text.raw(RESPONSE_BODY)
-    text.string(responseBody)
+  if (ours) {
+    writeBody(REQUEST_BODY, tx.requestText, text)
+    writeBody(RESPONSE_BODY, tx.responseText, text)
+  } else {
+    writeBody(REQUEST_BODY, textOf(tx.requestBody), text)
+    writeBody(RESPONSE_BODY, textOf(tx.responseBody), text)
   }
   memory.caller(tx, connection, text, writeCaller)
   if (tx.forwarded.length === 0 && tx.consumer === null && tx.tls === NO_TLS) text.raw(DIRECT)
@@ -140,6 +137,17 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   const { weirds, truncated, marks } = tx
   if (weirds.length === 0 && truncated.length === 0 && marks.length === 0) memory.ending(tx, text, writeEnding)
   else writeEnding(tx, text)
+}
+
+function textOf(body: string | undefined): Pick<BodyText, 'text'> | null {
+  return body === undefined ? null : { text: body }
+}
+
+function writeBody(key: Uint8Array, body: Pick<BodyText, 'text' | 'writeText'> | null, text: JsonText): void {
+  if (body === null) return
+  text.raw(key)
+  if (body.writeText === undefined) text.string(body.text)
+  else body.writeText(text)
 }
 
 function writeAddresses(tx: Transaction, text: JsonText): void {

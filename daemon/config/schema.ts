@@ -221,6 +221,13 @@ const state = z
 
 const limits = z
   .strictObject({
+    workers: wholeNumber(0, 16)
+      .nullable()
+      .default(null)
+      .describe(
+        'Threads that follow connections (reassembly, HTTP, redaction) beside the one that analyses. 0: that one does it all. Null: 0 ' +
+          'on one or two cores, else two less than there are, at most 4. What comes out is the same.',
+      ),
     reassembly_mib: wholeNumber(16, 65_536).default(256).describe('Bytes held for reordering over all flows, in MiB.'),
     connections_mib: wholeNumber(16, 65_536)
       .default(160)

@@ -2,6 +2,7 @@ import { decodeBody } from '../http/body.ts'
 import type { Message } from '../http/exchange.ts'
 import type { HttpLimits } from '../http/limits.ts'
 import { isText, textOf } from '../http/text.ts'
+import type { JsonText } from '../model/json-text.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 
@@ -13,6 +14,8 @@ export interface BodyText {
   /** Something of it is missing. */
   readonly cut: boolean
   readonly weirds: readonly Weird[]
+  /** Writes `text` as JSON, where that costs less than making it. */
+  writeText?(out: JsonText): void
 }
 
 export const NO_TEXT: BodyText = { text: '', binary: false, cut: false, weirds: [] }

@@ -11,12 +11,20 @@ import { SHARDS } from './limits.ts'
  * Aiming flows at one shard gains an attacker that shard's limits and nothing else.
  */
 export function shardOf(segment: Segment): number {
+  return (mixed(segment) >>> 16) & (SHARDS - 1)
+}
+
+/** 0..63, independent of the shard: which flows go first when some must. */
+export function shareOf(segment: Segment): number {
+  return mixed(segment) >>> 26
+}
+
+function mixed(segment: Segment): number {
   const source = Math.imul(segment.src0 ^ segment.src1 ^ segment.src2 ^ segment.src3, 0x9e3779b1) ^ segment.srcPort
   const target = Math.imul(segment.dst0 ^ segment.dst1 ^ segment.dst2 ^ segment.dst3, 0x9e3779b1) ^ segment.dstPort
   let hash = (Math.imul(source, 0x85ebca6b) + Math.imul(target, 0x85ebca6b)) | 0
   hash ^= hash >>> 15
-  hash = Math.imul(hash, 0xc2b2ae35)
-  return (hash >>> 16) & (SHARDS - 1)
+  return Math.imul(hash, 0xc2b2ae35)
 }
 
 /**

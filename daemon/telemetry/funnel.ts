@@ -92,6 +92,12 @@ export class Ledger<Cause extends string> {
     return this.#dropped.reduce((rest, count) => rest - count, this.in - this.delivered)
   }
 
+  add(totals: LedgerTotals): void {
+    this.in += totals.in
+    this.delivered += totals.delivered
+    for (const [cause, count] of Object.entries(totals.dropped)) this.drop(cause as Cause, count)
+  }
+
   totals(): LedgerTotals {
     const dropped: Record<string, number> = {}
     this.#causes.forEach((cause, index) => {
@@ -136,6 +142,17 @@ export class LossFunnel {
     this.#told[0] = frames.in
   }
 
+  /** Counts what another funnel counted, by source as well. */
+  add(totals: Readonly<Record<FunnelStage, LedgerTotals>>, sources: readonly SourceSample[]): void {
+    this.#settle()
+    this.frames.add(totals.frames)
+    this.bytes.add(totals.bytes)
+    this.messages.add(totals.messages)
+    this.pairs.add(totals.pairs)
+    this.#tell()
+    for (const sample of sources) this.sources.of(sample).add(sample)
+  }
+
   /** By source, up to now. */
   bySource(): SourceSample[] {
     this.#settle()
@@ -152,10 +169,15 @@ export class LossFunnel {
     current.bytes += bytes.in - told[2]!
     const shed = frames.dropped('shed')
     current.shedFrames += shed - told[3]!
-    told[0] = frames.in
-    told[1] = frames.delivered
-    told[2] = bytes.in
-    told[3] = shed
+    this.#tell()
+  }
+
+  #tell(): void {
+    const told = this.#told
+    told[0] = this.frames.in
+    told[1] = this.frames.delivered
+    told[2] = this.bytes.in
+    told[3] = this.frames.dropped('shed')
   }
 
   totals(): Record<FunnelStage, LedgerTotals> {

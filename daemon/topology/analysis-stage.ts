@@ -7,7 +7,7 @@ import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { SensorReading } from '../telemetry/sensor-windows.ts'
-import type { Analysis } from './chain.ts'
+import type { Analysis } from './flows.ts'
 
 /** Who listens to what comes out of the analysis. Anything left out costs nothing. */
 export interface AnalysisListeners {
@@ -69,6 +69,11 @@ export class AnalysisStage implements Analysis {
   /** Whether anybody looks at transactions. */
   get watches(): boolean {
     return this.#detection !== null || this.#listeners.transaction !== undefined
+  }
+
+  /** Detectors see what identity and endpoints made of a transaction, never its headers or bodies. */
+  get readsContents(): boolean {
+    return this.#listeners.transaction !== undefined
   }
 
   push(transaction: Transaction): void {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
@@ -16,15 +18,21 @@ import { LossFunnel } from '../telemetry/funnel.ts'
 import { type SensorReading, SensorWindows } from '../telemetry/sensor-windows.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
 import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
-import { type Analysis, Chain } from './chain.ts'
+import { Chain } from './chain.ts'
+import { canStartFlowThreads, type StartFlowThread, startFlowThread } from './flow-thread.ts'
+import type { Analysis, Flows } from './flows.ts'
+import { FusedFlows } from './fused-flows.ts'
 import type { FlowStageOptions } from './options.ts'
 import type { ReplaySummary } from './replay.ts'
 import { SensorStage } from './sensor-stage.ts'
+import { ShardedFlows } from './sharded-flows.ts'
 
 const KIB = 1024
 const MIB = 1024 * 1024
 /** Closed incidents kept for the final list; each was reported when it closed. */
 const MAX_ENDED = 100_000
+/** More pay only where bodies are large and read. */
+const MAX_DEFAULT_WORKERS = 4
 
 export interface AssemblyRequest {
   readonly config: ValidatedConfig
@@ -41,6 +49,8 @@ export interface AssemblyRequest {
   readonly warn?: (message: string) => void
   /** A sensor: records go here instead of to an analysis. */
   readonly publish?: (record: PublishedRecord) => void
+  /** How flow workers are started; default: as threads, where the program is built. */
+  readonly startFlowThread?: StartFlowThread
   /** A detector threw and was switched off: a bug, to be told loudly. */
   readonly detectorFailed: DetectorFailed
 }
@@ -59,6 +69,8 @@ export type DetectorFailed = (detector: string, error: unknown) => void
 export interface Assembly {
   readonly chain: Chain
   readonly telemetry: Telemetry
+  /** Where whoever reads files counts, so that it comes to `telemetry` in the order of the input. */
+  readonly intake: Telemetry
   /** What the sources bring and lose, moved on by the ticks of the chain. */
   readonly sensor: SensorWindows
   readonly options: FlowStageOptions
@@ -71,7 +83,7 @@ export interface Assembly {
 }
 
 export function assemble(request: AssemblyRequest): Assembly {
-  const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+  const telemetry = newTelemetry()
   const sensor = new SensorWindows()
   const sense = (now: EventTime) => sensor.take(telemetry.funnel.bySource(), now)
   const options = flowOptions(request)
@@ -90,9 +102,12 @@ export function assemble(request: AssemblyRequest): Assembly {
       request.listeners.incident?.(change)
     },
   }
+  const analysis = analysisOf(request, telemetry, detection, listeners, sense)
+  const { flows, intake } = flowsOf(request, options, telemetry, analysis)
   return {
-    chain: new Chain(options, telemetry, analysisOf(request, telemetry, detection, listeners, sense)),
+    chain: new Chain(flows, intake),
     telemetry,
+    intake,
     sensor,
     options,
     detection,
@@ -106,6 +121,39 @@ export function assemble(request: AssemblyRequest): Assembly {
       counters: telemetry.counters.entries(),
     }),
   }
+}
+
+function newTelemetry(): Telemetry {
+  return { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+}
+
+/** On this thread, or on as many as are asked for. */
+function flowsOf(
+  { config, startFlowThread: start }: AssemblyRequest,
+  options: FlowStageOptions,
+  telemetry: Telemetry,
+  analysis: Analysis,
+): { readonly flows: Flows; readonly intake: Telemetry } {
+  const workers = flowWorkers(config.limits.workers, availableParallelism())
+  if (workers === 0 || (start === undefined && !canStartFlowThreads())) {
+    return { flows: new FusedFlows(options, telemetry, analysis), intake: telemetry }
+  }
+  const intake = newTelemetry()
+  const flows = new ShardedFlows({
+    flow: options,
+    workers,
+    telemetry,
+    intake,
+    analysis,
+    start: start ?? startFlowThread,
+  })
+  return { flows, intake }
+}
+
+/** How many flow workers run beside the analysis, where it is left open. On one or two cores they would only be in its way. */
+export function flowWorkers(configured: number | null, cores: number): number {
+  if (configured !== null) return configured
+  return cores <= 2 ? 0 : Math.min(MAX_DEFAULT_WORKERS, cores - 2)
 }
 
 function analysisOf(
@@ -131,7 +179,7 @@ export function switchedOff(detector: string, error: unknown): string {
 
 /** Reads the native records of one input as this chain's own. */
 export function nativeReader(assembly: Assembly, source: SourceInfo): NativeReader {
-  const { options, telemetry } = assembly
+  const { options, intake: telemetry } = assembly
   return new NativeReader({
     key: options.key,
     options: options.identity,
@@ -149,6 +197,7 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
   const { identity, limits } = request.config
   return {
     key: request.key,
+    hashKey: randomBytes(32),
     bodies: request.bodies,
     identity: {
       trustedHops: identity.trusted_hops,

@@ -1,22 +1,20 @@
-import { Decoder } from '../decode/decoder.ts'
-import { Segment } from '../decode/segment.ts'
+import type { Segment } from '../decode/segment.ts'
 import { HttpStage } from '../http/stage.ts'
 import { Recorder } from '../identity/recorder.ts'
-import { FRAME_BOGUS_TIME, type FrameBatch, type SourceInfo } from '../model/frame.ts'
+import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { Reassembler } from '../reassembly/reassembler.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
+import type { FlowSizes } from './flows.ts'
 import type { FlowStageOptions } from './options.ts'
 
 /**
- * Frames to redacted transactions: decode, reassembly, http, redaction. Everything a flow worker runs; synchronous,
+ * Segments to redacted transactions: reassembly, http, redaction. Everything a flow worker runs; synchronous,
  * without I/O or clock. Secrets end here.
  */
 export class FlowStage {
   readonly #telemetry: Telemetry
-  readonly #segment = new Segment()
-  readonly #decoder: Decoder
   readonly #reassembler: Reassembler
   readonly #http: HttpStage
   /** Null when nobody looks at transactions: they are only counted. */
@@ -33,6 +31,7 @@ export class FlowStage {
             options: options.identity,
             bodies: options.bodies,
             limits: options.http,
+            hashKey: options.hashKey,
             telemetry,
             emit,
           })
@@ -42,7 +41,6 @@ export class FlowStage {
       telemetry,
       sink: this.#recorder?.exchange ?? null,
     })
-    this.#decoder = new Decoder(telemetry)
     this.#reassembler = new Reassembler({
       limits: options.reassembly,
       open: this.#http.open,
@@ -51,29 +49,24 @@ export class FlowStage {
     })
   }
 
-  /** Which source the following frames come from. */
+  /** Which source the following segments come from. */
   from(source: SourceInfo): void {
     this.#source = source
     this.#telemetry.funnel.from(source)
   }
 
-  /** One frame, at event time `now`. */
-  push(batch: FrameBatch, index: number, now: EventTime): void {
-    this.#telemetry.funnel.frames.in++
-    if (!this.#decoder.decode(batch, index, this.#segment)) return
-    if (batch.flags[index]! & FRAME_BOGUS_TIME) this.#telemetry.counters.add('frames.bogus_time')
-    this.#reassembler.push(this.#segment, batch.time[index]!, now)
+  /** `time`: the frame's own; `now`: the event clock. */
+  push(segment: Segment, time: EventTime, now: EventTime): void {
+    this.#reassembler.push(segment, time, now)
   }
 
   tick(now: EventTime): void {
-    this.#decoder.tick(now)
     this.#reassembler.tick(now)
     this.#http.tick(now)
   }
 
   /** End of input: everything still open becomes final at `now`. */
   close(now: EventTime): void {
-    this.#decoder.close()
     this.#reassembler.close(now)
   }
 
@@ -82,7 +75,7 @@ export class FlowStage {
     this.#recorder?.close()
   }
 
-  sizes(): { readonly flows: number; readonly heldBytes: number } {
-    return { flows: this.#reassembler.flows, heldBytes: this.#decoder.heldBytes + this.#reassembler.heldBytes }
+  sizes(): FlowSizes {
+    return { flows: this.#reassembler.flows, heldBytes: this.#reassembler.heldBytes }
   }
 }

@@ -40,6 +40,8 @@ export async function drive(
     }
     const waiting = between(chain.now)
     if (waiting !== undefined) await waiting
+    const room = chain.room()
+    if (room !== undefined) await room
   }
   for (const sorter of sorters) sorter.flush()
   for (const { reader } of inputs) reader.close()

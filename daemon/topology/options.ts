@@ -6,6 +6,8 @@ import type { ReassemblyLimits } from '../reassembly/limits.ts'
 /** What the flow stage is built from. */
 export interface FlowStageOptions {
   readonly key: PrivacyKey
+  /** By which secrets are compared: see SecretHasher. Made anew in every run. */
+  readonly hashKey: Uint8Array
   readonly identity: IdentityOptions
   /** Whether bodies are copied, decoded and redacted. */
   readonly bodies: boolean

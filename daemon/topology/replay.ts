@@ -95,9 +95,12 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     )
   } catch (error) {
     // An input that was given up before it said what it is has not failed.
-    if (!request.stop.aborted) throw error
+    if (!request.stop.aborted) {
+      assembly.chain.abandon()
+      throw error
+    }
   }
-  assembly.chain.close()
+  await assembly.chain.close()
   const incidents = assembly.finish()
   if (request.emit === 'incidents') for (const incident of incidents) output.write(encodeIncident(incident))
   await lines?.end()
@@ -158,7 +161,7 @@ async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input
   const format = request.format ?? 'auto'
   const { key } = request
   const bodies = request.bodies === 'text'
-  const { telemetry } = assembly
+  const { intake: telemetry } = assembly
   for (const path of request.files) {
     const opened = await openInput(path, {
       lines: async (name, whole) => {
@@ -171,7 +174,7 @@ async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input
       get stdin() {
         return inheritedStream(STDIN, request.stop)
       },
-      counters: assembly.telemetry.counters,
+      counters: telemetry.counters,
     })
     const { info } = opened.source
     inputs.push({ opened, info, reader: nativeReader(assembly, info) })

@@ -6,7 +6,7 @@ import { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
-import type { Analysis } from './chain.ts'
+import type { Analysis } from './flows.ts'
 import { MAX_RECORD_BYTES } from './kafka-feed.ts'
 
 /**
@@ -22,6 +22,7 @@ export class SensorStage implements Analysis {
   #spare = newSpare()
   readonly #sense: (now: EventTime) => unknown
   readonly watches = true
+  readonly readsContents = true
 
   /** `sense` brings what is known of the sources up to each tick. */
   constructor(

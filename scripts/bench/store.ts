@@ -36,7 +36,7 @@ async function transactionsOf(path: string): Promise<Transaction[]> {
   if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)
   for await (const batch of opened.source.batches(new AbortController().signal))
     chain.frames(SOURCE, batch, 0, batch.count)
-  chain.close()
+  await chain.close()
   // An id is made on first use; making it is no part of storing.
   for (const tx of all) void tx.id
   return all

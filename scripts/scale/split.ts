@@ -36,7 +36,7 @@ export async function sensed(files: readonly string[], publish: (record: Publish
     inputs.push({ opened, info: opened.source.info, reader: nativeReader(assembly, opened.source.info) })
   }
   await drive(assembly.chain, inputs, new AbortController().signal, () => undefined)
-  assembly.chain.close()
+  await assembly.chain.close()
   return assembly
 }
 
@@ -65,7 +65,8 @@ export class Analyzer {
 
   finish(): readonly Incident[] {
     this.#order.flush()
-    this.assembly.chain.close()
+    // Records need no flow worker: all of it happens at once.
+    void this.assembly.chain.close()
     return this.assembly.finish()
   }
 }

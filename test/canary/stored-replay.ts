@@ -71,7 +71,7 @@ export async function replayInto(folder: string, store: Store, files: readonly s
     inputs.push({ opened, info, reader: nativeReader(assembly, info) })
   }
   await drive(assembly.chain, inputs, new AbortController().signal, async () => {})
-  assembly.chain.close()
+  await assembly.chain.close()
   const last = assembly.finish()
   const small = new SmallRows({ emit })
   await mkdir(join(folder, 'state'), { recursive: true, mode: 0o700 })
