@@ -23,6 +23,8 @@ export interface ParserOwner {
   ended(parser: Http1Parser, message: HttpMessage, now: EventTime): void
   /** From here on heads may be missing. */
   lost(parser: Http1Parser, now: EventTime): void
+  /** No start line where one should be, in a flow whose sides are thought to be known. */
+  misread(parser: Http1Parser, now: EventTime): void
   /** No start line where one should be: true when the flow is therefore taken for something else. */
   notHttp(parser: Http1Parser, now: EventTime): boolean
   upgraded(now: EventTime): void
@@ -133,6 +135,11 @@ export class Http1Parser {
     if (this.#gather.bytes.length !== this.#gatherCost) this.#charge()
   }
 
+  /** The last start line was come upon while looking for one: it may be text in a body. */
+  get found(): boolean {
+    return this.#found
+  }
+
   #charge(): void {
     const size = this.#gather.bytes.length
     this.#keep.add(size - this.#gatherCost)
@@ -169,8 +176,8 @@ export class Http1Parser {
         this.#state = STOPPED
         return i
       }
+      this.#badStartLine(now)
       this.#toResync(now)
-      if (this.want !== NO_LINE) this.#weird('http.bad_start_line')
       return i
     }
     this.#gather.length = 0
@@ -214,12 +221,18 @@ export class Http1Parser {
       this.#state = STOPPED
       return i
     }
-    if (this.want !== NO_LINE) this.#weird('http.bad_start_line')
+    this.#badStartLine(now)
     this.#state = RESYNC
     this.#chainStart = -1
     this.#owner.lost(this, now)
     this.#resyncGathered(this.#position, acked, time, now, this.#position)
     return i
+  }
+
+  #badStartLine(now: EventTime): void {
+    if (this.want === NO_LINE) return
+    this.#weird('http.bad_start_line')
+    this.#owner.misread(this, now)
   }
 
   #maybe(): boolean {
@@ -564,6 +577,16 @@ export class Http1Parser {
   /** FIN: what lasts until close is whole now. */
   finish(now: EventTime): void {
     if (this.#state === TO_CLOSE) this.#end(true, this.delivered, now)
+  }
+
+  /** Which side this is is open again: what is half done ends, and either kind of start line is looked for. */
+  undecide(now: EventTime): void {
+    if (this.#state === PEEK) this.#unpeek(this.#message!)
+    if (this.#message !== null) {
+      this.#end(false, -1, now)
+      this.#toResync(now)
+    }
+    this.want = NO_LINE
   }
 
   /** The flow is over: whatever is half done ends here. */

@@ -169,6 +169,20 @@ export class Pairing implements Waiter {
     } else this.#releaseHeld(now)
   }
 
+  /** Which side is the client is open again: what one side has said so far stands alone. */
+  withdraw(now: EventTime): void {
+    this.requestsDelivered = Number.MAX_SAFE_INTEGER
+    this.resolve(now)
+    this.#refuseHeld(now)
+    this.#dropRequests(this.#requests.length, 'request_only_ambiguous', now)
+    this.#aligned = false
+    this.#requestBreak = true
+    this.#responseBreak = true
+    this.#pipelined = false
+    this.#lastRequest = null
+    this.#previousResponse = null
+  }
+
   close(reason: CloseReason, now: EventTime): void {
     // Nothing more will come: what waited for requests is decided without them.
     this.requestsDelivered = Number.MAX_SAFE_INTEGER

@@ -360,6 +360,34 @@ test('a body is kept up to its limit', () => {
   expect(response.body).toBe('a'.repeat(1000))
 })
 
+describe('a connection joined in the middle of a body that holds text like a message', () => {
+  const joined = (direction: 0 | 1, body: string) => {
+    const flow = new HttpDriver({ fromStart: false })
+    flow.send(direction, body)
+    for (const target of ['/a', '/b', '/c']) {
+      flow.send(0, get(target))
+      flow.send(1, OK)
+    }
+    flow.close()
+    expect(flow.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
+    return flow.lines().slice(1)
+  }
+  const rest = ['GET /b 200 complete inferred', 'GET /c 200 complete inferred']
+
+  test.each([
+    ['a request, then the rest of the body', 'bbb\r\nGET /text HTTP/1.1\r\nHost: a\r\n\r\nbbb\r\nbbb'],
+    ['a request that announces a body', 'bbb\r\nPOST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nbbb'],
+    ['a request at the very end', 'bbb\r\nGET /text HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ])('%s: the server is not taken for the client', (_, body) => {
+    expect(joined(1, body)).toEqual(expect.arrayContaining(rest))
+  })
+
+  test('a response in an upload: the client is not taken for the server', () => {
+    const text = 'bbb\r\nHTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\nbbb'
+    expect(joined(0, text)).toEqual(expect.arrayContaining(['GET /c 200 complete inferred']))
+  })
+})
+
 describe('what a flow keeps', () => {
   const request = (i: number) => `POST /a/${i} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello`
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'

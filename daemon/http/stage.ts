@@ -70,6 +70,8 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   /** Some start line was recognised. */
   #decided = false
   #clientSide: 0 | 1 = 0
+  /** The parser whose start line told the sides, while that line may have been text in a body: it was come upon midway. */
+  #guess: Http1Parser | null = null
   /** Bytes skipped before it was known whether this is HTTP. */
   #undecided = 0
 
@@ -137,19 +139,34 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#parsers[this.#clientSide].want = REQUEST_LINE
     this.#parsers[this.#clientSide === 0 ? 1 : 0].want = STATUS_LINE
     this.#decided = true
+    this.#guess = parser.found ? parser : null
     this.#pairing.requestsDelivered = this.#parsers[this.#clientSide].delivered
     this.#pairing.responsesDelivered = this.#parsers[this.#clientSide === 0 ? 1 : 0].delivered
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('resync', this.#undecided)
     this.#undecided = 0
   }
 
+  /**
+   * Either side breaks what a start line come upon midway has made of it, and no message of the other side has confirmed
+   * that line: it was text in a body, such as a logged request in a response. The sides are open again.
+   */
+  misread(_parser: Http1Parser, now: EventTime): void {
+    if (this.#guess === null) return
+    this.#guess = null
+    for (const side of this.#parsers) side.undecide(now)
+    this.#pairing.withdraw(now)
+    this.#decided = false
+  }
+
   begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string {
+    if (parser !== this.#guess) this.#guess = null
     if (parser.want === STATUS_LINE) return this.#pairing.responseBegun(message, now)
     this.#pairing.requestBegun(message, now)
     return ''
   }
 
-  interim(_parser: Http1Parser, message: HttpMessage): void {
+  interim(parser: Http1Parser, message: HttpMessage): void {
+    if (parser !== this.#guess) this.#guess = null
     this.#pairing.interim(message)
   }
 
