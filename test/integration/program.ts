@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 
 export const ROOT = join(import.meta.dirname, '..', '..')
-const PROGRAM = join(ROOT, 'dist', 'offpath.js')
+export const PROGRAM = join(ROOT, 'dist', 'offpath.js')
 
 export interface Ran {
   readonly status: number | null

@@ -1,6 +1,16 @@
 import type { CapturedFrame } from './capture-file.ts'
 import { ETHERNET, RAW_IP } from './capture-file.ts'
-import { connectionKey, payloadLength, resent, shifted, tagged, tcpParts } from './tcp-frame.ts'
+import {
+  connectionKey,
+  FIN,
+  payloadLength,
+  resent,
+  shifted,
+  tagged,
+  tcpParts,
+  withFlags,
+  withPayload,
+} from './tcp-frame.ts'
 
 /**
  * What happens to frames between the wire and a capture file, with the effect on the transactions known beforehand.
@@ -80,6 +90,50 @@ export function retransmit(seed: number, share = 0.5): Mutator {
     }
     return out
   }
+}
+
+/**
+ * Some data segments begin earlier and repeat the end of the one before, as a host does that sends again with another size.
+ * Changes no transaction.
+ */
+export function overlap(seed: number, share = 0.5): Mutator {
+  return (frames) => {
+    const random = seeded(seed)
+    /** By direction of a connection: the end of its last data segment, and where in the stream that is. */
+    const last = new Map<string, { readonly payload: Buffer; readonly end: number }>()
+    return frames.map((frame) => {
+      const at = tcpParts(frame)
+      if (at === null || !whole(frame, at.end) || payloadLength(at) <= 0) return frame
+      const direction = `${at.source} ${at.destination}`
+      const before = last.get(direction)
+      const payload = frame.bytes.subarray(at.payload, at.end)
+      last.set(direction, { payload, end: (at.seq + payload.length) >>> 0 })
+      if (before === undefined || before.end !== at.seq || random() >= share) return frame
+      const again = before.payload.subarray(Math.floor(random() * before.payload.length))
+      return withPayload(frame, Buffer.concat([again, payload]), at.seq - again.length)
+    })
+  }
+}
+
+/** Cuts data segments into pieces of `size` bytes, the last of which ends the connection when it did. Changes no transaction. */
+export function splitEvery(size: number): Mutator {
+  return (frames) =>
+    frames.flatMap((frame) => {
+      const at = tcpParts(frame)
+      if (at === null || !whole(frame, at.end) || payloadLength(at) <= size) return [frame]
+      const payload = frame.bytes.subarray(at.payload, at.end)
+      const pieces: CapturedFrame[] = []
+      for (let from = 0; from < payload.length; from += size) {
+        const last = from + size >= payload.length
+        const flags = last ? at.flags : at.flags & ~FIN
+        pieces.push(withPayload(withFlags(frame, flags), payload.subarray(from, from + size), at.seq + from))
+      }
+      return pieces
+    })
+}
+
+function whole(frame: CapturedFrame, end: number): boolean {
+  return frame.bytes.length >= end
 }
 
 /** Leaves out what `lose` names. What it costs is for the caller to know. */

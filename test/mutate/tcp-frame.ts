@@ -76,6 +76,13 @@ export function withPayload(frame: CapturedFrame, payload: Buffer, seq: number):
   return { ...frame, bytes, original: bytes.length }
 }
 
+/** The same segment with other flags; the checksum is left to whatever changes it next. */
+export function withFlags(frame: CapturedFrame, flags: number): CapturedFrame {
+  const bytes = Buffer.from(frame.bytes)
+  bytes[tcpParts(frame)!.tcp + 13] = flags
+  return { ...frame, bytes }
+}
+
 /** The same segment with its sequence and acknowledgement numbers moved, modulo 2^32 (RFC 9293 §3.4). */
 export function shifted(frame: CapturedFrame, seqBy: number, ackBy: number): CapturedFrame {
   const at = tcpParts(frame)!
