@@ -56,17 +56,10 @@ function looksLikeText(bytes: Buffer): boolean {
   return isUtf8(wholeCharacters(bytes.subarray(0, looked)))
 }
 
-export interface DecodedText {
-  readonly text: string
-  /** Read byte for byte as U+0000-U+00FF, for it is not UTF-8: weird text.latin1. */
-  readonly latin1: boolean
-}
-
-/** Text as UTF-8, else byte for byte. A character that was cut off at the end is left out. */
-export function textOf(bytes: Buffer): DecodedText {
+/** Text as UTF-8, without a character that was cut off at the end; null when it is none. */
+export function utf8Of(bytes: Buffer): Buffer | null {
   const whole = wholeCharacters(bytes)
-  if (isUtf8(whole)) return { text: whole.toString('utf8'), latin1: false }
-  return { text: bytes.toString('latin1'), latin1: true }
+  return isUtf8(whole) ? whole : null
 }
 
 /** Without the first bytes of a UTF-8 character whose rest is missing (at most three). */

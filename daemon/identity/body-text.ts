@@ -1,7 +1,7 @@
 import { decodeBody } from '../http/body.ts'
 import type { Message } from '../http/exchange.ts'
 import type { HttpLimits } from '../http/limits.ts'
-import { isText, textOf } from '../http/text.ts'
+import { isText, utf8Of } from '../http/text.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
@@ -21,6 +21,26 @@ export interface BodyText {
 export const NO_TEXT: BodyText = { text: '', binary: false, cut: false, weirds: [] }
 const BINARY: BodyText = { text: '', binary: true, cut: false, weirds: [] }
 
+/** The text of a body that came as UTF-8: made only for who wants it as a string. */
+export class Utf8Text implements BodyText {
+  readonly bytes: Buffer
+  readonly binary = false
+  readonly cut: boolean
+  readonly weirds: readonly Weird[]
+  #text: string | null = null
+
+  constructor(bytes: Buffer, cut: boolean, weirds: readonly Weird[]) {
+    this.bytes = bytes
+    this.cut = cut
+    this.weirds = weirds
+  }
+
+  get text(): string {
+    this.#text ??= this.bytes.toString('utf8')
+    return this.#text
+  }
+}
+
 /** Decoded text of a message that is not redacted yet. */
 export function bodyText(message: Message, limits: HttpLimits, telemetry: Telemetry): BodyText {
   if (message.body === null) return message.bodyBytes > 0 ? { ...NO_TEXT, cut: true } : NO_TEXT
@@ -31,8 +51,9 @@ export function bodyText(message: Message, limits: HttpLimits, telemetry: Teleme
   if (bytes.length === 0) return cut ? { text: '', binary: false, cut, weirds } : NO_TEXT
   if (!isText(message.head.header('content-type'), bytes))
     return cut || weirds.length > 0 ? { ...BINARY, cut, weirds } : BINARY
-  const { text, latin1 } = textOf(bytes)
   // UTF-16 and the like: names of fields cannot be told, so neither can secrets.
-  if (text.includes('\0')) return { ...BINARY, cut, weirds }
-  return { text, binary: false, cut, weirds: latin1 ? [...weirds, 'text.latin1'] : weirds }
+  if (bytes.includes(0)) return { ...BINARY, cut, weirds }
+  const utf8 = utf8Of(bytes)
+  if (utf8 !== null) return utf8.length === 0 ? { ...NO_TEXT, cut, weirds } : new Utf8Text(utf8, cut, weirds)
+  return { text: bytes.toString('latin1'), binary: false, cut, weirds: [...weirds, 'text.latin1'] }
 }

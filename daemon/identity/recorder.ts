@@ -7,9 +7,10 @@ import type { Header, Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { type BodyText, bodyText, NO_TEXT } from './body-text.ts'
+import { type BodyText, bodyText, NO_TEXT, Utf8Text } from './body-text.ts'
 import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
 import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { isHarmlessJson } from './harmless-json.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
 import {
@@ -23,7 +24,7 @@ import {
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
-import { redactBody } from './redact-body.ts'
+import { isJsonType, redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
@@ -381,9 +382,13 @@ class ExchangeMaterial implements Material {
   }
 
   #redacted(message: Message | null, body: BodyText, place: 'request' | 'response'): BodyText {
-    if (message === null || body.text === '') return body
+    if (message === null || body === NO_TEXT || body.binary) return body
+    const { pseudonyms } = this.#tools
     const contentType = message.head.header('content-type')
-    return { ...body, text: redactBody(body.text, contentType, place, this.#tools.pseudonyms) }
+    if (body instanceof Utf8Text && isJsonType(contentType) && isHarmlessJson(body.bytes, place, pseudonyms))
+      return body
+    const { binary, cut, weirds } = body
+    return { text: redactBody(body.text, contentType, place, pseudonyms), binary, cut, weirds }
   }
 }
 

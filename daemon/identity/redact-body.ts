@@ -8,9 +8,16 @@ import { redactText } from './token-shape.ts'
 /** What a body is read as: by its content type, else by its first characters. */
 export type BodyKind = 'json' | 'form' | 'multipart' | 'text'
 
+/** Whether a body of this type is read as JSON, whatever it holds. */
+export function isJsonType(contentType: string | null): boolean {
+  return contentType !== null && (contentType === 'application/json' || JSON_TYPE.test(contentType))
+}
+
+const JSON_TYPE = /json|graphql|javascript/i
+
 export function bodyKind(contentType: string | null, text: string): BodyKind {
+  if (isJsonType(contentType)) return 'json'
   const type = contentType === null ? '' : contentType.toLowerCase()
-  if (type.includes('json') || type.includes('graphql') || type.includes('javascript')) return 'json'
   if (type.startsWith('multipart/')) return 'multipart'
   if (type.includes('x-www-form-urlencoded')) return 'form'
   const first = /^[\s\uFEFF]{0,64}([^\s\uFEFF])/.exec(text)?.[1]

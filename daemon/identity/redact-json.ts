@@ -7,7 +7,8 @@ import { ownText, type Secrecy, secrecyOf } from './secret-names.ts'
 const MAX_DEPTH = 64
 /** JSON in strings of JSON, GraphQL in strings of JSON: followed this far. */
 const MAX_NESTING = 3
-const MAX_KEY = 256
+/** Longer names are none. */
+export const MAX_KEY = 256
 
 /**
  * Replaces the secrets of JSON, or of what was meant to be JSON: cut off, broken, several documents, GraphQL. One pass over the
@@ -110,26 +111,9 @@ class LenientJson {
     this.#valueSeen = true
     const raw = text.slice(start + 1, end)
     const value = escaped ? unescapeJson(raw) : raw
-    const redacted = this.#redactString(value)
+    const redacted = redactString(value, this.#next, this.#place, this.#pseudonyms, this.#nesting)
     if (redacted !== value) this.#replace(start + 1, end, escapeJson(redacted))
     return after
-  }
-
-  #redactString(value: string): string {
-    if (this.#next === 'token' || this.#next === 'erase') {
-      return redactValue(value, this.#next, this.#place, this.#pseudonyms)
-    }
-    if (value.length >= 8) {
-      const first = value.charCodeAt(0)
-      const nested = first === 0x7b || first === 0x5b || value.includes('{')
-      if (nested && this.#nesting > 0) {
-        return new LenientJson(value, this.#place, this.#pseudonyms, this.#nesting - 1).redact()
-      }
-      if (value.includes('://') || (first === 0x2f && value.includes('/', 1))) {
-        return redactValue(redactUrl(value, this.#pseudonyms), this.#next, this.#place, this.#pseudonyms)
-      }
-    }
-    return redactValue(value, this.#next, this.#place, this.#pseudonyms)
   }
 
   /** A number, true, null, or a word of GraphQL or of something broken. */
@@ -144,13 +128,8 @@ class LenientJson {
     this.#valueSeen = true
     const secrecy = this.#next
     if (secrecy === 'keep' && at - start < 12) return at
-    const literal = text.slice(start, at)
-    if (literal === 'true' || literal === 'false' || literal === 'null') return at
-    if (isCardLiteral(literal)) this.#replace(start, at, `"${REDACTED}"`)
-    else {
-      const redacted = redactValue(literal, secrecy, this.#place, this.#pseudonyms)
-      if (redacted !== literal) this.#replace(start, at, `"${redacted}"`)
-    }
+    const redacted = redactJsonBare(text.slice(start, at), secrecy, this.#place, this.#pseudonyms)
+    if (redacted !== null) this.#replace(start, at, `"${redacted}"`)
     return at
   }
 
@@ -175,6 +154,33 @@ class LenientJson {
     this.#out += this.#text.slice(this.#copied, start) + replacement
     this.#copied = end
   }
+}
+
+function redactString(value: string, secrecy: Secrecy, place: Place, pseudonyms: Pseudonyms, nesting: number): string {
+  if (secrecy === 'token' || secrecy === 'erase') return redactValue(value, secrecy, place, pseudonyms)
+  if (value.length >= 8) {
+    const first = value.charCodeAt(0)
+    const nested = first === 0x7b || first === 0x5b || value.includes('{')
+    if (nested && nesting > 0) return new LenientJson(value, place, pseudonyms, nesting - 1).redact()
+    if (value.includes('://') || (first === 0x2f && value.includes('/', 1))) {
+      return redactValue(redactUrl(value, pseudonyms), secrecy, place, pseudonyms)
+    }
+  }
+  return redactValue(value, secrecy, place, pseudonyms)
+}
+
+/** A string value of JSON, unescaped; null when it stays. `secrecy`: what its name says. */
+export function redactJsonString(value: string, secrecy: Secrecy, place: Place, pseudonyms: Pseudonyms): string | null {
+  const redacted = redactString(value, secrecy, place, pseudonyms, MAX_NESTING)
+  return redacted === value ? null : redacted
+}
+
+/** A number, or a bare word, of JSON; null when it stays. */
+export function redactJsonBare(literal: string, secrecy: Secrecy, place: Place, pseudonyms: Pseudonyms): string | null {
+  if (literal === 'true' || literal === 'false' || literal === 'null') return null
+  if (isCardLiteral(literal)) return REDACTED
+  const redacted = redactValue(literal, secrecy, place, pseudonyms)
+  return redacted === literal ? null : redacted
 }
 
 const KEY_SLOTS = 1024
