@@ -39,7 +39,7 @@ const RULES: readonly Rule[] = [
   { name: 'comment', shape: /^[ns]\)*[&oB].*c$/, logOdds: 7, where: 'anywhere' },
   { name: 'comment', shape: /^n\)*;?c$/, logOdds: 5, where: 'anywhere', words: /(?:--|\/\*)/ },
   { name: 'executed_comment', shape: /!/, logOdds: 8, where: 'anywhere' },
-  { name: 'subquery', shape: /\(E(?:k*[nsvtf*o(]|w+[,B])[^B)]{0,40}[B)]/, logOdds: 8, where: 'anywhere' },
+  { name: 'subquery', shape: /\(E(?:k{0,4}[nsvtf*o(]|w{1,8}[,B])[^B()]{0,40}[B()]/, logOdds: 8, where: 'anywhere' },
   { name: 'order_by', shape: /^[ns]\)*Bkn.{0,8}c/, logOdds: 9, where: 'anywhere' },
   { name: 'order_by', shape: /^s\)*B(?:k[nw]|[nwf])/, logOdds: 7, where: 'broken' },
   { name: 'having', shape: /B\(*[nsw]\)*o\(*[nsw]/, logOdds: 6, where: 'anywhere', words: /having/ },

@@ -1,0 +1,175 @@
+import { type Evidence, type Field, NO_EVIDENCE, type PayloadCheck, type Unwrapped } from '../payload.ts'
+
+/** Programs that say by their name alone what they are run for. */
+const TELLING = new Set(
+  (
+    'whoami wget curl nc ncat netcat bash zsh ksh dash csh tcsh busybox powershell powershell.exe pwsh cmd.exe certutil bitsadmin mshta rundll32 regsvr32 wmic nslookup ping ping6 uname ifconfig ipconfig netstat ' +
+    'systeminfo tasklist chmod chown mkfifo socat telnet tftp sudo xargs printenv crontab iptables systemctl base64 xxd openssl python python2 python3 perl ruby php node lua gcc nohup getent traceroute tracert'
+  ).split(' '),
+)
+/** Programs that are words as well: they count with an argument that a program would get, or nothing after them. */
+const PLAIN = new Set(
+  (
+    'cat ls id sh cmd dig host sleep echo printf rm cp mv touch mkdir kill ps env set export ss route arp find grep sed awk head tail tac more less tee ssh scp ftp su dir type net hostname pwd which timeout eval exec ' +
+    'source reboot shutdown w who last df mount dd tar zip unzip sort uniq wc rev strings stat file date finger passwd useradd service lsof pkill killall java time od start copy del ver vol print test read true false'
+  ).split(' '),
+)
+const MAX_COMMANDS = 32
+const MAX_WORD = 64
+
+/** Whether what follows a metacharacter is a program with its arguments, as a shell (POSIX sh, cmd.exe) would read it. */
+export const command: PayloadCheck = {
+  class: 'command',
+  side: 'request',
+  literals: [
+    ';',
+    '|',
+    '&&',
+    '& ',
+    '`',
+    '$(',
+    '<(',
+    '>(',
+    '${ifs',
+    '$ifs',
+    '\n',
+    '%0a',
+    '/bin/',
+    'cmd.exe',
+    'cmd /c',
+    'powershell',
+    '() {',
+    '(){',
+    '&ping',
+    '&cat',
+    '&dir',
+    '&id',
+    '&whoami',
+    '&curl',
+    '&wget',
+    '&sleep',
+  ],
+  check,
+}
+
+function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
+  const found: Evidence[] = []
+  if (SHELLSHOCK.test(text))
+    found.push({ rule: 'command.shellshock', logOdds: 13, excerpt: text.slice(0, 160), tokens: '() {' })
+  let commands = 0
+  for (let at = 0; at < text.length && commands < MAX_COMMANDS; at++) {
+    const opening = metaAt(text, at)
+    if (opening === 0) continue
+    commands++
+    const meta = text.slice(at, at + opening)
+    const evidence = judged(text, at, meta, commandAfter(text, at + opening), field)
+    if (evidence !== null) found.push(evidence)
+    at += opening - 1
+  }
+  if (STARTS_WITH.test(text))
+    found.push({ rule: 'command.program', logOdds: 8, excerpt: text.slice(0, 160), tokens: 'program' })
+  if (IFS.test(text)) found.push({ rule: 'command.ifs', logOdds: 10, excerpt: text.slice(0, 160), tokens: 'IFS' })
+  if (found.length === 0) return NO_EVIDENCE
+  return found.sort((a, b) => b.logOdds - a.logOdds).slice(0, 4)
+}
+
+/** CVE-2014-6271. */
+const SHELLSHOCK = /^\s{0,8}\(\)\s{0,8}\{\s{0,8}(?::|[_\w]{0,16}\s{0,8}[;>])/
+const STARTS_WITH =
+  /^\s{0,8}(?:\/(?:usr\/)?(?:local\/)?s?bin\/[\w.-]{1,32}(?:\s|$|;)|cmd(?:\.exe)?\s{1,8}\/[ck]\b|powershell(?:\.exe)?\s{1,8}-\w)/i
+const IFS = /\$\{?IFS\b/
+
+/** Length of the metacharacter at `at`, 0 if it is none. */
+function metaAt(text: string, at: number): number {
+  const c = text[at]
+  const next = text[at + 1]
+  if (c === ';' || c === '\n' || c === '`') return 1
+  if (c === '|' || c === '&') return next === c ? 2 : 1
+  if ((c === '$' || c === '<' || c === '>') && next === '(') return 2
+  return 0
+}
+
+interface Command {
+  /** The first word without quotes, escapes, path and assignments. */
+  readonly program: string
+  /** It was written with quotes or escapes inside, or with wildcards. */
+  readonly disguised: boolean
+  readonly path: boolean
+  readonly after: string
+}
+
+function commandAfter(text: string, from: number): Command {
+  let at = from
+  while (at < text.length && (text[at]! <= ' ' || text[at] === '(' || text[at] === '{')) at++
+  // FOO=bar program
+  let word = ''
+  let disguised = false
+  const start = at
+  for (; at < text.length && word.length < MAX_WORD; at++) {
+    const c = text[at]!
+    if (
+      c <= ' ' ||
+      ';|&<>()`{}'.includes(c) ||
+      (c === '$' && (text.startsWith('$IFS', at) || text.startsWith('${IFS', at)))
+    )
+      break
+    if (c === '"' || c === "'" || c === '\\' || c === '^') {
+      disguised ||= at > start
+      continue
+    }
+    if (c === '$' && (text[at + 1] === '@' || text[at + 1] === '*')) {
+      disguised = true
+      at++
+      continue
+    }
+    word += c
+  }
+  const slash = Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\'))
+  const name = word.slice(slash + 1).toLowerCase()
+  return { program: name, disguised, path: BIN.test(word), after: text.slice(at, at + 200) }
+}
+
+const BIN = /^\/(?:usr\/)?(?:local\/)?s?(?:bin|b[i?*][n?*])\//
+
+function judged(text: string, at: number, meta: string, run: Command, field: Field): Evidence | null {
+  const telling = TELLING.has(run.program) || run.path
+  if (!telling && !PLAIN.has(run.program)) {
+    if (WILDCARDS.test(run.program) && run.path) return evidence(text, at, 'command.wildcard', 9, meta, run)
+    return null
+  }
+  const substitutes = meta === '$(' || meta === '`' || meta === '<(' || meta === '>('
+  const closed = substitutes && (meta === '`' ? run.after.includes('`') : run.after.includes(')'))
+  const argument = ARGUMENT.test(run.after)
+  const ends = ENDS.test(run.after)
+  let logOdds = telling ? 4 : 1
+  if (argument) logOdds += (telling ? 4 : 5) + (STRONG.test(run.after) ? 2 : 0)
+  else if (ends) logOdds += telling ? 4 : 3
+  if (substitutes) logOdds += closed ? 3 : 0
+  if (run.disguised) logOdds += 4
+  if (meta === '||' || meta === '&&') logOdds += 1
+  // Browsers put programs' names after semicolons in their own: `Mozilla/5.0 (X11; …)`.
+  if (field.place === 'header' && meta === ';' && !argument && !run.path) logOdds -= 4
+  // Parameters follow `&`.
+  if (meta === '&' && run.after.startsWith('=')) return null
+  // A line of prose or code may begin with any word.
+  if (meta === '\n' && field.place !== 'query' && field.place !== 'path') logOdds -= 3
+  // A name in a sentence, as Markdown writes it.
+  if (meta === '`' && QUOTED_NAME.test(run.after)) logOdds -= 5
+  return logOdds < 3
+    ? null
+    : evidence(text, at, `command.${substitutes ? 'substitution' : 'chained'}`, Math.min(logOdds, 13), meta, run)
+}
+
+const QUOTED_NAME = /^`[\s.,:;)]{1,2}(?:[a-z]|$)/i
+const WILDCARDS = /[?*]/
+/** What a program is given: an option, a path, an address, a redirection, a host, a number alone. */
+const ARGUMENT =
+  /^(?:\s{0,8}(?:\$\{?IFS\}?\$?\d?)?\s{0,8})(?:-{1,2}[a-z0-9]|\/(?:etc|bin|tmp|dev|proc|var|usr|home|root|c\b)|\d{1,3}\.\d{1,3}\.\d|https?:\/\/|\$\(|`|"\$|[<>]|%\w|c:\\|\.\.?\/|\d{1,5}\s{0,4}(?:$|[;&|)`#])|[\w-]{1,63}\.(?:com|net|org|io|sh|txt|php|pl|py|ru|cn|xyz|oast|dnslog|burpcollaborator|interact)|\w{0,16}passwd)/i
+const STRONG =
+  /^\s{0,8}(?:\$\{?IFS\}?\s{0,4})?(?:-\w{1,4}\s{1,4})?(?:\/(?:etc|bin|tmp|dev|proc|var|root)\/|https?:\/\/)/
+const ENDS = /^\s{0,8}(?:$|[;&|)`#}])/
+
+function evidence(text: string, at: number, rule: string, logOdds: number, meta: string, run: Command): Evidence {
+  const sign = meta === '\n' ? '\\n' : meta
+  return { rule, logOdds, excerpt: text.slice(at, at + 120), tokens: `${sign} ${run.program}` }
+}

@@ -1,0 +1,119 @@
+import { type Evidence, type Field, NO_EVIDENCE, type PayloadCheck, type Unwrapped } from '../payload.ts'
+
+/** Steps out of a folder, `../`, in every way they are written. */
+export const traversal: PayloadCheck = {
+  class: 'traversal',
+  side: 'request',
+  literals: ['../', '..\\', '/..', '\\..', '..;', '.\\./', '....//', './/'],
+  check: checkTraversal,
+}
+
+const STEP = /(?:^|[/\\=:;,\s"'(])\.{2,4}(?:;[^/\\;.]{0,16})?(?=[/\\]|$)/g
+/** What one steps out to reach. */
+const TARGET =
+  /\b(?:etc[/\\]+(?:passwd|shadow|hosts|group|issue|ssh|nginx|apache2|crontab)|proc[/\\]+self|windows[/\\]+(?:win\.ini|system32|system\.ini)|winnt[/\\]|boot\.ini|web-inf[/\\]|meta-inf[/\\]|\.env\b|\.git[/\\]|\.ssh[/\\]|\.aws[/\\]|wp-config\.php|web\.config|id_rsa|\.htpasswd|\.bash_history|var[/\\]+(?:log|www|run)[/\\]|root[/\\])/i
+
+function checkTraversal({ text, layers }: Unwrapped, field: Field): readonly Evidence[] {
+  let steps = 0
+  for (const _ of text.matchAll(STEP)) if (++steps === 64) break
+  if (steps === 0) return NO_EVIDENCE
+  const target = TARGET.exec(text)
+  const hidden =
+    layers.some((layer) => layer !== 'percent') || layers.length > 1 || (field.place === 'path' && layers.length > 0)
+  // A link in prose or a relative import has one or two steps; nothing but an attack hides them.
+  const logOdds = target !== null ? 11 : hidden ? 9 : steps >= 4 ? 8 : steps >= 2 ? 5 : field.place === 'path' ? 6 : 3
+  const at = Math.max(0, (target?.index ?? text.indexOf('..')) - 40)
+  return [
+    {
+      rule: target !== null ? 'traversal.to_file' : 'traversal.steps',
+      logOdds,
+      excerpt: text.slice(at, at + 120),
+      tokens: `${steps} up`,
+    },
+  ]
+}
+
+/** Files of the system named outright. */
+export const lfi: PayloadCheck = {
+  class: 'lfi',
+  side: 'request',
+  literals: [
+    '/etc/',
+    '/proc/',
+    'win.ini',
+    'system32',
+    'boot.ini',
+    'web-inf',
+    'php://',
+    'file:/',
+    'zip://',
+    'phar://',
+    'expect://',
+    'data://',
+    'data:text',
+    'glob://',
+    'compress.',
+    'wp-config',
+    '.htpasswd',
+    'id_rsa',
+    '.bash_history',
+    '/var/log',
+    'access.log',
+    'c:\\',
+    'c:/',
+    'winnt',
+    'jar:',
+    'netdoc:',
+  ],
+  check: checkFiles,
+}
+
+const WRAPPER =
+  /^(?:php:\/\/(?:filter|input|fd|memory|temp)|expect:\/\/|phar:\/\/|zip:\/\/|compress\.(?:zlib|bzip2):\/\/|glob:\/\/|netdoc:|jar:(?:https?|file):|file:\/{1,3}(?:[a-z]:|etc|proc|var|usr|root|home|tmp|\w{1,64}$))/i
+const INNER_WRAPPER = /\b(?:php:\/\/(?:filter|input)|expect:\/\/\w|phar:\/\/|file:\/\/\/(?:etc|proc|c:))/i
+const SYSTEM_FILE =
+  /^[\s"'(]{0,4}(?:\/{1,4}(?:\.\/){0,4}etc\/(?:passwd|shadow|hosts|group|issue|crontab|ssh\/\w{1,32}|nginx\/|apache2\/|mysql\/|php)|\/{1,4}proc\/(?:self|version|\d{1,7}|cmdline|mounts|net)\b|\/{1,4}var\/log\/(?:apache|nginx|httpd|auth|syslog|mail|secure)|\/{1,4}root\/\.|\/{1,4}home\/\w{1,64}\/\.ssh|[a-z]:[/\\]{1,4}(?:windows|winnt|boot\.ini|inetpub|users[/\\]{1,4}administrator)|web-inf[/\\]|\/web-inf\/)/i
+
+function checkFiles({ text }: Unwrapped, field: Field): readonly Evidence[] {
+  const wrapper = WRAPPER.exec(text)
+  if (wrapper !== null) return [{ rule: 'lfi.wrapper', logOdds: 10, excerpt: text.slice(0, 120), tokens: wrapper[0] }]
+  const file = SYSTEM_FILE.exec(text)
+  // Of a path alone, the whole is judged, not each segment.
+  if (file !== null)
+    return [
+      {
+        rule: 'lfi.file',
+        logOdds: field.place === 'text' ? 5 : 9,
+        excerpt: text.slice(0, 120),
+        tokens: file[0].trim(),
+      },
+    ]
+  const inner = INNER_WRAPPER.exec(text)
+  if (inner === null) return NO_EVIDENCE
+  return [
+    { rule: 'lfi.wrapper_inside', logOdds: 6, excerpt: text.slice(inner.index, inner.index + 120), tokens: inner[0] },
+  ]
+}
+
+/** A program of another host, to be included. */
+export const rfi: PayloadCheck = {
+  class: 'rfi',
+  side: 'request',
+  literals: ['http://', 'https://', 'ftp://', 'ftps://', '\\\\', 'data:', 'ogg://', 'ssh2.'],
+  check: ({ text }, field): readonly Evidence[] => {
+    if (field.place === 'header') return NO_EVIDENCE
+    const script = REMOTE.exec(text)
+    if (script !== null)
+      return [{ rule: 'rfi.script', logOdds: 9, excerpt: text.slice(0, 120), tokens: script[1] ?? '' }]
+    const share = SHARE.exec(text)
+    if (share !== null) return [{ rule: 'rfi.share', logOdds: 7, excerpt: text.slice(0, 120), tokens: share[0] }]
+    if (DATA.test(text)) return [{ rule: 'rfi.data', logOdds: 9, excerpt: text.slice(0, 120), tokens: 'data:' }]
+    return NO_EVIDENCE
+  },
+}
+
+/** A URL alone that ends in a script's name, or in the `?` or NUL that cuts off what would be appended. */
+const REMOTE =
+  /^(?:https?|ftps?|ogg|ssh2\.\w{1,8}):\/\/[^\s/?#]{1,256}\/[^\s?#]{0,512}?(\.(?:php[3457s]?|phtml|phar|asp|aspx|ashx|jsp|jspx|cfm|cgi|sh|ps1|txt|inc)\?{1,2}$|\.(?:php[3457s]?|phtml|jsp|asp|sh|ps1)$|\?{1,2}$)/i
+const SHARE = /^\\\\[\w.-]{1,255}\\[\w$.-]{1,80}(?:\\|$)/
+const DATA = /^data:(?:text\/(?:plain|html)|application\/x-httpd-php)?;base64,(?:PD9|PCU)/i
