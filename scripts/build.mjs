@@ -1,11 +1,12 @@
 // Bundles the program into dist/. The command line is split, so that a command loads what it needs and no more; each of its
 // child processes (capture, tunnel, engine, store) is one file.
 // Outside stay the optional native packages: `pcap` (loaded by the capture child alone) and `chdb` (by whoever opens the embedded store).
-import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
+import { constantsOf } from './build-constants.mjs'
 
 const root = join(import.meta.dirname, '..')
 const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } })
@@ -46,9 +47,6 @@ const COMMON = {
   format: 'esm',
   external: ['pcap', 'chdb'],
   plugins: [ENGLISH_ONLY],
-  // Half as much to read at start. Names stay, for stack traces in bug reports.
-  minifySyntax: true,
-  minifyWhitespace: true,
   legalComments: 'none',
   banner: { js: REQUIRE },
   logLevel: 'warning',
@@ -75,16 +73,29 @@ await mkdir(join(out, 'demo'), { recursive: true })
 // Their names change with their contents.
 for (const file of await readdir(out)) if (file.startsWith(PART)) await rm(join(out, file))
 
-const settings = {
-  ...COMMON,
-  outdir: out,
-  sourcemap: 'linked',
-  define: { OFFPATH_VERSION: JSON.stringify(version), OFFPATH_DEFAULT_CONFIG: await defaultConfig() },
+/** Half as much to read at start. Names stay, for stack traces in bug reports. */
+const SMALLER = { minifySyntax: true, minifyWhitespace: true, legalComments: 'none', format: 'esm', target: 'node20' }
+
+async function bundle(entryPoints, options) {
+  const { outputFiles } = await build({
+    ...COMMON,
+    ...options,
+    entryPoints,
+    outdir: out,
+    write: false,
+    sourcemap: 'inline',
+    define: { OFFPATH_VERSION: JSON.stringify(version), OFFPATH_DEFAULT_CONFIG: defaults },
+  })
+  for (const { path, text } of outputFiles) {
+    const { code, map } = await transform(constantsOf(text), { ...SMALLER, sourcemap: 'external', sourcefile: path })
+    await writeFile(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`)
+    await writeFile(`${path}.map`, map)
+  }
 }
-await Promise.all([
-  build({ ...settings, entryPoints: COMMAND_LINE, splitting: true, chunkNames: `${PART}[name]-[hash]` }),
-  build({ ...settings, entryPoints: CHILDREN }),
-])
+
+const defaults = await defaultConfig()
+await bundle(COMMAND_LINE, { splitting: true, chunkNames: `${PART}[name]-[hash]` })
+await bundle(CHILDREN, {})
 await chmod(join(out, 'offpath.js'), 0o755)
 
 const shipped = (await exists(join(root, 'demo'))) ? await readdir(join(root, 'demo')) : []

@@ -1,7 +1,16 @@
 import type { Weird } from '../telemetry/weirds.ts'
-import { ALL_NAMES, HOST, KNOWN_COUNT, knownHeaderAt, type NameTable } from './known-headers.ts'
+import {
+  ALL_NAMES,
+  CONTENT_LENGTH,
+  HOST,
+  KNOWN_COUNT,
+  knownHeaderAt,
+  type NameTable,
+  TRANSFER_ENCODING,
+} from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE, StartLine, TOKEN } from './start-line.ts'
+import { nameEnd, plainEnd, Words, wordsEndOf } from './words.ts'
 
 /** `scan` results below zero. */
 export const INCOMPLETE = -1
@@ -17,9 +26,6 @@ const COLON = 0x3a
 export const SLOTS = 4
 
 const FRAMING_SLOTS = 16
-const HIGH_BITS = 0x80808080 | 0
-const LARGE_BYTES = 128 * 1024
-const NO_WORDS = new Int32Array(0)
 
 /** Bytes that end the plain run of a field value: controls other than HTAB, DEL, and what is not ASCII. */
 const SPECIAL = new Uint8Array(256).fill(1, 0x7f)
@@ -37,6 +43,7 @@ export class HeadScanner {
   readonly offsets: Uint16Array
   /** By known header: 1 + index of its first field, 0 when absent. */
   readonly known = new Uint16Array(KNOWN_COUNT)
+  /** Fields whose offsets were noted. */
   headerCount = 0
   /** Fields of the name `host`; more than one is ambiguous. */
   hostCount = 0
@@ -47,10 +54,13 @@ export class HeadScanner {
   malformed = false
   readonly #limits: HttpLimits
   readonly #names: NameTable
-  /** The bytes scanned last, four at a time, when they are worth it: see `#view`. */
-  #words: Int32Array = NO_WORDS
-  #wordsOf: Buffer | null = null
+  readonly #words = new Words()
+  /** Fields seen, of which those that nobody asks for need not be noted. */
+  #fieldCount = 0
+  /** Slot of the last field, for folded lines; -1 when it was not noted. */
+  #last = -1
 
+  /** `names`: what is looked for. All known names: every field is noted; else only fields of these names. */
   constructor(limits: HttpLimits, names = ALL_NAMES) {
     this.#limits = limits
     this.#names = names
@@ -61,105 +71,143 @@ export class HeadScanner {
   /** End of the head (after its blank line), INCOMPLETE, or INVALID when no start line of the wanted kind stands at `from`. */
   scan(bytes: Buffer, from: number, end: number, want: LineKind, strict: boolean): number {
     this.headerCount = 0
+    this.#fieldCount = 0
     this.hostCount = 0
     this.malformed = false
+    this.ascii = true
     if (this.weirds.length > 0) this.weirds = []
-    let i = from
-    let bits = 0
-    while (i < end && bytes[i] !== LF) bits |= bytes[i++]!
-    this.ascii = bits < 0x80
-    if (i === end) return maybeStartLine(bytes, from, end, want) ? INCOMPLETE : INVALID
-    const lineEnd = this.#trimCr(bytes, from, i)
-    if (this.line.read(bytes, from, lineEnd, want, strict) === NO_LINE) return INVALID
+    const words = this.#words.of(bytes)
+    const lf = this.#lineFeed(bytes, words, from, end)
+    if (lf === end) return maybeStartLine(bytes, from, end, want) ? INCOMPLETE : INVALID
+    const lineEnd = this.#trimCr(bytes, from, lf)
+    if (this.line.read(bytes, from, lineEnd, want, strict, words) === NO_LINE) return INVALID
     if (this.line.badTarget) this.#weird('http.bad_target')
     if (this.line.badVersion) this.#weird('http.bad_version')
-    this.known.fill(0)
-    if (bytes !== this.#wordsOf) this.#view(bytes)
-    return this.#fields(bytes, from, i + 1, end)
+    const { known } = this
+    for (let i = this.#names.count - 1; i >= 0; i--) known[i] = 0
+    return this.#fields(bytes, words, from, lf + 1, end)
   }
 
-  #fields(bytes: Buffer, from: number, first: number, end: number): number {
-    const offsets = this.offsets
-    const words = this.#words
-    // A bundle's module constants are variables to the compiler, checked at every byte; these are not.
+  /** The line feed that ends the start line, or `end`. */
+  #lineFeed(bytes: Buffer, words: DataView, from: number, end: number): number {
+    const stop = end | 0
+    const wordsEnd = wordsEndOf(words, stop)
+    let i = from | 0
+    while (i < stop) {
+      i = plainEnd(words, i, wordsEnd)
+      if (i === stop) return stop
+      const c = bytes[i]!
+      if (c === LF) return i
+      if (c >= 0x80) this.ascii = false
+      i = (i + 1) | 0
+    }
+    return stop
+  }
+
+  /** Lines as everybody writes them, `Name: value` CR LF, are read here; whatever is odd about a line sends it to `#oddLine`. */
+  #fields(bytes: Buffer, words: DataView, start: number, first: number, limit: number): number {
+    const from = start | 0
+    const end = limit | 0
+    const wordsEnd = wordsEndOf(words, end)
     const token = TOKEN
-    const special = SPECIAL
-    const wordsEnd = Math.min(end, words.length << 2) - 3
-    let i = first
-    /** Slot of the last field, for folded lines; -1 when it was not recorded. */
-    let last = -1
+    const names = this.#names
+    const { maxHeaders, maxFieldBytes } = this.#limits
+    this.#last = -1
+    let i = first | 0
     while (i < end) {
-      const lineStart = i
-      let c = bytes[i]!
-      if (c === CR || c === LF) {
-        while (c === CR && ++i < end) c = bytes[i]!
-        if (i === end) return INCOMPLETE
-        if (c === LF) {
-          if (i === lineStart) this.#weird('http.bare_lf')
-          else if (i > lineStart + 1) this.#weird('http.bare_cr')
-          if (this.hostCount > 1) this.#weird('http.duplicate_host')
-          return i + 1
+      let at = nameEnd(words, i, wordsEnd)
+      while (at < end && token[bytes[at]!] === 1) at = (at + 1) | 0
+      const colon = at
+      if (at > i && at + 1 < end && bytes[at] === COLON && bytes[at + 1] === SP) {
+        const value = (at + 2) | 0
+        at = plainEnd(words, value, wordsEnd)
+        while (at < end && SPECIAL[bytes[at]!] === 0) at = (at + 1) | 0
+        if (
+          at + 1 < end &&
+          bytes[at] === CR &&
+          bytes[at + 1] === LF &&
+          bytes[value]! > SP &&
+          bytes[at - 1]! > SP &&
+          at - value <= maxFieldBytes &&
+          this.#fieldCount < maxHeaders
+        ) {
+          this.#fieldCount++
+          const known = knownHeaderAt(names, bytes, i, colon)
+          if (known >= 0) this.#found(known)
+          this.#last = known >= 0 || names.all ? this.#note(from, i, colon, value, at) : -1
+          i = (at + 2) | 0
+          continue
         }
-        this.#weird('http.bare_cr')
+      } else if (at === i && bytes[i] === CR && i + 1 < end && bytes[i + 1] === LF) {
+        if (this.hostCount > 1) this.#weird('http.duplicate_host')
+        return i + 2
       }
-      const folded = (c === SP || c === HTAB) && i === lineStart
-      // Name, up to the colon.
-      let nameEnd = i
-      if (!folded) {
-        while (i < end && token[bytes[i]!] === 1) i++
-        nameEnd = i
-        while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
-      }
-      const colon = !folded && i < end && bytes[i] === COLON
-      if (colon) i++
-      while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
-      const valueStart = i
-      // Value, up to the line feed.
-      for (;;) {
-        while ((i & 3) !== 0 && i < end && special[bytes[i]!] === 0) i++
-        if ((i & 3) === 0) {
-          // Four plain bytes at a time: none below blank, none of 0x80 and up. Over bytes alone heads take a third longer.
-          while (i < wordsEnd) {
-            const word = words[i >> 2]!
-            if ((((word - 0x20202020) | word) & HIGH_BITS) !== 0) break
-            i += 4
-          }
-        }
-        while (i < end && special[bytes[i]!] === 0) i++
-        if (i === end) return INCOMPLETE
-        c = bytes[i]!
-        if (c === LF) break
-        if (c === CR) {
-          if (i + 1 === end) return INCOMPLETE
-          if (bytes[i + 1] !== LF) this.#weird('http.bare_cr')
-        } else if (c === 0) this.#weird('http.nul_byte')
-        else if (c >= 0x80) {
-          this.ascii = false
-          while (i + 1 < end && bytes[i + 1]! >= 0x80) i++
-        }
-        i++
-      }
-      let valueEnd = this.#trimCr(bytes, valueStart, i)
-      while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
-      i++
-      if (folded) {
-        this.#weird('http.obs_fold')
-        if (last >= 0 && valueEnd > valueStart) offsets[last + 3] = valueEnd - from
-        else if (last < 0 && this.headerCount === 0) this.#malformed()
-        continue
-      }
-      last = colon
-        ? this.#record(bytes, from, lineStart, nameEnd, valueStart, valueEnd)
-        : this.#other(bytes, from, lineStart, i - 1)
+      i = this.#oddLine(bytes, from, i, end)
+      if (i < 0) return i === INCOMPLETE ? INCOMPLETE : ~i
     }
     return INCOMPLETE
   }
 
-  /** A large buffer is a reader's and comes again with the next head; for a small one a view costs more than it saves. */
-  #view(bytes: Buffer): void {
-    const large = bytes.length >= LARGE_BYTES && (bytes.byteOffset & 3) === 0
-    this.#wordsOf = large ? bytes : null
-    this.#words = large ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : NO_WORDS
+  /**
+   * Any line, byte by byte: where the next one begins, INCOMPLETE, or, when this was the blank line that ends the head, the
+   * complement of where that ends.
+   */
+  #oddLine(bytes: Buffer, from: number, lineStart: number, end: number): number {
+    let i = lineStart
+    let c = bytes[i]!
+    if (c === CR || c === LF) {
+      while (c === CR && ++i < end) c = bytes[i]!
+      if (i === end) return INCOMPLETE
+      if (c === LF) {
+        if (i === lineStart) this.#weird('http.bare_lf')
+        else if (i > lineStart + 1) this.#weird('http.bare_cr')
+        if (this.hostCount > 1) this.#weird('http.duplicate_host')
+        return ~(i + 1)
+      }
+      this.#weird('http.bare_cr')
+    }
+    const folded = (c === SP || c === HTAB) && i === lineStart
+    // Name, up to the colon.
+    let nameStop = i
+    if (!folded) {
+      while (i < end && TOKEN[bytes[i]!] === 1) i++
+      nameStop = i
+      while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
+    }
+    const colon = !folded && i < end && bytes[i] === COLON
+    if (colon) i++
+    while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
+    const valueStart = i
+    // Value, up to the line feed.
+    for (;;) {
+      while (i < end && SPECIAL[bytes[i]!] === 0) i++
+      if (i === end) return INCOMPLETE
+      c = bytes[i]!
+      if (c === LF) break
+      if (c === CR) {
+        if (i + 1 === end) return INCOMPLETE
+        if (bytes[i + 1] !== LF) this.#weird('http.bare_cr')
+      } else if (c === 0) this.#weird('http.nul_byte')
+      else if (c >= 0x80) this.ascii = false
+      i++
+    }
+    let valueEnd = this.#trimCr(bytes, valueStart, i)
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
+    if (folded) {
+      this.#weird('http.obs_fold')
+      if (this.#last >= 0 && valueEnd > valueStart) this.offsets[this.#last + 3] = valueEnd - from
+      else if (this.#last < 0 && this.#fieldCount === 0) this.#malformed()
+    } else {
+      this.#last = colon
+        ? this.#record(bytes, from, lineStart, nameStop, valueStart, valueEnd)
+        : this.#other(bytes, from, lineStart, i)
+    }
+    return i + 1
+  }
+
+  #found(known: number): void {
+    if (known === HOST) this.hostCount++
+    if (this.known[known] === 0) this.known[known] = this.headerCount + 1
   }
 
   #record(bytes: Buffer, from: number, start: number, nameEnd: number, valueStart: number, valueEnd: number): number {
@@ -169,26 +217,25 @@ export class HeadScanner {
     }
     if (bytes[nameEnd] !== COLON) this.#weird('http.space_before_colon')
     const known = knownHeaderAt(this.#names, bytes, start, nameEnd)
-    if (this.headerCount >= this.#limits.maxHeaders) {
+    if (this.#fieldCount >= this.#limits.maxHeaders) {
       this.#weird('http.too_many_headers')
-      const framing = known === 1 || known === 2
-      if (!framing || this.headerCount >= this.#limits.maxHeaders + FRAMING_SLOTS) return -1
+      const framing = known === CONTENT_LENGTH || known === TRANSFER_ENCODING
+      if (!framing || this.#fieldCount >= this.#limits.maxHeaders + FRAMING_SLOTS) return -1
     }
-    if (known >= 0) {
-      if (known === HOST) this.hostCount++
-      if (this.known[known] === 0) this.known[known] = this.headerCount + 1
-    }
-    const slot = this.headerCount * SLOTS
-    this.headerCount++
+    this.#fieldCount++
+    if (valueEnd - valueStart > this.#limits.maxFieldBytes) this.#weird('http.field_too_large')
+    if (known >= 0) this.#found(known)
+    else if (!this.#names.all) return -1
+    return this.#note(from, start, nameEnd, valueStart, valueEnd)
+  }
+
+  #note(from: number, start: number, nameEnd: number, valueStart: number, valueEnd: number): number {
     const offsets = this.offsets
+    const slot = this.headerCount++ * SLOTS
     offsets[slot] = start - from
     offsets[slot + 1] = nameEnd - from
     offsets[slot + 2] = valueStart - from
-    offsets[slot + 3] = valueEnd - from
-    if (valueEnd - valueStart > this.#limits.maxFieldBytes) {
-      this.#weird('http.field_too_large')
-      offsets[slot + 3] = valueStart + this.#limits.maxFieldBytes - from
-    }
+    offsets[slot + 3] = Math.min(valueEnd, valueStart + this.#limits.maxFieldBytes) - from
     return slot
   }
 
@@ -197,21 +244,13 @@ export class HeadScanner {
     this.#malformed()
     let colon = start
     while (colon < end && bytes[colon] !== COLON) colon++
-    if (colon === end || this.headerCount >= this.#limits.maxHeaders) return -1
+    if (colon === end || this.#fieldCount >= this.#limits.maxHeaders) return -1
+    this.#fieldCount++
     let valueStart = colon + 1
     while (valueStart < end && (bytes[valueStart] === SP || bytes[valueStart] === HTAB)) valueStart++
-    let valueEnd = Math.max(valueStart, this.#trimCr(bytes, start, end))
-    if (valueEnd - valueStart > this.#limits.maxFieldBytes) {
-      this.#weird('http.field_too_large')
-      valueEnd = valueStart + this.#limits.maxFieldBytes
-    }
-    const slot = this.headerCount * SLOTS
-    this.headerCount++
-    this.offsets[slot] = start - from
-    this.offsets[slot + 1] = colon - from
-    this.offsets[slot + 2] = valueStart - from
-    this.offsets[slot + 3] = valueEnd - from
-    return slot
+    const valueEnd = Math.max(valueStart, this.#trimCr(bytes, start, end))
+    if (valueEnd - valueStart > this.#limits.maxFieldBytes) this.#weird('http.field_too_large')
+    return this.#names.all ? this.#note(from, start, colon, valueStart, valueEnd) : -1
   }
 
   #malformed(): void {

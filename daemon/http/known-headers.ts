@@ -53,12 +53,17 @@ const names = KNOWN_HEADERS.map((name) => Buffer.from(name, 'latin1'))
 
 /** The first `count` known names, found by their shape. */
 class NameTable {
+  readonly count: number
+  /** Whether these are all the known names. */
+  readonly all: boolean
   /** By length * 32 + first letter: index of the first known name of that shape, -1 if none. */
   readonly first = new Int8Array(MAX_LENGTH * 32).fill(-1)
   /** Next known name of the same shape, -1 at the end. */
   readonly next = new Int8Array(KNOWN_COUNT).fill(-1)
 
   constructor(count: number) {
+    this.count = count
+    this.all = count === KNOWN_COUNT
     for (let index = count - 1; index >= 0; index--) {
       const name = names[index]!
       const shape = name.length * 32 + (name[0]! & 31)
