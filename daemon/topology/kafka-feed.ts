@@ -10,12 +10,11 @@ import { partitionKey, type RecordsOfPartition, type SourceRecord } from '../sou
 import type { Preset } from '../tap/mapping.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { Assembly } from './assemble.ts'
+import { MAX_RECORD_BYTES } from './kafka-limits.ts'
 import { KafkaMapping } from './kafka-mapping.ts'
 import type { KafkaProgress } from './kafka-progress.ts'
 import { NativeOrder } from './native-order.ts'
 
-/** Records of native JSON longer than this are laid aside. */
-export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 /** Between two of them the loop is free for the group and for control. */
 const RECORDS_AT_ONCE = 256
 const HEAD_BYTES = 16

@@ -7,7 +7,7 @@ import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { Analysis } from './flows.ts'
-import { MAX_RECORD_BYTES } from './kafka-feed.ts'
+import { MAX_RECORD_BYTES } from './kafka-limits.ts'
 
 /**
  * A transaction as a sensor hands it on: redacted, judged where that needs the secret itself (guesses of passwords), and
