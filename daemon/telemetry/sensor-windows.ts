@@ -117,6 +117,7 @@ export class SensorWindows {
       source.links = sample.links
       // Who brings something reads, whatever was said of it before.
       if (source.state === 'starting') source.state = 'reading'
+      if (sample.ended > 0) source.state = 'ended'
     }
     const sources: SourceReading[] = []
     for (const source of this.#sources.values()) sources.push(readingOf(source, now))

@@ -39,6 +39,8 @@ export interface SourceSample {
   readonly shedFrames: number
   /** Records of a topic or a log. */
   readonly records: number
+  /** More than 0: nothing more is to come. */
+  readonly ended: number
   /** By VLAN and VNI. */
   readonly links: readonly LinkSample[]
 }
@@ -63,6 +65,7 @@ export class SourceTally {
   interfaceDrops = 0
   shedFrames = 0
   records = 0
+  ended = 0
   readonly #links = new Map<number, { vlan: number; vni: number; both: number; first: number; second: number }>()
 
   constructor({ kind, name }: SourceName) {
@@ -106,6 +109,7 @@ export class SourceTally {
     this.interfaceDrops += sample.interfaceDrops
     this.shedFrames += sample.shedFrames
     this.records += sample.records
+    this.ended += sample.ended
     for (const { vlan, vni, both, first, second } of sample.links) {
       const link = this.#link(vlan, vni)
       link.both += both
@@ -116,7 +120,7 @@ export class SourceTally {
 
   sample(): SourceSample {
     const { kind, name, frames, segments, bytes, unseenBytes, holes, cutBytes, records } = this
-    const { kernelDrops, interfaceDrops, shedFrames } = this
+    const { kernelDrops, interfaceDrops, shedFrames, ended } = this
     const links = [...this.#links.values()].map((link) => ({ ...link }))
     return {
       kind,
@@ -131,6 +135,7 @@ export class SourceTally {
       interfaceDrops,
       shedFrames,
       records,
+      ended,
       links,
     }
   }

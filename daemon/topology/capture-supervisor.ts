@@ -53,6 +53,8 @@ export interface SupervisorOptions {
   readonly socketPath: string
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>
   readonly onStats: (stats: CaptureStats) => void
+  /** Its state changed; `why` when it is down. */
+  readonly onState?: (state: SourceState, why: string | null) => void
   /** The command of an exec source finished its work (exit code 0) and is not started again. */
   readonly onEnd?: () => void
   /** The program of the capture or tunnel child; a test brings its own build. */
@@ -78,6 +80,7 @@ export class CaptureSupervisor {
   #watching: Promise<void> | null = null
   #respawns = 0
   #state: SourceState = 'starting'
+  #why: string | null = null
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -93,15 +96,30 @@ export class CaptureSupervisor {
     return this.#state
   }
 
+  /** Why it is down; null while it is not. */
+  get why(): string | null {
+    return this.#why
+  }
+
   /** Times the capture ended by itself and was started again. */
   get respawns(): number {
     return this.#respawns
   }
 
-  /** Resolves once frames can flow; rejects with what the operator can fix. Later deaths are repaired, not thrown. */
-  async start(): Promise<void> {
-    const life = await this.#begin()
-    this.#watching = this.#watch(life)
+  /**
+   * Resolves with null once frames can flow, or with the reason why the interface is not there yet: it is tried again until it
+   * is. Rejects with what only the operator can fix. Later deaths are repaired, not thrown.
+   */
+  async start(): Promise<OffpathError | null> {
+    try {
+      this.#watching = this.#watch(await this.#begin(), '')
+      return null
+    } catch (error) {
+      if (!(error instanceof OffpathError) || error.code !== 'OFFPATH_E_NO_INTERFACE') throw error
+      this.#become('down', error.message)
+      this.#watching = this.#watch(null, error.message)
+      return error
+    }
   }
 
   /** Prompt on an idle interface too: the child ends by exiting. Idempotent. */
@@ -121,7 +139,7 @@ export class CaptureSupervisor {
     this.#life = life
     try {
       await life.ready
-      this.#state = 'capturing'
+      this.#become('capturing', null)
       return life
     } catch (error) {
       await life.end()
@@ -130,31 +148,41 @@ export class CaptureSupervisor {
     }
   }
 
-  async #watch(first: Life): Promise<void> {
+  #become(state: SourceState, why: string | null): void {
+    this.#state = state
+    this.#why = why
+    this.#options.onState?.(state, why)
+  }
+
+  async #watch(first: Life | null, whyNot: string): Promise<void> {
     const { capture, logger, onStats, onEnd } = this.#options
-    let life: Life | null = first
-    let reason = ''
+    let life = first
+    let reason = whyNot
+    let began = first !== null
     for (let attempt = 0; !this.#stopping.signal.aborted; ) {
       if (life !== null) {
         const startedAt = performance.now()
         const end = await life.ended
         if (this.#stopping.signal.aborted) return
         this.#life = null
-        this.#state = 'down'
         if (capture.kind === 'exec' && end.code === 0) {
-          this.#state = 'ended'
+          this.#become('ended', null)
           logger.warn({ source: this.name }, 'the capture command has finished; nothing more comes from this source')
           onEnd?.()
           return
         }
         reason = end.reason
+        this.#become('down', reason)
         if (performance.now() - startedAt > STEADY_MS) attempt = 0
       }
       const waitMs = Math.min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** attempt)
       // An interface may be gone for days: the first times are worth a line each, later ones now and then.
       if (attempt < LOUD_ATTEMPTS || attempt % QUIET_EVERY === 0) {
         const code: ErrorCode = 'OFFPATH_E_CAPTURE_DIED'
-        logger.warn({ source: this.name, code, reason, waitMs, attempt }, 'capture ended by itself; starting it again')
+        logger.warn(
+          { source: this.name, code, reason, waitMs, attempt },
+          began ? 'capture ended by itself; starting it again' : 'the capture cannot start; trying again',
+        )
       }
       attempt++
       await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
@@ -163,10 +191,12 @@ export class CaptureSupervisor {
       onStats({ ...NOTHING, respawns: 1 })
       try {
         life = await this.#begin()
+        began = true
         logger.info({ source: this.name, respawns: this.#respawns }, 'capture is back')
       } catch (error) {
         life = null
         reason = error instanceof Error ? error.message : String(error)
+        this.#become('down', reason)
       }
     }
   }

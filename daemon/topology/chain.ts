@@ -43,6 +43,11 @@ export class Chain {
     }
   }
 
+  /** Nothing more comes from this source. */
+  ended({ kind, name }: SourceInfo): void {
+    this.#intake.funnel.sources.of({ kind, name }).ended++
+  }
+
   /** A native transaction whose sane time is `time`. */
   transaction(transaction: Transaction, time: EventTime): void {
     const { pairs } = this.#intake.funnel

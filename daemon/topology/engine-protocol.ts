@@ -1,6 +1,7 @@
 import type { LearningState } from '../../analyzers/learning-gate.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
+import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
@@ -10,6 +11,7 @@ import type { Preset } from '../tap/mapping.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
+import type { SourceState } from '../telemetry/sensor-windows.ts'
 import type { DeadLetter } from './kafka-feed.ts'
 import type { ReplaySummary } from './replay.ts'
 
@@ -123,10 +125,18 @@ export type ToEngine =
   | StartMessage
   | {
       readonly kind: 'capture_stats'
+      readonly source: SourceInfo
       readonly kernelDrops: number
       readonly interfaceDrops: number
       readonly foreign: number
       readonly respawns: number
+    }
+  /** A live source captures, or is down and why. */
+  | {
+      readonly kind: 'source_state'
+      readonly source: SourceInfo
+      readonly state: SourceState
+      readonly why: string | null
     }
   | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }
   /** A batch of rows is in the spool, or was given up (`lost`). */

@@ -33,6 +33,8 @@ const DRAIN_MS = 2000
 /** For the last rows to be sealed. */
 const SEAL_MS = 10_000
 const STATUS_EVERY_MS = 1000
+/** Event time stays this far behind the host's while every capture is down: what one still brings is not late. */
+const CAPTURE_LAG_US = 250_000
 
 const hostClock = (): EventTime => Date.now() * 1000
 
@@ -55,6 +57,11 @@ export class Engine {
   /** Of a sensor, which analyses nothing. */
   #publisher: KafkaPublisher | null = null
 
+  /** Nothing but live sources is read: event time is the host's. */
+  #onlyLive = false
+  /** Captures that live. */
+  #connections = 0
+
   constructor(tell: (message: FromEngine) => void) {
     this.#tell = tell
   }
@@ -66,6 +73,11 @@ export class Engine {
       case 'capture_stats':
         this.#countLosses(message)
         return
+      case 'source_state': {
+        const { source, state, why } = message
+        this.#assembly?.sensor.state(source.kind, source.name, state, why)
+        return
+      }
       case 'policies':
         this.#assembly?.setPolicies(message.policies)
         return
@@ -137,6 +149,7 @@ export class Engine {
           },
         })
       }
+      this.#onlyLive = lives.length === start.inputs.length && lives.length > 0
       const reading = lives.map((live) => this.#live(assembly, live))
       reading.push(...this.#openTopics(assembly, start, files.length > 0))
       this.#tell({ kind: 'listening' })
@@ -160,8 +173,13 @@ export class Engine {
 
   /** Every second of host time: rows leave even when few come, and control hears how it goes. */
   #beat(assembly: Assembly): void {
-    const { chain, telemetry, detection } = assembly
+    const { chain, telemetry, detection, sensor } = assembly
     for (const session of this.#kafka) session.tick()
+    for (const { name, state, why } of this.#kafka.map((session) => session.status())) {
+      sensor.state('kafka', name, state === 'capturing' ? 'reading' : state, why)
+    }
+    // Nobody else tells the time while no capture lives.
+    if (this.#onlyLive && this.#connections === 0) chain.advance(hostClock() - CAPTURE_LAG_US)
     this.#rows?.beat(chain.now)
     for (const session of this.#kafka) session.checkpoint()
     this.#inventory?.beat()
@@ -173,7 +191,7 @@ export class Engine {
         weirds: telemetry.weirds.entries(),
         counters: telemetry.counters.entries(),
         detectors: detection?.detectors.states() ?? [],
-        quality: captureQuality(assembly.sensor.reading),
+        quality: captureQuality(sensor.reading),
         learning: detection?.detectors.learning ?? null,
         kafka: this.#kafka.map((session) => session.status()),
         publisher: this.#publisher?.status() ?? null,
@@ -271,6 +289,7 @@ export class Engine {
   }
 
   async #connection(assembly: Assembly, info: SourceInfo, socket: Socket): Promise<void> {
+    this.#connections++
     try {
       for await (const event of liveEvents(socket, info, { hostClock, stop: this.#cut.signal })) {
         if (event.kind === 'frames') assembly.chain.frames(info, event.batch, 0, event.batch.count)
@@ -282,16 +301,15 @@ export class Engine {
         message: `${info.name}: ${error instanceof Error ? error.message : String(error)}`,
       })
     } finally {
+      this.#connections--
       socket.destroy()
     }
   }
 
   #countLosses(stats: Extract<ToEngine, { kind: 'capture_stats' }>): void {
     if (this.#assembly === null) return
-    const { funnel, counters } = this.#assembly.telemetry
-    funnel.frames.in += stats.kernelDrops + stats.interfaceDrops
-    funnel.frames.drop('kernel', stats.kernelDrops)
-    funnel.frames.drop('interface', stats.interfaceDrops)
+    const { funnel, counters } = this.#assembly.intake
+    funnel.lostOutside(stats.source, stats.kernelDrops, stats.interfaceDrops)
     if (stats.foreign > 0) counters.add('tunnel.foreign', stats.foreign)
     if (stats.respawns > 0) counters.add('capture.respawned', stats.respawns)
   }

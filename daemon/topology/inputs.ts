@@ -30,7 +30,7 @@ export async function drive(
   between: BetweenBatches,
 ): Promise<void> {
   const sorters = inputs.map((input) => new NativeOrder(input.reader, chain))
-  const sources = inputs.map(({ opened }): TimedSource<AnyBatch> => opened.source)
+  const sources = inputs.map(({ opened, info }) => announcingEnd(opened.source, () => chain.ended(info)))
   for await (const run of mergeTimeline(sources, stop)) {
     if ('records' in run.batch) {
       const sorter = sorters[run.source]!
@@ -45,6 +45,16 @@ export async function drive(
   }
   for (const sorter of sorters) sorter.flush()
   for (const { reader } of inputs) reader.close()
+}
+
+/** The same source, which says when it has nothing more. */
+function announcingEnd(source: TimedSource<AnyBatch>, ended: () => void): TimedSource<AnyBatch> {
+  return {
+    async *batches(stop) {
+      yield* source.batches(stop)
+      ended()
+    },
+  }
 }
 
 /** What an operator should know about how an input ended, as sentences. Known once it has been read. */

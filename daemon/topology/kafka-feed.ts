@@ -9,11 +9,12 @@ import type { RecordQueue } from '../sources/kafka/record-queue.ts'
 import { partitionKey, type RecordsOfPartition, type SourceRecord } from '../sources/kafka/record-source.ts'
 import type { Preset } from '../tap/mapping.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import type { SourceTally } from '../telemetry/source-tallies.ts'
 import type { Assembly } from './assemble.ts'
 import { MAX_RECORD_BYTES } from './kafka-limits.ts'
 import { KafkaMapping } from './kafka-mapping.ts'
 import type { KafkaProgress } from './kafka-progress.ts'
-import { NativeOrder } from './native-order.ts'
+import { RecordOrder } from './record-order.ts'
 
 /** Between two of them the loop is free for the group and for control. */
 const RECORDS_AT_ONCE = 256
@@ -34,14 +35,27 @@ export interface DeadLetter {
 
 type Unread = 'too_long' | 'bad_json' | 'not_object' | 'no_time'
 
+/** A record on its way to the chain. */
+interface Pending {
+  readonly offset: number
+  /** Parsed; or as it came, where its time was seen without parsing. */
+  readonly record: Record<string, unknown> | Buffer
+  readonly time: EventTime
+}
+
+interface Judged extends Pending {
+  readonly lane: Lane
+  readonly honest: boolean
+}
+
 interface Lane {
   readonly topic: string
   readonly partition: number
   readonly guard: ClockGuard
-  /** Read, and waiting for those after it to judge its time by. */
   /** Null: the records are native. */
   readonly mapping: KafkaMapping | null
-  waiting: { readonly offset: number; readonly record: Record<string, unknown>; readonly time: EventTime }[]
+  /** Read, and waiting for those after it to judge its time by. */
+  waiting: Pending[]
 }
 
 export interface KafkaFeedOptions {
@@ -67,10 +81,11 @@ export class KafkaFeed {
   readonly #reader: NativeReader
   readonly #ids: TransactionIds
   readonly #pseudonyms: Pseudonyms
-  readonly #order: NativeOrder
+  readonly #order: RecordOrder<Judged>
   readonly #info: Readonly<Record<string, unknown>>
+  /** Counts what the topic brings. */
+  readonly #tally: SourceTally
   readonly #lanes = new Map<string, Lane>()
-  #place: { lane: Lane; offset: number } | null = null
   #idleSince: EventTime | null = null
   /** The latest event time that had been read two ticks ago, and at the last one. */
   #latest: readonly [EventTime, EventTime] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -82,6 +97,7 @@ export class KafkaFeed {
     const { assembly, info } = options
     this.#options = options
     this.#info = { ...info, vlan: null, vni: null }
+    this.#tally = assembly.intake.funnel.sources.of(info)
     this.#pseudonyms = new Pseudonyms(assembly.options.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
     this.#reader = new NativeReader({
@@ -91,7 +107,7 @@ export class KafkaFeed {
       telemetry: assembly.telemetry,
       sourceName: info.name,
     })
-    this.#order = new NativeOrder({ read: (...args) => this.#read(...args) }, assembly.chain)
+    this.#order = new RecordOrder((judged, clock) => this.#release(judged, clock))
   }
 
   /** Reads what comes until `stop`. Rejects with OFFPATH_E_KEY_MISMATCH when the first records are under another key. */
@@ -179,7 +195,14 @@ export class KafkaFeed {
       lane.mapping.map(source, this.#options.hostClock() / 1000)
       return
     }
-    const read = readRecord(value)
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    const seen = value.length > MAX_RECORD_BYTES ? null : timeAtHead(bytes)
+    if (seen !== null) {
+      progress.hold(batch, offset)
+      this.#push(lane, offset, bytes, seen)
+      return
+    }
+    const read = readRecord(bytes)
     if (typeof read === 'string') {
       this.#lay(batch, offset, read, value)
       return
@@ -191,8 +214,8 @@ export class KafkaFeed {
     this.#push(lane, offset, read.record, read.time)
   }
 
-  #push(lane: Lane, offset: number, record: Record<string, unknown>, time: EventTime): void {
-    record.source ??= this.#info
+  #push(lane: Lane, offset: number, record: Pending['record'], time: EventTime): void {
+    this.#tally.records++
     lane.waiting.push({ offset, record, time })
     const ready = lane.waiting.length - lane.guard.lookAhead
     if (ready > 0) this.#judge(lane, ready)
@@ -201,24 +224,43 @@ export class KafkaFeed {
   #judge(lane: Lane, count: number): void {
     const { hostClock } = this.#options
     const waiting = lane.waiting.splice(0, count)
-    for (const [index, { offset, record, time }] of waiting.entries()) {
+    for (const [index, pending] of waiting.entries()) {
       const after = (distance: number) => (waiting[index + distance] ?? lane.waiting[index + distance - count])?.time
       // With nothing after it a time after a pause is vouched for by the host's clock.
-      const honest = lane.guard.admit(time, after(1) ?? hostClock(), after(2) ?? Number.NaN)
-      this.#place = { lane, offset }
-      this.#order.push({ line: offset, record, clock: lane.guard.clock, bogusTime: !honest })
+      const honest = lane.guard.admit(pending.time, after(1) ?? hostClock(), after(2) ?? Number.NaN)
+      const { record } = pending
+      const bytes = Buffer.isBuffer(record) ? record.length : MAPPED_BYTES
+      this.#order.push({ ...pending, lane, honest }, lane.guard.clock, bytes)
     }
   }
 
-  #read(...args: Parameters<NativeReader['read']>): ReturnType<NativeReader['read']> {
-    const { lane, offset } = this.#place!
+  #release({ lane, offset, record, honest }: Judged, clock: EventTime): void {
+    // Another member's by now, or to be read again: nothing of it is done.
+    if (this.#lanes.get(partitionKey(lane)) !== lane) return
+    const read = Buffer.isBuffer(record) ? readRecord(record) : { record }
+    if (typeof read === 'string') {
+      this.#options.progress.release(lane, offset)
+      this.#lay(lane, offset, read, record as Buffer)
+      return
+    }
+    read.record.source ??= this.#info
+    const transaction = this.#read(lane, offset, read.record, clock, honest)
+    if (transaction !== null) this.#options.assembly.chain.transaction(transaction, clock)
+  }
+
+  #read(
+    lane: Lane,
+    offset: number,
+    record: Record<string, unknown>,
+    clock: EventTime,
+    honest: boolean,
+  ): Transaction | null {
     const { progress, assembly } = this.#options
-    const [record] = args
-    let transaction: ReturnType<NativeReader['read']> = null
+    let transaction: Transaction | null = null
     // Which field it lacked is counted by the reader.
     let reason = 'unusable'
     try {
-      transaction = this.#reader.read(...args)
+      transaction = this.#reader.read(record, offset, clock, !honest)
     } catch (error) {
       if (!(error instanceof OffpathError)) throw error
       if (!this.#keyAgrees) {
@@ -237,7 +279,7 @@ export class KafkaFeed {
       return null
     }
     if (record.redacted === true) this.#keyAgrees = true
-    progress.opened(lane, offset, transaction as Transaction)
+    progress.opened(lane, offset, transaction)
     return transaction
   }
 
@@ -286,11 +328,22 @@ export class KafkaFeed {
   }
 }
 
-function readRecord(value: Uint8Array): { record: Record<string, unknown>; time: EventTime } | Unread {
+/** Our own records begin so (native-json.ts): a time can be seen without parsing the rest. */
+const HEAD = /^\{"id":"[^"\\]{1,64}","ts":"[^"\\]{1,64}","end_ts":"([^"\\]{1,64})",/
+const MAX_HEAD_BYTES = 220
+/** About what a record takes that a mapping made. */
+const MAPPED_BYTES = 2048
+
+function timeAtHead(value: Buffer): EventTime | null {
+  const [, time] = HEAD.exec(value.latin1Slice(0, MAX_HEAD_BYTES)) ?? []
+  return time === undefined ? null : parseTime(time)
+}
+
+function readRecord(value: Buffer): { record: Record<string, unknown>; time: EventTime } | Unread {
   if (value.length > MAX_RECORD_BYTES) return 'too_long'
   let parsed: unknown
   try {
-    parsed = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())
+    parsed = JSON.parse(value.toString())
   } catch {
     return 'bad_json'
   }

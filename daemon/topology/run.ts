@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { StatusJson } from '../api/operations.ts'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
 import { shippedPolicies } from '../policies/load.ts'
@@ -55,7 +56,7 @@ export interface RunRequest {
   /** A sensor: where its transactions go. Nothing is analysed then. */
   readonly publish?: EnginePublish
   onLearned?(records: number): void
-  /** Every live source captures, or there is none. */
+  /** Every live source captures, or is missing and waited for, or there is none. */
   onReady(): void
   onIncident(change: IncidentChange): void
   /** Takes rows for the store; settles when they are sealed, rejects when they were given up. Left out: no rows are made. */
@@ -188,7 +189,8 @@ class Control {
       const name = nameOf(source)
       const status = { kind: source.kind, name, state: this.#stateOf(source, index) }
       const topic = source.kind === 'kafka' ? this.#topics.find((each) => each.name === name) : undefined
-      if (topic === undefined) return status
+      const reason = this.#supervisors.get(index)?.why ?? null
+      if (topic === undefined) return reason === null ? status : { ...status, why: reason }
       const { why, lags, queued, queuedSeconds } = topic
       return { ...status, ...(why === null ? {} : { why }), lags, queued, queued_seconds: queuedSeconds }
     })
@@ -254,23 +256,34 @@ class Control {
   async #capture(inputs: readonly EngineInput[]): Promise<void> {
     const { config, logger } = this.#request
     const lives = inputs.filter((input) => input.kind === 'live')
+    const absent: OffpathError[] = []
     for (const [index, source] of config.sources.entries()) {
       if (this.#request.stop.aborted) return
       const input = inputs[index]!
       if (input.kind !== 'live' || !isLive(source)) continue
+      const info: SourceInfo = { kind: source.kind, name: nameOf(source) }
       const supervisor = new CaptureSupervisor({
         capture: source,
         socketPath: input.socketPath,
         logger,
         onStats: ({ kernelDrops, interfaceDrops, foreign, respawns }) =>
-          this.#tell({ kind: 'capture_stats', kernelDrops, interfaceDrops, foreign, respawns }),
+          this.#tell({ kind: 'capture_stats', source: info, kernelDrops, interfaceDrops, foreign, respawns }),
+        onState: (state, why) =>
+          this.#tell({ kind: 'source_state', source: info, state: state === 'capturing' ? 'reading' : state, why }),
         onEnd: () => {
           this.#ended++
           if (this.#ended === lives.length && !inputs.some(({ kind }) => kind === 'kafka')) this.#tell({ kind: 'stop' })
         },
       })
       this.#supervisors.set(index, supervisor)
-      await supervisor.start()
+      const missing = await supervisor.start()
+      if (missing !== null) absent.push(missing)
+    }
+    if (absent.length > 0 && absent.length === inputs.length) {
+      logger.error(
+        { code: absent[0]!.code },
+        `nothing is watched: no source is there yet; each is tried again until it is. ${absent[0]!.remedy ?? ''}`.trim(),
+      )
     }
     this.#request.onReady()
   }

@@ -93,6 +93,7 @@ function sourceDifference(now: SourceSample, before: SourceSample | undefined): 
     interfaceDrops: now.interfaceDrops - before.interfaceDrops,
     shedFrames: now.shedFrames - before.shedFrames,
     records: now.records - before.records,
+    ended: now.ended - before.ended,
     links: now.links.map((link) => linkDifference(link, links.get(`${link.vlan} ${link.vni}`))),
   }
 }

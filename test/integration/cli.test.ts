@@ -278,7 +278,13 @@ describe('doctor', () => {
 describe('detector', () => {
   test('list names the registered detectors', async () => {
     const list = JSON.parse((await offpath(['detector', 'list', '-o', 'json'])).stdout) as { id: string }[]
-    expect(list.map(({ id }) => id).sort()).toEqual(['auth.bruteforce', 'object.enumeration', 'scan.probing'])
+    expect(list.map(({ id }) => id).sort()).toEqual([
+      'auth.bruteforce',
+      'capture.blind',
+      'capture.silent',
+      'object.enumeration',
+      'scan.probing',
+    ])
   })
 
   test('show prints its documentation and its options', async () => {

@@ -48,7 +48,8 @@ function addLink({ here, there, server, client }: (typeof LINKS)[number]): void 
 }
 
 interface Status {
-  readonly sources: readonly { name: string; state: string }[]
+  readonly sources: readonly { name: string; state: string; why?: string }[]
+  readonly learning: { readonly frozen: boolean; readonly blind_to: readonly string[] }
   readonly funnel: { readonly pairs: { readonly delivered: number } }
   readonly counters: Readonly<Record<string, number>>
 }
@@ -98,6 +99,7 @@ describe.skipIf(whyNot !== null)('two interfaces at once', () => {
     port = (api.address() as AddressInfo).port
     folder = new DaemonFolder()
     folder.configure({
+      detectors: { 'capture.silent': { down_seconds: 2 } },
       sources: LINKS.map(({ here }) => ({ kind: 'pcap', interface: here, filter: `tcp port ${port}`, ring_mib: 2 })),
     })
     daemon = folder.start('--store', 'none')
@@ -134,5 +136,37 @@ describe.skipIf(whyNot !== null)('two interfaces at once', () => {
     ip(`link set ${FIRST.here} up`)
     await watched(FIRST)
     expect((await status()).counters['capture.respawned']).toBeGreaterThanOrEqual(2)
+  })
+
+  test('interfaces that are missing at the start are waited for, told, and watched when they appear', async () => {
+    await daemon.stop()
+    for (const { here } of LINKS) ip(`link del ${here}`)
+    daemon = folder.start('--store', 'none')
+    await daemon.ready()
+    await becomes({ [FIRST.here]: 'down', [SECOND.here]: 'down' })
+    expect(daemon.stderr).toContain('nothing is watched')
+    const silent = () =>
+      daemon.incidents.filter(({ line }) => line.detector === 'capture.silent').map(({ line }) => line)
+    await until(
+      async () => silent().length >= 2,
+      10_000,
+      () => daemon.stderr,
+    )
+    const before = await status()
+    expect(before.sources.find(({ name }) => name === FIRST.here)!.why).toContain(FIRST.here)
+    expect(before.learning).toMatchObject({ frozen: true, blind_to: LINKS.map(({ here }) => `pcap:${here}`) })
+
+    addLink(FIRST)
+    await becomes({ [FIRST.here]: 'capturing', [SECOND.here]: 'down' })
+    await watched(FIRST)
+    await until(
+      async () => (await status()).learning.blind_to.join() === `pcap:${SECOND.here}`,
+      5000,
+      () => JSON.stringify(daemon.incidents),
+    )
+    // Recovery closes its incident, and not an hour of silence.
+    const told = await folder.json<{ subject: { value: string }; status: string }[]>('incident', 'list')
+    const statuses = Object.fromEntries(told.map(({ subject, status }) => [subject.value, status]))
+    expect(statuses).toEqual({ [`pcap:${FIRST.here}`]: 'resolved', [`pcap:${SECOND.here}`]: 'open' })
   })
 })

@@ -325,13 +325,23 @@ describe.skipIf(whyNot !== null || !hasBinding)('npm pcap', () => {
     expect(Math.max(...engine.frames.map((frame) => frame.bytes.length))).toBe(80)
   })
 
-  test.each([
-    ['a bad filter', pcapSource({ filter: 'tcp prot 80' }), 'OFFPATH_E_BAD_FILTER', 'pcap-filter'],
-    ['no such interface', pcapSource({ interface: 'nosuch0' }), 'OFFPATH_E_NO_INTERFACE', 'lo'],
-  ])('%s is refused with what to do', async (_name, capture, code, remedy) => {
-    const { supervisor } = await rig(capture)
-    await expect(supervisor.start()).rejects.toMatchObject({ code, remedy: expect.stringContaining(remedy) })
-    expect(supervisor.respawns).toBe(0)
+  test.each([['a bad filter', pcapSource({ filter: 'tcp prot 80' }), 'OFFPATH_E_BAD_FILTER', 'pcap-filter']])(
+    '%s is refused with what to do',
+    async (_name, capture, code, remedy) => {
+      const { supervisor } = await rig(capture)
+      await expect(supervisor.start()).rejects.toMatchObject({ code, remedy: expect.stringContaining(remedy) })
+      expect(supervisor.respawns).toBe(0)
+    },
+  )
+
+  test('an interface that is not there is waited for, with the reason', async () => {
+    const { supervisor } = await rig(pcapSource({ interface: 'nosuch0' }))
+    const missing = await supervisor.start()
+    expect(missing).toMatchObject({ code: 'OFFPATH_E_NO_INTERFACE', remedy: expect.stringContaining('lo') })
+    expect(supervisor.state).toBe('down')
+    expect(supervisor.why).toContain('nosuch0')
+    expect(await until(() => supervisor.respawns >= 2)).toBe(true)
+    await supervisor.stop()
   })
 
   test('captures on all interfaces at once', async () => {
