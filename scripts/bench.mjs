@@ -1,6 +1,7 @@
 // Benchmarks, by name; they need `npm run build` before.
 //   npm run bench -- [--pairs 200000] [--runs 5] [--no-peers] [--no-stages] [--tshark]   replay on a synthetic capture, beside other tools
 //   npm run bench -- store                                                               rows into ClickHouse
+//   npm run bench -- kafka [--pairs 60000] [--runs 3]                                    records of a topic, by stage (Java 17, Maven)
 //   npm run bench -- latency [--incidents 40]                                            last packet to webhook received (root)
 //   npm run bench -- live [--pps 100000] [--seconds 60] [--highest]                      packets/s without a drop, on a veth pair (root)
 //   npm run bench -- capture [--runs 5] [--no-live]                                      the goals of capturing, and what was measured
@@ -36,5 +37,6 @@ async function bundled(...names) {
 if (name === 'latency') run(join(import.meta.dirname, 'bench', 'latency.mjs'), process.argv.slice(3))
 else if (name === 'live') run(join(import.meta.dirname, 'bench', 'live.mjs'), process.argv.slice(3))
 else if (name === 'capture') run(await bundled('capture.ts'), process.argv.slice(3))
+else if (name === 'kafka') run(await bundled('kafka.ts', 'kafka-stage.ts'), process.argv.slice(3))
 else if (name === 'store') run(await bundled('store.ts'), process.argv.slice(3))
 else run(await bundled('main.ts', 'stages.ts'), process.argv.slice(2))

@@ -335,7 +335,7 @@ const MAX_HEAD_BYTES = 220
 const MAPPED_BYTES = 2048
 
 function timeAtHead(value: Buffer): EventTime | null {
-  const [, time] = HEAD.exec(value.latin1Slice(0, MAX_HEAD_BYTES)) ?? []
+  const [, time] = HEAD.exec(value.toString('latin1', 0, MAX_HEAD_BYTES)) ?? []
   return time === undefined ? null : parseTime(time)
 }
 
