@@ -32,9 +32,9 @@ const PSH_ACK = 0x18
 export function syntheticCapture(
   folder: string,
   pairs: number,
-  open = OPEN_CONNECTIONS,
+  open = usuallyOpen(pairs),
 ): { path: string; truth: CaptureTruth } {
-  const name = open === OPEN_CONNECTIONS ? `mix-${pairs}` : `mix-${pairs}-open-${open}`
+  const name = open === usuallyOpen(pairs) ? `mix-${pairs}` : `mix-${pairs}-open-${open}`
   const path = join(folder, `${name}.pcap`)
   const note = join(folder, `${name}.json`)
   if (existsSync(path) && existsSync(note)) {
@@ -48,6 +48,10 @@ export function syntheticCapture(
   renameSync(`${path}.part`, path)
   writeFileSync(note, `${JSON.stringify(truth, null, 2)}\n`)
   return { path, truth }
+}
+
+function usuallyOpen(pairs: number): number {
+  return Math.min(OPEN_CONNECTIONS, Math.ceil(pairs / 100))
 }
 
 /** One connection: its next packets, and where its two sequence spaces stand. */
@@ -76,11 +80,10 @@ function write(writer: PacketWriter, pairs: number, openAtATime: number): Captur
   const statuses: Record<string, number> = {}
   let left = pairs
   let connections = 0
-  const mostOpen = Math.min(openAtATime, Math.ceil(pairs / 100))
   let requestBytes = 0
   let responseBytes = 0
   while (left > 0 || open.length > 0) {
-    if (left > 0 && open.length < mostOpen) open.push(connect(connections++, random))
+    if (left > 0 && open.length < openAtATime) open.push(connect(connections++, random))
     const at = Math.floor(random() * open.length)
     const connection = open[at]!
     if (connection.queue.length === 0) {

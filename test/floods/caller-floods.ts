@@ -1,5 +1,8 @@
 import { DENIED, exchanges, type Flood, hex, MISSING, OK, plain, random32, withBody } from './flood.ts'
 
+/** Slow enough that windows close and what waits in quarantine is learnt while the flood goes on. */
+const LONG_STEP_US = 2000
+
 /** Against what is remembered of callers, credentials, paths and objects. */
 export const CALLER_FLOODS: readonly Flood[] = [
   plain(
@@ -12,7 +15,7 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const path = i & 1 ? `/v1/${hex(random, 1)}/${hex(random, 2)}` : `/${hex(random, 3)}`
       return [Buffer.from(`GET ${path}?q=${hex(random, 1)} HTTP/1.1\r\n${head}${forwarded}\r\n`), i & 2 ? MISSING : OK]
     }),
-    200,
+    LONG_STEP_US,
   ),
   plain(
     'distinct-accounts',
@@ -21,7 +24,7 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const body = Buffer.from(`{"username":"u${hex(random, 2)}@mail.test","password":"${hex(random, 2)}"}`)
       return [withBody('POST /login HTTP/1.1', 'application/json', body), DENIED]
     }),
-    200,
+    LONG_STEP_US,
   ),
   plain(
     'distinct-objects',
@@ -30,7 +33,7 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const head = `Host: api.test\r\nAuthorization: Bearer ${hex(random, 5)}\r\n\r\n`
       return [Buffer.from(`GET /v1/orders/${i} HTTP/1.1\r\n${head}`), i & 3 ? OK : MISSING]
     }),
-    200,
+    LONG_STEP_US,
   ),
   plain(
     'callers',
@@ -40,7 +43,7 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const from = `10.${random32(random) & 255}.${(i >>> 8) & 255}.${i & 255}`
       return [Buffer.from(`GET /v1/news HTTP/1.1\r\nHost: api.test\r\nX-Forwarded-For: ${from}\r\n\r\n`), OK]
     }),
-    200,
+    LONG_STEP_US,
   ),
   plain(
     'random-paths',
@@ -49,7 +52,7 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const path = `/${hex(random, 1)}/${'abcdefgh'.charAt(i & 7)}${hex(random, 2)}.html`
       return [Buffer.from(`GET ${path} HTTP/1.1\r\nHost: api.test\r\n\r\n`), i & 1 ? MISSING : OK]
     }),
-    200,
+    LONG_STEP_US,
   ),
   plain(
     'giant-tokens',
@@ -60,6 +63,6 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const head = `Authorization: Bearer eyJhbGciOiJub25lIn0.${claims}.${part}\r\nCookie: sid=${part.repeat(40)}\r\n`
       return [Buffer.from(`GET /v1/me HTTP/1.1\r\nHost: api.test\r\n${head}X-Api-Key: ${part.repeat(10)}\r\n\r\n`), OK]
     }),
-    200,
+    LONG_STEP_US,
   ),
 ]
