@@ -117,6 +117,26 @@ describe('KeyedTable', () => {
 })
 
 describe('Admission', () => {
+  test('a blind sensor teaches nothing: what came lately and meanwhile is dropped, what waited longer goes in later', () => {
+    const learnt: string[] = []
+    const admission = new Admission<string>(ADMISSION_DEFAULTS, (summary) => learnt.push(summary))
+    admission.offer('a', 'a', 'sound', false, NOW)
+    admission.offer('b', 'b', 'in doubt', false, NOW + 14 * MINUTE_US)
+    admission.freeze(true, NOW + 15 * MINUTE_US)
+    admission.offer('c', 'c', 'blind', false, NOW + 16 * MINUTE_US)
+    admission.release(NOW + HOUR_US)
+    expect(learnt).toEqual([])
+    expect(admission.isSuspect('anybody', NOW + HOUR_US)).toBe(true)
+    admission.freeze(false, NOW + HOUR_US)
+    admission.release(NOW + HOUR_US)
+    expect(learnt).toEqual(['sound'])
+    expect(admission.dropped).toBe(2)
+    expect(admission.isSuspect('anybody', NOW + HOUR_US)).toBe(false)
+    admission.offer('d', 'd', 'sees again', false, NOW + HOUR_US)
+    admission.release(NOW + 2 * HOUR_US)
+    expect(learnt).toEqual(['sound', 'sees again'])
+  })
+
   const learner = () => {
     const learnt: { summary: string; weight: number }[] = []
     const admission = new Admission<string>(ADMISSION_DEFAULTS, (summary, weight) => learnt.push({ summary, weight }))

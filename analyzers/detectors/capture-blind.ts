@@ -28,6 +28,7 @@ const GRAVE_SHARE = 0.2
 interface Watched {
   blindSince: EventTime | null
   toldAt: EventTime
+  toldGrave: boolean
   /** Since when the loss is small again; null while it is not. */
   betterSince: EventTime | null
   trafficAt: EventTime
@@ -89,7 +90,7 @@ class CaptureBlind implements Detector {
   #watched(name: string, now: EventTime): Watched {
     let watched = this.#sources.get(name)
     if (watched === undefined) {
-      watched = { blindSince: null, toldAt: 0, betterSince: null, trafficAt: now, links: new Map() }
+      watched = { blindSince: null, toldAt: 0, toldGrave: false, betterSince: null, trafficAt: now, links: new Map() }
       this.#sources.set(name, watched)
     }
     return watched
@@ -118,12 +119,15 @@ class CaptureBlind implements Detector {
         now,
       )
     }
-    if (watched.blindSince !== null && now - watched.toldAt < REPEAT_US) return null
     // The minute may remember a loss that the last seconds do not show any more.
     if ((lossShare(source.short) ?? 0) < this.#options.lossShare / 2) return null
     const evidence = lossEvidence(source.long, this.#options.lossShare)
     if (evidence === null || evidence.log10P > Math.log10(this.#options.report)) return null
+    const grave = evidence.share >= GRAVE_SHARE
+    const worse = grave && !watched.toldGrave
+    if (watched.blindSince !== null && now - watched.toldAt < REPEAT_US && !worse) return null
     watched.blindSince ??= now
+    watched.toldGrave = grave
     watched.betterSince = null
     watched.toldAt = now
     const { log10P, share, fields, what, remedy } = evidence
@@ -133,7 +137,7 @@ class CaptureBlind implements Detector {
         source: name,
         log10P,
         maturity: 1,
-        severity: share >= GRAVE_SHARE ? 'high' : 'medium',
+        severity: grave ? 'high' : 'medium',
         why: `${name} misses at least ${percentText(share)} of what passes: ${what} in the last minute. What is found meanwhile is a lower bound, and baselines stand still. ${remedy}`,
         expected: `below ${percentText(this.#options.lossShare)}`,
         observed: percentText(share),

@@ -31,6 +31,8 @@ interface Watched {
   /** Slots that stayed empty, not learnt yet: they teach when something comes, unless they were told as a silence. */
   empty: number
   activeAt: EventTime
+  /** Begin of the silence that was told. */
+  silentFrom: EventTime
   downSince: EventTime | null
   toldAt: EventTime | null
 }
@@ -89,6 +91,7 @@ class CaptureSilent implements Detector {
         slotCount: 0,
         empty: 0,
         activeAt: now,
+        silentFrom: now,
         downSince: null,
         toldAt: null,
       }
@@ -163,17 +166,19 @@ class CaptureSilent implements Detector {
   }
 
   #silent(name: string, watched: Watched, now: EventTime): Signal | null {
-    const silentUs = now - watched.activeAt
+    const silentUs = now - watched.rhythm.countsFrom(watched.activeAt, now)
     const { silentSeconds, unknownHourSeconds, report } = this.#options
     if (silentUs < silentSeconds * SECOND_US || watched.slotCount > 0) return null
     const silence = watched.rhythm.silence(Math.floor(silentUs / SLOT_US), now)
     if (silence === null || silence.log10P > Math.log10(report)) return null
     if (!silence.hourKnown && silentUs < unknownHourSeconds * SECOND_US) return null
     watched.toldAt = now
+    watched.silentFrom = watched.activeAt
     return sensorSignal(silentFinding(name, silentUs, silence), now)
   }
 
   #over(name: string, watched: Watched, now: EventTime): Signal {
+    if (watched.downSince === null) watched.rhythm.learnSilence(watched.silentFrom, now)
     watched.toldAt = null
     watched.downSince = null
     watched.empty = 0
@@ -230,7 +235,7 @@ export const captureSilent = defineDetector({
       'Down: for downSeconds. Silent: slots of 10 s of event time with TCP segments or records; a source is steady when 8 in 10 slots of the last hour, and of this hour on earlier days, were filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
     memory: 'An hour of slots and 24 hours of the day per source, at most 256 sources.',
     warmUp:
-      'Down needs none. Silence needs 15 minutes of slots; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and is graver only on the next day.',
+      'Down needs none. Silence needs 15 minutes of slots; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and is graver only on the next day. An hour that was silent on two days is known to be.',
     traps:
       'A quiet night is reached step by step: the last hour is no longer steady before it is empty. A service in maintenance still gets health checks and refused connections, which are segments. A file that ended, or a command that did its work, is over, not silent. Missed: sources that were never steady, silence of one service behind a source that brings others (regression.silence is for that), the first quarter of an hour. A silence of a day is taken as how it is now.',
     tuning:

@@ -308,4 +308,48 @@ describe('IncidentBook', () => {
       ])
     })
   })
+
+  describe('what the sensor says of itself', () => {
+    const blind = (time: number, given: Partial<Signal> = {}): Signal =>
+      signal(time, {
+        detector: 'capture.blind',
+        transactionId: null,
+        subject: { kind: 'source', value: 'pcap:eth1' },
+        evidence: {},
+        ...given,
+      })
+
+    test('has no evidence and no false doubt, and is closed by the word that it is over, not by silence', () => {
+      const { book: incidents } = book()
+      incidents.blind = true
+      expect(kinds(incidents.push(blind(START)))).toEqual(['opened'])
+      expect(incidents.open()).toMatchObject([
+        { subject: { kind: 'source', value: 'pcap:eth1' }, evidence: [], transactionCount: 0, doubts: [] },
+      ])
+      const over = blind(START + MINUTE_US, { severity: 'info', over: true })
+      expect(incidents.push({ ...over, subject: { kind: 'source', value: 'pcap:eth2' } })).toEqual([])
+      expect(incidents.push(over)).toMatchObject([{ kind: 'closed', incident: { closedAt: START + MINUTE_US } }])
+      expect(incidents.push(over)).toEqual([])
+      // It comes back within the hour: the same incident.
+      expect(kinds(incidents.push(blind(START + 2 * MINUTE_US)))).toEqual(['opened'])
+    })
+
+    test('is said by every incident that a blind sensor saw, and stays so', () => {
+      const { book: incidents } = book()
+      incidents.push(signal(START))
+      expect(incidents.open()[0]!.doubts).toEqual([])
+      incidents.blind = true
+      incidents.push(signal(START + SECOND_US))
+      incidents.blind = false
+      incidents.push(signal(START + 2 * SECOND_US))
+      const [incident] = incidents.open()
+      expect(incident!.doubts).toEqual(['blind'])
+      expect(incident!.why).toMatch(/\(Seen while the sensor missed part of the traffic: numbers are lower bounds\.\)$/)
+      const { book: next } = book()
+      next.restore(incidents.held())
+      const [restored] = next.open()
+      expect(restored!.doubts).toEqual(['blind'])
+      expect(restored!.why).toBe(incident!.why)
+    })
+  })
 })

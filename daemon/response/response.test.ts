@@ -371,6 +371,14 @@ describe('guards', () => {
     expect(receiver.calls).toEqual([])
   })
 
+  test('what a blind sensor saw waits for a person, and is not refused', async () => {
+    policies = [policy('enforce')]
+    await see(incident(['203.0.113.9'], { doubts: ['blind'] }))
+    expect(states()).toEqual(['203.0.113.9 awaiting_approval'])
+    expect(lastWhy()).toContain('missed part of the traffic')
+    expect(receiver.calls).toEqual([])
+  })
+
   test('too much collateral is refused, unknown collateral waits for a person', async () => {
     policies = [policy('enforce', [step({ guard: { ...step().guard, maxCollateralPrincipals: 5 } })])]
     const known: Record<string, Blast | Error> = {

@@ -10,6 +10,8 @@ const LEAST_SLOTS = 90
 const STEADY = 0.8
 /** Slots of an hour of the day, on earlier days, from which that hour is known. */
 const KNOWN_SLOTS = SLOTS_PER_HOUR / 2
+/** Days on which an hour was silent from which it is known to be: once may have been an outage. */
+const QUIET_DAYS = 1.5
 
 /** How a silence looks against what is known of the source. */
 export interface Silence {
@@ -26,6 +28,8 @@ interface Hour {
   /** Day on which it was last learnt, and how many slots of that day are in it. */
   day: number
   today: number
+  /** Days on which it was silent, older ones counting for less. */
+  quiet: number
 }
 
 /**
@@ -37,7 +41,7 @@ interface Hour {
 export class SourceRhythm {
   /** Counts of the last slots, newest last; at most RECENT. */
   readonly #recent: number[] = []
-  readonly #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0 }))
+  readonly #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
 
   /** A slot that began at `at` is over. */
   learnOne(count: number, at: EventTime): void {
@@ -52,9 +56,19 @@ export class SourceRhythm {
       hour.day = day
       hour.today = 0
     }
-    hour.today++
+    // Half an hour of it: the hour is not silent today.
+    if (++hour.today === KNOWN_SLOTS) hour.quiet *= 0.7
     hour.slots++
     if (count > 0) hour.active++
+  }
+
+  /** From when on a silence that began at `from` counts: hours that are known to be silent do not. */
+  countsFrom(from: EventTime, now: EventTime): EventTime {
+    for (let at = Math.floor(now / HOUR_US) * HOUR_US; at + HOUR_US > from; at -= HOUR_US) {
+      if (this.#hourOf(at).quiet >= QUIET_DAYS) return Math.min(now, Math.max(from, at + HOUR_US))
+      if (now - at > 24 * HOUR_US) break
+    }
+    return from
   }
 
   /** Null while nothing can be said, or where silence is nothing unusual. */
@@ -85,6 +99,14 @@ export class SourceRhythm {
     // Empty slots come in runs: one run, as long as the longest of late, is one piece of evidence.
     const log10P = (slots / longest) * Math.log10(empty)
     return { log10P: Math.max(-300, log10P), hourKnown, perMinute: (sum / active) * 6 }
+  }
+
+  /** Nothing came from `from` to `to`, although the source was not down: a night, perhaps. */
+  learnSilence(from: EventTime, to: EventTime): void {
+    for (let at = Math.ceil(from / HOUR_US - 0.5) * HOUR_US; at + HOUR_US / 2 <= to; at += HOUR_US) {
+      const hour = this.#hourOf(at)
+      hour.quiet = hour.quiet * 0.9 + 1
+    }
   }
 
   /** The silence is the new usual: begins anew. */
