@@ -5,6 +5,7 @@ import { HeadSlabs } from './head.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
+import { MessagePool } from './message-pool.ts'
 import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
 
@@ -19,6 +20,7 @@ export class HttpContext {
   readonly search: StartLineSearch
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
+  readonly messages = new MessagePool()
   /** Complete requests without an answer. */
   readonly waiting: TimerQueue
   /** Answers paired after a loss, until nothing speaks against them. */

@@ -10,7 +10,7 @@ import { Gather } from './gather.ts'
 import { methodName, NO_HEAD } from './head.ts'
 import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
 import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
-import { HttpMessage, isBogus } from './message.ts'
+import { type HttpMessage, isBogus } from './message.ts'
 import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
 
 /** What a parser tells its flow. `begun` comes once the head is read, `ended` exactly once for each message begun. */
@@ -290,14 +290,15 @@ export class Http1Parser {
 
   /** The head at [from, to) was just scanned. */
   #headRead(bytes: Buffer, from: number, to: number, acked: number, time: EventTime, now: EventTime): void {
-    const { scanner, telemetry, slabs, framing, sink } = this.#context
+    const { scanner, telemetry, slabs, framing, sink, messages } = this.#context
     const kind = scanner.line.kind
     if (this.want === NO_LINE) this.#owner.decided(this, kind)
     telemetry.funnel.bytes.delivered += to - from
     telemetry.funnel.messages.in++
     const interimStart = this.#chainStart
     const { line } = scanner
-    const message = new HttpMessage(
+    const message = messages.take()
+    message.begin(
       sink === null ? NO_HEAD : slabs.copy(scanner, bytes, from, to),
       kind === REQUEST_LINE ? methodName(bytes, from, line.methodEnd) : '',
       kind === REQUEST_LINE ? 0 : line.status,

@@ -1,24 +1,27 @@
 import type { EventTime } from '../model/time.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import type { Message } from './exchange.ts'
-import type { ParsedHead } from './head.ts'
+import { NO_HEAD, type ParsedHead } from './head.ts'
 
 /** A capture timestamp this far from the event clock is bogus (contracts.md, the event clock). */
 const BOGUS_US = 3_600_000_000
 
+/** Not a small integer, so that the engine keeps times as doubles from the first message on. */
+const NO_TIME: EventTime = -0.5
+
 /** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
 export class HttpMessage implements Message {
   /** Without anything in it when nobody looks at the exchanges: what pairing needs of it stands beside it. */
-  readonly head: ParsedHead
+  head: ParsedHead = NO_HEAD
   /** Requests only, else ''. */
-  readonly method: string
+  method = ''
   /** Responses only, else 0. */
-  readonly status: number
-  readonly headBytes: number
-  readonly firstByte: EventTime
-  lastByte: EventTime
-  readonly position: number
-  bogusTime: boolean
+  status = 0
+  headBytes = 0
+  firstByte: EventTime = NO_TIME
+  lastByte: EventTime = NO_TIME
+  position = 0
+  bogusTime = false
   bodyBytes = 0
   body: Buffer | null = null
   bodyCut = false
@@ -29,12 +32,12 @@ export class HttpMessage implements Message {
   end = -1
   complete = false
   /** Bytes of the other direction that the segment with this message's first, and with its last byte acknowledged. */
-  readonly acked: number
-  ackedLast: number
+  acked = -1
+  ackedLast = -1
   /** Where the interim responses before this one begin; `position` when there are none. */
-  readonly chainStart: number
+  chainStart = 0
   /** The message, or the interim responses before it, begin where a segment begins. */
-  readonly atSegmentStart: boolean
+  atSegmentStart = false
   /** Messages of this direction may be missing right before this one. */
   breakBefore = false
   weirds: Weird[] | null = null
@@ -47,6 +50,8 @@ export class HttpMessage implements Message {
   emitted = false
   /** It was decided whose answer this is. Responses only. */
   resolved = false
+  /** Handed over as half of a pair. */
+  paired = false
   upgrade = false
   /** The announced body did not come, or nothing shows that it did: what was asked may have been a HEAD. */
   answersHead = false
@@ -63,10 +68,11 @@ export class HttpMessage implements Message {
   /** Links and deadline of the timer queue this message waits in. */
   timerPrevious: HttpMessage | null = null
   timerNext: HttpMessage | null = null
-  deadline = 0
+  deadline: EventTime = NO_TIME
   waiter: Waiter | null = null
 
-  constructor(
+  /** A message of which the head has just been read. */
+  begin(
     head: ParsedHead,
     method: string,
     status: number,
@@ -79,7 +85,7 @@ export class HttpMessage implements Message {
     ackedLast: number,
     chainStart: number,
     atSegmentStart: boolean,
-  ) {
+  ): void {
     this.head = head
     this.method = method
     this.status = status
@@ -92,6 +98,30 @@ export class HttpMessage implements Message {
     this.ackedLast = ackedLast
     this.chainStart = chainStart
     this.atSegmentStart = atSegmentStart
+  }
+
+  /** Makes it as good as new, for another message. Nobody may know it any more, and it waits in no queue. */
+  clear(): void {
+    this.bodyBytes = 0
+    this.body = null
+    this.bodyCut = false
+    this.gap = false
+    this.whole = false
+    this.end = -1
+    this.complete = false
+    this.breakBefore = false
+    this.weirds = null
+    this.partner = null
+    this.tentative = false
+    this.emitted = false
+    this.resolved = false
+    this.paired = false
+    this.upgrade = false
+    this.answersHead = false
+    this.announced = 0
+    this.store = null
+    this.stored = 0
+    this.cost = 0
   }
 
   weird(name: Weird): void {

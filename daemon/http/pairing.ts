@@ -101,7 +101,9 @@ export class Pairing implements Waiter {
     if (this.#held.length > 0) this.#judgeHeld(request, now)
     if (this.#requests.length >= this.#context.limits.maxPending) this.#overflow(request, now)
     this.#requests.push(request)
+    const before = this.#lastRequest
     this.#lastRequest = request
+    if (before?.paired === true) this.#context.messages.giveBack(before)
     if (this.#responses.length > 0) this.resolve(now)
   }
 
@@ -154,7 +156,10 @@ export class Pairing implements Waiter {
       if (!this.#assign(response, now)) return
       this.#responses.shift()
       response.resolved = true
+      const before = this.#previousResponse
       this.#previousResponse = response
+      // The last request still tells by its answer whether requests overlap.
+      if (before?.paired === true && before.partner !== this.#lastRequest) this.#context.messages.giveBack(before)
       if (response.complete) this.#finishResponse(response, now)
     }
   }
@@ -379,6 +384,8 @@ export class Pairing implements Waiter {
     funnel.pairs.delivered++
     funnel.messages.delivered += 2
     this.#emit(request, response, grade, now)
+    // From here on only `#lastRequest` and `#previousResponse` may know them. A sink may keep what it was handed.
+    request.paired = response.paired = this.#context.sink === null
   }
 
   #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {
