@@ -196,6 +196,20 @@ export class ParsedHead implements Head {
     return this.#bytes
   }
 
+  /** Index of the first field of a known header (known-headers.ts), -1 when there is none. */
+  fieldOf(known: number): number {
+    return this.#offsets[this.#at + known]! - 1
+  }
+
+  /** Where the request target stands in `bytes`; an empty range in a response. */
+  get targetStart(): number {
+    return this.#base + this.#targetStart
+  }
+
+  get targetEnd(): number {
+    return this.#base + this.#targetEnd
+  }
+
   nameStart(index: number): number {
     return this.#base + this.#offsets[this.#slot(index)]!
   }

@@ -69,9 +69,6 @@ export const CREDENTIAL_DEFAULTS: CredentialOptions = { apiKeyHeaders: API_KEY_H
 
 const CACHE_ENTRIES = 32_768
 const CACHE_CHARACTERS = 16 * 1024 * 1024
-/** Connections whose last credentials are known, and how long those may be. */
-const MEMOS = 8192
-const MAX_MEMO = 2048
 const MAX_COOKIES = 64
 const MAX_SESSIONS = 4
 
@@ -80,15 +77,6 @@ const SESSION_COOKIE =
 
 /** Cookies of analytics and of forgery protection that only sound like sessions. */
 const NOT_SESSION = /^_?_?(?:ga|gid|utm|hj|gcl|fbp|cf_bm|mkto|amplitude|mp_|ajs_|intercom)|csrf|xsrf|analytics|consent/
-
-/** What the request before this one on a connection showed in its headers, and what that meant. */
-class CredentialMemo {
-  authorization: string | null = null
-  cookie: string | null = null
-  apiKey: string | null = null
-  apiKeyHeader = ''
-  presented: Presented = NOTHING
-}
 
 /**
  * Reads credentials of requests into pseudonyms. Header values repeat, so what one meant is remembered by its raw text, in
@@ -101,8 +89,6 @@ export class CredentialReader {
   readonly #cookies = new BoundedMap<string, Part>(CACHE_ENTRIES, CACHE_CHARACTERS)
   readonly #keys = new BoundedMap<string, Credential>(CACHE_ENTRIES, CACHE_CHARACTERS)
 
-  readonly #memos: CredentialMemo[] = []
-
   readonly #hasher: SecretHasher
   readonly #kept: boolean
 
@@ -112,41 +98,6 @@ export class CredentialReader {
     this.#hasher = hasher
     this.#kept = kept
     this.#sessionCookies = new Set(options.sessionCookies.map((name) => name.toLowerCase()))
-  }
-
-  /** As `read`; `connection` is any number that requests likely to show the same credentials have in common. */
-  readAgain(
-    connection: number,
-    authorization: string | null,
-    cookie: string | null,
-    apiKey: string | null,
-    apiKeyHeader: string,
-    query: string,
-    issued: readonly string[],
-  ): Presented {
-    const length = (authorization?.length ?? 0) + (cookie?.length ?? 0) + (apiKey?.length ?? 0)
-    if (length === 0 || length > MAX_MEMO || issued.length > 0 || QUERY_CREDENTIAL.test(query)) {
-      return this.read(authorization, cookie, apiKey, apiKeyHeader, query, null, issued)
-    }
-    const slot = connection % MEMOS
-    let memo = this.#memos[slot]
-    if (memo === undefined) {
-      memo = new CredentialMemo()
-      this.#memos[slot] = memo
-    }
-    if (
-      memo.authorization !== authorization ||
-      memo.cookie !== cookie ||
-      memo.apiKey !== apiKey ||
-      memo.apiKeyHeader !== apiKeyHeader
-    ) {
-      memo.presented = this.read(authorization, cookie, apiKey, apiKeyHeader, '', null, issued)
-      memo.authorization = authorization
-      memo.cookie = cookie
-      memo.apiKey = apiKey
-      memo.apiKeyHeader = apiKeyHeader
-    }
-    return memo.presented
   }
 
   /** `apiKeyHeader` is the lower-case name of the header that `apiKey` stood in; `query` is raw. */
@@ -218,7 +169,6 @@ export class CredentialReader {
     this.#authorization.clear()
     this.#cookies.clear()
     this.#keys.clear()
-    this.#memos.length = 0
   }
 
   #authorizationPart(value: string): Part {
@@ -355,6 +305,11 @@ function oddToken(text: string): Weird | null {
 }
 
 const QUERY_CREDENTIAL = /token=|jwt=|key=/i
+
+/** Whether a raw query may hold a credential. */
+export function mayNameCaller(query: string): boolean {
+  return query !== '' && QUERY_CREDENTIAL.test(query)
+}
 
 function credential(kind: PrincipalKind, id: string, via: string, proof: string): Credential {
   return { principal: { kind, id, display: shortPseudonym(id), via, app: null }, proof }

@@ -1,16 +1,15 @@
 import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
 import { ParsedHead } from '../http/head.ts'
+import { knownIndex } from '../http/known-headers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
-import type { JsonText } from '../model/json-text.ts'
-import type { EventTime } from '../model/time.ts'
-import type { Header, Transaction } from '../model/transaction.ts'
+import type { Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { type BodyText, bodyText, NO_TEXT, Utf8Text } from './body-text.ts'
-import { CREDENTIAL_DEFAULTS, CredentialReader, NOTHING } from './credentials.ts'
-import { canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
-import { isHarmlessJson } from './harmless-json.ts'
+import { CallerMemory, type KnownCaller } from './caller-memory.ts'
+import { CREDENTIAL_DEFAULTS, CredentialReader, mayNameCaller, NOTHING, type Presented } from './credentials.ts'
+import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
+import { type Caller, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
 import {
@@ -23,11 +22,11 @@ import {
 } from './login-attempt.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
-import { type Material, TransactionRecord } from './record.ts'
-import { isJsonType, redactBody } from './redact-body.ts'
+import { TransactionRecord } from './record.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
+import { TargetMemory } from './target-memory.ts'
 import { TransactionIds } from './transaction-id.ts'
 
 export interface IdentityOptions {
@@ -52,8 +51,10 @@ export interface RecorderSettings {
   readonly hashKey?: Uint8Array
 }
 
-/** Latest time that a record can print: the last whole microsecond a number holds exactly. */
-const MAX_TIME = Number.MAX_SAFE_INTEGER
+const NONE: readonly never[] = []
+const NO_KEY = { header: '', value: null }
+/** Something was said by a peer that nobody trusts. */
+const UNTRUSTED: Caller = { forwarded: [], trust: 'none' }
 
 /** What is the same for all exchanges of one flow. */
 interface FlowFacts {
@@ -78,6 +79,8 @@ export class Recorder {
   readonly #hops: TrustedHops
   readonly #credentials: CredentialReader
   readonly #hasher: SecretHasher
+  readonly #callers: CallerMemory
+  readonly #targets = new TargetMemory()
   readonly #apiKeyHeaders: readonly string[]
   readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
   #flowCount = 0
@@ -90,6 +93,7 @@ export class Recorder {
     this.#hasher = new SecretHasher(settings.hashKey)
     this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
+    this.#callers = new CallerMemory(['authorization', 'cookie', ...this.#apiKeyHeaders])
     const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
     const headerJson = new HeaderJson(headers)
     this.#headerJson = headerJson
@@ -108,6 +112,7 @@ export class Recorder {
   /** Forgets every raw value. */
   close(): void {
     this.#credentials.close()
+    this.#callers.close()
     this.#headerJson.close()
     this.#tools.headerLists.close()
     this.#pseudonyms.close()
@@ -122,17 +127,13 @@ export class Recorder {
     const server = client === 0 ? 1 : 0
     const bogus = request?.bogusTime === true || response?.bogusTime === true
     const latin1 = request?.head.latin1 === true || response?.head.latin1 === true
-    const requestHead = request === null ? null : request.head
-    const forwardedFor = requestHead === null ? null : joined(requestHead, 'x-forwarded-for')
-    const forwarded = requestHead === null ? null : joined(requestHead, 'forwarded')
-    const realIp = requestHead === null ? null : requestHead.header('x-real-ip')
     const trust = facts.trust[client]
-    const untrusted = trust === 'none' && (forwardedFor !== null || forwarded !== null || realIp !== null)
+    const via = request === null ? null : this.#forwardingOf(request.head, trust)
 
     let weirds = exchange.weirds
     if (bogus) weirds = this.#withWeird(weirds, 'clock.jump')
     if (latin1) weirds = this.#withWeird(weirds, 'text.latin1')
-    if (untrusted) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
+    if (via === UNTRUSTED) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
 
     const material = new ExchangeMaterial(exchange, facts, this.#tools)
     const record = new TransactionRecord(material, weirds, NONE)
@@ -152,63 +153,82 @@ export class Recorder {
     record.trust = trust
     record.connection = facts.number
 
-    let rawQuery = ''
+    if (via !== null && via !== UNTRUSTED) {
+      record.forwarded = via.forwarded
+      record.trust = via.trust
+    }
+    let known: KnownCaller | null = null
+    let query = ''
     if (request !== null) {
-      const head = request.head
-      const target = parseTarget(head.method, head.target)
-      rawQuery = target.query
-      record.method = head.method
-      record.scheme = target.scheme ?? 'http'
-      record.host = target.host ?? head.header('host')
-      record.path = target.path === null ? null : redactPath(target.path, this.#pseudonyms)
-      record.query = redactQuery(rawQuery, this.#pseudonyms)
+      known = request.head instanceof ParsedHead ? this.#callers.recall(request.head, facts.number) : null
+      query = this.#readTarget(record, request.head, known)
       record.requestBodyBytes = request.bodyBytes
-      record.traceId = traceIdOf(head.header('traceparent'))
-      if (trust !== 'none' && (forwardedFor !== null || forwarded !== null || realIp !== null)) {
-        const caller = this.#hops.caller(trust, forwardedFor, forwarded, realIp)
-        record.forwarded = caller.forwarded
-        record.trust = caller.trust
-      }
+      if (says(request.head, TRACEPARENT_HEADER)) record.traceId = traceIdOf(request.head.header('traceparent'))
     }
     if (response !== null) {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, rawQuery, material, facts.number)
+    this.#identify(record, request, response, query, known, material, facts.number)
     this.#emit(record)
   }
 
-  /** What was presented, what was handed out, and whether this was an attempt to log in. */
+  /** Who is said to stand behind the peer; null when nobody says so. */
+  #forwardingOf(head: Head, trust: Trust): Caller | null {
+    if (!says(head, X_FORWARDED_FOR) && !says(head, FORWARDED) && !says(head, X_REAL_IP)) return null
+    if (trust === 'none') return UNTRUSTED
+    return this.#hops.caller(
+      trust,
+      joined(head, 'x-forwarded-for'),
+      joined(head, 'forwarded'),
+      head.header('x-real-ip'),
+    )
+  }
+
+  /** Fills in what the start line and Host say. The raw query where it may name a caller, else ''. */
+  #readTarget(record: TransactionRecord, head: Head, known: KnownCaller | null): string {
+    const { method } = head
+    record.method = method
+    record.scheme = 'http'
+    const parsed = head instanceof ParsedHead ? head : null
+    const plain = parsed === null || method === 'CONNECT' ? null : this.#targets.recall(parsed)
+    if (plain !== null) {
+      record.host = known === null ? head.header('host') : known.host
+      record.path = plain.path
+      record.query = plain.query
+      return ''
+    }
+    const { scheme, host, path, query } = parseTarget(method, head.target)
+    if (scheme !== null) record.scheme = scheme
+    record.host = host ?? (known === null ? head.header('host') : known.host)
+    record.path = path === null ? null : redactPath(path, this.#pseudonyms)
+    record.query = redactQuery(query, this.#pseudonyms)
+    if (mayNameCaller(query)) return query
+    if (parsed !== null && scheme === null && host === null && path !== null && path === record.path) {
+      if (query === record.query) this.#targets.keep(parsed, { path, query })
+    }
+    return ''
+  }
+
+  /** What was presented, what was handed out, and whether this was an attempt to log in. `query`: see readTarget. */
   #identify(
     record: TransactionRecord,
     request: Message | null,
     response: Message | null,
     query: string,
+    known: KnownCaller | null,
     material: ExchangeMaterial,
     connection: number,
   ): void {
-    const head = request === null ? null : request.head
-    const authorization = head === null ? null : head.header('authorization')
-    // One field (RFC 6265 §5.4): a second Cookie field is redacted like the first, but names nobody.
-    const cookie = head === null ? null : head.header('cookie')
-    let apiKey: string | null = null
-    let apiKeyHeader = ''
-    if (head !== null) {
-      for (const name of this.#apiKeyHeaders) {
-        apiKey = head.header(name)
-        apiKeyHeader = name
-        if (apiKey !== null) break
-      }
-    }
-    const setsCookie = response !== null && response.head.header('set-cookie') !== null
     let issued: readonly string[] = NOTHING.issued
-    if (setsCookie) issued = this.#credentials.issuedBy(response.head.headerAll('set-cookie'))
-
+    if (response !== null && says(response.head, SET_COOKIE)) {
+      issued = this.#credentials.issuedBy(response.head.headerAll('set-cookie'))
+    }
     const status = record.status
     if (response !== null && status !== null && status >= 301 && status <= 308) {
       record.sentToLogin = isLoginPage(response.head.header('location'))
     }
-    record.login = this.#loginOf(record, request, authorization, apiKey, apiKeyHeader, material)
+    record.login = this.#loginOf(record, request, material)
     if (
       record.login !== null &&
       record.login.account !== null &&
@@ -220,15 +240,7 @@ export class Recorder {
       record.loginGranted = !record.sentToLogin && !(html && status < 300)
       if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response, material)]
     }
-    record.presented = this.#credentials.readAgain(
-      connection,
-      authorization,
-      cookie,
-      apiKey,
-      apiKeyHeader,
-      query,
-      issued,
-    )
+    record.presented = this.#presentedBy(request === null ? null : request.head, query, issued, known, connection)
     record.claims = record.presented.claims
     const { weird } = record.presented
     if (weird !== null) {
@@ -237,27 +249,51 @@ export class Recorder {
     }
   }
 
-  #loginOf(
-    record: TransactionRecord,
-    request: Message | null,
-    authorization: string | null,
-    apiKey: string | null,
-    apiKeyHeader: string,
-    material: ExchangeMaterial,
-  ): LoginAttempt | null {
+  #presentedBy(
+    head: Head | null,
+    query: string,
+    issued: readonly string[],
+    known: KnownCaller | null,
+    connection: number,
+  ): Presented {
+    if (head === null) return this.#credentials.read(null, null, null, '', query, null, issued)
+    const usual = query === '' && issued.length === 0
+    if (known !== null && usual) return known.presented
+    // One field (RFC 6265 §5.4): a second Cookie field is redacted like the first, but names nobody.
+    const cookie = head.header('cookie')
+    const key = this.#apiKeyOf(head)
+    const authorization = head.header('authorization')
+    const presented = this.#credentials.read(authorization, cookie, key.value, key.header, query, null, issued)
+    if (usual && known === null && head instanceof ParsedHead) {
+      this.#callers.keep(head, connection, { host: head.header('host'), presented })
+    }
+    return presented
+  }
+
+  #apiKeyOf(head: Head): { readonly header: string; readonly value: string | null } {
+    for (const header of this.#apiKeyHeaders) {
+      const value = head.header(header)
+      if (value !== null) return { header, value }
+    }
+    return NO_KEY
+  }
+
+  #loginOf(record: TransactionRecord, request: Message | null, material: ExchangeMaterial): LoginAttempt | null {
     if (request === null) return null
+    const { head } = request
     if (mayLogIn(record.method, request)) {
-      const contentType = request.head.header('content-type')
+      const contentType = head.header('content-type')
       const { text } = material.rawRequest()
       const attempt = text === '' ? null : loginInBody(text, contentType, this.#pseudonyms, this.#hasher)
       if (attempt !== null) return attempt
     }
     if (record.status !== 401) return null
+    const authorization = head.header('authorization')
     if (authorization !== null) {
       return refusedAuthorization(authorization, this.#credentials.basicAccount(authorization), this.#hasher)
     }
-    if (apiKey === null) return null
-    return { field: `header:${apiKeyHeader}`, account: null, secret: this.#hasher.hash(apiKey) }
+    const { header, value } = this.#apiKeyOf(head)
+    return value === null ? null : { field: `header:${header}`, account: null, secret: this.#hasher.hash(value) }
   }
 
   #answeredTokens(response: Message, material: ExchangeMaterial): string[] {
@@ -293,105 +329,6 @@ export class Recorder {
   }
 }
 
-/** What naming and redacting an exchange takes. */
-interface RedactionTools {
-  readonly bodies: boolean
-  readonly ids: TransactionIds
-  readonly headers: HeaderRedactor
-  readonly headerLists: HeaderMemory
-  readonly pseudonyms: Pseudonyms
-  readonly limits: HttpLimits
-  readonly telemetry: Telemetry
-}
-
-const NONE: readonly never[] = []
-
-/** Decodes and redacts header arrays and bodies of an exchange, which owns its bytes, when they are asked for. */
-class ExchangeMaterial implements Material {
-  readonly #facts: FlowFacts
-  readonly #request: Message | null
-  readonly #response: Message | null
-  readonly #tools: RedactionTools
-  #rawRequest: BodyText | null = null
-  #rawResponse: BodyText | null = null
-
-  constructor(exchange: Exchange, facts: FlowFacts, tools: RedactionTools) {
-    this.#facts = facts
-    this.#request = exchange.request
-    this.#response = exchange.response
-    this.#tools = tools
-  }
-
-  id(): string {
-    const first = this.#request ?? this.#response!
-    const side = this.#request === null ? 1 : 0
-    return this.#tools.ids.ofExchange(this.#facts.idKey, side, first.position, clampTime(first.firstByte))
-  }
-
-  writeId(out: JsonText): void {
-    const first = this.#request ?? this.#response!
-    const side = this.#request === null ? 1 : 0
-    this.#tools.ids.writeOfExchange(this.#facts.idKey, side, first.position, clampTime(first.firstByte), out)
-  }
-
-  requestHeaders(): readonly Header[] {
-    const message = this.#request
-    return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
-  }
-
-  responseHeaders(): readonly Header[] {
-    const message = this.#response
-    return message === null ? NONE : this.#tools.headers.redact(message.head.headers())
-  }
-
-  writeRequestHeaders(out: JsonText): void {
-    this.#writeHeaders(this.#request, out)
-  }
-
-  writeResponseHeaders(out: JsonText): void {
-    this.#writeHeaders(this.#response, out)
-  }
-
-  requestBody(): BodyText | null {
-    return this.#tools.bodies ? this.#redacted(this.#request, this.rawRequest(), 'request') : null
-  }
-
-  responseBody(): BodyText | null {
-    return this.#tools.bodies ? this.#redacted(this.#response, this.rawResponse(), 'response') : null
-  }
-
-  /** Before redaction: for what must be learnt from it here, and never handed on. */
-  rawRequest(): BodyText {
-    this.#rawRequest ??= this.#decode(this.#request)
-    return this.#rawRequest
-  }
-
-  rawResponse(): BodyText {
-    this.#rawResponse ??= this.#decode(this.#response)
-    return this.#rawResponse
-  }
-
-  #writeHeaders(message: Message | null, out: JsonText): void {
-    if (message === null) out.pairs(NONE)
-    else if (message.head instanceof ParsedHead) this.#tools.headerLists.write(message.head, out)
-    else out.pairs(this.#tools.headers.redact(message.head.headers()))
-  }
-
-  #decode(message: Message | null): BodyText {
-    return message === null ? NO_TEXT : bodyText(message, this.#tools.limits, this.#tools.telemetry)
-  }
-
-  #redacted(message: Message | null, body: BodyText, place: 'request' | 'response'): BodyText {
-    if (message === null || body === NO_TEXT || body.binary) return body
-    const { pseudonyms } = this.#tools
-    const contentType = message.head.header('content-type')
-    if (body instanceof Utf8Text && isJsonType(contentType) && isHarmlessJson(body.bytes, place, pseudonyms))
-      return body
-    const { binary, cut, weirds } = body
-    return { text: redactBody(body.text, contentType, place, pseudonyms), binary, cut, weirds }
-  }
-}
-
 /** Bodies of login forms are small, and JSON or forms. */
 function mayLogIn(method: string | null, request: Message): boolean {
   return (
@@ -404,16 +341,32 @@ function mayLogIn(method: string | null, request: Message): boolean {
   )
 }
 
+interface KnownHeader {
+  readonly name: string
+  readonly index: number
+}
+
+function knownHeader(name: string): KnownHeader {
+  return { name, index: knownIndex(name) }
+}
+
+const X_FORWARDED_FOR = knownHeader('x-forwarded-for')
+const FORWARDED = knownHeader('forwarded')
+const X_REAL_IP = knownHeader('x-real-ip')
+const TRACEPARENT_HEADER = knownHeader('traceparent')
+const SET_COOKIE = knownHeader('set-cookie')
+
+/** Whether there is such a header, which costs nothing in a head that was scanned. */
+function says(head: Head, { name, index }: KnownHeader): boolean {
+  return head instanceof ParsedHead ? head.fieldOf(index) >= 0 : head.header(name) !== null
+}
+
 /** All values of a list header as one (RFC 9110 §5.3). */
 function joined(head: Head, name: string): string | null {
   const first = head.header(name)
   if (first === null) return null
   const all = head.headerAll(name)
   return all.length < 2 ? first : all.join(', ')
-}
-
-function clampTime(time: EventTime): EventTime {
-  return time >= 0 && time <= MAX_TIME ? time : time > MAX_TIME ? MAX_TIME : 0
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/

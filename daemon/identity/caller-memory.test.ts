@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { HeadSlabs, type ParsedHead } from '../http/head.ts'
+import { HeadScanner } from '../http/head-scanner.ts'
+import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
+import { REQUEST_LINE } from '../http/start-line.ts'
+import { CallerMemory } from './caller-memory.ts'
+import { NOTHING } from './credentials.ts'
+import { TargetMemory } from './target-memory.ts'
+
+const scanner = new HeadScanner(DEFAULT_HTTP_LIMITS)
+const slabs = new HeadSlabs()
+
+function headOf(fields: readonly string[], target = '/'): ParsedHead {
+  const bytes = Buffer.from(`GET ${target} HTTP/1.1\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`)
+  expect(scanner.scan(bytes, 0, bytes.length, REQUEST_LINE, false)).toBeGreaterThan(0)
+  return slabs.copy(scanner, bytes, 0, bytes.length)
+}
+
+const callerOf = (host: string) => ({ host, presented: { ...NOTHING } })
+
+test('a caller is known again by the same bytes in the same headers, on its connection only', () => {
+  const memory = new CallerMemory(['authorization', 'cookie', 'x-api-key'])
+  const usual = ['Host: a.test', 'Authorization: Bearer one', 'Cookie: sid=1']
+  const caller = callerOf('a.test')
+  memory.keep(headOf(usual), 7, caller)
+  expect(memory.recall(headOf([...usual, 'X-Request-Id: 42', 'Accept: */*']), 7)).toBe(caller)
+  expect(memory.recall(headOf(['accept: */*', 'cookie: sid=1', 'HOST: a.test', 'authorization: Bearer one']), 7)).toBe(
+    caller,
+  )
+  expect(memory.recall(headOf(usual), 8)).toBeNull()
+  for (const other of [
+    ['Host: b.test', 'Authorization: Bearer one', 'Cookie: sid=1'],
+    ['Host: a.test', 'Authorization: Bearer two', 'Cookie: sid=1'],
+    ['Host: a.test', 'Authorization: Bearer one', 'Cookie: sid=2'],
+    ['Host: a.test', 'Authorization: Bearer one'],
+    ['Host: a.test', 'Authorization: Bearer onesid=1', 'Cookie:'],
+    ['Host: a.test', 'Authorization: Bearer ones', 'Cookie: id=1'],
+    [...usual, 'X-Api-Key: k'],
+    [...usual, 'X-Api-Key:'],
+    ['Authorization: Bearer one', 'Cookie: sid=1'],
+    [...usual, 'X-Name: ä'],
+  ]) {
+    expect(memory.recall(headOf(other), 7)).toBeNull()
+  }
+  // Another connection takes the place, and a head too long to keep leaves nobody in it.
+  memory.keep(headOf(usual), 7 + 4096, caller)
+  expect(memory.recall(headOf(usual), 7)).toBeNull()
+  memory.keep(headOf([`Cookie: ${'c'.repeat(2000)}`]), 7 + 4096, caller)
+  expect(memory.recall(headOf(usual), 7 + 4096)).toBeNull()
+  memory.keep(headOf(usual), 7, caller)
+  memory.close()
+  expect(memory.recall(headOf(usual), 7)).toBeNull()
+})
+
+test('a header that no table knows turns it off', () => {
+  const memory = new CallerMemory(['authorization', 'x-shop-key'])
+  memory.keep(headOf(['Host: a.test']), 1, callerOf('a.test'))
+  expect(memory.recall(headOf(['Host: a.test']), 1)).toBeNull()
+})
+
+test('targets are known again by their bytes', () => {
+  const memory = new TargetMemory()
+  const targets = Array.from({ length: 5000 }, (_, i) => ({ path: `/v1/orders/${i}`, query: `page=${i % 7}` }))
+  let known = 0
+  for (const target of [...targets, ...targets.slice(-500)]) {
+    const head = headOf([], `${target.path}?${target.query}`)
+    const found = memory.recall(head)
+    if (found !== null) {
+      known++
+      expect(found).toBe(target)
+    }
+    memory.keep(head, target)
+    expect(memory.recall(head)).toBe(target)
+  }
+  expect(known).toBeGreaterThan(300)
+  const long = headOf([], `/${'a'.repeat(200)}`)
+  memory.keep(long, { path: '/', query: '' })
+  expect(memory.recall(long)).toBeNull()
+})
