@@ -27,7 +27,10 @@ export interface DeadLetter {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** Of several that are laid aside together. */
+  readonly last?: number
   readonly reason: string
+  readonly why?: string
   readonly bytes: number
   /** The first bytes, hex: too few for a secret, enough to tell a wrong format. */
   readonly head: string

@@ -3,7 +3,7 @@ import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { KafkaSource } from '../sources/kafka/kafka-source.ts'
 import { RecordQueue } from '../sources/kafka/record-queue.ts'
-import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
+import { type Position, partitionKey, type UnreadableRange } from '../sources/kafka/record-source.ts'
 import type { Assembly } from './assemble.ts'
 import type { EngineKafka, FromEngine, KafkaPosition, KafkaStatus } from './engine-protocol.ts'
 import { type DeadLetter, KafkaFeed } from './kafka-feed.ts'
@@ -69,6 +69,7 @@ export class KafkaSession {
         records: (batch) => this.#queue.push(batch),
         assigned: (places) => this.#onAssigned(places),
         restarted: (place) => this.#onRestarted(place),
+        unreadable: (range) => this.#onUnreadable(range),
         warn: (message) => tell({ kind: 'warning', message }),
       },
     })
@@ -86,10 +87,7 @@ export class KafkaSession {
       hostClock,
       format: input.format,
       warn: (message) => tell({ kind: 'warning', message }),
-      deadLetter: (letter) => {
-        if (this.#letters.length < MAX_LETTERS) this.#letters.push(letter)
-        else counters.add('kafka.dead_letters_not_kept')
-      },
+      deadLetter: (letter) => this.#lay(letter),
       room: () => options.rows()?.room(),
     })
   }
@@ -222,6 +220,16 @@ export class KafkaSession {
     this.#queue.keepOnly((batch) => this.#assigned.has(partitionKey(batch)))
     this.#progress.keepOnly(places)
     this.#options.doubtChanged()
+  }
+
+  #lay(letter: DeadLetter): void {
+    if (this.#letters.length < MAX_LETTERS) this.#letters.push(letter)
+    else this.#options.assembly.telemetry.counters.add('kafka.dead_letters_not_kept')
+  }
+
+  #onUnreadable({ topic, partition, first, last, why }: UnreadableRange): void {
+    this.#options.assembly.telemetry.counters.add('kafka.poison.unreadable', last - first + 1)
+    this.#lay({ topic, partition, offset: first, last, reason: 'unreadable', why, bytes: 0, head: '' })
   }
 
   #onRestarted(place: Pick<Position, 'topic' | 'partition'>): void {

@@ -50,6 +50,7 @@ function readOnly(): void {
       },
       assigned: () => undefined,
       restarted: () => undefined,
+      unreadable: () => undefined,
       warn: console.error,
     },
   })

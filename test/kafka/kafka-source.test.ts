@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CompressionTypes, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KafkaOptions } from '../../daemon/sources/kafka/kafka-options.ts'
 import { KafkaSource } from '../../daemon/sources/kafka/kafka-source.ts'
-import type { Position, RecordsOfPartition } from '../../daemon/sources/kafka/record-source.ts'
+import type { Position, RecordsOfPartition, UnreadableRange } from '../../daemon/sources/kafka/record-source.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { Broker, brokerMissing, until } from './broker.ts'
 
@@ -22,6 +23,7 @@ class Member {
   readonly batches: RecordsOfPartition[] = []
   readonly warnings: string[] = []
   readonly restarted: Pick<Position, 'topic' | 'partition'>[] = []
+  readonly unreadable: UnreadableRange[] = []
   assigned: readonly Pick<Position, 'topic' | 'partition'>[] = []
   readonly source: KafkaSource
 
@@ -44,6 +46,7 @@ class Member {
           this.assigned = partitions
         },
         restarted: (partition) => this.restarted.push(partition),
+        unreadable: (range) => this.unreadable.push(range),
         warn: (message) => this.warnings.push(message),
       },
     })
@@ -206,6 +209,38 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
       await broker.send('later', lines(2))
       await member.has(2)
       expect(member.source.state).toBe('capturing')
+    })
+  })
+
+  test('a batch that cannot be unpacked is passed over and told of; what stands behind it is read', {
+    timeout: 60_000,
+  }, async () => {
+    const topic = 'broken'
+    await broker.createTopic(topic)
+    const lines = (name: string) => Array.from({ length: 20 }, (_, i) => `${name} ${i} ${'x'.repeat(50)}`)
+    for (const name of ['first', 'broken', 'last']) {
+      const producer = broker.client().producer({ createPartitioner: Partitioners.DefaultPartitioner })
+      await producer.connect()
+      const messages = lines(name).map((value) => ({ value }))
+      await producer.send({ topic, messages, compression: CompressionTypes.GZIP })
+      await producer.disconnect()
+    }
+    await broker.stop()
+    // What a bad disk or a bad client may leave: brokers hand it out unread.
+    const file = join(broker.folder, 'data', `${topic}-0`, '00000000000000000000.log')
+    const log = readFileSync(file)
+    const second = 12 + log.readInt32BE(8)
+    log.fill(0xff, second + 61 + 20, second + 61 + 60)
+    writeFileSync(file, log)
+    await broker.start()
+    const member = new Member({ topics: [topic] })
+    await reading(member, async () => {
+      await member.has(40)
+      expect(member.values).toEqual([...lines('first'), ...lines('last')])
+      expect(member.unreadable).toMatchObject([{ topic, partition: 0, first: 20, last: 39 }])
+      expect(member.unreadable[0]!.why).toMatch(/^gzip: /)
+      expect(member.warnings.join()).toContain('broken/0: offsets 20 to 39')
+      expect(member.batches.at(-1)!.next).toBe(60)
     })
   })
 

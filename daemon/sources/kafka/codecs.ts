@@ -1,28 +1,35 @@
+import { promisify } from 'node:util'
+import { gunzip, gzip, type ZlibOptions } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
 import { decompressBound, decompress as decompressLz4 } from 'lz4js'
 import { uncompress as uncompressSnappy } from 'snappyjs'
 import { ZstdDecoder } from '../../zstd/decoder.ts'
+import { patient } from './batch-codec.ts'
 
 /**
- * The codecs that the client library lacks: without one, a topic that uses it reads as an endless loop of crashes. Only
- * for reading. gzip is built in.
+ * The codecs that the client library lacks, only for reading: without one, a topic that uses it reads as an endless loop
+ * of crashes. gzip is built in there, without a limit on what it unpacks to.
  */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = () => reader(readSnappy)
-  CompressionCodecs[CompressionTypes.LZ4] = () => reader(readLz4)
-  CompressionCodecs[CompressionTypes.ZSTD] = () => reader(readZstd)
+  CompressionCodecs[CompressionTypes.GZIP] = () => ({
+    compress: ({ buffer }: { readonly buffer: Buffer }) => gzipped(buffer),
+    decompress: patient('gzip', (bytes) => gunzipped(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })),
+  })
+  CompressionCodecs[CompressionTypes.Snappy] = () => reader('snappy', readSnappy)
+  CompressionCodecs[CompressionTypes.LZ4] = () => reader('lz4', readLz4)
+  CompressionCodecs[CompressionTypes.ZSTD] = () => reader('zstd', readZstd)
 }
+
+const gzipped: (bytes: Buffer) => Promise<Buffer> = promisify(gzip)
+const gunzipped: (bytes: Buffer, options: ZlibOptions) => Promise<Buffer> = promisify(gunzip)
 
 /** A batch that grows beyond this is refused: the broker's own limit is on compressed bytes. */
 export const MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 
-function reader(read: (bytes: Buffer) => Uint8Array) {
+function reader(name: string, read: (bytes: Buffer) => Uint8Array) {
   return {
     compress: () => Promise.reject(new Error('this program only reads')),
-    decompress: async (bytes: Buffer) => {
-      const unpacked = read(bytes)
-      return Buffer.from(unpacked.buffer, unpacked.byteOffset, unpacked.byteLength)
-    },
+    decompress: patient(name, read),
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Consumer, type EachBatchPayload, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import type { Counters } from '../../telemetry/counters.ts'
+import { UNREADABLE } from './batch-codec.ts'
 import { registerCodecs } from './codecs.ts'
 import { type KafkaConnection, type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type RecordSourceEvents,
   type RecordSourceState,
   type SourceRecord,
+  type UnreadableRange,
 } from './record-source.ts'
 
 export interface KafkaSourceRequest {
@@ -267,10 +269,16 @@ export class KafkaSource implements RecordSource {
     }
     const records: SourceRecord[] = []
     let bytes = 0
-    for (const { offset, timestamp, value } of batch.messages) {
+    const unreadable: Unreadable[] = []
+    for (const { offset, timestamp, value, headers } of batch.messages) {
       const at = Number(offset)
       if (at < held.next) {
         this.#counters.add('kafka.passed_over')
+        continue
+      }
+      const mark = headers?.[UNREADABLE]
+      if (mark !== undefined) {
+        noteUnreadable(unreadable, at, String(mark))
         continue
       }
       bytes += value?.length ?? 0
@@ -278,9 +286,19 @@ export class KafkaSource implements RecordSource {
     }
     held.next = next
     resolveOffset(batch.lastOffset())
+    for (const range of unreadable) this.#unreadable({ topic, partition, ...range })
     this.#counters.add('kafka.records', records.length)
     this.#counters.add('kafka.bytes', bytes)
     this.#request.events.records({ topic, partition, records, bytes, next })
+  }
+
+  #unreadable(range: UnreadableRange): void {
+    const { topic, partition, first, last, why } = range
+    this.#counters.add('kafka.unreadable_batches')
+    this.#request.events.warn(
+      `${topic}/${partition}: offsets ${first} to ${last} cannot be unpacked (${why}) and are passed over`,
+    )
+    this.#request.events.unreadable(range)
   }
 
   #restarted(held: Partition): void {
@@ -341,6 +359,15 @@ export class KafkaSource implements RecordSource {
   get #name(): string {
     return this.#request.options.topics.join(', ')
   }
+}
+
+type Unreadable = Omit<UnreadableRange, 'topic' | 'partition'>
+
+/** The first record of a broken batch says why; those after it are of the same batch. */
+function noteUnreadable(ranges: Unreadable[], at: number, why: string): void {
+  const current = ranges.at(-1)
+  if (why !== '' || current === undefined) ranges.push({ first: at, last: at, why: why === '' ? 'broken' : why })
+  else ranges[ranges.length - 1] = { ...current, last: at }
 }
 
 /** Of every client made here, so that doctor connects as the daemon does. */

@@ -25,6 +25,16 @@ export interface RecordsOfPartition {
   readonly next: number
 }
 
+/** What a broken batch held. */
+export interface UnreadableRange {
+  readonly topic: string
+  readonly partition: number
+  readonly first: number
+  readonly last: number
+  /** Codec, and what is wrong. */
+  readonly why: string
+}
+
 /** How far a partition is behind. */
 export interface PartitionLag {
   readonly topic: string
@@ -40,6 +50,8 @@ export interface RecordSourceEvents {
   assigned(partitions: readonly Pick<Position, 'topic' | 'partition'>[]): void
   /** The offsets of this partition start again: the topic was made anew or cut. */
   restarted(partition: Pick<Position, 'topic' | 'partition'>): void
+  /** These offsets, first and last, lie in a batch that cannot be unpacked: they are passed over. */
+  unreadable(range: UnreadableRange): void
   /** Something an operator should know, as a sentence. */
   warn(message: string): void
 }
