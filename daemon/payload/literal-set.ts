@@ -10,6 +10,8 @@ export interface Literal {
 }
 
 const PERCENT = 0x25
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
 /** -1: no hexadecimal digit. */
 const HEX = new Int8Array(256).fill(-1)
 for (let digit = 0; digit < 10; digit++) HEX[0x30 + digit] = digit
@@ -32,10 +34,13 @@ export class LiteralSet {
   readonly #masks: Int32Array
   /** Set when a percent sign was itself percent-encoded: there is another layer below. */
   readonly #nested: number
+  /** Set where a line ends inside of a value: percent-encoded, or in unwrapped text. */
+  readonly #line: number
   readonly states: number
 
-  constructor(literals: readonly Literal[], nested: number) {
+  constructor(literals: readonly Literal[], nested: number, line = 0) {
     this.#nested = nested
+    this.#line = line
     const used = new Map<number, number>()
     for (const { text } of literals) {
       for (let i = 0; i < text.length; i++) {
@@ -111,6 +116,7 @@ export class LiteralSet {
           byte = (high << 4) | low
           i += 2
           if (byte === PERCENT || byte >= 0xc0) found |= this.#nested
+          else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) found |= this.#line
         }
       }
       state = next[state + classes[byte]!]!
@@ -131,6 +137,8 @@ export class LiteralSet {
       const code = text.charCodeAt(i)
       state = next[state + (code < 256 ? classes[code]! : 0)]!
       found |= masks[state >> shift]!
+      // The wide ones end in the bytes of a line end, which is all that some servers keep of them.
+      if (code === LINE_FEED || code === CARRIAGE_RETURN || code === 0x560a || code === 0x560d) found |= this.#line
     }
     return found
   }

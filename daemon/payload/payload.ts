@@ -91,7 +91,8 @@ export interface PayloadCheck {
   readonly class: PayloadClass
   /**
    * Lower-case ASCII; a run of white space is one space, which is also what `+` is. One of them must stand in whatever the check can find, or the
-   * check is never asked. The rarer the better: common ones cost time on benign traffic, though never a false alarm. At least 2 characters.
+   * check is never asked. The rarer the better: common ones cost time on benign traffic, though never a false alarm. At least 2 characters;
+   * a line feed alone stands for the end of a line inside of a value.
    */
   readonly literals: readonly string[]
   /** Of requests, or of responses. */

@@ -131,13 +131,18 @@ function sideOf(checks: readonly PayloadCheck[]): Side {
   if (checks.length > 30) throw new RangeError('more checks than bits')
   const bits = checks.map((check, index) => ({ bit: 1 << index, check }))
   const literals: Literal[] = HIDING.map((text) => ({ text, mask: NESTED }))
+  let line = 0
   for (const { bit, check } of bits) {
     for (const text of check.literals) {
+      if (text === '\n') {
+        line |= bit
+        continue
+      }
       literals.push({ text, mask: bit })
       for (const encoded of base64Forms(text)) literals.push({ text: encoded, mask: NESTED })
     }
   }
-  return { literals: new LiteralSet(literals, NESTED), checks: bits }
+  return { literals: new LiteralSet(literals, NESTED, line), checks: bits }
 }
 
 /**

@@ -1,0 +1,39 @@
+import { ssrf } from './checks/addresses.ts'
+import { command } from './checks/command.ts'
+import { jndi } from './checks/jndi.ts'
+import { leakListing, leakSecret, leakSource, leakSqlError, leakStack } from './checks/leaks.ts'
+import { xss } from './checks/markup.ts'
+import { crlf, fingerprint, graphql, ldap, mail, nosqli, prototype, sessionFixation, xxe } from './checks/structures.ts'
+import { code, deserialization, ssti } from './checks/templates.ts'
+import { lfi, rfi, traversal } from './checks/traversal.ts'
+import type { PayloadCheck } from './payload.ts'
+import { sqli } from './sqli/sqli.ts'
+
+/** Every check that ships. A new one is a file in checks/, its test, and a line here. */
+export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
+  sqli,
+  nosqli,
+  xss,
+  command,
+  code,
+  traversal,
+  lfi,
+  rfi,
+  ssti,
+  xxe,
+  jndi,
+  ssrf,
+  ldap,
+  mail,
+  crlf,
+  deserialization,
+  prototype,
+  sessionFixation,
+  graphql,
+  fingerprint,
+  leakStack,
+  leakSqlError,
+  leakSource,
+  leakListing,
+  leakSecret,
+]

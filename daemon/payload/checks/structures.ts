@@ -1,0 +1,341 @@
+import { type Evidence, NO_EVIDENCE, type PayloadCheck } from '../payload.ts'
+
+function one(rule: string, logOdds: number, text: string, match: RegExpExecArray): readonly Evidence[] {
+  const start = Math.max(0, match.index - 8)
+  return [{ rule, logOdds, excerpt: text.slice(start, start + 120), tokens: match[0].slice(0, 60) }]
+}
+
+function firstOf(
+  text: string,
+  name: string,
+  rules: readonly (readonly [string, number, RegExp])[],
+): readonly Evidence[] {
+  for (const [rule, logOdds, pattern] of rules) {
+    const match = pattern.exec(text)
+    if (match !== null) return one(`${name}.${rule}`, logOdds, text, match)
+  }
+  return NO_EVIDENCE
+}
+
+/** Entities that make a parser read files or other hosts, or grow without end. */
+export const xxe: PayloadCheck = {
+  class: 'xxe',
+  side: 'request',
+  literals: ['<!entity', '<!doctype', 'xi:include', 'xinclude', '<?xml-stylesheet', 'xsl:', '!entity'],
+  check: ({ text }) =>
+    firstOf(text, 'xxe', [
+      ['external', 12, /<!ENTITY\s{1,16}(?:%\s{1,16})?[\w.:-]{1,64}\s{1,16}(?:SYSTEM|PUBLIC)\s/i],
+      ['expansion', 10, /<!ENTITY\s{1,16}[\w.:-]{1,64}\s{1,16}["'](?:&[\w.:-]{1,32};){2}/i],
+      [
+        'external_dtd',
+        9,
+        /<!DOCTYPE\s{1,16}[\w.:-]{1,64}\s{1,16}(?:SYSTEM|PUBLIC)\s{1,16}["'](?:(?!-\/\/W3C)[^"']{1,200})["']/i,
+      ],
+      ['include', 10, /<\w{0,16}:?include\s[^<>]{0,200}href\s{0,4}=/i],
+      ['entity', 8, /<!ENTITY\s{1,16}(?:%\s{1,16})?[\w.:-]{1,64}\s/i],
+      ['script', 8, /<xsl:value-of\s[^<>]{0,100}system-property|<\w{1,16}:script\b/i],
+    ]),
+}
+
+/** Operators where a value should be: `user[$ne]=`, `{"$where": "…"}`, and JavaScript for a database. */
+export const nosqli: PayloadCheck = {
+  class: 'nosqli',
+  side: 'request',
+  literals: [
+    '$ne',
+    '$gt',
+    '$lt',
+    '$eq',
+    '$in',
+    '$nin',
+    '$or',
+    '$and',
+    '$nor',
+    '$not',
+    '$where',
+    '$regex',
+    '$exists',
+    '$expr',
+    '$func',
+    '$type',
+    '$jsonschema',
+    '$elemmatch',
+    '$accumulator',
+    '$xor',
+    '$mod',
+    '$size',
+    '$all',
+    '||',
+    '&&',
+    "';",
+    "'; ",
+    'this.',
+    'db.',
+    'function()',
+    'function ()',
+  ],
+  check: ({ text }, field): readonly Evidence[] => {
+    const operator = OPERATOR_KEY.exec(field.key)
+    if (operator !== null) {
+      // A query language of the API's own may have them in its body; no form or query string has.
+      const logOdds = /where|function|accumulator|expr/i.test(operator[0])
+        ? 10
+        : field.place === 'query' || field.place === 'form'
+          ? 9
+          : 7
+      return [{ rule: 'nosqli.operator', logOdds, excerpt: `${field.key}=${text}`.slice(0, 120), tokens: operator[0] }]
+    }
+    return firstOf(text, 'nosqli', NOSQL)
+  },
+}
+
+const OPERATOR_KEY =
+  /(?:^|\[|\.|%5b)\$(?:ne|gte?|lte?|eq|n?in|x?or|and|nor|not|where|regex|exists|expr|function|accumulator|jsonSchema|elemMatch|mod|type|size|all)\b/i
+const NOSQL: readonly (readonly [string, number, RegExp])[] = [
+  ['document', 10, /\{\s{0,4}["']?\$(?:ne|gte?|lte?|eq|n?in|or|and|nor|not|where|regex|exists|expr)["']?\s{0,4}:/i],
+  [
+    'script',
+    10,
+    /["'`]\s{0,4}(?:\|\||&&|;)\s{0,4}(?:this\.\w|return\b|sleep\s{0,2}\(|db\.\w|\(?function|1\s{0,2}==|["'`]\w{0,16}["'`]\s{0,2}==|true\b|tojson)/i,
+  ],
+  [
+    'script',
+    9,
+    /^\s{0,4}(?:this\.\w{1,64}\s{0,4}(?:==|!=|\.match)|function\s{0,4}\(\)\s{0,4}\{|db\.\w{1,64}\.(?:find|drop|insert|remove|update)\w{0,16}\()/,
+  ],
+  ['comparison', 8, /["'`]\s{0,4}(?:\|\||&&)\s{0,4}["'`]\w{0,16}["'`]?\s{0,4}={1,3}\s{0,4}["'`]/],
+]
+
+/** A filter of RFC 4515 that the value ends and goes on with: `*)(uid=*))(|(uid=*`. */
+export const ldap: PayloadCheck = {
+  class: 'ldap',
+  side: 'request',
+  literals: [')(', '(|', '(&', '*)', '(!', 'objectclass', ')('],
+  check: ({ text }) =>
+    firstOf(text, 'ldap', [
+      ['filter', 11, /^[^()]{0,64}\)\s{0,4}\(\s{0,4}[|&!]?\s{0,4}\(?\w{1,32}\s{0,2}[~<>]?=/],
+      ['filter', 10, /\(\s{0,4}[|&]\s{0,4}\(\s{0,4}\w{1,32}\s{0,2}[~<>]?=[^()]{0,64}\)/],
+      ['wildcard', 9, /^[\w@.-]{0,32}\*?\)\s{0,4}\(\s{0,4}[|&]|^\*\)\)?%00$|^\*\){1,4}\(/],
+      ['object_class', 9, /\(objectclass=\*?/i],
+      ['wildcard', 5, /^\*(?:\)|$)|^\w{1,32}\*\)/],
+    ]),
+}
+
+/** Lines added to a message header, or commands to a mail server. */
+export const mail: PayloadCheck = {
+  class: 'mail',
+  side: 'request',
+  literals: [
+    ' bcc:',
+    ' cc:',
+    ' to:',
+    ' subject:',
+    ' from:',
+    ' reply-to:',
+    ' content-type:',
+    'rcpt to',
+    'mail from',
+    ' mime-version',
+  ],
+  check: ({ text }) =>
+    firstOf(text, 'mail', [
+      [
+        'header',
+        10,
+        /[\r\n]\s{0,4}(?:bcc|cc|to|from|reply-to|subject|content-type|mime-version)\s{0,4}:\s{0,4}[^\r\n]{0,128}(?:@|multipart\/|text\/html)/i,
+      ],
+      ['command', 11, /[\r\n]\s{0,4}(?:RCPT TO|MAIL FROM|DATA|HELO|EHLO|QUIT)\b[^\r\n]{0,64}(?:[\r\n<]|$)/i],
+    ]),
+}
+
+/** Line ends in what becomes a header: another header, or another response (CWE-113). */
+export const crlf: PayloadCheck = {
+  class: 'crlf',
+  side: 'request',
+  literals: ['\n'],
+  check: ({ text }, field) => {
+    const rules = firstOf(text, 'crlf', [
+      [
+        'header',
+        11,
+        /[\r\n\u560d\u560a]\s{0,2}(?:set-cookie|location|content-(?:type|length|disposition)|x-[a-z-]{1,32}|access-control-[a-z-]{1,32}|refresh|link|host|transfer-encoding)\s{0,2}:/i,
+      ],
+      ['response', 12, /[\r\n]{1,4}HTTP\/[12](?:\.\d)?\s{1,4}\d{3}/],
+      ['request', 11, /[\r\n]{1,4}(?:GET|POST|PUT|HEAD|DELETE)\s{1,4}\/\S{0,128}\s{1,4}HTTP\/1/],
+      ['log', 6, /[\r\n]{1,4}(?:\[?\d{4}-\d\d-\d\d|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} - )/],
+    ])
+    // Texts have lines; addresses, names and headers have not.
+    if (
+      rules !== NO_EVIDENCE &&
+      rules[0]!.rule !== 'crlf.response' &&
+      (field.place === 'text' || field.place === 'multipart' || field.place === 'json' || field.place === 'xml')
+    )
+      return NO_EVIDENCE
+    return rules
+  },
+}
+
+/** Names that reach the prototype all objects share (CWE-1321). */
+export const prototype: PayloadCheck = {
+  class: 'prototype',
+  side: 'request',
+  literals: ['__proto__', 'constructor', 'prototype'],
+  check: ({ text }, field): readonly Evidence[] => {
+    const key = /__proto__|constructor(?:\]|%5d|\.|\[|\/){1,3}(?:\[|%5b)?prototype/i.exec(`${field.name} ${field.key}`)
+    if (key !== null)
+      return [{ rule: 'prototype.name', logOdds: 11, excerpt: `${field.key}=${text}`.slice(0, 120), tokens: key[0] }]
+    return firstOf(text, 'prototype', [
+      ['document', 10, /["']?__proto__["']?\s{0,4}[:\][.]/],
+      ['document', 10, /["']?constructor["']?\s{0,4}:\s{0,4}\{\s{0,4}["']?prototype["']?\s{0,4}:/],
+      ['path', 9, /(?:^|[.[])(?:__proto__|constructor[.\]["']{1,4}prototype)[.\]["']/],
+    ])
+  },
+}
+
+/** A session id that the link brings along (CWE-384), or a cookie set by markup. */
+export const sessionFixation: PayloadCheck = {
+  class: 'session_fixation',
+  side: 'request',
+  literals: [
+    'jsessionid',
+    'phpsessid',
+    'aspsessionid',
+    'asp.net_sessionid',
+    'set-cookie',
+    'document.cookie',
+    'cftoken',
+    'connect.sid',
+    'laravel_session',
+  ],
+  check: ({ text }, field): readonly Evidence[] => {
+    const named =
+      /^(?:jsessionid|phpsessid|aspsessionid\w{0,16}|asp\.net_sessionid|cftoken|connect\.sid|laravel_session)$/i.exec(
+        field.key,
+      )
+    if (named !== null && (field.place === 'query' || field.place === 'form'))
+      return [
+        {
+          rule: 'session_fixation.parameter',
+          logOdds: 7,
+          excerpt: `${field.key}=${text.slice(0, 8)}`,
+          tokens: named[0],
+        },
+      ]
+    return firstOf(text, 'session_fixation', [
+      ['markup', 11, /<meta\s[^<>]{0,100}set-cookie/i],
+      ['script', 10, /document\.cookie\s{0,4}=\s{0,4}["'`][^"'`]{0,64}sess/i],
+      ['path', 5, /;jsessionid=[\w.!-]{1,64}$/i],
+    ])
+  },
+}
+
+/** Questions about the schema, suggestions mined, and documents that multiply the server's work. */
+export const graphql: PayloadCheck = {
+  class: 'graphql',
+  side: 'request',
+  literals: ['__schema', '__type', 'query {', 'query{', 'query ', 'mutation ', 'mutation{', 'fragment ', '{ '],
+  check: ({ text }, field): readonly Evidence[] => {
+    if (field.place !== 'graphql' && !(field.place === 'query' && field.key === 'query')) return NO_EVIDENCE
+    const introspection = /\b__schema\s{0,8}[{(]|\b__type\s{0,8}\(/.exec(text)
+    if (introspection !== null) return one('graphql.introspection', 5, text, introspection)
+    const { depth, aliases, repeats } = shapeOf(text)
+    const tokens = `depth ${depth}, aliases ${aliases}`
+    if (depth > 20) return [{ rule: 'graphql.depth', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
+    if (aliases > 50 || repeats > 100)
+      return [{ rule: 'graphql.aliases', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
+    return NO_EVIDENCE
+  },
+}
+
+function shapeOf(text: string): { depth: number; aliases: number; repeats: number } {
+  let depth = 0
+  let now = 0
+  let aliases = 0
+  let round = 0
+  let repeats = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (c === '{') depth = Math.max(depth, ++now)
+    else if (c === '}') now--
+    else if (c === '(') round++
+    else if (c === ')') round--
+    else if (c === '@') repeats++
+    // Outside of arguments a colon is an alias's.
+    else if (c === ':' && round <= 0) aliases++
+  }
+  return { depth, aliases, repeats }
+}
+
+/** Programs that look for weaknesses, by what they write into their requests. */
+export const fingerprint: PayloadCheck = {
+  class: 'fingerprint',
+  side: 'request',
+  literals: [
+    'sqlmap',
+    'nikto',
+    'nmap',
+    'nuclei',
+    'masscan',
+    'zgrab',
+    'gobuster',
+    'dirbuster',
+    'feroxbuster',
+    'ffuf',
+    'wfuzz',
+    'wpscan',
+    'acunetix',
+    'nessus',
+    'openvas',
+    'burp',
+    'zaproxy',
+    'zap',
+    'arachni',
+    'w3af',
+    'havij',
+    'hydra',
+    'skipfish',
+    'whatweb',
+    'jaeles',
+    'xray',
+    'netsparker',
+    'invicti',
+    'qualys',
+    'rapid7',
+    'appscan',
+    'dirb',
+    'commix',
+    'xsser',
+    'jndiexploit',
+    'projectdiscovery',
+    'interactsh',
+    'l9explore',
+    'censys',
+    'shodan',
+    'paros',
+    'morfeus',
+    'muieblackcat',
+    'jorgee',
+    'fuzz faster',
+    'httpx -',
+    'katana',
+    'vega/',
+    'kiterunner',
+    'x-scanner',
+  ],
+  check: ({ text }, field) => {
+    if (field.name !== 'header:user-agent' && !field.name.startsWith('header:x-')) return NO_EVIDENCE
+    return firstOf(text, 'fingerprint', [
+      [
+        'attack_tool',
+        8,
+        /\b(?:sqlmap|nikto|nuclei|gobuster|dirbuster|feroxbuster|ffuf|fuzz faster u fool|wfuzz|wpscan|acunetix|openvas|arachni|w3af|havij|hydra|skipfish|jaeles|netsparker|invicti|commix|xsser|jndiexploit|morfeus|muieblackcat|jorgee|kiterunner|l9explore|dirb|paros|vega)\b/i,
+      ],
+      [
+        'scanner',
+        5,
+        /\b(?:nmap|masscan|zgrab|whatweb|nessus|qualys|rapid7|appscan|zaproxy|owasp zap|burp|xray|projectdiscovery|interactsh|katana|httpx - )\b/i,
+      ],
+      ['survey', 2, /\b(?:censys|shodan|internetmeasurement|expanse)\b/i],
+    ])
+  },
+}
