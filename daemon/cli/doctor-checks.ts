@@ -30,7 +30,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const OLDEST_NODE = [20, 19] as const
 const MIB = 1024 * 1024
-/** Beside the reassembly budget: heap, detectors, batches. */
+/** Beside the process that reads traffic: control, captures, the store's first batches. */
 const BASE_MIB = 512
 
 export async function examineHost(namedConfig: string | undefined, environment: Environment): Promise<Finding[]> {
@@ -297,11 +297,16 @@ function examineMemory(config: ValidatedConfig): Finding {
   const available =
     Number(/^MemAvailable:\s*(\d+) kB$/m.exec(readText('/proc/meminfo') ?? '')?.[1] ?? totalmem() / 1024) / 1024
   const rings = config.sources.reduce((sum, source) => sum + (source.kind === 'pcap' ? source.ring_mib : 0), 0)
-  const need = config.limits.reassembly_mib + rings + BASE_MIB
+  const need = config.limits.memory_mib + rings + BASE_MIB
   const found = `${Math.floor(available)} MiB available, up to ${need} MiB used (of ${Math.floor(totalmem() / MIB)} MiB)`
   return available >= need
     ? { check, level: 'ok', found }
-    : { check, level: 'warn', found, remedy: 'free memory, or lower limits.reassembly_mib and sources[].ring_mib' }
+    : {
+        check,
+        level: 'warn',
+        found,
+        remedy: 'free memory, or lower limits.memory_mib (and its shares) and sources[].ring_mib',
+      }
 }
 
 function readText(path: string): string | null {

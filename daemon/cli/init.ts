@@ -141,7 +141,7 @@ ${identityText(trustedHops, [...defaults.identity.api_key_headers, ...apiKeyHead
 #   modes: {auth-bruteforce: stage}      # offpath policy list; simulate is the default
 
 # limits:
-#   reassembly_mib: ${defaults.limits.reassembly_mib}
+#   memory_mib: ${defaults.limits.memory_mib}
 `
 }
 

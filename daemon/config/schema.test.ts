@@ -17,7 +17,7 @@ test('the defaults of the configuration are those of the stages', () => {
     api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
     session_cookies: IDENTITY_DEFAULTS.sessionCookies,
   })
-  const { evidence_mib: _, ...stages } = limits
+  const { workers: _workers, memory_mib: _budget, evidence_mib: _evidence, ...stages } = limits
   expect(stages).toEqual({
     reassembly_mib: REASSEMBLY_LIMITS.heldBytes / KIB / KIB,
     connections_mib: REASSEMBLY_LIMITS.keptBytes / KIB / KIB,
@@ -34,6 +34,21 @@ test('the defaults of the configuration are those of the stages', () => {
     body_kib: DEFAULT_HTTP_LIMITS.maxBodyBytes / KIB,
     body_decode_kib: DEFAULT_HTTP_LIMITS.maxDecodedBytes / KIB,
   })
+})
+
+test('the shares of the memory budget must fit in it', () => {
+  const problems = (limits: Record<string, number>) => {
+    const read = CONFIG_SCHEMA.safeParse({ limits })
+    return read.success ? [] : read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  }
+  expect(problems({ memory_mib: 928 })).toEqual([])
+  expect(problems({ memory_mib: 927 })).toEqual([
+    'limits.memory_mib: expected at least 928: reassembly_mib, connections_mib, evidence_mib and 448',
+  ])
+  expect(problems({ reassembly_mib: 512 })).toEqual([
+    expect.stringContaining('limits.memory_mib: expected at least 1184'),
+  ])
+  expect(problems({ reassembly_mib: 512, memory_mib: 1184 })).toEqual([])
 })
 
 test.each(DETECTORS)('$id runs by default, with options its own schema accepts', ({ id, options }) => {

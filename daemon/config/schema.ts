@@ -219,8 +219,20 @@ const state = z
   .prefault({})
   .describe('Where things are kept.')
 
+/**
+ * Of limits.memory_mib, what is no share of its own, in MiB: the program (80), rows on their way to the store (64), fragments
+ * (16), and, each at its default limit, credentials, endpoints and what detectors know (under 300, measured under floods).
+ */
+const REST_MIB = 448
+
 const limits = z
   .strictObject({
+    memory_mib: wholeNumber(512, 1_048_576)
+      .default(1024)
+      .describe(
+        'The budget: resident memory of the process that reads traffic, in MiB. `reassembly_mib`, `connections_mib`, `evidence_mib` ' +
+          `and ${REST_MIB} for all else must fit in it.`,
+      ),
     workers: wholeNumber(0, 16)
       .nullable()
       .default(null)
@@ -254,8 +266,23 @@ const limits = z
       .default(64)
       .describe('Newest transactions kept whole for incidents that may still open, in MiB.'),
   })
+  .refine((parts) => parts.memory_mib >= needOf(parts), {
+    path: ['memory_mib'],
+    error: ({ input }) =>
+      `expected at least ${needOf(input as MemoryShares)}: reassembly_mib, connections_mib, evidence_mib and ${REST_MIB}`,
+  })
   .prefault({})
   .describe('Bounds on memory. What goes over one is counted under a name of its own.')
+
+interface MemoryShares {
+  readonly reassembly_mib: number
+  readonly connections_mib: number
+  readonly evidence_mib: number
+}
+
+function needOf({ reassembly_mib, connections_mib, evidence_mib }: MemoryShares): number {
+  return reassembly_mib + connections_mib + evidence_mib + REST_MIB
+}
 
 /** The schema over a list of detectors: each id of the list is a key, with `enabled` and the detector's own options. */
 export function buildConfigSchema(declarations: readonly DetectorDeclaration[]) {

@@ -307,9 +307,7 @@ class Control {
 
   #spawn(): ChildProcess {
     const script = join(import.meta.dirname, 'engine.js')
-    // The collector lets a heap grow to the size of the machine before it looks. What the limits allow to live fits in
-    // half of this (300 MiB under floods of distinct callers, measured), so the process stays within it.
-    const heapMib = 1024 + 2 * this.#request.config.limits.connections_mib
+    const { memory_mib: heapMib } = this.#request.config.limits
     // kafkajs asks for timers in the past, which Node.js 24 warns of each time (tulios/kafkajs#1751).
     const quiet = '--disable-warning=TimeoutNegativeWarning'
     const flags = [quiet, '--max-semi-space-size=64', `--max-old-space-size=${heapMib}`]
