@@ -14,6 +14,11 @@ const PLAIN = new Set(
     'source reboot shutdown w who last df mount dd tar zip unzip sort uniq wc rev strings stat file date finger passwd useradd service lsof pkill killall java time od start copy del ver vol print test read true false'
   ).split(' '),
 )
+/** `; CPU iPhone OS` is in a browser's name. */
+function asSought(name: string): string {
+  return name === 'cp' ? 'cp ' : name
+}
+
 const MAX_COMMANDS = 32
 const MAX_WORD = 64
 
@@ -32,9 +37,9 @@ export const command: PayloadCheck = {
     'powershell.exe -',
     '() {',
     '(){',
-    ...[...TELLING, ...PLAIN].flatMap((name) =>
-      [';', '; ', '|', '| ', '&& ', '&&', '& ', '`', '$(', '<('].map((meta) => meta + name),
-    ),
+    ...[...TELLING, ...PLAIN]
+      .map(asSought)
+      .flatMap((name) => [';', '; ', '|', '| ', '&& ', '&&', '& ', '`', '$(', '<('].map((meta) => meta + name)),
     ...[...TELLING].map((name) => `&${name}`),
     // Broken up by quotes or backslashes.
     ...[';', '; ', '|', '| ', '&& ', '`', '$('].flatMap((meta) =>

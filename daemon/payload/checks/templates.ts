@@ -4,7 +4,25 @@ import { type Evidence, NO_EVIDENCE, type PayloadCheck } from '../payload.ts'
 export const ssti: PayloadCheck = {
   class: 'ssti',
   side: 'request',
-  literals: ['{{', '${', '#{', '<%', '{%', '*{', '@(', '[[${', '~{', '{php', '{if ', '#set', '@{', '{7*'],
+  literals: [
+    '{{',
+    '${',
+    '#{',
+    '<%',
+    '{%',
+    '*{',
+    '@(',
+    '[[${',
+    '~{',
+    '{php',
+    '{if ',
+    '#set',
+    '<#',
+    '[#',
+    '<@',
+    '@{',
+    '{7*',
+  ],
   check: ({ text }): readonly Evidence[] => {
     const found: Evidence[] = []
     for (const { 0: whole, 1: curly, 2: dollar, 3: erb, 4: statement, 5: razor, index } of text.matchAll(EXPRESSION)) {
