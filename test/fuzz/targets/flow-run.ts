@@ -78,7 +78,6 @@ export function runFrames(frames: readonly ListedFrame[]): void {
   }
   decoder.close()
   reassembler.close(now)
-  recorder.close()
   demand(decoder.heldBytes === 0 && reassembler.heldBytes === 0, 'bytes are held after the end')
   demand(http.waiting === 0, 'requests wait after the end')
   for (const stage of ['frames', 'bytes', 'messages', 'pairs'] as const) {
