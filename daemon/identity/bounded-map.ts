@@ -14,6 +14,11 @@ class Entry<Key, Value> implements Linked<Entry<Key, Value>> {
   }
 }
 
+/** Holds something for each value of a map that has to be given back. */
+export interface EvictionListener<Value> {
+  evicted(value: Value): void
+}
+
 /**
  * A map that forgets what was used longest ago. `limit` counts entries; `maxWeight`, if given, bounds the sum of the
  * weights callers state. Order of use decides what goes, never the keys themselves, so the content is the same in
@@ -22,15 +27,18 @@ class Entry<Key, Value> implements Linked<Entry<Key, Value>> {
 export class BoundedMap<Key, Value> {
   readonly #limit: number
   readonly #maxWeight: number
+  readonly #owner: EvictionListener<Value> | null
   readonly #entries = new Map<Key, Entry<Key, Value>>()
   readonly #order = new RecencyList<Entry<Key, Value>>()
   #weight = 0
   /** Entries pushed out since the start. */
   evicted = 0
 
-  constructor(limit: number, maxWeight = Number.POSITIVE_INFINITY) {
+  /** `owner` is told what was pushed out, not what was deleted or replaced. */
+  constructor(limit: number, maxWeight = Number.POSITIVE_INFINITY, owner: EvictionListener<Value> | null = null) {
     this.#limit = limit
     this.#maxWeight = maxWeight
+    this.#owner = owner
   }
 
   get size(): number {
@@ -66,8 +74,10 @@ export class BoundedMap<Key, Value> {
     this.#order.append(entry)
     this.#weight += weight
     while (this.#entries.size > this.#limit || this.#weight > this.#maxWeight) {
-      this.#forget(this.#order.oldest!)
+      const oldest = this.#order.oldest!
+      this.#forget(oldest)
       this.evicted++
+      this.#owner?.evicted(oldest.value)
     }
   }
 
