@@ -2,13 +2,17 @@ import { BoundedMap } from '../identity/bounded-map.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Doorkeeper } from './doorkeeper.ts'
-import { templateOf } from './template.ts'
+import { isMultiplexed, rpcOperation } from './rpc-operation.ts'
+import { NodeBudget, SegmentTree } from './segment-tree.ts'
+import { type PathTemplate, templateOf } from './template.ts'
 
 export interface EndpointOptions {
   /** Templates seen answered but not established; the longest unseen go first. */
   readonly maxCandidates: number
   readonly maxEstablished: number
   readonly maxServices: number
+  /** Places in the paths of all services that are kept to learn which segments vary. */
+  readonly maxPlaces: number
   /** Answers, and different principals, that establish a candidate. */
   readonly establishAnswers: number
   readonly establishPrincipals: number
@@ -18,6 +22,7 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
   maxCandidates: 32_768,
   maxEstablished: 16_384,
   maxServices: 4096,
+  maxPlaces: 65_536,
   establishAnswers: 5,
   establishPrincipals: 2,
 }
@@ -25,16 +30,24 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
 /** A service that owns this many candidates, and few established endpoints beside them, answers to anything. */
 const MANY_CANDIDATES = 128
 const CANDIDATES_PER_ESTABLISHED = 8
+/** A service may have so many endpoints that nobody seen so far may use, and one more for four that answer. */
+const REFUSED_AT_EASE = 4
 const MAX_METHOD = 16
+/** Requests of an operation are small; what is larger is not read. */
+const MAX_RPC_BODY = 65_536
+/** Of answers under learnt segments, one in so many is looked at again. */
+const LOOK_ONE_IN = 32
 
 class Candidate {
-  readonly endpoint: string
+  endpoint: string
   readonly service: Service
   answers = 0
   /** The principals that were answered so far, until they are enough. */
   readonly principals: string[] = []
-  /** Answered with 2xx or 304 once; until then it only ever refused. */
-  granted = false
+  /** Answers of 2xx and 304. */
+  grants = 0
+  /** It never granted anything, and is counted so at its service. */
+  refusedOnly = false
 
   constructor(endpoint: string, service: Service) {
     this.endpoint = endpoint
@@ -44,25 +57,30 @@ class Candidate {
 
 class Service {
   readonly name: string
+  readonly tree: SegmentTree
   /** Candidates made, less those established: how much of what it answers turned out to be nothing. */
   unproven = 0
   /** Of these, the ones it only ever refused. */
   refusedOnly = 0
   established = 0
 
-  constructor(name: string) {
+  constructor(name: string, budget: NodeBudget) {
     this.name = name
+    this.tree = new SegmentTree(budget)
   }
 }
 
 /**
- * What was called: service, method and template, and whether that is an established endpoint.
+ * What was called: service, method and template, and whether that is an established endpoint. Where one path serves many operations
+ * (GraphQL, JSON-RPC) the operation's name follows behind a `#`.
  *
  * A template is a candidate, and printed, from the first answer that shows there is something: 2xx, 3xx, 401 and 403. Not
  * from 404 (noise), 405, 400 or 429 (the server may say so to anything), nor 5xx (a gateway says so of what does not exist).
  * It is established by 5 answers of 2xx, 304, 401 or 403 to 2 principals. A service that refuses, or answers, whatever is
  * asked soon owns many candidates that come to nothing: then a path becomes one only when it is seen again soon, and a mere
- * refusal makes none. All maps are bounded, so no number of made-up paths grows anything.
+ * refusal makes none. Which segments vary is told by their looks (template.ts) and learnt from what is granted (segment-tree.ts): then
+ * candidates and endpoints that differ in such a segment only become one. All maps are bounded, so no number of made-up paths grows
+ * anything.
  */
 export class EndpointMapper {
   readonly #options: EndpointOptions
@@ -73,14 +91,17 @@ export class EndpointMapper {
   /** Host header, as sent, to service. */
   readonly #hosts: BoundedMap<string, string>
   readonly #doorkeeper = new Doorkeeper()
+  readonly #places: NodeBudget
+  #looks = 0
 
   constructor(options: EndpointOptions, telemetry: Telemetry) {
     this.#options = options
     this.#telemetry = telemetry
     this.#candidates = new BoundedMap(options.maxCandidates)
     this.#established = new BoundedMap(options.maxEstablished)
-    this.#services = new BoundedMap(options.maxServices)
+    this.#services = new BoundedMap(options.maxServices, undefined, { evicted: ({ tree }) => tree.close() })
     this.#hosts = new BoundedMap(options.maxServices)
+    this.#places = new NodeBudget(options.maxPlaces)
   }
 
   /** Sets service, endpoint, objectIds and knownEndpoint. What a native record says stays where nothing is known here. */
@@ -89,20 +110,33 @@ export class EndpointMapper {
     tx.service = service ?? tx.service
     if (service === null || tx.method === null || tx.path === null || tx.method.length > MAX_METHOD) return
     if (tx.path.charCodeAt(0) !== 0x2f) return
-    const { template, values } = templateOf(tx.path)
-    tx.objectIds = values
-    const endpoint = `${tx.method} ${template}`
-    const key = `${service}\n${endpoint}`
-    const known = this.#established.get(key)
+    const looks = templateOf(tx.path)
+    const operation = operationOf(tx)
+    let template = looks.template
+    let key = `${service}\n${tx.method} ${template}${operation}`
+    let known = this.#established.get(key)
+    tx.objectIds = looks.values
+    if (known === undefined) {
+      const learnt = this.#learnt(service, looks, tx)
+      if (learnt !== looks) {
+        template = learnt.template
+        tx.objectIds = learnt.values
+        key = `${service}\n${tx.method} ${template}${operation}`
+        known = this.#established.get(key)
+      }
+    }
     if (known !== undefined) {
+      if (isGrant(tx.status ?? 0) && isPowerOfTwo(++known.grants)) known = this.#teach(known, template, tx)
       tx.endpoint = known.endpoint
       tx.knownEndpoint = true
       return
     }
-    const candidate = this.#candidates.get(key) ?? this.#admit(key, endpoint, service, tx.status)
-    if (candidate === null) return
+    const found = this.#candidates.get(key) ?? this.#admit(key, key.slice(service.length + 1), service, tx.status)
+    if (found === null) return
+    const established = this.#learn(key, found, tx)
+    const candidate = isGrant(tx.status ?? 0) && isPowerOfTwo(found.grants) ? this.#teach(found, template, tx) : found
     tx.endpoint = candidate.endpoint
-    tx.knownEndpoint = this.#learn(key, candidate, tx)
+    tx.knownEndpoint = established
   }
 
   sizes(): Readonly<Record<string, { readonly entries: number; readonly limit: number; readonly evicted: number }>> {
@@ -111,6 +145,7 @@ export class EndpointMapper {
       endpoint_candidates: size(this.#candidates),
       endpoints: size(this.#established),
       services: size(this.#services),
+      endpoint_places: { entries: this.#places.used, limit: this.#places.limit, evicted: 0 },
     }
   }
 
@@ -124,11 +159,20 @@ export class EndpointMapper {
     return service
   }
 
+  /** The template with what was learnt of this service put in: the same object when that is nothing. */
+  #learnt(name: string, looks: PathTemplate, tx: Transaction): PathTemplate {
+    const service = this.#services.get(name)
+    if (service === undefined || !service.tree.learnt) return looks
+    const learnt = service.tree.rewrite(looks)
+    if (learnt === looks || !isGrant(tx.status ?? 0) || ++this.#looks % LOOK_ONE_IN !== 0) return learnt
+    return service.tree.look(looks.template, tx.responseBody) ? service.tree.rewrite(looks) : learnt
+  }
+
   #admit(key: string, endpoint: string, name: string, status: number | null): Candidate | null {
     if (status === null || !(isGrant(status) || isRefusal(status) || (status >= 300 && status < 400))) return null
     let service = this.#services.get(name)
     if (service === undefined) {
-      service = new Service(name)
+      service = new Service(name, this.#places)
       this.#services.set(name, service)
     }
     const many = MANY_CANDIDATES + CANDIDATES_PER_ESTABLISHED * service.established
@@ -138,7 +182,7 @@ export class EndpointMapper {
       return null
     }
     const candidate = new Candidate(endpoint, service)
-    candidate.granted = !refused
+    candidate.refusedOnly = refused
     service.unproven++
     if (refused) service.refusedOnly++
     this.#candidates.set(key, candidate)
@@ -149,24 +193,103 @@ export class EndpointMapper {
   #learn(key: string, candidate: Candidate, tx: Transaction): boolean {
     const status = tx.status
     if (status === null || !(isGrant(status) || isRefusal(status))) return false
-    const { service } = candidate
-    if (isGrant(status) && !candidate.granted) {
-      candidate.granted = true
-      service.refusedOnly--
-    }
+    if (isGrant(status)) this.#grant(candidate, 1)
     candidate.answers++
-    const { principals } = candidate
-    const enough = this.#options.establishPrincipals
-    if (principals.length < enough && !principals.includes(tx.principal.id)) principals.push(tx.principal.id)
-    if (candidate.answers < this.#options.establishAnswers || principals.length < enough) return false
+    this.#vote(candidate, tx.principal.id)
+    return this.#settle(key, candidate)
+  }
+
+  #grant(candidate: Candidate, grants: number): void {
+    candidate.grants += grants
+    if (!candidate.refusedOnly || grants === 0) return
+    candidate.refusedOnly = false
+    candidate.service.refusedOnly--
+  }
+
+  #vote({ principals }: Candidate, principal: string): void {
+    if (principals.length < this.#options.establishPrincipals && !principals.includes(principal)) {
+      principals.push(principal)
+    }
+  }
+
+  /** Establishes a candidate that has what it takes. */
+  #settle(key: string, candidate: Candidate): boolean {
+    const { establishAnswers, establishPrincipals } = this.#options
+    if (candidate.answers < establishAnswers || candidate.principals.length < establishPrincipals) return false
+    const { service } = candidate
+    // A service that refuses whatever is asked says nothing about any of it.
+    if (candidate.refusedOnly && service.refusedOnly > REFUSED_AT_EASE + service.established / 4) return false
     this.#candidates.delete(key)
     this.#established.set(key, candidate)
     service.unproven--
-    if (!candidate.granted) service.refusedOnly--
+    if (candidate.refusedOnly) service.refusedOnly--
+    candidate.refusedOnly = false
     service.established++
     this.#telemetry.counters.add('endpoints.established')
     return true
   }
+
+  /** Learns from a granted answer which segments vary. Returns what this endpoint is now. */
+  #teach(candidate: Candidate, template: string, tx: Transaction): Candidate {
+    const { service } = candidate
+    const renamed = service.tree.learn(template, candidate.endpoint, tx.principal.id, tx.responseBody)
+    let current = candidate
+    for (const name of renamed) {
+      const moved = this.#rename(service, name)
+      if (name === candidate.endpoint && moved !== null) current = moved
+    }
+    if (renamed.length > 0 && current !== candidate) tx.objectIds = service.tree.rewrite(templateOf(tx.path!)).values
+    return current
+  }
+
+  /** What is known under a name goes over to the name it has now; null when nothing is known. */
+  #rename(service: Service, name: string): Candidate | null {
+    const key = `${service.name}\n${name}`
+    const known = this.#established.get(key) ?? this.#candidates.get(key)
+    if (known === undefined) return null
+    const from = name.indexOf('/')
+    const to = name.indexOf('#', from)
+    const old = to < 0 ? name.slice(from) : name.slice(from, to)
+    const { template } = service.tree.rewrite({ template: old, values: [] })
+    const endpoint = `${name.slice(0, from)}${template}${to < 0 ? '' : name.slice(to)}`
+    service.tree.place(template, endpoint)
+    if (endpoint === name) return known
+    this.#telemetry.counters.add('endpoints.merged')
+    const newKey = `${service.name}\n${endpoint}`
+    const target = this.#established.get(newKey) ?? this.#candidates.get(newKey)
+    if (target === undefined) {
+      const map = this.#established.has(key) ? this.#established : this.#candidates
+      map.delete(key)
+      known.endpoint = endpoint
+      map.set(newKey, known)
+      return known
+    }
+    if (this.#established.has(key)) {
+      this.#established.delete(key)
+      service.established--
+    } else {
+      this.#candidates.delete(key)
+      service.unproven--
+      if (known.refusedOnly) service.refusedOnly--
+    }
+    target.answers += known.answers
+    this.#grant(target, known.grants)
+    for (const principal of known.principals) this.#vote(target, principal)
+    if (this.#candidates.has(newKey)) this.#settle(newKey, target)
+    return target
+  }
+}
+
+/** `#OrderDetail` where a path serves many operations, else nothing. */
+function operationOf(tx: Transaction): string {
+  if (tx.method !== 'POST' || tx.requestBodyBytes > MAX_RPC_BODY || !isMultiplexed(tx.path!)) return ''
+  const body = tx.requestBody
+  const operation = body === undefined || body === '' ? null : rpcOperation(body)
+  return operation === null ? '' : `#${operation}`
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0
 }
 
 function isGrant(status: number): boolean {

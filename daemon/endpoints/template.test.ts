@@ -23,6 +23,8 @@ test.each([
   ['/%6Frders/1', '/orders/{id}', ['1']],
   ['/orders/ord-10482', '/orders/{id}', ['ord-10482']],
   ['/customers/cus_NffrFeUfNV2Hib', '/customers/{id}', ['cus_NffrFeUfNV2Hib']],
+  ['/invoices/inv_pAtKEqJHschYHe.pdf', '/invoices/{id}.pdf', ['inv_pAtKEqJHschYHe']],
+  ['/api_getCustomerOrders', '/api_getCustomerOrders', []],
   ['/files/1042.json', '/files/{id}.json', ['1042']],
   ['/files/report.json', '/files/report.json', []],
   ['/assets/app.min.js', '/assets/app.min.js', []],

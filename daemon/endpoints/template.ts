@@ -139,6 +139,7 @@ const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i
 const HEX = /^(?:0x)?[0-9a-f]{8,}$/i
 const EMAIL = /^[^@]{1,64}@[^@]{1,190}\.[a-z]{2,24}$/i
 const PREFIXED = /^[A-Za-z]{1,12}[-_:.]([A-Za-z0-9]{3,}(?:[-_:.][A-Za-z0-9]+)*)$/
+const SHORT_PREFIX = /^[a-z]{2,5}[-_]/
 const TOKEN = /^[A-Za-z0-9_~=+-]+$/
 
 function kindOf(segment: string): Segment['kind'] {
@@ -147,10 +148,10 @@ function kindOf(segment: string): Segment['kind'] {
   const { digits, upper, lower } = count(segment)
   if (digits === 0) {
     if (segment.includes('@') && EMAIL.test(segment)) return 'id'
-    // Without a digit, only something long in mixed case is no word.
-    return length >= 24 && upper >= 4 && lower >= 4 && TOKEN.test(segment) && !/[A-Z]?[a-z]{5,}/.test(segment)
-      ? 'id'
-      : 'literal'
+    // Without a digit, only something long in mixed case is no word; behind a prefix it need not be as long.
+    const prefix = SHORT_PREFIX.exec(segment)?.[0].length ?? 0
+    const made = length - prefix >= (prefix > 0 ? 12 : 24) && upper >= 4 && lower >= 4 && TOKEN.test(segment)
+    return made && !/[a-z]{5,}/.test(segment.slice(prefix)) ? 'id' : 'literal'
   }
   if (VERSION.test(segment)) return 'literal'
   if (NUMBERS.test(segment)) return 'id'

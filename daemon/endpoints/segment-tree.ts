@@ -1,0 +1,384 @@
+import { KeySketch } from './key-sketch.ts'
+import type { PathTemplate } from './template.ts'
+import { extensionOf, shapeOf } from './word-shape.ts'
+
+/** What may be learnt, over all services together and beside one another. */
+export class NodeBudget {
+  readonly limit: number
+  used = 0
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+}
+
+/** Siblings of one place that are looked at before anything is decided; more are not followed. */
+const MOST_SIBLINGS = 96
+/** Nodes of one service. */
+const MOST_NODES = 8192
+/** Codes, values by their looks, words by what they answer, and anything by number alone. */
+const ENOUGH_CODES = 3
+const ENOUGH_VALUES = 5
+const ENOUGH_ALIKE = 8
+const ENOUGH_AT_ALL = 48
+/** Of the field names that a sibling answers with, how many must be common ones. */
+const ALIKE = 0.8
+const UNALIKE = 0.5
+/** A value of a learnt segment that was looked at so often, and answers otherwise, is its own again. */
+const OFTEN = 12
+const MOST_FREQUENT = 24
+/** Answers that say what is typical of a variable segment: later ones would only blur it, and after a few so would odd ones. */
+const TYPICAL = 8
+const A_FEW = 3
+/** Values of one place that were told one by one; the first are forgotten, and told again. */
+const MOST_JOINED = 256
+/** Words that are part of an API wherever they stand. */
+const RESERVED =
+  /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|v\d+)$/i
+
+/** One place in the paths of a service. */
+class Node {
+  /** By segment; variable ones as `{id}`, `{date}`, `{id}.png`, without number. */
+  readonly children = new Map<string, Node>()
+  /** Field names of all answers here and below. */
+  readonly keys = new KeySketch()
+  /** Answers that said enough to be counted in. */
+  samples = 0
+  /** Endpoints that end here. */
+  readonly endpoints: string[] = []
+  /** Two of those who were answered, which is enough. */
+  readonly principals: string[] = []
+  /** Extensions (and '' for none) of the literal children that are one variable segment from now on. */
+  learnt: Set<string> | null = null
+  /** Single values that are no literal children any more, though nothing is learnt of their sort. */
+  joined: Set<string> | null = null
+  /** Literal children that are tracked. */
+  literals = 0
+  frequent: Map<string, Frequent> | null = null
+}
+
+interface Frequent {
+  readonly keys: KeySketch
+  count: number
+}
+
+/**
+ * Learns which segments of a service's paths stand for objects though they look like words: product names, users, cities.
+ *
+ * Segments at the same place are one variable segment when there are enough of them and they are of one sort: codes by their looks,
+ * values by looks and by what lies below them, plain words only when they answer with the same field names too, which the resources
+ * of an API do not. Those that answer otherwise (`/products/search` beside `/products/red-lamp`) stay themselves. What was merged and
+ * proves to be different later is taken out again. Only granted answers teach, to two principals at least; all of it is bounded.
+ */
+export class SegmentTree {
+  readonly #root = new Node()
+  readonly #budget: NodeBudget
+  #nodes = 0
+  /** Whether anything was learnt: until then no path needs to be walked. */
+  learnt = false
+
+  constructor(budget: NodeBudget) {
+    this.#budget = budget
+  }
+
+  /** The template with what was learnt put in. The same object when nothing was. */
+  rewrite(found: PathTemplate): PathTemplate {
+    const segments = found.template.split('/')
+    let node: Node | undefined = this.#root
+    let values: string[] | null = null
+    let variables = 0
+    for (let i = 1; i < segments.length && node !== undefined; i++) {
+      const segment: string = segments[i]!
+      const variable = segment.charCodeAt(0) === OPEN_BRACE
+      const own: Node | undefined = node.children.get(variable ? unnumbered(segment) : segment)
+      const extension: string | null = variable || own !== undefined ? null : learntExtension(node, segment)
+      if (extension !== null) {
+        values ??= [...found.values]
+        values.splice(variables, 0, segment.slice(0, segment.length - extension.length))
+        segments[i] = `{id}${extension}`
+        variables++
+        node = node.children.get(`{id}${extension}`)
+      } else {
+        if (variable) variables++
+        node = own
+      }
+    }
+    return values === null ? found : { template: numbered(segments), values }
+  }
+
+  /**
+   * An answer of `endpoint`, whose path has this template. Returns the endpoints that are to be named anew when that settled
+   * something, else none.
+   */
+  learn(template: string, endpoint: string, principal: string, body: string | undefined): readonly string[] {
+    const keys = new KeySketch()
+    const says = body !== undefined && keys.addJson(body)
+    const segments = template.split('/')
+    let node = this.#root
+    let renamed: string[] | null = null
+    for (let i = 1; i < segments.length; i++) {
+      const segment = segments[i]!
+      const key = segment.charCodeAt(0) === OPEN_BRACE ? unnumbered(segment) : segment
+      const parent = node
+      const child = parent.children.get(key) ?? this.#grow(parent, key)
+      if (child === null) return renamed ?? NOTHING
+      if (says && (key.charCodeAt(0) !== OPEN_BRACE || isTypical(child, keys))) {
+        child.keys.add(keys)
+        child.samples++
+      }
+      if (child.principals.length < 2 && !child.principals.includes(principal)) child.principals.push(principal)
+      if (i === segments.length - 1 && !child.endpoints.includes(endpoint)) child.endpoints.push(endpoint)
+      if (key.charCodeAt(0) !== OPEN_BRACE && !RESERVED.test(key)) {
+        const merged = this.#decide(parent, key)
+        if (merged !== null) renamed = [...(renamed ?? []), ...merged]
+      }
+      node = parent.children.get(key) ?? parent.children.get(`{id}${extensionOf(key)}`) ?? child
+    }
+    return renamed ?? NOTHING
+  }
+
+  /** An endpoint that was named anew has this template now. */
+  place(template: string, endpoint: string): void {
+    let node: Node | undefined = this.#root
+    const segments = template.split('/')
+    for (let i = 1; i < segments.length && node !== undefined; i++) {
+      const segment: string = segments[i]!
+      node = node.children.get(segment.charCodeAt(0) === OPEN_BRACE ? unnumbered(segment) : segment)
+    }
+    if (node !== undefined && !node.endpoints.includes(endpoint)) node.endpoints.push(endpoint)
+  }
+
+  /** Gives back what it took of the budget. */
+  close(): void {
+    this.#budget.used -= this.#nodes
+    this.#nodes = 0
+  }
+
+  /**
+   * A further answer about values of learnt segments; `raw` is the template without what was learnt. True when such a value turned
+   * out to be something else, and has a name of its own from now on.
+   */
+  look(raw: string, body: string | undefined): boolean {
+    const segments = raw.split('/')
+    let node: Node | undefined = this.#root
+    for (let i = 1; i < segments.length && node !== undefined; i++) {
+      const segment: string = segments[i]!
+      const variable = segment.charCodeAt(0) === OPEN_BRACE
+      const own: Node | undefined = node.children.get(variable ? unnumbered(segment) : segment)
+      if (own !== undefined || variable || node.learnt === null) {
+        node = own
+        continue
+      }
+      const shared: Node | undefined = node.children.get(`{id}${extensionOf(segment)}`)
+      if (shared !== undefined && this.#differs(node, shared, segment, body)) return this.#grow(node, segment) !== null
+      node = shared
+    }
+    return false
+  }
+
+  #differs(parent: Node, shared: Node, segment: string, body: string | undefined): boolean {
+    const keys = new KeySketch()
+    if (body === undefined || !keys.addJson(body)) return false
+    parent.frequent ??= new Map()
+    let seen = parent.frequent.get(segment)
+    if (seen === undefined) {
+      if (parent.frequent.size >= MOST_FREQUENT) {
+        for (const [name, each] of parent.frequent) if (--each.count <= 0) parent.frequent.delete(name)
+        return false
+      }
+      seen = { keys: new KeySketch(), count: 0 }
+      parent.frequent.set(segment, seen)
+    }
+    seen.keys.add(keys)
+    seen.count++
+    if (seen.count < OFTEN) return false
+    parent.frequent.delete(segment)
+    return shared.samples > 0 && seen.keys.within(shared.keys) < UNALIKE
+  }
+
+  #grow(parent: Node, key: string): Node | null {
+    const literal = key.charCodeAt(0) !== OPEN_BRACE
+    if (this.#nodes >= MOST_NODES || this.#budget.used >= this.#budget.limit) return null
+    if (literal && parent.literals >= MOST_SIBLINGS) return null
+    const child = new Node()
+    parent.children.set(key, child)
+    if (literal) parent.literals++
+    this.#nodes++
+    this.#budget.used++
+    return child
+  }
+
+  /** Whether the literal children of the sort of `key` are one variable segment; if so, makes them one. */
+  #decide(parent: Node, key: string): string[] | null {
+    const extension = extensionOf(key)
+    const one = this.#join(parent, key, extension)
+    if (one !== null || parent.learnt?.has(extension) === true) return one
+    if (parent.literals < ENOUGH_CODES) return null
+    const names = [...parent.children.keys()].filter(
+      (each) => each.charCodeAt(0) !== OPEN_BRACE && extensionOf(each) === extension && !RESERVED.test(each),
+    )
+    const alike = names.length < ENOUGH_CODES ? null : alikeOf(parent, names, extension)
+    if (alike === null) return null
+    parent.learnt ??= new Set()
+    parent.learnt.add(extension)
+    this.learnt = true
+    return this.#merge(parent, alike, `{id}${extension}`)
+  }
+
+  /** One value that is like those beside it, which are ids by their looks or learnt ones: left out before, or of another sort of id. */
+  #join(parent: Node, key: string, extension: string): string[] | null {
+    const shared = parent.children.get(`{id}${extension}`)
+    if (shared === undefined) return null
+    const node = parent.children.get(key)!
+    const below = kinds(node)
+    const known = new Set(kinds(shared))
+    if (!below.every((each) => known.has(each))) return null
+    const word = shapeOf(key.slice(0, key.length - extension.length)) === 'word'
+    if (parent.learnt?.has(extension) !== true && (word || shared.principals.length < 2)) return null
+    const sampled = node.samples > 0 && shared.samples > 0
+    const alike = sampled ? node.keys.within(shared.keys) >= ALIKE : below.length > 0 || !word
+    if (!alike) return null
+    if (parent.learnt?.has(extension) !== true) this.#noteJoined(parent, key)
+    return this.#merge(parent, [key], `{id}${extension}`)
+  }
+
+  #noteJoined(parent: Node, key: string): void {
+    parent.joined ??= new Set()
+    if (parent.joined.size >= MOST_JOINED) {
+      for (const first of parent.joined) {
+        parent.joined.delete(first)
+        break
+      }
+    }
+    parent.joined.add(key)
+    this.learnt = true
+  }
+
+  #merge(parent: Node, names: readonly string[], key: string): string[] {
+    let shared = parent.children.get(key)
+    if (shared === undefined) {
+      shared = new Node()
+      parent.children.set(key, shared)
+      this.#nodes++
+      this.#budget.used++
+    }
+    const renamed: string[] = []
+    for (const name of names) {
+      this.#fold(parent.children.get(name)!, shared, renamed)
+      parent.children.delete(name)
+      parent.literals--
+    }
+    return renamed
+  }
+
+  /** Puts what is known of one place into another; its endpoints are to be named anew. */
+  #fold(from: Node, to: Node, renamed: string[]): void {
+    renamed.push(...from.endpoints)
+    to.keys.add(from.keys)
+    to.samples += from.samples
+    for (const principal of from.principals) {
+      if (to.principals.length < 2 && !to.principals.includes(principal)) to.principals.push(principal)
+    }
+    if (from.learnt !== null) to.learnt = new Set([...(to.learnt ?? []), ...from.learnt])
+    for (const [key, child] of from.children) {
+      const known = to.children.get(key)
+      if (known !== undefined) this.#fold(child, known, renamed)
+      else {
+        collect(child, renamed)
+        to.children.set(key, child)
+        if (key.charCodeAt(0) !== OPEN_BRACE) to.literals++
+      }
+    }
+    this.#nodes--
+    this.#budget.used--
+  }
+}
+
+/** All endpoints at a place and below it, which it gives up: they are named anew, and learnt again under their new names. */
+function collect(node: Node, renamed: string[]): void {
+  renamed.push(...node.endpoints)
+  node.endpoints.length = 0
+  for (const child of node.children.values()) collect(child, renamed)
+}
+
+/** Those of the siblings that are of one sort, if they are enough to say so; else null. */
+function alikeOf(parent: Node, names: readonly string[], extension: string): string[] | null {
+  const shapes = names.map((name) => shapeOf(name.slice(0, name.length - extension.length)))
+  const codes = names.filter((_, i) => shapes[i] === 'code')
+  if (codes.length >= ENOUGH_CODES && answeredToTwo(parent, codes)) return codes
+  if (names.length < ENOUGH_VALUES) return null
+
+  const nodes = names.map((name) => parent.children.get(name)!)
+  const common = KeySketch.common(nodes.filter((node) => node.samples > 0).map((node) => node.keys))
+  const below = new Map<string, number>()
+  for (const node of nodes) for (const key of kinds(node)) below.set(key, (below.get(key) ?? 0) + 1)
+  const alike: string[] = []
+  let values = 0
+  let sampled = 0
+  names.forEach((name, i) => {
+    const node = nodes[i]!
+    if (node.samples > 0 && node.keys.within(common) < ALIKE) return
+    for (const key of kinds(node)) if (below.get(key) === 1) return
+    alike.push(name)
+    if (shapes[i] === 'value') values++
+    if (node.samples > 0) sampled++
+  })
+  if (alike.length < 0.6 * names.length || !answeredToTwo(parent, alike)) return null
+  if (alike.length >= ENOUGH_VALUES && values >= 0.6 * alike.length) return alike
+  if (alike.length >= ENOUGH_ALIKE && sampled >= 0.7 * alike.length) return alike
+  return alike.length >= ENOUGH_AT_ALL && alike.length >= 0.8 * names.length ? alike : null
+}
+
+function answeredToTwo(parent: Node, names: readonly string[]): boolean {
+  const principals = new Set<string>()
+  for (const name of names) for (const principal of parent.children.get(name)!.principals) principals.add(principal)
+  return principals.size >= 2
+}
+
+/** What lies below a place, and below its objects; what looks like a value is of no account, since it may be one. */
+function kinds(node: Node): string[] {
+  const found: string[] = []
+  for (const [key, child] of node.children) {
+    const variable = key.charCodeAt(0) === OPEN_BRACE
+    if (variable || shapeOf(key) === 'word') found.push(key)
+    if (!variable) continue
+    for (const below of child.children.keys()) if (shapeOf(below) === 'word') found.push(`${key}/${below}`)
+  }
+  return found
+}
+
+function isTypical({ samples, keys }: Node, answer: KeySketch): boolean {
+  return samples < A_FEW || (samples < TYPICAL && answer.within(keys) >= UNALIKE)
+}
+
+/** The extension behind a segment that is known to vary there; null when it is not. */
+function learntExtension(node: Node, segment: string): string | null {
+  if ((node.learnt === null && node.joined === null) || RESERVED.test(segment)) return null
+  const extension = extensionOf(segment)
+  return node.learnt?.has(extension) === true || node.joined?.has(segment) === true ? extension : null
+}
+
+const OPEN_BRACE = 0x7b
+const NOTHING: readonly string[] = []
+
+/** `{id2}.json` as `{id}.json`. */
+function unnumbered(segment: string): string {
+  return segment.replace(/^\{([a-z]+)\d+\}/, '{$1}')
+}
+
+/** Segments as a template, its variable ones numbered anew by kind. */
+function numbered(segments: readonly string[]): string {
+  let ids = 0
+  let dates = 0
+  let template = ''
+  for (let i = 1; i < segments.length; i++) {
+    const segment = segments[i]!
+    template += '/'
+    const close = segment.charCodeAt(0) === OPEN_BRACE ? segment.indexOf('}') : -1
+    if (close < 0) template += segment
+    else if (segment.startsWith('{date')) template += `{date${++dates === 1 ? '' : dates}}${segment.slice(close + 1)}`
+    else if (segment.startsWith('{id')) template += `{id${++ids === 1 ? '' : ids}}${segment.slice(close + 1)}`
+    else template += segment
+  }
+  return template
+}
