@@ -79,8 +79,8 @@ export class World {
 
   /** A caller who plays a script from a time on. */
   enter(caller: Caller, script: Script, atUs: number): void {
-    caller.now = atUs
-    this.#visitors.push(atUs, { caller, script })
+    caller.now = Math.round(atUs)
+    this.#visitors.push(caller.now, { caller, script })
   }
 
   /** All exchanges of a run, in order. */

@@ -1,0 +1,127 @@
+import { ENDPOINT_DEFAULTS, EndpointMapper } from '../../daemon/endpoints/mapper.ts'
+import type { Exchange as ParsedExchange } from '../../daemon/http/exchange.ts'
+import { DEFAULT_HTTP_LIMITS } from '../../daemon/http/limits.ts'
+import { HttpStage } from '../../daemon/http/stage.ts'
+import { CredentialReader } from '../../daemon/identity/credentials.ts'
+import { SecretHasher } from '../../daemon/identity/login-attempt.ts'
+import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import { Pseudonyms } from '../../daemon/identity/pseudonym.ts'
+import { IDENTITY_DEFAULTS, Recorder } from '../../daemon/identity/recorder.ts'
+import { RESOLVER_DEFAULTS, Resolver } from '../../daemon/identity/resolver.ts'
+import type { FlowInfo } from '../../daemon/reassembly/stream.ts'
+import { Counters, type Telemetry } from '../../daemon/telemetry/counters.ts'
+import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
+import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
+import type { Exchange } from '../../world/exchange.ts'
+import { requestText, responseText } from '../../world/output/http-text.ts'
+
+const PASSES = 11
+
+export interface MapCost {
+  /** Reading who a request says it is from, then telling principal and endpoint; CPU per transaction, median of the passes. */
+  readonly microseconds: number
+  /** The same with everything else that makes a record of an exchange: target, sizes, states, redaction of the path. */
+  readonly withRecordMicroseconds: number
+}
+
+/**
+ * Parses exchanges once, then times what comes after the parser. Templates and callers are known from a first pass, as they are all but
+ * the first minutes of a daemon's life; credentials are read anew in every pass.
+ */
+export function mapCost(exchanges: readonly Exchange[]): MapCost {
+  const parsed = parse(exchanges)
+  const telemetry = newTelemetry()
+  const resolver = new Resolver(RESOLVER_DEFAULTS, telemetry)
+  const mapper = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
+  const identity: number[] = []
+  const whole: number[] = []
+  for (let pass = 0; pass < PASSES; pass++) {
+    const records: Parameters<typeof mapper.map>[0][] = []
+    const emit = (transaction: (typeof records)[number]) => void records.push(transaction)
+    const recorder = new Recorder({ key: TEST_KEY, options: IDENTITY_DEFAULTS, bodies: true, telemetry, emit })
+    const pseudonyms = new Pseudonyms(TEST_KEY)
+    const credentials = new CredentialReader(pseudonyms, new SecretHasher(), IDENTITY_DEFAULTS)
+    globalThis.gc?.()
+    const recording = cpu()
+    for (const exchange of parsed) recorder.exchange(exchange)
+    const reading = cpu()
+    for (let i = 0; i < parsed.length; i++) {
+      const head = parsed[i]!.request!.head
+      credentials.read(
+        head.header('authorization'),
+        head.header('cookie'),
+        head.header('x-api-key'),
+        'x-api-key',
+        '',
+        null,
+        [],
+      )
+    }
+    const telling = cpu()
+    for (const record of records) {
+      resolver.resolve(record)
+      mapper.map(record)
+    }
+    const end = cpu()
+    recorder.close()
+    credentials.close()
+    pseudonyms.close()
+    if (pass < 3) continue
+    identity.push((end - reading) / parsed.length)
+    whole.push((end - telling + reading - recording) / parsed.length)
+  }
+  return { microseconds: median(identity), withRecordMicroseconds: median(whole) }
+}
+
+/** CPU time of this process, in microseconds. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+function parse(exchanges: readonly Exchange[]): ParsedExchange[] {
+  const parsed: ParsedExchange[] = []
+  const limits = DEFAULT_HTTP_LIMITS
+  const sink = (exchange: ParsedExchange) => void parsed.push(exchange)
+  const stage = new HttpStage({ limits, bodies: true, telemetry: newTelemetry(), sink })
+  const flows = new Map<string, ReturnType<typeof stage.open>>()
+  const positions = new Map<string, [number, number]>()
+  for (const exchange of exchanges) {
+    const { peer, peerPort, server, serverPort, startUs, endUs } = exchange
+    const key = `${peer} ${peerPort} ${server}`
+    let flow = flows.get(key)
+    if (flow === undefined) {
+      const info: FlowInfo = {
+        address: [peer, server],
+        port: [peerPort, serverPort],
+        vlan: null,
+        vni: null,
+        source: { kind: 'file', name: 'world' },
+        fromStart: true,
+        time: startUs,
+        shard: 0,
+        key,
+      }
+      flow = stage.open(info, startUs)
+      flows.set(key, flow)
+      positions.set(key, [0, 0])
+    }
+    const at = positions.get(key)!
+    const request = Buffer.from(requestText(exchange))
+    const response = Buffer.from(responseText(exchange))
+    flow.data(0, request, 0, request.length, at[0], at[1], startUs, startUs)
+    flow.data(1, response, 0, response.length, at[1], at[0] + request.length, endUs, endUs)
+    at[0] += request.length
+    at[1] += response.length
+  }
+  return parsed
+}
+
+function newTelemetry(): Telemetry {
+  return { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]!
+}

@@ -1,0 +1,88 @@
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
+import { effectiveConfig } from '../../daemon/config/effective.ts'
+import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { openInput } from '../../daemon/sources/capture-file.ts'
+import { type Assembly, assemble, nativeReader } from '../../daemon/topology/assemble.ts'
+import type { Exchange, Truth } from '../../world/exchange.ts'
+import { EDGE } from '../../world/network.ts'
+import { Lines } from '../../world/output/native.ts'
+import { PacketWriter } from '../../world/output/packets.ts'
+
+/** Takes a transaction as the program sees it, and what it really was. */
+export type Judge = (transaction: Transaction, truth: Truth) => void
+
+const SOURCE = { kind: 'file', name: 'world' } as const
+/** As an operator of this company would have it: the own network and the edge in front are trusted. */
+const IDENTITY = { trusted_hops: ['10.0.0.0/8', ...EDGE.map((address) => `${address}/32`)] }
+
+function chainFor(listener: (transaction: Transaction) => void): Assembly {
+  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY })
+  return assemble({
+    config,
+    key: TEST_KEY,
+    bodies: true,
+    detect: null,
+    listeners: { transaction: listener },
+    detectorFailed: (detector, error) => {
+      throw new Error(detector, { cause: error })
+    },
+  })
+}
+
+/** Exchanges as native records, each read as a line of a file is. */
+export async function judgeRecords(exchanges: Iterable<Exchange>, seed: string, judge: Judge): Promise<void> {
+  const lines = new Lines(seed)
+  const truths = new Map<string, Truth>()
+  const assembly = chainFor((transaction) => {
+    const truth = truths.get(transaction.id)
+    if (truth === undefined) throw new Error(`no truth of ${transaction.id}`)
+    truths.delete(transaction.id)
+    judge(transaction, truth)
+  })
+  const reader = nativeReader(assembly, SOURCE)
+  let line = 0
+  for (const exchange of exchanges) {
+    const record = JSON.parse(lines.of(exchange).record) as Record<string, unknown>
+    truths.set(record.id as string, exchange.truth)
+    const transaction = reader.read(record, ++line, exchange.endUs, false)
+    if (transaction !== null) assembly.chain.transaction(transaction, exchange.endUs)
+  }
+  void assembly.chain.close()
+  reader.close()
+  if (truths.size > 0) throw new Error(`${truths.size} records could not be read`)
+}
+
+/** Exchanges as packets of a capture file, through the whole parser. They come by the time they start. */
+export async function judgePackets(exchanges: Iterable<Exchange>, judge: Judge): Promise<void> {
+  const truths = new Map<string, Truth>()
+  const folder = mkdtempSync(join(tmpdir(), 'offpath-eval-'))
+  try {
+    const path = join(folder, 'world.pcap')
+    const file = openSync(path, 'w')
+    const packets = new PacketWriter((bytes) => void writeSync(file, bytes))
+    for (const exchange of exchanges) {
+      truths.set(`${exchange.startUs} ${exchange.peer} ${exchange.peerPort}`, exchange.truth)
+      packets.push(exchange)
+    }
+    packets.close()
+    closeSync(file)
+    const assembly = chainFor((transaction) => {
+      const truth = truths.get(`${transaction.time} ${transaction.clientIp} ${transaction.clientPort}`)
+      if (truth === undefined) throw new Error(`no truth of ${transaction.method} ${transaction.path}`)
+      judge(transaction, truth)
+    })
+    const { counters } = assembly.telemetry
+    const opened = await openInput(path, { stdin: process.stdin, counters })
+    if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)
+    for await (const batch of opened.source.batches(new AbortController().signal)) {
+      assembly.chain.frames(SOURCE, batch, 0, batch.count)
+    }
+    await assembly.chain.close()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
