@@ -25,8 +25,15 @@ export function canStartFlowThreads(): boolean {
   return existsSync(SCRIPT)
 }
 
-export const startFlowThread: StartFlowThread = (settings, { message, failed }) => {
-  const worker = new Worker(SCRIPT, { workerData: settings, name: 'flows' })
+export const startFlowThread: StartFlowThread = (settings, listeners) => startThread(SCRIPT, settings, listeners)
+
+/** `script`: its entry. */
+export function startThread(
+  script: string,
+  settings: FlowWorkerSettings,
+  { message, failed }: FlowThreadListeners,
+): FlowThread {
+  const worker = new Worker(script, { workerData: settings, name: 'flows' })
   let over = false
   const fail = (error: Error) => {
     if (over) return

@@ -7,6 +7,7 @@ import { encodeTransaction } from '../../sinks/native-json.ts'
 import { type CapturedFrame, writePcap } from '../../test/mutate/capture-file.ts'
 import { fragmentShuffled } from '../../test/mutate/encapsulate.ts'
 import { exchange } from '../../test/mutate/exchange.ts'
+import { batchOf } from '../../test/mutate/frame-batch.ts'
 import { chain, duplicate, loseData, oneSide, reorder, retransmit, seeded } from '../../test/mutate/mutators.ts'
 import { CONFIG_SCHEMA } from '../config/current-schema.ts'
 import { effectiveConfig } from '../config/effective.ts'
@@ -138,11 +139,11 @@ function frames(seed: number, count: number): CapturedFrame[] {
 const DIRTY = chain(loseData(3, 0.02), reorder(4, 0.2), duplicate(5, 0.1), retransmit(6, 0.1))
 
 describe('what the analysis sees is the same on one thread and on several', () => {
-  const dirty = written('dirty.pcap', DIRTY(frames(1, 150)))
+  const dirty = written('dirty.pcap', DIRTY(frames(1, 60)))
 
   test.each([1, 2, 3, 16])('with %i workers', async (workers) => {
     const expected = await callsOf([dirty], { workers: 0 })
-    expect(expected.length).toBeGreaterThan(350)
+    expect(expected.length).toBeGreaterThan(250)
     expect(await callsOf([dirty], { workers })).toEqual(expected)
   })
 
@@ -186,7 +187,7 @@ describe('what the analysis sees is the same on one thread and on several', () =
         const turns = () => Math.floor(random() * 4)
         expect(await callsOf([path], { workers, turns })).toEqual(await callsOf([path], { workers: 0 }))
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
   })
 })
@@ -205,6 +206,75 @@ test('a worker that fails is an error for whoever reads and for whoever waits, n
     }
   }
   await expect(callsOf([path], { workers: 2, start: failing })).rejects.toThrow('out of order')
+})
+
+/** Workers that never answer, and what they were given. */
+function silent(): { readonly start: StartFlowThread; readonly given: () => number; readonly fail: () => void } {
+  let given = 0
+  let fail = () => {}
+  const start: StartFlowThread = (_settings, { failed }) => {
+    fail = () => failed(new Error('no answer'))
+    return {
+      post: (message) => {
+        if (message.kind === 'batch') given += message.length
+      },
+      terminate: () => {},
+    }
+  }
+  return { start, given: () => given, fail: () => fail() }
+}
+
+const MIB = 1024 * 1024
+
+/** About as many MiB as said, in responses of connections that differ. */
+function heavy(mib: number): CapturedFrame[] {
+  return Array.from({ length: mib * 4 }, (_, number) =>
+    exchange({ atMs: 1_795_000_000_000 + number * 2000, number, responseBytes: 256 * 1024 }),
+  ).flat()
+}
+
+test('a file waits for a worker that is slow: what it has been given stays small', async () => {
+  const path = written('heavy.pcap', heavy(12))
+  const { start, given, fail } = silent()
+  const assembly = assembled({ workers: 1, start }, [])
+  const opened = await openInput(path, {
+    lines: async () => NATIVE_LINES,
+    formatNamed: false,
+    stdin: process.stdin,
+    counters: assembly.intake.counters,
+  })
+  const { info } = opened.source
+  let batches = 0
+  const reading = drive(
+    assembly.chain,
+    [{ opened, info, reader: nativeReader(assembly, info) }],
+    new AbortController().signal,
+    () => {
+      batches++
+    },
+  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const before = given()
+  expect(before).toBeGreaterThan(MIB)
+  expect(before).toBeLessThan(4 * MIB)
+  expect(batches).toBeLessThan(3)
+  fail()
+  await expect(reading).rejects.toThrow('no answer')
+})
+
+test('of live traffic whole flows are shed for a worker that is slow, counted, and the rest is bounded', async () => {
+  const { start, given } = silent()
+  const assembly = assembled({ workers: 2, start }, [])
+  const source = { kind: 'pcap', name: 'eth1' } as const
+  for (const frame of heavy(40)) {
+    assembly.chain.frames(source, batchOf(frame, Number(frame.time / 1000n)), 0, 1)
+  }
+  const { funnel, counters } = assembly.intake
+  expect(given()).toBeLessThan(2 * 9 * MIB)
+  expect(counters.get('flows.shed')).toBeGreaterThan(10)
+  expect(funnel.frames.dropped('shed')).toBeGreaterThan(1000)
+  expect(funnel.frames.in).toBeGreaterThan(funnel.frames.dropped('shed') + 1000)
+  assembly.chain.abandon()
 })
 
 test('an input that is given up gives what came before it', async () => {

@@ -36,6 +36,8 @@ const SHED_ALL_BYTES = 32 * BATCH_BYTES
 const SHED_ALL = 64
 const SHED_STEP = 4
 const MAX_FREE = 32
+/** Batches that keep a worker busy while the next one fills. */
+const ENOUGH = 2
 
 /** What does not pass a worker, at its place in the order. */
 type Local =
@@ -68,7 +70,7 @@ interface Lane {
  * into the order of their keys gives the very calls that FusedFlows makes: same order, same ticks between them, and what was
  * counted up to each tick, no more. Nothing of a key is taken before every worker has passed it.
  *
- * Batches leave full, or when the loop has nothing else to do. Bounded: files wait for `room`; of live traffic whole flows
+ * Batches leave full, or when the loop has nothing else to do and the worker neither. Bounded: files wait for `room`; of live traffic whole flows
  * are shed, by a hash of the connection (`flows.shed` counts those that began so, the funnel their frames); a worker
  * whose records nobody takes waits.
  */
@@ -131,7 +133,7 @@ export class ShardedFlows implements Flows {
     }
     const batch = this.#batchFor(lane, SegmentBatch.sizeOf(segment))
     batch.segment(segment, this.#source, this.#key++, time, now)
-    this.#flush ??= setImmediate(() => this.#flushAll())
+    this.#flush ??= setImmediate(this.#flushAll)
   }
 
   transaction(transaction: Transaction): void {
@@ -234,11 +236,20 @@ export class ShardedFlows implements Flows {
     lane.thread.post({ kind: 'batch', batch: buffer, length, upTo: this.#key }, buffer === null ? [] : [buffer])
   }
 
-  #flushAll(): void {
+  /** What is not full yet goes as well, but not to a worker that has enough to do: its batch may still grow. */
+  readonly #flushAll = (): void => {
     if (this.#flush !== null) clearImmediate(this.#flush)
     this.#flush = null
-    for (const lane of this.#lanes) if (lane.told < this.#key) this.#send(lane)
+    for (const lane of this.#lanes) if (this.#isDue(lane)) this.#send(lane)
     if (this.#lanes.length === 0) this.#merge()
+  }
+
+  /**
+   * Of all workers, the one that has come least far has had all its records taken, so none ever waits for another that waits
+   * for it.
+   */
+  #isDue(lane: Lane): boolean {
+    return lane.told < this.#key && lane.underWay.length < ENOUGH
   }
 
   /** An entry for every worker, behind what was counted by then on the way in. */
@@ -250,7 +261,7 @@ export class ShardedFlows implements Flows {
 
   #keep(local: Local): void {
     this.#local.push(local)
-    this.#flush ??= setImmediate(() => this.#flushAll())
+    this.#flush ??= setImmediate(this.#flushAll)
   }
 
   #take(lane: Lane, message: FromFlowWorker): void {
@@ -260,6 +271,10 @@ export class ShardedFlows implements Flows {
     }
     lane.incoming.push(message)
     this.#merge()
+    // What one sent may have let the records of another go.
+    if (this.#failure === null && this.#lanes.some((each) => this.#isDue(each))) {
+      this.#flush ??= setImmediate(this.#flushAll)
+    }
   }
 
   #finished(lane: Lane, message: FromFlowWorker): void {
