@@ -37,6 +37,7 @@ export async function readWithTshark(
 ): Promise<TsharkPair[]> {
   const pdml = await new Promise<string>((resolve, reject) => {
     const args = ['-2', '-n', '-r', file, '-Y', 'http', '-d', 'tcp.port==8088,http', '-T', 'pdml']
+    args.push('-J', 'frame ip ipv6 tcp http')
     for (const option of options) args.push('-o', option)
     execFile('tshark', args, { maxBuffer: 256 * 1024 * 1024 }, (error, stdout) => {
       // It fails for a file cut off in the middle of a record, after having read what came before.

@@ -44,7 +44,9 @@ function change(random: () => number, all: CapturedFrame[], corpus: readonly Buf
   const at = below(random, all.length)
   const frame = all[at]!
   const parts = tcpParts(frame)
-  if (parts === null || frame.bytes.length < parts.end) return
+  // Flags and numbers of a header that is cut or claims to be shorter than it is cannot be set.
+  if (parts === null || frame.bytes.length < parts.end || parts.payload < parts.tcp + 20 || parts.payload > parts.end)
+    return
   const payload = frame.bytes.subarray(parts.payload, parts.end)
   switch (below(random, 7)) {
     case 0:
