@@ -1,3 +1,4 @@
+import { AsciiBuffer } from '../daemon/model/ascii-bytes.ts'
 import type { JsonText } from '../daemon/model/json-text.ts'
 import type { Claims, Principal, Transaction } from '../daemon/model/transaction.ts'
 
@@ -32,8 +33,8 @@ class Known {
  */
 export class LineMemory {
   readonly #slots: (Known | undefined)[] = new Array<Known | undefined>(SLOTS)
-  #bytes: Buffer | null = null
-  readonly #ending = Buffer.allocUnsafeSlow(MAX_ENDING)
+  #kept: AsciiBuffer | null = null
+  readonly #ending = new AsciiBuffer(MAX_ENDING).view
   #endingLength = 0
   #state = ''
   #pairing = ''
@@ -53,7 +54,7 @@ export class LineMemory {
       known.serverPort === tx.serverPort &&
       known.httpVersion === tx.httpVersion
     ) {
-      out.copy(this.#bytes!, at, at + known.addressesLength)
+      out.kept(this.#kept!.view, at, at + known.addressesLength)
       return
     }
     const start = out.length
@@ -72,7 +73,7 @@ export class LineMemory {
     const known = this.#known(slot)
     const at = slot * SLOT_BYTES + MAX_ADDRESSES
     if (known.hostLength > 0 && known.host === tx.host && known.scheme === tx.scheme) {
-      out.copy(this.#bytes!, at, at + known.hostLength)
+      out.kept(this.#kept!.view, at, at + known.hostLength)
       return
     }
     const start = out.length
@@ -88,7 +89,7 @@ export class LineMemory {
     const known = this.#known(slot)
     const at = slot * SLOT_BYTES + MAX_ADDRESSES + MAX_HOST
     if (known.callerLength > 0 && known.principal === tx.principal && known.claims === tx.claims) {
-      out.copy(this.#bytes!, at, at + known.callerLength)
+      out.kept(this.#kept!.view, at, at + known.callerLength)
       return
     }
     const start = out.length
@@ -114,14 +115,14 @@ export class LineMemory {
           last.vlan === source.vlan &&
           last.vni === source.vni))
     ) {
-      out.copy(this.#ending, 0, this.#endingLength)
+      out.kept(this.#ending, 0, this.#endingLength)
       return
     }
     const start = out.length
     write(tx, out)
     const length = out.length - start
     this.#endingLength = out.ascii && length <= MAX_ENDING ? length : 0
-    if (this.#endingLength > 0) out.bytes.copy(this.#ending, 0, start, out.length)
+    if (this.#endingLength > 0) out.keep(start, this.#ending, 0)
     this.#state = tx.state
     this.#pairing = tx.pairing
     this.#keyId = tx.keyId
@@ -141,8 +142,8 @@ export class LineMemory {
   #keep(out: JsonText, start: number, at: number, limit: number): number {
     const length = out.length - start
     if (length > limit || !out.ascii) return 0
-    this.#bytes ??= Buffer.allocUnsafeSlow(SLOTS * SLOT_BYTES)
-    out.bytes.copy(this.#bytes, at, start, out.length)
+    this.#kept ??= new AsciiBuffer(SLOTS * SLOT_BYTES)
+    out.keep(start, this.#kept.view, at)
     return length
   }
 }

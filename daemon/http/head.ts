@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { viewOf } from '../model/ascii-bytes.ts'
 import type { Header } from '../model/transaction.ts'
 import type { Head } from './exchange.ts'
 import { type HeadScanner, SLOTS } from './head-scanner.ts'
@@ -13,6 +14,7 @@ const SLAB_OFFSETS = 4 * 1024
  */
 export class HeadSlabs {
   #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  #view = viewOf(this.#bytes)
   #bytesUsed = 0
   #offsets = new Uint16Array(SLAB_OFFSETS)
   #offsetsUsed = 0
@@ -22,6 +24,7 @@ export class HeadSlabs {
     const length = to - from
     if (this.#bytesUsed + length > SLAB_BYTES) {
       this.#bytes = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length))
+      this.#view = viewOf(this.#bytes)
       this.#bytesUsed = 0
     }
     const base = this.#bytesUsed
@@ -44,6 +47,7 @@ export class HeadSlabs {
     const line = scanner.line
     return new ParsedHead(
       slab,
+      this.#view,
       base,
       length,
       offsets,
@@ -63,6 +67,8 @@ export class HeadSlabs {
 export class ParsedHead implements Head {
   readonly status: number
   readonly headerCount: number
+  /** Of `bytes`. */
+  readonly view: DataView
   readonly #bytes: Buffer
   readonly #base: number
   readonly #length: number
@@ -77,6 +83,7 @@ export class ParsedHead implements Head {
 
   constructor(
     bytes: Buffer,
+    view: DataView,
     base: number,
     length: number,
     offsets: Uint16Array,
@@ -90,6 +97,7 @@ export class ParsedHead implements Head {
     targetEnd: number,
   ) {
     this.#bytes = bytes
+    this.view = view
     this.#base = base
     this.#length = length
     this.#offsets = offsets
@@ -242,7 +250,22 @@ export class ParsedHead implements Head {
 }
 
 /** Stands for the head where none is kept. */
-export const NO_HEAD = new ParsedHead(Buffer.alloc(0), 0, 0, new Uint16Array(KNOWN_COUNT), 0, 0, true, 0, 0, 0, 0, 0)
+const EMPTY = Buffer.alloc(0)
+export const NO_HEAD = new ParsedHead(
+  EMPTY,
+  viewOf(EMPTY),
+  0,
+  0,
+  new Uint16Array(KNOWN_COUNT),
+  0,
+  0,
+  true,
+  0,
+  0,
+  0,
+  0,
+  0,
+)
 
 /** RFC 9112 §5.2: a folded line counts as blanks. A loop, since the text is hostile and may be all blanks. */
 function unfold(value: string): string {

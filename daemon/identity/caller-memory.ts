@@ -1,7 +1,7 @@
 import type { ParsedHead } from '../http/head.ts'
 import { knownIndex } from '../http/known-headers.ts'
+import { AsciiBuffer, copyAscii, sameAscii } from '../model/ascii-bytes.ts'
 import type { Presented } from './credentials.ts'
-import { sameText } from './same-text.ts'
 
 const SLOTS = 4096
 /** What a request says of its caller, values alone; longer ones are not kept. */
@@ -25,7 +25,7 @@ export class CallerMemory {
   readonly #owners = new Float64Array(SLOTS)
   readonly #lengths: Int16Array
   readonly #callers: (KnownCaller | null)[] = new Array<KnownCaller | null>(SLOTS).fill(null)
-  #bytes: Buffer | null = null
+  #kept: AsciiBuffer | null = null
 
   /** `headers`: lower-case names of all headers that `presented` depends on. */
   constructor(headers: readonly string[]) {
@@ -39,7 +39,7 @@ export class CallerMemory {
     const headers = this.#headers
     // Owners are one more than their number: 0 is nobody.
     if (headers === null || this.#owners[slot] !== connection + 1 || !head.ascii) return null
-    const kept = this.#bytes!
+    const kept = this.#kept!.view
     const lengths = slot * headers.length
     let at = slot * SLOT_BYTES
     for (let i = 0; i < headers.length; i++) {
@@ -50,7 +50,7 @@ export class CallerMemory {
         continue
       }
       const start = head.valueStart(field)
-      if (head.valueEnd(field) - start !== length || !sameText(head.bytes, start, kept, at, length)) return null
+      if (head.valueEnd(field) - start !== length || !sameAscii(head.view, start, kept, at, length)) return null
       at += length
     }
     return this.#callers[slot]!
@@ -59,7 +59,7 @@ export class CallerMemory {
   keep(head: ParsedHead, connection: number, caller: KnownCaller): void {
     const headers = this.#headers
     if (headers === null || !head.ascii) return
-    this.#bytes ??= Buffer.allocUnsafeSlow(SLOTS * SLOT_BYTES)
+    this.#kept ??= new AsciiBuffer(SLOTS * SLOT_BYTES)
     const slot = connection % SLOTS
     this.#owners[slot] = 0
     const end = (slot + 1) * SLOT_BYTES
@@ -71,7 +71,7 @@ export class CallerMemory {
       if (field >= 0 && (length < 0 || at + length > end)) return
       this.#lengths[slot * headers.length + i] = length
       if (field < 0) continue
-      head.bytes.copy(this.#bytes, at, start, start + length)
+      copyAscii(head.view, start, this.#kept.view, at, length)
       at += length
     }
     this.#callers[slot] = caller
@@ -80,8 +80,8 @@ export class CallerMemory {
 
   /** Forgets every raw value. */
   close(): void {
-    this.#bytes?.fill(0)
-    this.#bytes = null
+    this.#kept?.bytes.fill(0)
+    this.#kept = null
     this.#owners.fill(0)
     this.#callers.fill(null)
   }

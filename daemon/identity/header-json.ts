@@ -66,7 +66,7 @@ export class HeaderJson {
     const valueStart = head.valueStart(index)
     const valueEnd = head.valueEnd(index)
     out.reserve(nameEnd - nameStart + Math.max(0, valueEnd - valueStart) + 7)
-    if (!head.ascii || !this.#copy(head.bytes, nameStart, nameEnd, valueStart, valueEnd, out)) {
+    if (!head.ascii || !this.#copy(head.bytes, head.view, nameStart, nameEnd, valueStart, valueEnd, out)) {
       this.#rewrite(head, index, out)
     }
   }
@@ -74,6 +74,7 @@ export class HeaderJson {
   /** False, and nothing written, when the field needs a closer look. */
   #copy(
     bytes: Buffer,
+    view: DataView,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -82,7 +83,7 @@ export class HeaderJson {
   ): boolean {
     const known = this.#known(bytes, nameStart, nameEnd)
     if (known === null) return false
-    if (known.treatment === 'secret') return this.#secrets.copy(known, bytes, valueStart, valueEnd, out)
+    if (known.treatment === 'secret') return this.#secrets.copy(known, bytes, view, valueStart, valueEnd, out)
     const to = out.bytes
     let at = out.length
     to[at++] = OPEN

@@ -1,7 +1,7 @@
 import type { ParsedHead } from '../http/head.ts'
+import { AsciiBuffer, copyAscii, sameAscii } from '../model/ascii-bytes.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { HeaderJson } from './header-json.ts'
-import { sameText } from './same-text.ts'
 
 const SLOTS = 4096
 /** A header list as sent and its JSON share this much; a longer one is not kept. */
@@ -28,7 +28,7 @@ const PER_FIELD = 5
  */
 export class HeaderMemory {
   readonly #json: HeaderJson
-  #bytes: Buffer | null = null
+  #kept: AsciiBuffer | null = null
   /** By slot: fields kept, 0 while there are none. */
   readonly #count = new Uint8Array(SLOTS)
   readonly #rawLength = new Uint16Array(SLOTS)
@@ -43,8 +43,8 @@ export class HeaderMemory {
 
   /** Forgets every raw value. */
   close(): void {
-    this.#bytes?.fill(0)
-    this.#bytes = null
+    this.#kept?.bytes.fill(0)
+    this.#kept = null
     this.#count.fill(0)
   }
 
@@ -74,10 +74,10 @@ export class HeaderMemory {
 
   /** False, and anything may have been written, when the JSON of a field is longer or shorter than what is kept. */
   #again(head: ParsedHead, slot: number, headStart: number, out: JsonText): boolean {
-    const kept = this.#bytes!
+    const kept = this.#kept!.view
     const base = slot * SLOT_BYTES
     const rawLength = this.#rawLength[slot]!
-    out.copy(kept, base + rawLength, base + rawLength + this.#jsonLength[slot]!)
+    out.kept(kept, base + rawLength, base + rawLength + this.#jsonLength[slot]!)
     const end = out.length
     const list = end - this.#jsonLength[slot]! - rawLength
     const uses = this.#uses[slot]!
@@ -120,7 +120,7 @@ export class HeaderMemory {
   #same(
     head: ParsedHead,
     headStart: number,
-    kept: Buffer,
+    kept: DataView,
     base: number,
     from: number,
     to: number,
@@ -130,7 +130,7 @@ export class HeaderMemory {
     const end = this.#fields[to + RAW_END]!
     // The same bytes up to the end of a value are the same fields.
     if (endOf(head, last) !== headStart + end) return false
-    return sameText(head.bytes, headStart + start, kept, base + start, end - start)
+    return sameAscii(head.view, headStart + start, kept, base + start, end - start)
   }
 
   #replace(
@@ -147,9 +147,10 @@ export class HeaderMemory {
     const start = head.nameStart(at) - headStart
     const end = endOf(head, at) - headStart
     if (start !== fields[field + RAW_START] || end !== fields[field + RAW_END] || !out.ascii) return
-    head.bytes.copy(this.#bytes!, base + start, headStart + start, headStart + end)
+    const kept = this.#kept!.view
+    copyAscii(head.view, headStart + start, kept, base + start, end - start)
     const jsonStart = fields[field + JSON_START]!
-    out.bytes.copy(this.#bytes!, base + jsonStart, list + jsonStart, out.length)
+    out.keep(list + jsonStart, kept, base + jsonStart)
   }
 
   #learn(head: ParsedHead, slot: number, headStart: number, length: number, out: JsonText): void {
@@ -173,10 +174,10 @@ export class HeaderMemory {
     const jsonLength = out.length - list
     // Redaction may decode what was percent-encoded; only ASCII may be copied into a line.
     if (length + jsonLength > SLOT_BYTES || !out.ascii) return
-    this.#bytes ??= Buffer.allocUnsafeSlow(SLOTS * SLOT_BYTES)
+    this.#kept ??= new AsciiBuffer(SLOTS * SLOT_BYTES)
     const base = slot * SLOT_BYTES
-    head.bytes.copy(this.#bytes, base, headStart, headStart + length)
-    out.bytes.copy(this.#bytes, base + length, list, out.length)
+    copyAscii(head.view, headStart, this.#kept.view, base, length)
+    out.keep(list, this.#kept.view, base + length)
     this.#count[slot] = count
     this.#rawLength[slot] = length
     this.#jsonLength[slot] = jsonLength

@@ -1,5 +1,5 @@
+import { AsciiBuffer, sameAscii } from '../model/ascii-bytes.ts'
 import type { JsonText } from '../model/json-text.ts'
-import { sameText } from './same-text.ts'
 
 const SLOTS = 8192
 /** A value and its JSON share this much of one buffer; what does not fit is not kept. */
@@ -12,21 +12,21 @@ const SAMPLES = 16
  * made on first use, in memory only; the slot is chosen by a few bytes and belongs to the last who came.
  */
 export class RecentFields {
-  #bytes: Buffer | null = null
+  #kept: AsciiBuffer | null = null
   readonly #rawLength = new Uint16Array(SLOTS)
   readonly #jsonLength = new Uint16Array(SLOTS)
   readonly #names: (object | null)[] = new Array<object | null>(SLOTS).fill(null)
 
   /** Appends the JSON of this field; false when it is not known. `name` stands for itself. */
-  copy(name: object, bytes: Buffer, start: number, end: number, out: JsonText): boolean {
-    const kept = this.#bytes
+  copy(name: object, bytes: Buffer, view: DataView, start: number, end: number, out: JsonText): boolean {
+    const kept = this.#kept
     if (kept === null) return false
     const slot = slotOf(bytes, start, end)
     const length = end - start
     if (this.#names[slot] !== name || this.#rawLength[slot] !== length) return false
     const from = slot * SLOT_BYTES
-    if (!sameText(bytes, start, kept, from, length)) return false
-    out.copy(kept, from + length, from + length + this.#jsonLength[slot]!)
+    if (!sameAscii(view, start, kept.view, from, length)) return false
+    out.kept(kept.view, from + length, from + length + this.#jsonLength[slot]!)
     return true
   }
 
@@ -39,17 +39,17 @@ export class RecentFields {
     for (let i = jsonStart; i < out.length; i++) if (out.bytes[i]! >= 0x80) return
     const slot = slotOf(bytes, start, end)
     const at = slot * SLOT_BYTES
-    this.#bytes ??= Buffer.allocUnsafeSlow(SLOTS * SLOT_BYTES)
-    bytes.copy(this.#bytes, at, start, end)
-    out.bytes.copy(this.#bytes, at + length, jsonStart, out.length)
+    this.#kept ??= new AsciiBuffer(SLOTS * SLOT_BYTES)
+    bytes.copy(this.#kept.bytes, at, start, end)
+    out.keep(jsonStart, this.#kept.view, at + length)
     this.#names[slot] = name
     this.#rawLength[slot] = length
     this.#jsonLength[slot] = json
   }
 
   clear(): void {
-    this.#bytes?.fill(0)
-    this.#bytes = null
+    this.#kept?.bytes.fill(0)
+    this.#kept = null
     this.#names.fill(null)
   }
 }

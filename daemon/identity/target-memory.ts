@@ -1,5 +1,5 @@
 import type { ParsedHead } from '../http/head.ts'
-import { sameText } from './same-text.ts'
+import { AsciiBuffer, copyAscii, sameAscii } from '../model/ascii-bytes.ts'
 
 const SLOTS = 2048
 const SLOT_BYTES = 96
@@ -15,16 +15,17 @@ export interface PlainTarget {
 
 /** Targets that come again, by their bytes. Fixed in size; a slot belongs to the last who came. It holds nothing that is not printed. */
 export class TargetMemory {
-  readonly #bytes = Buffer.alloc(SLOTS * SLOT_BYTES)
+  readonly #kept = new AsciiBuffer(SLOTS * SLOT_BYTES).view
   readonly #lengths = new Uint8Array(SLOTS)
   readonly #targets: (PlainTarget | null)[] = new Array<PlainTarget | null>(SLOTS).fill(null)
 
   recall(head: ParsedHead): PlainTarget | null {
     const { bytes, targetStart: start } = head
     const length = head.targetEnd - start
-    if (length > SLOT_BYTES || length <= 0) return null
+    if (length > SLOT_BYTES || length <= 0 || !head.ascii) return null
     const slot = slotOf(bytes, start, length)
-    if (this.#lengths[slot] !== length || !sameText(bytes, start, this.#bytes, slot * SLOT_BYTES, length)) return null
+    if (this.#lengths[slot] !== length || !sameAscii(head.view, start, this.#kept, slot * SLOT_BYTES, length))
+      return null
     return this.#targets[slot]!
   }
 
@@ -33,7 +34,7 @@ export class TargetMemory {
     const length = head.targetEnd - start
     if (length > SLOT_BYTES || length <= 0 || !head.ascii) return
     const slot = slotOf(bytes, start, length)
-    bytes.copy(this.#bytes, slot * SLOT_BYTES, start, start + length)
+    copyAscii(head.view, start, this.#kept, slot * SLOT_BYTES, length)
     this.#lengths[slot] = length
     this.#targets[slot] = target
   }

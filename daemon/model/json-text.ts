@@ -1,3 +1,4 @@
+import { copyAscii, viewOf } from './ascii-bytes.ts'
 import { type EventTime, formatTime, SECOND_US } from './time.ts'
 
 /** Bytes that stand for themselves inside a JSON string. */
@@ -42,6 +43,7 @@ const TIME_END = literal('Z"')
 export class JsonText {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   length = 0
+  #view = viewOf(this.bytes)
   #ascii = true
   /** Records come in order: the text of the last second is kept, without its decimals. */
   #second = Number.NaN
@@ -59,6 +61,7 @@ export class JsonText {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
+    this.#view = viewOf(larger)
   }
 
   byte(code: number): void {
@@ -75,6 +78,19 @@ export class JsonText {
     if (count >= MANY_BYTES) to.set(bytes, start)
     else for (let i = 0; i < count; i++) to[start + i] = bytes[i]!
     this.length = start + count
+  }
+
+  /** What is kept of text that was written here before: [start, end), of ASCII. */
+  kept(from: DataView, start: number, end: number): void {
+    const count = end - start
+    this.reserve(count)
+    copyAscii(from, start, this.#view, this.length, count)
+    this.length += count
+  }
+
+  /** Keeps text from `start` on, which must be of ASCII, in `to`. */
+  keep(start: number, to: DataView, at: number): void {
+    copyAscii(this.#view, start, to, at, this.length - start)
   }
 
   /** Text that was written here before, or is plain ASCII: `from` [start, end). */
@@ -175,7 +191,10 @@ export class JsonText {
     const text = this.bytes.toString(this.#ascii ? 'latin1' : 'utf8', 0, this.length)
     this.length = 0
     this.#ascii = true
-    if (this.bytes.length > MAX_KEPT_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+    if (this.bytes.length > MAX_KEPT_BYTES) {
+      this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+      this.#view = viewOf(this.bytes)
+    }
     return text
   }
 
@@ -183,6 +202,7 @@ export class JsonText {
   handOver(next: Buffer): Buffer {
     const written = this.bytes.subarray(0, this.length)
     this.bytes = next
+    this.#view = viewOf(next)
     this.length = 0
     this.#ascii = true
     return written
