@@ -71,9 +71,9 @@ export class AnalysisStage implements Analysis {
     return this.#detection !== null || this.#listeners.transaction !== undefined
   }
 
-  /** Detectors see what identity and endpoints made of a transaction, never its headers or bodies. */
+  /** Endpoints are learnt from bodies, too. */
   get readsContents(): boolean {
-    return this.#listeners.transaction !== undefined
+    return this.watches
   }
 
   push(transaction: Transaction): void {
