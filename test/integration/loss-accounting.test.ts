@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { STATUS_METRICS } from '../../daemon/api/metric-table.ts'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
@@ -30,6 +30,7 @@ import {
 } from '../mutate/mutators.ts'
 import { shifted, tcpParts } from '../mutate/tcp-frame.ts'
 import { CAPTURES } from './capture-notes.ts'
+import { ensureBuilt, lines, offpath } from './program.ts'
 
 /** What came in is delivered or has a name, wherever it is told: in the summary, by source, in metrics and in the store. */
 
@@ -182,6 +183,23 @@ describe('what is lost shows', () => {
     })
     const times = lines.map((line) => JSON.parse(line) as { ts: string; end_ts: string; state: string })
     expect(times.map(({ state }) => state)).toEqual(Array(60).fill('request_only'))
+  })
+})
+
+describe('with workers', () => {
+  beforeAll(ensureBuilt)
+
+  test.each(['lossy-mirror', 'feed-stops'])('%s: the sensor says the same of itself', async (name) => {
+    const capture = join(import.meta.dirname, '../../policies/tests', `${name}.pcap.gz`)
+    const read = async (workers: number) => {
+      const settings = join(folder, `workers-${workers}.yaml`)
+      writeFileSync(settings, `limits: { workers: ${workers} }\n`)
+      const { stdout } = await offpath(['replay', '--config', settings, '-o', 'json', capture])
+      return [stdout, ...(await lines(['replay', '--config', settings, '--emit', 'signals', capture]))]
+    }
+    const fused = await read(0)
+    expect(fused[0]).toContain('"policy":"capture-')
+    expect(await read(2)).toEqual(fused)
   })
 })
 
