@@ -18,7 +18,12 @@ function reader(): NativeReader {
 /** What a sensor makes of these requests, in this order. */
 function sensed(...requests: Record<string, unknown>[]): PublishedRecord[] {
   const records: PublishedRecord[] = []
-  const stage = new SensorStage(new Resolver(), telemetry.counters, (record) => records.push(record), () => {})
+  const stage = new SensorStage(
+    new Resolver(),
+    telemetry.counters,
+    (record) => records.push(record),
+    () => {},
+  )
   const read = reader()
   for (const [index, request] of requests.entries()) {
     const basis = {
@@ -69,6 +74,15 @@ test('a session has the key of the session, also at the sensor that saw its logi
   const [, afterLogin] = sensed(login, request)
   const [elsewhere] = sensed(request)
   expect(afterLogin!.key).toBe(elsewhere!.key)
+})
+
+test('a session that is made up beside a good API key does not take its requests apart', () => {
+  const key = ['x-api-key', 'k-0123456789abcdef']
+  const records = sensed(
+    { request_headers: [key] },
+    ...[1, 2].map((n) => ({ status: 403, request_headers: [key, cookie(`made-up-${n}-0123456789`)] })),
+  )
+  expect(new Set(records.map((record) => record.key)).size).toBe(1)
 })
 
 test('an analyzer that sees the login knows whose session it is', () => {

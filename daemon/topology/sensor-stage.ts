@@ -68,8 +68,8 @@ function newSpare(): Buffer {
  */
 export function partitionKeyOf(transaction: Transaction): string {
   const { principal } = transaction
-  if (principal.kind === 'ip' || !(transaction instanceof TransactionRecord)) return principal.id
-  const { user, basic, sessions, apiKey, consumer } = transaction.presented
-  const strongest = user ?? basic ?? sessions[0] ?? apiKey ?? consumer
-  return strongest?.principal.id ?? principal.id
+  if (principal.kind !== 'user' || !(transaction instanceof TransactionRecord)) return principal.id
+  const { user, basic, sessions } = transaction.presented
+  if ([user, basic].some((credential) => credential?.principal.id === principal.id)) return principal.id
+  return sessions[0]?.principal.id ?? principal.id
 }

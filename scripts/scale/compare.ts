@@ -32,6 +32,10 @@ for (const detector of [...new Set([...one, ...many].map((incident) => incident.
   const added = ofMany.filter((incident) => !ofOne.some((other) => alike(incident, other)))
   const cells = [ofOne.length, ofMany.length, both.length, missed.length, added.length]
   console.log(detector.padEnd(22), cells.map((cell) => String(cell).padStart(4)).join('      '))
+  for (const incident of ofOne) {
+    const copies = ofMany.filter((other) => alike(incident, other))
+    if (copies.length > 1) console.log(`  ${copies.length} times:      ${told(incident)}`)
+  }
   for (const incident of missed) console.log(`  only one:     ${told(incident)}`)
   for (const incident of added) console.log(`  only several: ${told(incident)}`)
 }
