@@ -1,5 +1,6 @@
 import type { Random } from '../demo/random.ts'
 import { errorJson, listJson, objectJson, requestJson, wrapped } from './bodies.ts'
+import type { Condition } from './condition.ts'
 import { token } from './draw.ts'
 import { type Operation, pathOf, type Resource, type Service } from './estate/operation.ts'
 import type { Exchange, Header, Truth } from './exchange.ts'
@@ -64,6 +65,8 @@ export class Caller {
   expires = 0
   refresh: string | null = null
   cookie: string | null = null
+  /** What is shown belongs to somebody else: nothing on the wire ties it to this actor. */
+  borrowed = false
   apiKey: string | null = null
   readonly #language: string
 
@@ -103,11 +106,13 @@ export class Caller {
     const { resources } = operation
     const ids = call.ids ?? objects.map((number, i) => (resources[i] ?? operation.subject)!.idOf(number))
     const fact = random.between(1, 1_000_000)
-    const status = call.status ?? this.#usual(operation)
+    const condition = world.conditionOf(operation, this.now)
+    const status = call.status ?? (condition !== null && random.chance(condition.errors) ? 500 : this.#usual(operation))
     const body = call.body ?? requestJson(operation, ids, fact)
     const answer = call.answer ?? (status < 400 ? this.#answer(operation, call, objects, fact) : errorJson(status))
     const query = call.query ?? ''
-    const latency = call.latencyMs ?? random.skewed(operation.latencyMs) * (random.chance(0.004) ? 12 : 1)
+    const slowness = (condition?.slower ?? 1) * (random.chance(0.004) ? 12 : 1)
+    const latency = call.latencyMs ?? slowness * random.skewed(operation.latencyMs)
     return this.#exchange(operation.service, {
       method: operation.method,
       path: pathOf(operation, ids),
@@ -119,6 +124,7 @@ export class Caller {
       operation: operation.template,
       latencyUs: Math.round(latency * US_PER_MS),
       call,
+      condition,
       cookies: world.estate.services.web === operation.service,
     })
   }
@@ -136,6 +142,7 @@ export class Caller {
       operation: null,
       latencyUs: Math.round((call.latencyMs ?? this.random.skewed(4)) * US_PER_MS),
       call,
+      condition: null,
       cookies: this.world.estate.services.web === service,
     })
   }
@@ -149,6 +156,12 @@ export class Caller {
   }
 
   #answer(operation: Operation, call: Call, objects: readonly number[], fact: number): string {
+    const added = this.world.conditionOf(operation, this.now)?.adds ?? ''
+    const answer = this.#plainAnswer(operation, call, objects, fact)
+    return added === '' ? answer : `${answer.slice(0, -1)},${added}}`
+  }
+
+  #plainAnswer(operation: Operation, call: Call, objects: readonly number[], fact: number): string {
     const users = this.world.users
     const { shape, subject, resources } = operation
     if (subject === null || shape === 'ok') return wrapped(operation, '{"status":"ok"}', fact)
@@ -161,8 +174,10 @@ export class Caller {
   }
 
   #exchange(service: Service, made: Made): Exchange {
-    const { world, actor, random, label } = this
-    const { call, status, body, answer } = made
+    const { world, actor, random } = this
+    const { call, status, body, answer, condition } = made
+    const plain = this.label.attack === null && this.label.twin === null
+    const label = condition !== null && plain ? condition.label : this.label
     const requestHeaders: Header[] = [
       ['Host', service.host],
       ['User-Agent', actor.userAgent],
@@ -200,6 +215,7 @@ export class Caller {
       service: service.key,
       operation: made.operation,
       known:
+        !this.borrowed &&
         status !== 401 &&
         (authorization !== null || cookie !== null || (this.apiKey !== null && actor.scheme === 'key')),
       attack: label.attack,
@@ -224,7 +240,8 @@ export class Caller {
       truth,
     }
     this.now = endUs
-    world.emit(exchange)
+    // What gets no answer does not come about: the service has gone.
+    if (condition?.silent !== true) world.emit(exchange)
     return exchange
   }
 
@@ -257,5 +274,6 @@ interface Made {
   readonly operation: string | null
   readonly latencyUs: number
   readonly call: Call
+  readonly condition: Condition | null
   readonly cookies: boolean
 }

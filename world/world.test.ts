@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import { DAY_US } from '../daemon/model/time.ts'
-import { INTENSITIES } from './attacks/attack.ts'
+import { DETECTOR_IDS } from '../analyzers/detector-ids.ts'
+import { DAY_US, HOUR_US } from '../daemon/model/time.ts'
+import { assault, INTENSITIES } from './attacks/attack.ts'
 import { ATTACKS } from './attacks/registry.ts'
 import type { Exchange } from './exchange.ts'
 import { Lines } from './output/native.ts'
-import { scheduled } from './plan.ts'
 import { DEFAULT_START_US, type RunOptions, World } from './world.ts'
 
 function run(seed: string, options: Partial<RunOptions> = {}): Exchange[] {
-  const world = new World({ seed, users: 500 })
+  const world = new World({ seed, users: 200 })
   const whole = { startUs: DEFAULT_START_US + DAY_US / 3, days: 1, rate: 20, assaults: [], most: 4000, ...options }
   return [...world.run(whole)]
 }
@@ -87,17 +87,43 @@ test('there are ids of every kind, and more than a hundred operations are called
   expect(new Set([...resources.values()].map(({ kind }) => kind)).size).toBeGreaterThanOrEqual(14)
 })
 
+/** Enough of an attack to know it by. */
+const MOST = 1500
+/** What happens to a service shows only in what others do meanwhile, or do not. */
+const OF_SERVICES = /^(?:regression\.|property\.exposure|twin\.(?:slow_dependency|new_fields))/
+
 test.each(ATTACKS.flatMap(({ name }) => INTENSITIES.map((intensity) => [name, intensity] as const)))(
   '%s at %s happens, is labelled, and ends',
   (name, intensity) => {
     const attack = ATTACKS.find((each) => each.name === name)!
-    const assaults = scheduled([{ attack, intensity }], name, DEFAULT_START_US, 3)
-    const labelled = run(name, { startUs: DEFAULT_START_US, days: 5, rate: 0.001, assaults, most: 100_000 }).filter(
-      ({ truth }) => truth.attack !== null || truth.twin !== null,
-    )
+    const atUs = DEFAULT_START_US + DAY_US / 2
+    const assaults = [assault(attack, intensity, 1, atUs)]
+    const busy = OF_SERVICES.test(name)
+    const options = { startUs: atUs, days: busy ? 0.02 : 3, rate: busy ? 3 : 0.001, assaults, most: MOST }
+    const exchanges = run(name, options)
+    const labelled = exchanges.filter(({ truth }) => truth.attack !== null || truth.twin !== null)
     const label = `${name}/${intensity}#1`
+    if (name === 'regression.silence') return expect(labelled).toEqual([])
     expect(labelled.length).toBeGreaterThan(0)
     expect(labelled.every(({ truth }) => (attack.detector === null ? truth.twin : truth.attack) === label)).toBe(true)
-    expect(labelled.at(-1)!.endUs).toBeLessThan(DEFAULT_START_US + 5 * DAY_US)
+    if (exchanges.length < MOST) expect(labelled.at(-1)!.endUs).toBeLessThan(atUs + 2.5 * DAY_US)
   },
 )
+
+test('every detector that an attack names is in the registry of ids, and a name stands once', () => {
+  const ids = new Set<string>(DETECTOR_IDS)
+  expect(ATTACKS.flatMap(({ detector }) => (detector === null || ids.has(detector) ? [] : [detector]))).toEqual([])
+  expect(new Set(ATTACKS.map(({ name }) => name)).size).toBe(ATTACKS.length)
+})
+
+test('while a service is dark nobody gets an answer from it', () => {
+  const attack = ATTACKS.find(({ name }) => name === 'regression.silence')!
+  const atUs = DEFAULT_START_US + DAY_US / 2
+  const assaults = [assault(attack, 'blatant', 1, atUs)]
+  const options = { startUs: atUs - HOUR_US, days: 0.2, rate: 5, assaults, most: 1_000_000 }
+  const times = run('dark', options)
+    .filter(({ truth }) => truth.service === 'social')
+    .map(({ startUs }) => startUs)
+  expect(times.some((time) => time < atUs)).toBe(true)
+  expect(times.filter((time) => time >= atUs && time < atUs + 3 * HOUR_US)).toEqual([])
+})

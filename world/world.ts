@@ -2,9 +2,11 @@ import { DAY_US, SECOND_US } from '../daemon/model/time.ts'
 import { Random } from '../demo/random.ts'
 import type { Assault } from './attacks/attack.ts'
 import type { Caller } from './caller.ts'
+import { type Condition, holds } from './condition.ts'
 import { Connections } from './connections.ts'
 import { exponential } from './draw.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
+import type { Operation } from './estate/operation.ts'
 import type { Exchange } from './exchange.ts'
 import { TimeHeap } from './heap.ts'
 import { createPopulation, type Population } from './people.ts'
@@ -52,6 +54,7 @@ export class World {
   readonly estate: Estate
   readonly population: Population
   readonly connections = new Connections()
+  readonly conditions: Condition[] = []
   readonly #visitors = new TimeHeap<Visitor>()
   readonly #open = new TimeHeap<Exchange>()
   #serial = 0
@@ -65,6 +68,12 @@ export class World {
     this.secrets = new Secrets(random.fork('secrets'))
     this.estate = createEstate(random.fork('services'))
     this.population = createPopulation(random.fork('people'), this.secrets, users)
+  }
+
+  /** The condition an operation is in; null when all is well. */
+  conditionOf(operation: Operation, nowUs: number): Condition | null {
+    for (const condition of this.conditions) if (holds(condition, operation, nowUs)) return condition
+    return null
   }
 
   /** Tells apart what would have the same name. */
@@ -112,7 +121,7 @@ export class World {
       if (now >= endUs) break
       if (plans.next === now) {
         const assault = plans.pop()
-        for (const { caller, script, delayUs } of assault.begin(this)) this.enter(caller, script, now + delayUs)
+        for (const { caller, script, delayUs } of assault.begin(this, now)) this.enter(caller, script, now + delayUs)
       } else if (arrivals.next === now) {
         const arrival = arrivals.pop()
         const { caller, script } = arrival.kind.begin(this, arrival.random, now)

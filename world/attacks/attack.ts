@@ -20,7 +20,7 @@ export interface Attack {
   /** Id of the detector that should open an incident; null for what must stay silent. */
   readonly detector: string | null
   readonly summary: string
-  begin(world: World, intensity: Intensity, label: Label): readonly Part[]
+  begin(world: World, intensity: Intensity, label: Label, nowUs: number): readonly Part[]
 }
 
 /** What the module of an attack says: its parameters by intensity, and what it does with them. */
@@ -29,13 +29,13 @@ interface AttackModule<Parameters> {
   readonly detector: string | null
   readonly summary: string
   readonly intensities: Readonly<Record<Intensity, Parameters>>
-  begin(world: World, parameters: Parameters, label: Label): readonly Part[]
+  begin(world: World, parameters: Parameters, label: Label, nowUs: number): readonly Part[]
 }
 
 /** An attack in its place: when, how hard, under which label. */
 export interface Assault {
   readonly atUs: number
-  begin(world: World): readonly Part[]
+  begin(world: World, nowUs: number): readonly Part[]
 }
 
 export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
@@ -44,7 +44,7 @@ export function defineAttack<Parameters>(module: AttackModule<Parameters>): Atta
     name,
     detector,
     summary,
-    begin: (world, intensity, label) => module.begin(world, intensities[intensity], label),
+    begin: (world, intensity, label, nowUs) => module.begin(world, intensities[intensity], label, nowUs),
   }
 }
 
@@ -52,5 +52,5 @@ export function defineAttack<Parameters>(module: AttackModule<Parameters>): Atta
 export function assault(attack: Attack, intensity: Intensity, number: number, atUs: number): Assault {
   const id = `${attack.name}/${intensity}#${number}`
   const label: Label = attack.detector === null ? { attack: null, twin: id } : { attack: id, twin: null }
-  return { atUs, begin: (world) => attack.begin(world, intensity, label) }
+  return { atUs, begin: (world, nowUs) => attack.begin(world, intensity, label, nowUs) }
 }

@@ -1,3 +1,18 @@
+import {
+  batching,
+  costlyCalls,
+  couponHunt,
+  exfiltration,
+  flashSale,
+  hugeRequests,
+  introspection,
+  massAssignment,
+  nesting,
+  retryStorm,
+  scraping,
+  skippedSteps,
+  tooManyCalls,
+} from './abuse.ts'
 import type { Attack } from './attack.ts'
 import {
   bruteForce,
@@ -9,6 +24,7 @@ import {
   spray,
   stuffing,
 } from './guessing.ts'
+import { honestCode, INJECTIONS, LEAKS } from './injections.ts'
 import {
   adminCleanUp,
   firstSync,
@@ -28,6 +44,17 @@ import {
   shadowEndpoint,
   tripwires,
 } from './probing.ts'
+import { exposedFields, goneSilent, moreErrors, newFields, slowDependency, slowerAnswers } from './releases.ts'
+import {
+  expiredPartner,
+  forgedToken,
+  leakedKey,
+  missingAuthentication,
+  refreshLoop,
+  tokenInQuery,
+  tokenTheft,
+  travelling,
+} from './tokens.ts'
 
 /** Everything that can be put into a run, attacks first. A new one is one export of a module here, and one line. */
 export const ATTACKS: readonly Attack[] = [
@@ -46,6 +73,28 @@ export const ATTACKS: readonly Attack[] = [
   refusedProbing,
   tripwires,
   shadowEndpoint,
+  tokenTheft,
+  leakedKey,
+  forgedToken,
+  missingAuthentication,
+  tokenInQuery,
+  massAssignment,
+  exposedFields,
+  scraping,
+  exfiltration,
+  tooManyCalls,
+  hugeRequests,
+  costlyCalls,
+  skippedSteps,
+  couponHunt,
+  introspection,
+  batching,
+  nesting,
+  ...INJECTIONS,
+  ...LEAKS,
+  moreErrors,
+  slowerAnswers,
+  goneSilent,
   forgottenPassword,
   officeMorning,
   rotatedSecret,
@@ -54,6 +103,14 @@ export const ATTACKS: readonly Attack[] = [
   adminCleanUp,
   clientBug,
   declaredLoadTest,
+  travelling,
+  expiredPartner,
+  refreshLoop,
+  flashSale,
+  retryStorm,
+  honestCode,
+  slowDependency,
+  newFields,
 ]
 
 /** By name; undefined when there is none. */
