@@ -190,10 +190,10 @@ test('a hole that does not fill within two seconds becomes a gap', () => {
   expect(wire.telemetry.funnel.bytes.dropped('late')).toBe(3)
 })
 
-test('the hole timer fires by the next segment too, not only by tick', () => {
+test('the hole timer fires by the next segment of its shard too, not only by tick', () => {
   const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'e')
-  wire.handshake(7)
-  wire.send(0, 0, 1001, 'x', { connection: 7, afterUs: 3 * SECOND_US })
+  wire.handshake(37) // of the same shard
+  wire.send(0, 0, 1001, 'x', { connection: 37, afterUs: 3 * SECOND_US })
   expect(wire.lines).toEqual(['0 data a', '0 gap 3', '0 data e', '0 data x'])
 })
 
@@ -557,16 +557,19 @@ test('the second network stays apart when the first connection is over, and forg
 
 test('one connection mirrored under two tags is one, also when its ports are used again', () => {
   const wire = new Wire()
-  for (const isn of [1000, 900_000_000]) {
+  for (const [isn, first, second] of [
+    [1000, 17, 18],
+    [900_000_000, 18, 17],
+  ] as const) {
     for (let step = 0; step < 4; step++) {
       const { ipId } = wire
-      exchange(wire, 17, isn, isn + 5000, [step])
+      exchange(wire, first, isn, isn + 5000, [step])
       wire.ipId = ipId // the very same packet
-      exchange(wire, 18, isn, isn + 5000, [step])
+      exchange(wire, second, isn, isn + 5000, [step])
     }
   }
   wire.close()
-  expect(wire.heard.map(({ info }) => info.vni)).toEqual([17, 17])
+  expect(wire.heard.map(({ info }) => info.vni)).toEqual([17, 18])
   expect(wire.telemetry.counters.get('reassembly.apart_by_tag')).toBe(0)
 })
 

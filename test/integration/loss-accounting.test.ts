@@ -186,6 +186,15 @@ describe('what is lost shows', () => {
   })
 })
 
+test('a file that ended is not silent while another goes on', async () => {
+  const steady = (from: number, minutes: number) =>
+    Array.from({ length: minutes * 12 }, (_, number) =>
+      exchange({ atMs: Date.UTC(2026, 10, 20, 9) + from + number * 5000, number }),
+    ).flat()
+  const { summary } = await replayed([steady(0, 20), steady(1000, 40)])
+  expect(summary.incidents.map(({ why }) => why)).toEqual([])
+})
+
 describe('with workers', () => {
   beforeAll(ensureBuilt)
 
