@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer'
+import { AsciiBuffer, copyAscii, sameAscii, viewOf } from '../model/ascii-bytes.ts'
 import type { Pseudonyms } from './pseudonym.ts'
 import { MAX_KEY as MAX_NAME, redactJsonBare, redactJsonString, unescapeJson } from './redact-json.ts'
 import type { Place } from './redact-value.ts'
@@ -44,13 +46,56 @@ const MAX_BLANKS = 64
 const KEY_SLOTS = 1024
 const MAX_KEY = 64
 
-interface KnownKey {
-  readonly bytes: Uint8Array
-  readonly secrecy: Secrecy
+/** Keys as they stand in bodies, and what they say. Each slot belongs to the last who came. */
+class KeyMemory {
+  readonly #lengths = new Uint8Array(KEY_SLOTS)
+  /** The first four bytes and the last four, which is all of a key of eight or fewer. */
+  readonly #first = new Int32Array(KEY_SLOTS)
+  readonly #last = new Int32Array(KEY_SLOTS)
+  readonly #whole = new AsciiBuffer(KEY_SLOTS * MAX_KEY).view
+  readonly #secrecies = new Array<Secrecy>(KEY_SLOTS).fill('keep')
+
+  secrecyOf(bytes: Buffer, view: DataView, start: number, end: number): Secrecy {
+    const length = (end - start) | 0
+    if (length === 0 || length > MAX_KEY) return secrecyOfRaw(bytes, start, end)
+    const short = length < 4
+    const first = short ? packed(bytes, start, length) : view.getInt32(start, true)
+    const last = short ? 0 : view.getInt32((end - 4) | 0, true)
+    const hash = (Math.imul(first, 0x9e3779b1) + Math.imul(last, 0x85ebca6b) + length) | 0
+    const slot = (hash ^ (hash >>> 15)) & (KEY_SLOTS - 1)
+    if (
+      this.#first[slot] === first &&
+      this.#last[slot] === last &&
+      this.#lengths[slot] === length &&
+      (length <= 8 || sameAscii(view, start, this.#whole, slot * MAX_KEY, length))
+    ) {
+      return this.#secrecies[slot]!
+    }
+    const secrecy = secrecyOfRaw(bytes, start, end)
+    if (isAscii(bytes.subarray(start, end))) {
+      copyAscii(view, start, this.#whole, slot * MAX_KEY, length)
+      this.#first[slot] = first
+      this.#last[slot] = last
+      this.#lengths[slot] = length
+      this.#secrecies[slot] = secrecy
+    }
+    return secrecy
+  }
 }
 
-/** Keys as they stand in bodies, and what they say. Each slot belongs to the last who came. */
-const keys: (KnownKey | null)[] = new Array<KnownKey | null>(KEY_SLOTS).fill(null)
+/** Up to three bytes as one number. */
+function packed(bytes: Buffer, start: number, length: number): number {
+  let number = 0
+  for (let i = 0; i < length; i++) number = (number << 8) | bytes[start + i]!
+  return number
+}
+
+function secrecyOfRaw(bytes: Buffer, start: number, end: number): Secrecy {
+  const raw = bytes.toString('utf8', start, end)
+  return raw === '' || raw.length > MAX_NAME ? 'keep' : secrecyOf(unescapeJson(raw))
+}
+
+const keys = new KeyMemory()
 
 /**
  * Whether redactJson would leave this text (UTF-8) as it is: one pass over the bytes that makes no string of them, except of the
@@ -59,6 +104,8 @@ const keys: (KnownKey | null)[] = new Array<KnownKey | null>(KEY_SLOTS).fill(nul
 export function isHarmlessJson(bytes: Buffer, place: Place, pseudonyms: Pseudonyms): boolean {
   const outside = OUTSIDE
   const length = bytes.length
+  const view = viewOf(bytes)
+  const wordsEnd = length - 3
   let next: Secrecy = 'keep'
   let valueSeen = false
   let at = 0
@@ -66,33 +113,28 @@ export function isHarmlessJson(bytes: Buffer, place: Place, pseudonyms: Pseudony
     const kind = outside[bytes[at]!]!
     if (kind === STRING) {
       const start = at + 1
-      let end = start
+      let end = stringEnd(bytes, view, start, wordsEnd)
       let escaped = false
-      while (end < length) {
-        const code = bytes[end]!
-        if (code === QUOTE) break
-        if (code === BACKSLASH) {
-          escaped = true
-          end++
-        }
-        end++
+      while (end < length && bytes[end] === BACKSLASH) {
+        escaped = true
+        end = stringEnd(bytes, view, end + 2, wordsEnd)
       }
       // Cut off within a string.
       if (end >= length) return false
       at = end + 1
       if (isName(bytes, at, length)) {
-        next = secrecyAt(bytes, start, end, place)
+        next = inPlace(keys.secrecyOf(bytes, view, start, end), place)
         if (next === 'token' || next === 'erase') return false
         valueSeen = false
       } else {
         valueSeen = true
-        if (!isHarmlessString(bytes, start, end, escaped, next, place, pseudonyms)) return false
+        if (!isHarmlessString(bytes, view, start, end, escaped, next, place, pseudonyms)) return false
       }
     } else if (kind === BARE) {
       const start = at++
       while (at < length && outside[bytes[at]!] === BARE) at++
       if (isName(bytes, at, length)) {
-        next = secrecyAt(bytes, start, at, place)
+        next = inPlace(keys.secrecyOf(bytes, view, start, at), place)
         if (next === 'token' || next === 'erase') return false
         valueSeen = false
       } else {
@@ -126,24 +168,6 @@ function isName(bytes: Buffer, from: number, length: number): boolean {
   return false
 }
 
-function secrecyAt(bytes: Buffer, start: number, end: number, place: Place): Secrecy {
-  const length = end - start
-  if (length <= 0) return 'keep'
-  const shape = length * 131 + bytes[start]! * 31 + bytes[start + (length >> 1)]! * 17
-  const slot = (shape + bytes[end - 1]!) & (KEY_SLOTS - 1)
-  const known = keys[slot]!
-  if (known !== null && known.bytes.length === length) {
-    const kept = known.bytes
-    let i = 0
-    while (i < length && kept[i] === bytes[start + i]) i++
-    if (i === length) return inPlace(known.secrecy, place)
-  }
-  const raw = bytes.toString('utf8', start, end)
-  const secrecy = raw.length > MAX_NAME ? 'keep' : secrecyOf(unescapeJson(raw))
-  if (length <= MAX_KEY) keys[slot] = { bytes: new Uint8Array(bytes.subarray(start, end)), secrecy }
-  return inPlace(secrecy, place)
-}
-
 /** In an answer, a code is an error number unless it looks like a machine made it. */
 function inPlace(secrecy: Secrecy, place: Place): Secrecy {
   return secrecy === 'code' && place === 'response' ? 'opaque' : secrecy
@@ -151,6 +175,7 @@ function inPlace(secrecy: Secrecy, place: Place): Secrecy {
 
 function isHarmlessString(
   bytes: Buffer,
+  view: DataView,
   start: number,
   end: number,
   escaped: boolean,
@@ -164,7 +189,7 @@ function isHarmlessString(
     !escaped &&
     secrecy !== 'code' &&
     (secrecy === 'keep' || length < MIN_SECRET) &&
-    looksHarmless(bytes, start, end)
+    looksHarmless(bytes, view, start, end)
   ) {
     return true
   }
@@ -172,8 +197,72 @@ function isHarmlessString(
   return redactJsonString(escaped ? unescapeJson(raw) : raw, secrecy, place, pseudonyms) === null
 }
 
+/** Where the next quote or backslash stands, else the end of the text. */
+function stringEnd(bytes: Buffer, view: DataView, from: number, wordsEnd: number): number {
+  let at = from | 0
+  while (at < wordsEnd) {
+    const word = view.getInt32(at, true)
+    const quote = word ^ 0x22222222
+    const backslash = word ^ 0x5c5c5c5c
+    const marks = (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH_BITS
+    // The lowest mark is exact.
+    if (marks !== 0) return at + ((31 - Math.clz32(marks & -marks)) >> 3)
+    at = (at + 4) | 0
+  }
+  const length = bytes.length
+  while (at < length && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
+  return Math.min(at, length)
+}
+
+const ONES = 0x01010101
+const HIGH_BITS = 0x80808080 | 0
+const LOW_BITS = 0x7f7f7f7f
+/** With three digits in the word before, and three in the word after, no card number. */
+const MAX_DIGITS = 6
+
+/**
+ * Most values are told four bytes at a time: letters, digits, dashes and blanks, no run of which starts like a token, without a
+ * `J` (of `eyJ`), and without many digits between two letters. Whatever else there is goes through looksHarmlessByBytes.
+ */
+function looksHarmless(bytes: Buffer, view: DataView, start: number, end: number): boolean {
+  if (end - start < MIN_NESTED || !startsHarmless(bytes, start)) return looksHarmlessByBytes(bytes, start, end)
+  const last = (end - 4) | 0
+  let digits = 0
+  let at = start | 0
+  for (;;) {
+    const word = view.getInt32(at, true)
+    const j = word ^ 0x4a4a4a4a
+    if (((word | ((j - ONES) & ~j)) & HIGH_BITS) !== 0) return looksHarmlessByBytes(bytes, start, end)
+    const lower = word | 0x20202020
+    const letters = (lower + 0x1f1f1f1f) & ~(lower + 0x05050505) & HIGH_BITS
+    const numerals = ~((word ^ 0x30303030) + 0x76767676) & ~(word ^ 0x30303030) & HIGH_BITS
+    const dash = word ^ 0x2d2d2d2d
+    const dashes = ~(dash + LOW_BITS) & HIGH_BITS
+    let others = ~(letters | numerals | dashes) & HIGH_BITS
+    while (others !== 0) {
+      const other = at + ((31 - Math.clz32(others & -others)) >> 3)
+      if (PART[bytes[other]!] === SUSPECT) return false
+      if (other + 1 < end && !startsHarmless(bytes, other + 1)) return looksHarmlessByBytes(bytes, start, end)
+      others &= others - 1
+    }
+    if (letters !== 0) digits = 0
+    else {
+      digits += Math.imul(numerals >>> 7, ONES) >>> 24
+      if (digits > MAX_DIGITS) return looksHarmlessByBytes(bytes, start, end)
+    }
+    if (at === last) return true
+    at = Math.min(at + 4, last)
+  }
+}
+
+/** Whether neither a token nor JSON begins here. */
+function startsHarmless(bytes: Buffer, at: number): boolean {
+  const code = bytes[at]!
+  return !isPunctuation(code) && code !== 0x5b && !mayStartToken(code, bytes[at + 1]!)
+}
+
 /** As redactText sees it, generously: see copyHarmless of header-json.ts. */
-function looksHarmless(bytes: Buffer, start: number, end: number): boolean {
+function looksHarmlessByBytes(bytes: Buffer, start: number, end: number): boolean {
   // As a whole it may be a key with blanks in it.
   if (bytes[start] === 0x5b || mayStartToken(bytes[start]!, bytes[start + 1]!)) return false
   const parts = PART
