@@ -1,35 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
-import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type CaptureOrder, type CaptureReport, parseReport, type TunnelOrder } from '../sources/capture-report.ts'
+import { type CaptureReport, parseReport } from '../sources/capture-report.ts'
 import { capabilitiesOf } from '../sources/relinquish.ts'
-import { listenAddress, protocolOfPort, type TunnelProtocol, vniRange } from '../sources/tunnel-frame.ts'
 import { type ErrorCode, OffpathError } from '../telemetry/errors.ts'
-import { unprivilegedCommand } from './privileges.ts'
-
-/** A live source of the configuration. */
-export type CaptureSettings =
-  | {
-      readonly kind: 'pcap'
-      readonly interface: string
-      readonly filter: string
-      readonly ring_mib: number
-      readonly snap_length: number
-    }
-  | { readonly kind: 'exec'; readonly command: readonly string[]; readonly name?: string | undefined }
-  | {
-      readonly kind: 'udp-tunnel'
-      readonly name?: string | undefined
-      /** `address:port`, an IPv6 address in brackets. */
-      readonly listen: string
-      readonly protocol?: TunnelProtocol | null | undefined
-      readonly senders: readonly string[]
-      readonly vnis: readonly (number | string)[]
-      readonly buffer_mib: number
-    }
+import { type CaptureSettings, captureName, commandOf } from './capture-command.ts'
 
 /** What a source lost or did since the last time. */
 export interface CaptureStats {
@@ -224,7 +201,7 @@ class Life {
     this.#options = options
     this.#name = name
     const { capture } = options
-    const [command, args] = commandOf(options)
+    const [command, args] = commandOf(options.capture, options.childScript)
     const stdin = capture.kind === 'exec' ? 'ignore' : 'pipe'
     // A group of its own: a terminal's Ctrl-C must reach only control, which then ends things in order.
     this.#child = spawn(command, args, { stdio: [stdin, socket, 'pipe'], detached: true })
@@ -355,48 +332,6 @@ export function lossesIn(line: string): Partial<CaptureStats> | null {
   return dumpcap === null ? null : { kernelDrops: Number(dumpcap[1]) }
 }
 
-function commandOf({ capture, childScript }: SupervisorOptions): [command: string, args: string[]] {
-  if (capture.kind === 'exec') return [capture.command[0] ?? '', capture.command.slice(1)]
-  if (capture.kind === 'udp-tunnel') {
-    const script = childScript ?? join(import.meta.dirname, 'tunnel-child.js')
-    const [command, ...args] = [...unprivilegedCommand(), process.execPath, script, JSON.stringify(orderOf(capture))]
-    return [command!, args]
-  }
-  const order: CaptureOrder = {
-    interface: capture.interface,
-    filter: capture.filter,
-    snapLength: capture.snap_length,
-    ringBytes: capture.ring_mib * 1024 * 1024,
-    gatherMs: GATHER_MS,
-  }
-  const script = childScript ?? join(import.meta.dirname, 'capture-child.js')
-  return [process.execPath, [script, JSON.stringify(order)]]
-}
-
-/** What a source is called in records and in status. */
-export function captureName(capture: CaptureSettings): string {
-  switch (capture.kind) {
-    case 'pcap':
-      return capture.interface
-    case 'exec':
-      return capture.name ?? basename(capture.command[0] ?? '')
-    case 'udp-tunnel':
-      return capture.name ?? capture.listen
-  }
-}
-
-function orderOf(capture: Extract<CaptureSettings, { kind: 'udp-tunnel' }>): TunnelOrder {
-  const { address, port } = listenAddress(capture.listen)
-  return {
-    address,
-    port,
-    protocol: capture.protocol ?? protocolOfPort(port) ?? 'vxlan',
-    senders: capture.senders,
-    vnis: capture.vnis.map(vniRange),
-    bufferBytes: capture.buffer_mib * 1024 * 1024,
-  }
-}
-
 function connectTo(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path })
@@ -408,8 +343,6 @@ function connectTo(path: string): Promise<Socket> {
 }
 
 const NOTHING: CaptureStats = { received: 0, kernelDrops: 0, interfaceDrops: 0, cut: 0, foreign: 0, respawns: 0 }
-/** How long the kernel may gather packets: latency against wake-ups. */
-const GATHER_MS = 25
 const STOP_MS = 1000
 const FIRST_BACK_OFF_MS = 200
 const MAX_BACK_OFF_MS = 5000

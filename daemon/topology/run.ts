@@ -11,7 +11,8 @@ import type { RowBatch } from '../model/row-batch.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { CaptureSupervisor, captureName, type SourceState } from './capture-supervisor.ts'
+import { captureName } from './capture-command.ts'
+import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
 import type {
   EngineFile,
   EngineInput,

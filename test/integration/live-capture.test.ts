@@ -10,7 +10,8 @@ import { type BuildOptions, build } from 'esbuild'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveEvents } from '../../daemon/sources/live.ts'
-import { type CaptureSettings, type CaptureStats, CaptureSupervisor } from '../../daemon/topology/capture-supervisor.ts'
+import type { CaptureSettings } from '../../daemon/topology/capture-command.ts'
+import { type CaptureStats, CaptureSupervisor } from '../../daemon/topology/capture-supervisor.ts'
 import { effectiveCapabilities, unprivilegedUser } from '../../daemon/topology/privileges.ts'
 
 /**
