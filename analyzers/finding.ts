@@ -1,4 +1,5 @@
 import type { EvidenceRef, Outcome, Severity, Signal } from '../daemon/model/signal.ts'
+import { withOneMore } from '../daemon/model/small-list.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Principal, Transaction } from '../daemon/model/transaction.ts'
 import { DETECTOR_TAGS, type DetectorId } from './detector-ids.ts'
@@ -71,7 +72,7 @@ export class EvidenceTrail {
 
   add(tx: Transaction): void {
     if (this.#refs.length >= EvidenceTrail.length) this.#refs.shift()
-    this.#refs.push({ transactionId: tx.id, time: tx.time, status: tx.status, whole: isWhole(tx) })
+    this.#refs = withOneMore(this.#refs, { transactionId: tx.id, time: tx.time, status: tx.status, whole: isWhole(tx) })
   }
 
   /** Hands over what was gathered and starts anew. */

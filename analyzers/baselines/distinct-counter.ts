@@ -1,3 +1,4 @@
+import { withOneMore } from '../../daemon/model/small-list.ts'
 import type { Baseline, Mergeable } from '../baseline.ts'
 import { mix } from './lookup-hash.ts'
 
@@ -31,7 +32,7 @@ export class DistinctCounter implements Baseline<[hash: number], DistinctState>,
     if (this.#registers !== null) return this.#addSketch(hash)
     for (let i = 0; i < this.#exact.length; i++) if (this.#exact[i] === hash) return 0
     if (this.#exact.length < EXACT) {
-      this.#exact.push(hash)
+      this.#exact = withOneMore(this.#exact, hash)
       this.#count++
       return 1
     }

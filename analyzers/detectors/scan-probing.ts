@@ -4,6 +4,7 @@ import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
 import { KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { Caller, type Miss, type Visit } from './scan-probing/caller.ts'
@@ -128,7 +129,7 @@ class ScanProbing implements Detector {
   }
 
   /** A request that found an endpoint: evidence for an ordinary caller, but the same one over and over counts once a minute. */
-  #matched(tx: Transaction, visit: Visit, service: Service, what: string | null, now: EventTime): void {
+  #matched(tx: Transaction, visit: Visit, service: Service, what: string | number | null, now: EventTime): void {
     if (++visit.matched === ESTABLISHED_HITS) service.establish(tx.principal)
     if (what === visit.lastMatch && now - visit.lastHitAt < MINUTE_US) return
     visit.lastMatch = what
@@ -153,7 +154,7 @@ class ScanProbing implements Detector {
     if (tx.status! < 300) service.noteAnswer(size, shape)
     if (sensitive === null) {
       // Not in the inventory yet, but there: as good as a match, or a first visit to a large site would look like a scan.
-      this.#matched(tx, visit, service, tx.path, now)
+      this.#matched(tx, visit, service, hashText(tx.path!), now)
       return null
     }
     const leaked = tx.status! < 300 && sensitive.secret && size > 0 && !catchAll

@@ -1,4 +1,4 @@
-import { DENIED, exchanges, type Flood, hex, MISSING, OK, plain, random32, withBody } from './flood.ts'
+import { DENIED, exchanges, type Flood, hex, MISSING, OK, PROXIES, plain, random32, withBody } from './flood.ts'
 
 /** Slow enough that windows close and what waits in quarantine is learnt while the flood goes on. */
 const LONG_STEP_US = 2000
@@ -40,9 +40,9 @@ export const CALLER_FLOODS: readonly Flood[] = [
     300_000,
     exchanges((random, i) => {
       // Everybody comes from somewhere else and never again.
-      const from = `10.${random32(random) & 255}.${(i >>> 8) & 255}.${i & 255}`
+      const from = `203.${random32(random) & 255}.${(i >>> 8) & 255}.${i & 255}`
       return [Buffer.from(`GET /v1/news HTTP/1.1\r\nHost: api.test\r\nX-Forwarded-For: ${from}\r\n\r\n`), OK]
-    }),
+    }, PROXIES),
     LONG_STEP_US,
   ),
   plain(
@@ -63,6 +63,19 @@ export const CALLER_FLOODS: readonly Flood[] = [
       const head = `Authorization: Bearer eyJhbGciOiJub25lIn0.${claims}.${part}\r\nCookie: sid=${part.repeat(40)}\r\n`
       return [Buffer.from(`GET /v1/me HTTP/1.1\r\nHost: api.test\r\n${head}X-Api-Key: ${part.repeat(10)}\r\n\r\n`), OK]
     }),
+    LONG_STEP_US,
+  ),
+  plain(
+    'long-paths',
+    60_000,
+    exchanges((random, i) => {
+      // What is kept of a path or an id must not keep all that stood beside it.
+      const from = `X-Forwarded-For: 203.${random32(random) & 255}.${(i >>> 8) & 255}.${i & 255}`
+      const id = `${hex(random, 1)}-0000-4000-8000-${hex(random, 1)}0000`
+      const long = hex(random, 1000)
+      const target = i & 1 ? `/${hex(random, 2)}/${long}.php` : `/v1/orders/${id}?q=${long}`
+      return [Buffer.from(`GET ${target} HTTP/1.1\r\nHost: api.test\r\n${from}\r\n\r\n`), i & 1 ? MISSING : OK]
+    }, PROXIES),
     LONG_STEP_US,
   ),
 ]

@@ -65,9 +65,13 @@ export function endless(count: number, beginning: string, more: Buffer): Flood['
   }
 }
 
+/** A private network, whose proxies are believed; others are not. */
+export const PROXIES = 0x0a00_0000
+
 /** `exchange` on connections of 50 pairs each. */
 export function exchanges(
   exchange: (random: () => number, i: number) => readonly [request: Buffer, response: Buffer],
+  network = 0xc612_0000,
 ): Flood['start'] {
   return (random) => {
     let talk: Talk | null = null
@@ -75,7 +79,7 @@ export function exchanges(
     return (wire, i) => {
       if (i % 50 === 0) {
         talk?.close()
-        talk = new Talk(wire, ipv4(0xc612_0000 + (connection % 60_000), 2000 + (connection++ % 60_000))).open()
+        talk = new Talk(wire, ipv4(network + (connection % 60_000), 2000 + (connection++ % 60_000))).open()
       }
       const [request, response] = exchange(random, i)
       inSegments(request, (part) => talk!.ask(part))

@@ -1,3 +1,4 @@
+import { withOneMore } from '../../../daemon/model/small-list.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
 import { DistinctCounter } from '../../baselines/distinct-counter.ts'
@@ -63,7 +64,7 @@ export class Reach {
   /** Short windows of the present long one in which something was answered. */
   #activeWindows = 0
   /** The counts when the present short window began. */
-  #marks = { ...NOTHING }
+  #marks: Readonly<typeof NOTHING> = NOTHING
   /** Whether no short window of the present long one had a signal. */
   #longClean = true
 
@@ -151,7 +152,7 @@ export class Reach {
     this.#seen = new DistinctCounter()
     this.#activeWindows = 0
     this.#longClean = true
-    this.#marks = { ...NOTHING }
+    this.#marks = NOTHING
     this.answered = 0
     this.denied = 0
     this.missing = 0
@@ -189,7 +190,7 @@ export class Caller {
   /** Whether the cohort says what a caller is for, so that others are no measure for it. */
   distinctive = false
   hash = 0
-  readonly reaches: Reach[] = []
+  reaches: Reach[] = []
 
   /** Who it is at present: the newest token decides, since a role can be granted. */
   identify(tx: Transaction): void {
@@ -214,7 +215,7 @@ export class Caller {
       reaches.splice(oldest, 1)
     }
     const reach = new Reach(service, template)
-    reaches.push(reach)
+    this.reaches = withOneMore(reaches, reach)
     return reach
   }
 }

@@ -1,3 +1,6 @@
+import { withOneMore } from '../../../daemon/model/small-list.ts'
+import { hashText } from '../../baselines/lookup-hash.ts'
+
 const RECENT_IDS = 64
 /** Ids this close to one another are neighbours; also what a shuffled walk over a dense range keeps meeting. */
 const NEIGHBOUR = 2
@@ -6,17 +9,17 @@ const MAX_DIGITS = 15
 
 /** The last numeric ids of one caller at one endpoint, to tell a walk over numbers from visits. */
 export class NeighbourIds {
-  readonly #recent: number[] = []
+  #recent: number[] = []
   #lastStep = 0
-  #lastIds: readonly string[] = []
+  /** Hashes, and only where there are several: the texts would keep the whole target they were cut from. */
+  #lastIds: readonly number[] = []
 
   /**
    * Whether an id lies next to one asked for before, or continues an even stride. Null when it is no number, or the first.
    * Of several ids in a path the first that differs from the request before is the one that moves.
    */
   add(ids: readonly string[]): boolean | null {
-    const text = ids[this.#moving(ids)]!
-    this.#lastIds = ids
+    const text = ids.length === 1 ? ids[0]! : ids[this.#moving(ids)]!
     if (text.length > MAX_DIGITS) return null
     const value = Number(text)
     if (!Number.isSafeInteger(value)) return null
@@ -31,12 +34,15 @@ export class NeighbourIds {
     if (stride !== 0 && stride === this.#lastStep) near = true
     this.#lastStep = stride
     if (recent.length >= RECENT_IDS) recent.shift()
-    recent.push(value)
-    return recent.length === 1 ? null : near
+    this.#recent = withOneMore(recent, value)
+    return this.#recent.length === 1 ? null : near
   }
 
   #moving(ids: readonly string[]): number {
-    for (let i = 0; i < ids.length; i++) if (ids[i] !== this.#lastIds[i]) return i
+    const hashes = ids.map(hashText)
+    const last = this.#lastIds
+    this.#lastIds = hashes
+    for (let i = 0; i < hashes.length; i++) if (hashes[i] !== last[i]) return i
     return ids.length - 1
   }
 }

@@ -1,3 +1,5 @@
+import { ownText } from '../../../daemon/model/own-text.ts'
+import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
 import { SequentialTest } from '../../baselines/sequential-test.ts'
@@ -34,13 +36,14 @@ export class Visit {
   signalled = false
   /** Requests that matched an endpoint. */
   matched = 0
-  lastMatch: string | null = null
+  /** An endpoint, or the hash of a path. */
+  lastMatch: string | number | null = null
   lastHitAt: EventTime = 0
   windowHits = 0
   windowMisses = 0
   #misses: CountedMiss[] = []
   /** What was matched lately, while the walk is under way: a few good pages in rotation are no more than one of them. */
-  readonly #recent: { what: string | null; at: EventTime }[] = []
+  readonly #recent: { what: string | number | null; at: EventTime }[] = []
   #targets = 0
   #targetsAt: EventTime = 0
 
@@ -72,7 +75,7 @@ export class Visit {
   }
 
   /** Whether this match was made within the last minute already. */
-  hasMatched(what: string | null, now: EventTime): boolean {
+  hasMatched(what: string | number | null, now: EventTime): boolean {
     for (const match of this.#recent) {
       if (match.what !== what) continue
       if (now - match.at < MINUTE_US) return true
@@ -87,7 +90,7 @@ export class Visit {
   note(tx: Transaction, miss: Miss, gained: number, now: EventTime): void {
     if (this.#misses.length === 0) this.since = now
     if (this.#misses.length >= MAX_MISSED) this.#misses.shift()
-    this.#misses.push({ ...miss, gained, name: tx.path!.slice(0, 80) })
+    this.#misses = withOneMore(this.#misses, { ...miss, gained, name: ownText(tx.path!.slice(0, 80)) })
     if (miss.leaked) this.leaked++
     else this.refused++
   }
@@ -126,14 +129,14 @@ export class Visit {
 /** One caller, with its visits to up to four services. */
 export class Caller {
   principal: Principal | null = null
-  readonly visits: Visit[] = []
+  visits: Visit[] = []
 
   at(service: string): Visit {
     const { visits } = this
     for (let i = 0; i < visits.length; i++) if (visits[i]!.service === service) return visits[i]!
     if (visits.length >= MAX_SERVICES_PER_CALLER) visits.shift()
     const visit = new Visit(service)
-    visits.push(visit)
+    this.visits = withOneMore(visits, visit)
     return visit
   }
 }
