@@ -154,7 +154,12 @@ describe.skipIf(whyNot !== null)('two interfaces at once', () => {
     )
     const before = await status()
     expect(before.sources.find(({ name }) => name === FIRST.here)!.why).toContain(FIRST.here)
-    expect(before.learning).toMatchObject({ frozen: true, blind_to: LINKS.map(({ here }) => `pcap:${here}`) })
+    // The engine tells its status every second.
+    await until(
+      async () => (await status()).learning.blind_to.length === 2 && (await status()).learning.frozen,
+      5000,
+      () => daemon.stderr,
+    )
 
     addLink(FIRST)
     await becomes({ [FIRST.here]: 'capturing', [SECOND.here]: 'down' })
