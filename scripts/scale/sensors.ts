@@ -59,7 +59,7 @@ async function sensor(number: number): Promise<void> {
     info,
     reader: nativeReader(assembly, info),
   }
-  await drive(assembly.chain, [input], stop, paced)
+  await drive(assembly.chain, [input], stop, () => publisher.room() ?? paced())
   assembly.chain.close()
   await publisher.close(30_000)
 }
