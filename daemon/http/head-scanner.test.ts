@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeadScanner, SLOTS } from './head-scanner.ts'
-import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
+import { ALL_NAMES, FRAMING_NAMES, KNOWN_HEADERS } from './known-headers.ts'
 import { DEFAULT_HTTP_LIMITS } from './limits.ts'
 import { NO_LINE } from './start-line.ts'
 
@@ -32,8 +32,16 @@ const odd = fc.oneof(
 const oneOdd = fc
   .tuple(letters, odd, letters, letters, odd, letters)
   .map(([a, one, b, c, other, d]) => `${a}${one}${b}: ${c}${other}${d}`)
+/** A known name in some mix of cases, sometimes with one byte changed. */
+const known = fc
+  .tuple(fc.constantFrom(...KNOWN_HEADERS), fc.nat(), fc.nat(40), fc.constantFrom('x', 'N', '^', '_', '\r'))
+  .map(([name, upper, at, byte]) => {
+    const cased = [...name].map((c, i) => ((upper >> (i & 15)) & 1 ? c.toUpperCase() : c)).join('')
+    return `${at < name.length ? cased.slice(0, at) + byte + cased.slice(at + 1) : cased}: v`
+  })
 const field = fc.oneof(
   oneOdd,
+  known,
   fc.constantFrom(
     'Host: a',
     'host:b',

@@ -5,6 +5,7 @@ import {
   HOST,
   KNOWN_COUNT,
   knownHeaderAt,
+  knownTokenAt,
   type NameTable,
   TRANSFER_ENCODING,
 } from './known-headers.ts'
@@ -111,6 +112,7 @@ export class HeadScanner {
     const wordsEnd = wordsEndOf(words, end)
     const token = TOKEN
     const names = this.#names
+    const inWords = words.byteLength > 0
     const { maxHeaders, maxFieldBytes } = this.#limits
     this.#last = -1
     let i = first | 0
@@ -132,7 +134,7 @@ export class HeadScanner {
           this.#fieldCount < maxHeaders
         ) {
           this.#fieldCount++
-          const known = knownHeaderAt(names, bytes, i, colon)
+          const known = inWords ? knownTokenAt(names, bytes, words, i, colon) : knownHeaderAt(names, bytes, i, colon)
           if (known >= 0) this.#found(known)
           this.#last = known >= 0 || names.all ? this.#note(from, i, colon, value, at) : -1
           i = (at + 2) | 0
