@@ -154,8 +154,8 @@ export class Engine {
       reading.push(...this.#openTopics(assembly, start, files.length > 0))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
-      await Promise.all(reading)
-      assembly.chain.close()
+      await Promise.race([Promise.all(reading), assembly.chain.broken])
+      await assembly.chain.close()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
       await Promise.all(this.#kafka.map((session) => session.finish()))
       await this.#publisher?.close(SEAL_MS)
@@ -224,6 +224,7 @@ export class Engine {
   async #learn(assembly: Assembly, input: EngineFile): Promise<void> {
     await this.#files(assembly, [input])
     assembly.chain.settle()
+    await assembly.chain.drained()
     this.#tell({ kind: 'learned', records: assembly.telemetry.funnel.pairs.in })
   }
 
@@ -231,7 +232,7 @@ export class Engine {
     const inputs: Input[] = []
     for (const file of files) {
       const stdin = inheritedStream(file.descriptor, this.#stop.signal)
-      const opened = await openInput('-', { stdin, counters: assembly.telemetry.counters })
+      const opened = await openInput('-', { stdin, counters: assembly.intake.counters })
       const info: SourceInfo = { kind: 'file', name: file.name }
       inputs.push({
         opened: file.shiftUs === 0 ? opened : shifted(opened, file.shiftUs),
