@@ -123,3 +123,16 @@ test('UTF-8 is told from other text, and a cut character is left out', () => {
   expect(utf8Of(Buffer.from('grüße', 'latin1'))).toBeNull()
   expect(utf8Of(Buffer.from('grü').subarray(0, 3))?.toString()).toBe('gr')
 })
+
+test('a batch full of broken bodies holds little until the event loop turns', () => {
+  const broken = [gzipSync(text.subarray(0, 60)), gzipSync(text), brotliCompressSync(text)].map((body) =>
+    Buffer.concat([body.subarray(0, 14), Buffer.alloc(Math.min(300, body.length), 7)]),
+  )
+  const before = process.memoryUsage().arrayBuffers
+  for (let round = 0; round < 700; round++) {
+    decode('gzip', broken[0]!)
+    decode('deflate', broken[1]!)
+    decode('br', broken[2]!)
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 1024 * 1024)
+})

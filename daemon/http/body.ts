@@ -116,15 +116,17 @@ function inflate(coding: Coding, input: Buffer, bound: number): Inflated {
   }
 }
 
-/** Halvings of the input while looking for the part that decodes: the result is short by at most 1/64 of the input. */
+/** Halvings of the input while looking for the part that decodes: the result is short by at most 1/64 of the input, */
 const PREFIX_STEPS = 6
+/** or by the output of so many bytes: a flood of small broken bodies must not cost many attempts each. */
+const FINEST_BYTES = 64
 
 /** zlib gives all or nothing, so the longest beginning that decodes within the bound is found by halving. */
 function prefix(coding: Exclude<Coding, 'zstd'>, input: Buffer, bound: number): Buffer {
   let best: Buffer = EMPTY
   let good = 0
   let bad = input.length
-  for (let step = 0; step < PREFIX_STEPS; step++) {
+  for (let step = 0; step < PREFIX_STEPS && bad - good > FINEST_BYTES; step++) {
     const middle = (good + bad) >>> 1
     const result = attempt(coding, input.subarray(0, middle), bound)
     if (typeof result === 'string') bad = middle
@@ -137,18 +139,27 @@ function prefix(coding: Exclude<Coding, 'zstd'>, input: Buffer, bound: number): 
 }
 
 const SYNC = { finishFlush: constants.Z_SYNC_FLUSH }
+const SMALLEST_CHUNK = 1024
+const LARGEST_CHUNK = 16 * 1024
+
+/**
+ * What zlib sets aside for output at a time. After a failure it keeps that until the next turn of the event loop, which is
+ * after the whole batch: 16 KiB, its default, for each of thousands of broken bodies was over 1 GB.
+ */
+function chunkSize(input: Buffer): number {
+  return Math.min(LARGEST_CHUNK, Math.max(SMALLEST_CHUNK, input.length * 4))
+}
 
 /** Flushing instead of finishing makes input that ends early give what it holds. */
 function attempt(coding: Exclude<Coding, 'zstd'>, input: Buffer, maxOutputLength: number): Buffer | Failure {
+  const bounds = { maxOutputLength, chunkSize: chunkSize(input) }
   try {
-    if (coding === 'gzip') return gunzipSync(input, { ...SYNC, maxOutputLength })
+    if (coding === 'gzip') return gunzipSync(input, { ...SYNC, ...bounds })
     if (coding === 'br') {
-      return brotliDecompressSync(input, { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength })
+      return brotliDecompressSync(input, { finishFlush: constants.BROTLI_OPERATION_FLUSH, ...bounds })
     }
     // RFC 9110 §8.4.1.2: deflate means the zlib form, but servers send the raw form too.
-    return isZlib(input)
-      ? inflateSync(input, { ...SYNC, maxOutputLength })
-      : inflateRawSync(input, { ...SYNC, maxOutputLength })
+    return isZlib(input) ? inflateSync(input, { ...SYNC, ...bounds }) : inflateRawSync(input, { ...SYNC, ...bounds })
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too_large' : 'bad'
   }
