@@ -78,7 +78,8 @@ describe('the judge', () => {
     expect(verdicts(one, [alone], [right])).toEqual(['tshark: unexplained'])
     expect(verdicts({ ...one, lossy: true }, [], [right])).toEqual(['tshark: unexplained'])
     expect(verdicts({ ...one, lossy: true }, [alone], [right])).toEqual(['tshark: tshark is right'])
-    expect(verdicts(one, [alone], [])).toEqual(['tshark: unexplained'])
+    expect(verdicts(one, [alone], [])).toEqual(['neither: unexplained'])
+    expect(verdicts({ ...one, lossy: true }, [alone], [])).toEqual(['neither: neither is wrong'])
   })
 
   test('what tshark misses needs a known reason', () => {

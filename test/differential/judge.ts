@@ -14,11 +14,11 @@ export interface Reading {
   readonly responseBody: number | null
 }
 
-export type Verdict = 'offpath is right' | 'tshark is right' | 'unexplained'
+export type Verdict = 'offpath is right' | 'tshark is right' | 'neither is wrong' | 'unexplained'
 
 export interface Difference {
-  /** What only one of the two says, as text. */
-  readonly only: 'offpath' | 'tshark'
+  /** Who says it; `neither`: it happened, and nobody says it. */
+  readonly only: 'offpath' | 'tshark' | 'neither'
   readonly what: string
   readonly verdict: Verdict
   /** Name of the reason, and how it is known. */
@@ -154,7 +154,12 @@ function missedByOffpath(expected: Expected, ours: readonly Reading[], one: Case
 
 function missedByBoth(expected: Expected, ours: readonly Reading[], one: Case): Difference {
   const { reason, verdict } = missedByOffpath(expected, ours, one)
-  return { only: 'tshark', what: `${pairText(expected)} (neither has it)`, verdict, reason }
+  return {
+    only: 'neither',
+    what: pairText(expected),
+    verdict: verdict === 'tshark is right' ? 'neither is wrong' : verdict,
+    reason,
+  }
 }
 
 function sizes(expected: Expected, our: Reading, their: Reading): Difference[] {

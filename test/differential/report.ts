@@ -43,10 +43,12 @@ export function report(all: readonly Compared[]): { text: string; failed: boolea
   return { text: lines.join('\n'), failed: unexplained > 0 || wrong > 0 }
 }
 
+const who = (only: Difference['only']) => (only === 'neither' ? only : `only ${only}`)
+
 /** Targets are text from the wire: nothing of it may move the cursor. */
 function describe({ only, what, verdict, reason }: Difference): string {
   const plain = what.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
-  return `only ${only}: ${plain}; ${verdict}: ${reason}`
+  return `${who(only)}: ${plain}; ${verdict}: ${reason}`
 }
 
 function featureCounts(all: readonly Compared[]): string {
@@ -61,7 +63,7 @@ function featureCounts(all: readonly Compared[]): string {
 function reasons(differences: readonly Difference[]): string[] {
   const counts = new Map<string, number>()
   for (const { only, verdict, reason } of differences) {
-    const key = `only ${only}, ${verdict}: ${reason}`
+    const key = `${who(only)}, ${verdict}: ${reason}`
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   return [...counts].sort((a, b) => b[1] - a[1]).map(([key, count]) => `${String(count).padStart(7)}  ${key}`)

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { fuzzInput } from './fuzz-input.ts'
 import { targetNamed } from './targets/registry.ts'
@@ -10,12 +11,16 @@ export interface FuzzOrder {
   readonly progress: Int32Array
 }
 
+const TURN = 16
+
 const { target: name, seed, from, progress } = workerData as FuzzOrder
 const target = targetNamed(name)!
 const corpus = target.corpus()
 let index = from
 for (; progress[1] === 0; index++) {
   Atomics.store(progress, 0, index)
+  // What libraries put off to the next turn of the loop has to come about, as in a daemon.
+  if (index % TURN === 0) await nextTurn()
   try {
     await target.run(fuzzInput(target, corpus, seed, index))
   } catch (error) {
