@@ -23,16 +23,16 @@ test('the comparison has at least 200 captures, a third of them with gaps, pipel
   expect(all.filter(({ features }) => features.size > 0).length).toBeGreaterThanOrEqual(all.length / 3)
 })
 
-describe.skipIf(!hasTshark())('every 16th of them (needs tshark)', () => {
+describe.skipIf(!hasTshark())('every 32nd of them (needs tshark)', () => {
   test('no pair of ours never happened, and every difference has its reason', async () => {
-    const compared = await compare(cases(16), PROGRAM, 2)
-    expect(compared.length).toBeGreaterThan(20)
+    const compared = await compare(cases(32), PROGRAM, 2)
+    expect(compared.length).toBeGreaterThan(10)
     const bad = compared.flatMap(({ one, judgement }) =>
       judgement.differences.filter(({ verdict }) => verdict === 'unexplained').map(({ what }) => `${one.name} ${what}`),
     )
     expect(bad).toEqual([])
-    expect(compared.reduce((sum, { judgement }) => sum + judgement.both, 0)).toBeGreaterThan(100)
-  }, 60_000)
+    expect(compared.reduce((sum, { judgement }) => sum + judgement.both, 0)).toBeGreaterThan(50)
+  }, 120_000)
 })
 
 describe('the judge', () => {
