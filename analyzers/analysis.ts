@@ -1,10 +1,12 @@
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
+import type { Lack } from '../daemon/tap/mapping.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
+import { SourceNeeds, type StarvedSource } from './source-needs.ts'
 import { SuspectNames } from './suspect-names.ts'
 
 interface Running {
@@ -30,6 +32,7 @@ export class DetectorSet {
   readonly #signals: Signal[] = []
   readonly #names = new SuspectNames()
   readonly #gate = new LearningGate()
+  readonly #needs: SourceNeeds
 
   constructor(
     enabled: readonly EnabledDetector[],
@@ -45,15 +48,17 @@ export class DetectorSet {
         detector: declaration.create(declaration.options.parse(options)),
         failed: false,
       }))
+    this.#needs = new SourceNeeds(this.#running.map(({ id }) => id))
   }
 
   /** Signals about this transaction. The array is reused: read it before the next call. */
   observe(transaction: Transaction, now: EventTime): readonly Signal[] {
     const signals = this.#signals
     signals.length = 0
+    const off = this.#needs.look(transaction)
     for (let i = 0; i < this.#running.length; i++) {
       const running = this.#running[i]!
-      if (running.failed) continue
+      if (running.failed || off?.has(running.id) === true) continue
       try {
         const signal = running.detector.observe(transaction, now)
         if (signal === null) continue
@@ -102,6 +107,16 @@ export class DetectorSet {
   /** Whether baselines learn, and if not, why. */
   get learning(): LearningState {
     return this.#gate.state
+  }
+
+  /** What a format says of itself: that its records are sampled cannot be seen in them. */
+  formatOf(source: string, lacks: readonly Lack[]): void {
+    this.#needs.formatOf(source, lacks)
+  }
+
+  /** By topic: the detectors that its records leave without what they need (off), or with less than they like. */
+  starved(): readonly StarvedSource[] {
+    return this.#needs.starved()
   }
 
   /** How ready each is (0..1), and whether it failed and was switched off. */

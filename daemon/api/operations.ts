@@ -160,6 +160,10 @@ export interface StatusJson {
     readonly lags?: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[] | undefined
     readonly queued?: number | undefined
     readonly queued_seconds?: number | undefined
+    /** Of topics: detectors that its records say too little for. `starved`: off for this source. */
+    readonly starved?:
+      | readonly { readonly detector: string; readonly state: 'starved' | 'weaker'; readonly why: string }[]
+      | undefined
   }[]
   /** Of a sensor: the topic that its transactions go to. */
   readonly publisher?:

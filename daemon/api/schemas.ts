@@ -138,6 +138,12 @@ export const Status = named(
           .describe('Of a topic: records that were not read yet, by partition that this daemon has.'),
         queued: count().optional().describe('Of a topic: records that were read and are not analysed.'),
         queued_seconds: count().optional().describe('How long ago the oldest of these was written.'),
+        starved: z
+          .array(z.strictObject({ detector: z.string(), state: z.enum(['starved', 'weaker']), why: z.string() }))
+          .optional()
+          .describe(
+            'Of a topic: detectors that its records say too little for. Those that are starved are off for it.',
+          ),
       }),
     ),
     publisher: z

@@ -37,6 +37,11 @@ export function troublesOf(status: StatusJson): string[] {
   for (const { kind, name, state, why } of status.sources) {
     if (state === 'down') troubles.push(`source ${kind}:${name} is down${why === undefined ? '' : `: ${why}`}`)
   }
+  for (const { kind, name, starved } of status.sources) {
+    for (const { detector, state, why } of starved ?? []) {
+      if (state === 'starved') troubles.push(`${detector} is off for ${kind}:${name}: ${why}`)
+    }
+  }
   const { store, policies, processes, webhooks, actions, publisher } = status
   if (publisher?.state === 'down') troubles.push(`nothing can be published to ${publisher.topic}: ${publisher.why}`)
   if (store !== null && store.down !== null) {

@@ -1,3 +1,4 @@
+import { factsOf, type Starved, starvedDetectors } from '../../analyzers/needs.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { escapeTerminal } from '../../sinks/escape.ts'
 import { encodeTransaction } from '../../sinks/native-json.ts'
@@ -12,7 +13,6 @@ import { percent, type Score } from '../tap/recognise.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
-import { factsOf, type Starved, starvedDetectors } from './tap-needs.ts'
 
 export interface SampleLine {
   /** Text, or JSON where the file is one JSON text. */

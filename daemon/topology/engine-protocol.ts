@@ -1,4 +1,5 @@
 import type { LearningState } from '../../analyzers/learning-gate.ts'
+import type { Starved } from '../../analyzers/needs.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { SourceInfo } from '../model/frame.ts'
@@ -69,6 +70,8 @@ export interface KafkaStatus {
   readonly lags: readonly PartitionLag[]
   /** Read and not analysed. */
   readonly queued: number
+  /** The detectors that its records say too little for. */
+  readonly starved: readonly Starved[]
   /** How long ago the oldest of these was written. */
   readonly queuedSeconds: number
 }

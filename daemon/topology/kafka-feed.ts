@@ -325,6 +325,7 @@ export class KafkaFeed {
               emit: (offset, record, time) => this.#push(lane, offset, record, time),
               poison: (offset, reason, value) => this.#lay({ topic, partition }, offset, reason, value ?? NOTHING),
               warn,
+              chosen: (lacks) => assembly.detection?.detectors.formatOf(info.name, lacks),
             }),
     }
     return lane

@@ -1,6 +1,7 @@
 import type { EventTime } from '../model/time.ts'
 import type { Position, SourceRecord } from '../sources/kafka/record-source.ts'
 import { createTapMapper, type TapMapper, type TapMapperSettings } from '../tap/mapper.ts'
+import type { Lack } from '../tap/mapping.ts'
 import type { MappedRecord } from '../tap/record.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { KafkaProgress } from './kafka-progress.ts'
@@ -14,6 +15,8 @@ export interface KafkaMappingOptions {
   /** A record gave none. */
   poison(offset: number, reason: string, value: Uint8Array | null): void
   warn(message: string): void
+  /** The format is known, and what such records do not say. */
+  chosen(lacks: readonly Lack[]): void
 }
 
 /** Halves of an exchange wait shorter than this for each other. */
@@ -29,6 +32,7 @@ export class KafkaMapping {
   /** In the mapper, by when they came, oldest first. */
   readonly #inside = new Map<number, number>()
   #warned = false
+  #told = false
 
   constructor(options: KafkaMappingOptions) {
     this.#options = options
@@ -93,7 +97,15 @@ export class KafkaMapping {
     }
   }
 
+  #tell(): void {
+    const format = this.#mapper?.format ?? null
+    if (this.#told || format === null) return
+    this.#told = true
+    this.#options.chosen(format.preset.lacks)
+  }
+
   #release(nowMs: number): void {
+    this.#tell()
     const { place, progress } = this.#options
     const empty = this.#mapper === null || this.#mapper.held === 0
     for (const [offset, atMs] of this.#inside) {

@@ -191,8 +191,14 @@ export class KafkaSession {
       lag: lag.reduce((sum, each) => sum + each.lag, 0) + this.#queue.records,
       lags: lag,
       queued: this.#queue.records,
+      starved: this.#starved(),
       queuedSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
     }
+  }
+
+  #starved(): KafkaStatus['starved'] {
+    const { assembly, input } = this.#options
+    return assembly.detection?.detectors.starved().find(({ source }) => source === input.name)?.detectors ?? []
   }
 
   /** Everything is sealed, or never will be: the last positions are noted and committed, and the group is left. */

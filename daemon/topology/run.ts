@@ -192,8 +192,8 @@ class Control {
       const topic = source.kind === 'kafka' ? this.#topics.find((each) => each.name === name) : undefined
       const reason = this.#supervisors.get(index)?.why ?? null
       if (topic === undefined) return reason === null ? status : { ...status, why: reason }
-      const { why, lags, queued, queuedSeconds } = topic
-      return { ...status, ...(why === null ? {} : { why }), lags, queued, queued_seconds: queuedSeconds }
+      const { why, lags, queued, queuedSeconds, starved } = topic
+      return { ...status, ...(why === null ? {} : { why }), lags, queued, queued_seconds: queuedSeconds, starved }
     })
   }
 

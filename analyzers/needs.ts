@@ -1,5 +1,5 @@
-import type { Transaction } from '../model/transaction.ts'
-import type { Lack } from '../tap/mapping.ts'
+import type { Transaction } from '../daemon/model/transaction.ts'
+import type { Lack } from '../daemon/tap/mapping.ts'
 
 /** What records of a format say, as far as detectors depend on it. */
 export type Fact = Exclude<Lack, never> | 'login'
@@ -73,20 +73,23 @@ function needsOf(detector: string): readonly Need[] {
 export function factsOf(transactions: readonly Transaction[], lacks: readonly Lack[]): Set<Fact> {
   const facts = new Set<Fact>()
   if (!lacks.includes('unsampled')) facts.add('unsampled')
-  for (const transaction of transactions) {
-    if (transaction.requestHeaders.length > 0) facts.add('request_headers')
-    if (transaction.responseHeaders.length > 0) facts.add('response_headers')
-    if (transaction.requestBody) facts.add('request_body')
-    if (transaction.responseBody) facts.add('response_body')
-    if (transaction.requestHeaders.some(([name]) => name.toLowerCase() === 'authorization')) facts.add('authorization')
-    if (transaction.principal.kind !== 'ip') facts.add('caller_identity')
-    if (transaction.clientIp !== NO_ADDRESS || transaction.forwarded.length > 0) facts.add('client_address')
-    if (transaction.query !== '') facts.add('query')
-    if (transaction.requestBodyBytes > 0 || transaction.responseBodyBytes > 0) facts.add('sizes')
-    if (transaction.durationUs !== null) facts.add('duration')
-    if (transaction.marks.some(({ kind }) => kind === 'login')) facts.add('login')
-  }
+  for (const transaction of transactions) noteFacts(transaction, facts)
   return facts
+}
+
+/** Adds what this one says. */
+export function noteFacts(transaction: Transaction, facts: Set<Fact>): void {
+  if (transaction.requestHeaders.length > 0) facts.add('request_headers')
+  if (transaction.responseHeaders.length > 0) facts.add('response_headers')
+  if (transaction.requestBody) facts.add('request_body')
+  if (transaction.responseBody) facts.add('response_body')
+  if (transaction.requestHeaders.some(([name]) => name.toLowerCase() === 'authorization')) facts.add('authorization')
+  if (transaction.principal.kind !== 'ip') facts.add('caller_identity')
+  if (transaction.clientIp !== NO_ADDRESS || transaction.forwarded.length > 0) facts.add('client_address')
+  if (transaction.query !== '') facts.add('query')
+  if (transaction.requestBodyBytes > 0 || transaction.responseBodyBytes > 0) facts.add('sizes')
+  if (transaction.durationUs !== null) facts.add('duration')
+  if (transaction.marks.some(({ kind }) => kind === 'login')) facts.add('login')
 }
 
 /** What stands for the address of a caller nobody knows. */

@@ -1,0 +1,76 @@
+import type { Transaction } from '../daemon/model/transaction.ts'
+import type { Lack } from '../daemon/tap/mapping.ts'
+import { type Fact, noteFacts, type Starved, starvedDetectors } from './needs.ts'
+
+/** Before so many a topic is not judged; a fact that shows later changes the judgement. */
+const ENOUGH = 200
+/** Topics that are known at once: the configuration names no more. */
+const MAX_SOURCES = 1024
+
+export interface StarvedSource {
+  readonly source: string
+  readonly detectors: readonly Starved[]
+}
+
+interface Source {
+  readonly facts: Set<Fact>
+  lacks: readonly Lack[]
+  seen: number
+  starved: readonly Starved[]
+  off: ReadonlySet<string>
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/**
+ * Which detectors are off for a topic, because its records do not say what they need: a log without bodies and
+ * authorization shows no guessing, and silence would be taken for safety. Packets say all there is, so only topics are
+ * judged, by what was there in some of their records. Bounded by the number of topics.
+ */
+export class SourceNeeds {
+  readonly #ids: readonly string[]
+  readonly #sources = new Map<string, Source>()
+
+  constructor(ids: readonly string[]) {
+    this.#ids = ids
+  }
+
+  /** Takes note of what a record says. Returns the detectors that must not look at it, or null. */
+  look(transaction: Transaction): ReadonlySet<string> | null {
+    if (transaction.source.kind !== 'kafka') return null
+    const source = this.#of(transaction.source.name)
+    source.seen++
+    const before = source.facts.size
+    // Once all is well nothing more is asked of its records.
+    if (source.seen <= ENOUGH || source.starved.length > 0) noteFacts(transaction, source.facts)
+    if (source.seen === ENOUGH || (source.seen > ENOUGH && source.facts.size > before)) this.#judge(source)
+    return source.off.size === 0 ? null : source.off
+  }
+
+  formatOf(name: string, lacks: readonly Lack[]): void {
+    this.#of(name).lacks = lacks
+  }
+
+  starved(): StarvedSource[] {
+    return [...this.#sources]
+      .filter(([, { starved }]) => starved.length > 0)
+      .map(([source, { starved: detectors }]) => ({ source, detectors }))
+  }
+
+  #judge(source: Source): void {
+    const { facts, lacks } = source
+    const known = new Set(facts)
+    if (!lacks.includes('unsampled')) known.add('unsampled')
+    source.starved = starvedDetectors(this.#ids, known)
+    source.off = new Set(source.starved.filter(({ state }) => state === 'starved').map(({ detector }) => detector))
+  }
+
+  #of(name: string): Source {
+    let source = this.#sources.get(name)
+    if (source === undefined) {
+      source = { facts: new Set(), lacks: [], seen: 0, starved: [], off: NONE }
+      if (this.#sources.size < MAX_SOURCES) this.#sources.set(name, source)
+    }
+    return source
+  }
+}
