@@ -20,11 +20,11 @@ export class RecordBuffer {
     bytes.copy(this.bytes, 0, 0, length)
   }
 
-  /** Takes what was written, with its buffer; the next record starts in a new one. */
-  take(): ArrayBuffer {
+  /** Takes what was written, with its buffer; the next record starts in `next`, one that was taken before, or a new one. */
+  take(next: ArrayBuffer = new ArrayBuffer(FIRST_BYTES)): ArrayBuffer {
     const buffer = this.bytes.buffer as ArrayBuffer
     this.length = 0
-    this.#use(new ArrayBuffer(FIRST_BYTES))
+    this.#use(next)
     return buffer
   }
 

@@ -14,6 +14,9 @@ export class RecordBytes {
   readonly ints: Int32Array
   readonly floats: Float64Array
 
+  /** The buffer is used again: nothing more may be read from it. */
+  gone = false
+
   constructor(buffer: ArrayBuffer) {
     this.bytes = Buffer.from(buffer)
     this.ints = new Int32Array(buffer)
@@ -62,7 +65,10 @@ export class RecordReader {
     this.#keyId = keyId
   }
 
-  /** The record at `base`, which keeps `from` for what is read later, if at all: id, headers, bodies. */
+  /**
+   * The record at `base`. With contents it keeps `from` for what is read later, if at all: id, headers, bodies. Without
+   * them it is whole by itself.
+   */
   read(from: RecordBytes, base: number): TransactionRecord {
     const { bytes, ints, floats } = from
     const word = base >> 2
@@ -81,8 +87,10 @@ export class RecordReader {
     const weirds = this.#list(ints[word + layout.WEIRDS]!, bytes)
     const judged = this.#text(ints[word + layout.JUDGED]!, bytes)
 
-    const record = new TransactionRecord(new WrittenMaterial(from, base, this.#at), weirds, NO_STRINGS)
     const flags = ints[word + layout.FLAGS]!
+    const material =
+      (flags & layout.CONTENTS) === 0 ? new BareMaterial(idAt(from, base)) : new WrittenMaterial(from, base, this.#at)
+    const record = new TransactionRecord(material, weirds, NO_STRINGS)
     const duration = floats[float + layout.DURATION]!
     const status = ints[word + layout.STATUS]!
     record.time = floats[float + layout.TIME]!
@@ -163,6 +171,52 @@ export class RecordReader {
   }
 }
 
+function idAt({ bytes }: RecordBytes, base: number): string {
+  const at = base + layout.HEAD_BYTES
+  return bytes.toString('latin1', at, at + layout.ID_BYTES)
+}
+
+/** Redacting headers and bodies costs as much as all the rest of a record, so they are left out when nobody listens. */
+class BareMaterial implements Material {
+  readonly #id: string
+
+  constructor(id: string) {
+    this.#id = id
+  }
+
+  id(): string {
+    return this.#id
+  }
+
+  writeId(out: JsonText): void {
+    out.string(this.#id)
+  }
+
+  requestHeaders(): never {
+    throw new Error('headers and bodies of this record were not asked for')
+  }
+
+  responseHeaders(): never {
+    return this.requestHeaders()
+  }
+
+  writeRequestHeaders(): never {
+    return this.requestHeaders()
+  }
+
+  writeResponseHeaders(): never {
+    return this.requestHeaders()
+  }
+
+  requestBody(): never {
+    return this.requestHeaders()
+  }
+
+  responseBody(): never {
+    return this.requestHeaders()
+  }
+}
+
 /** What of a written record is read on demand. */
 class WrittenMaterial implements Material {
   readonly #from: RecordBytes
@@ -177,8 +231,7 @@ class WrittenMaterial implements Material {
   }
 
   id(): string {
-    const at = this.#base + layout.HEAD_BYTES
-    return this.#from.bytes.toString('latin1', at, at + layout.ID_BYTES)
+    return idAt(this.#source(), this.#base)
   }
 
   writeId(out: JsonText): void {
@@ -216,7 +269,7 @@ class WrittenMaterial implements Material {
     const end = start + this.#word(layout.REQUEST_BODY)
     const weirds = end + this.#word(layout.RESPONSE_BODY)
     return new WrittenBody(
-      this.#from.bytes,
+      this.#source(),
       start,
       end,
       this.#has(layout.PLAIN_BODIES),
@@ -232,7 +285,7 @@ class WrittenMaterial implements Material {
     const end = start + this.#word(layout.RESPONSE_BODY)
     const weirds = end + textBytes(this.#word(layout.REQUEST_BODY_WEIRDS))
     return new WrittenBody(
-      this.#from.bytes,
+      this.#source(),
       start,
       end,
       this.#has(layout.PLAIN_BODIES),
@@ -247,9 +300,12 @@ class WrittenMaterial implements Material {
   }
 
   #headersStart(): number {
-    // Redacting them costs as much as all the rest of a record, so a worker leaves them out when nobody listens.
-    if (!this.#has(layout.CONTENTS)) throw new Error('headers and bodies of this record were not asked for')
     return this.#contents
+  }
+
+  #source(): RecordBytes {
+    if (this.#from.gone) throw new Error('this record was to be read at once')
+    return this.#from
   }
 
   #bodiesStart(): number {
@@ -262,7 +318,7 @@ class WrittenMaterial implements Material {
   }
 
   #word(word: number): number {
-    return this.#from.ints[(this.#base >> 2) + word]!
+    return this.#source().ints[(this.#base >> 2) + word]!
   }
 
   #has(flag: number): boolean {
@@ -277,14 +333,14 @@ class WrittenBody implements BodyText {
   readonly binary: boolean
   readonly cut: boolean
   readonly weirds: readonly Weird[]
-  readonly #bytes: Buffer
+  readonly #from: RecordBytes
   readonly #start: number
   readonly #end: number
   readonly #plain: boolean
   #text: string | null = null
 
   constructor(
-    bytes: Buffer,
+    from: RecordBytes,
     start: number,
     end: number,
     plain: boolean,
@@ -292,7 +348,7 @@ class WrittenBody implements BodyText {
     cut: boolean,
     weirds: readonly Weird[],
   ) {
-    this.#bytes = bytes
+    this.#from = from
     this.#start = start
     this.#end = end
     this.#plain = plain
@@ -302,12 +358,17 @@ class WrittenBody implements BodyText {
   }
 
   get text(): string {
-    this.#text ??= JSON.parse(this.#bytes.toString('utf8', this.#start, this.#end)) as string
+    this.#text ??= JSON.parse(this.#bytes().toString('utf8', this.#start, this.#end)) as string
     return this.#text
   }
 
   writeText(out: JsonText): void {
-    if (this.#plain) out.copy(this.#bytes, this.#start, this.#end)
+    if (this.#plain) out.copy(this.#bytes(), this.#start, this.#end)
     else out.string(this.text)
+  }
+
+  #bytes(): Buffer {
+    if (this.#from.gone) throw new Error('this record was to be read at once')
+    return this.#from.bytes
   }
 }

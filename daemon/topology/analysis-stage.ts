@@ -11,6 +11,8 @@ import type { Analysis } from './flows.ts'
 
 /** Who listens to what comes out of the analysis. Anything left out costs nothing. */
 export interface AnalysisListeners {
+  /** False: `transaction` is done with headers and bodies when it returns. */
+  readonly keepsContents?: boolean
   readonly transaction?: (transaction: Transaction) => void
   readonly signal?: (signal: Signal) => void
   readonly incident?: (change: IncidentChange) => void
@@ -74,6 +76,10 @@ export class AnalysisStage implements Analysis {
   /** Endpoints are learnt from bodies, too. */
   get readsContents(): boolean {
     return this.watches
+  }
+
+  get keepsContents(): boolean {
+    return this.#listeners.keepsContents !== false
   }
 
   push(transaction: Transaction): void {

@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), 'offpath-thread-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const SETTINGS = { done: new Int32Array(new SharedArrayBuffer(4)) } as unknown as FlowWorkerSettings
-const BATCH = { kind: 'batch', batch: null, length: 0, upTo: 0 } as const
+const BATCH = { kind: 'batch', batch: null, length: 0, upTo: 0, spare: [] } as const
 
 /** A thread that does this with each message, and how it is heard to fail. */
 function started(reaction: string): { readonly thread: FlowThread; readonly failed: Promise<Error> } {

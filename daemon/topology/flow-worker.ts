@@ -27,7 +27,14 @@ export type ToFlowWorker =
   /** The next number of a source. */
   | { readonly kind: 'source'; readonly info: SourceInfo }
   /** Everything before `upTo` is in this batch or in one before it; null: nothing for this worker. */
-  | { readonly kind: 'batch'; readonly batch: ArrayBuffer | null; readonly length: number; readonly upTo: number }
+  | {
+      readonly kind: 'batch'
+      readonly batch: ArrayBuffer | null
+      readonly length: number
+      readonly upTo: number
+      /** Buffers of records that were read, to be used again. */
+      readonly spare: readonly ArrayBuffer[]
+    }
 
 export interface FromFlowWorker {
   /** Records in the order of their keys; null when there are none. */
@@ -64,6 +71,7 @@ export class FlowWorker {
   readonly #out = new RecordBuffer()
   readonly #segment = new Segment()
   readonly #sources: SourceInfo[] = []
+  readonly #spare: ArrayBuffer[] = []
   readonly #done: Int32Array
   readonly #post: Post
   #deltas: [number, TelemetryDelta][] = []
@@ -92,7 +100,8 @@ export class FlowWorker {
       this.#sources.push(message.info)
       return
     }
-    const { batch, length, upTo } = message
+    const { batch, length, upTo, spare } = message
+    this.#spare.push(...spare)
     if (batch !== null) this.#read(new SegmentBatchReader(batch, length))
     this.#send(upTo, batch)
   }
@@ -136,7 +145,7 @@ export class FlowWorker {
   #send(upTo: number, batch: ArrayBuffer | null | undefined): void {
     this.#waitForRoom()
     const { length } = this.#out
-    const records = length === 0 ? null : this.#out.take()
+    const records = length === 0 ? null : this.#out.take(this.#spare.pop())
     const deltas = this.#deltas
     this.#deltas = []
     const transfer: ArrayBuffer[] = []

@@ -9,6 +9,8 @@ export interface Analysis {
   readonly watches: boolean
   /** Whether anybody looks at their headers and bodies. */
   readonly readsContents: boolean
+  /** Whether anybody reads them later than in `push`. */
+  readonly keepsContents: boolean
   push(transaction: Transaction): void
   /** Event time has moved on by a second, or more. */
   tick(now: EventTime): void

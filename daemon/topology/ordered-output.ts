@@ -14,6 +14,10 @@ export class OrderedOutput {
     this.#emit = emit
   }
 
+  get isEmpty(): boolean {
+    return this.#held.length === 0
+  }
+
   push(transaction: Transaction): void {
     if (this.#held.length > 0 && transaction.endTime !== this.#heldTime) this.flush()
     this.#heldTime = transaction.endTime

@@ -113,8 +113,8 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
 function listenersFor(emit: Emit, output: PendingOutput, lines: TransactionLines | null): AnalysisListeners {
   switch (emit) {
     case 'transactions':
-      if (lines !== null) return { transaction: (transaction) => lines.write(transaction) }
-      return { transaction: (transaction) => output.write(encodeTransaction(transaction)) }
+      if (lines !== null) return { keepsContents: false, transaction: (transaction) => lines.write(transaction) }
+      return { keepsContents: false, transaction: (transaction) => output.write(encodeTransaction(transaction)) }
     case 'signals':
       return { signal: (signal) => output.write(encodeSignal(signal)) }
     case 'incidents':
@@ -128,6 +128,7 @@ function listenersFor(emit: Emit, output: PendingOutput, lines: TransactionLines
 function withRows(listeners: AnalysisListeners, rows: (() => ReplayRows | null) | null): AnalysisListeners {
   if (rows === null) return listeners
   return {
+    keepsContents: true,
     transaction: (transaction) => {
       rows()?.transaction(transaction)
       listeners.transaction?.(transaction)

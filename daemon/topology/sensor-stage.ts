@@ -23,6 +23,7 @@ export class SensorStage implements Analysis {
   readonly #sense: (now: EventTime) => unknown
   readonly watches = true
   readonly readsContents = true
+  readonly keepsContents = false
 
   /** `sense` brings what is known of the sources up to each tick. */
   constructor(

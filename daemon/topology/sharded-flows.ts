@@ -1,5 +1,6 @@
 import type { Segment } from '../decode/segment.ts'
 import { SYN } from '../decode/segment.ts'
+import type { RecordBytes } from '../identity/record-reader.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
@@ -54,6 +55,8 @@ interface Lane {
   /** Bytes of each batch that the analysis does not have the records of yet. */
   readonly underWay: number[]
   underWayBytes: number
+  /** Buffers of records that go back with the next batch. */
+  spare: ArrayBuffer[]
   /** The worker was told of everything before this key. */
   told: number
   shed: number
@@ -88,6 +91,8 @@ export class ShardedFlows implements Flows {
   #live = false
   #key = 0
   readonly #free: ArrayBuffer[] = []
+  /** Records that were handed on and that nobody keeps. */
+  readonly #read: { readonly lane: Lane; readonly records: RecordBytes }[] = []
   #flush: NodeJS.Immediate | null = null
   readonly #waiting: { readonly until: () => boolean; readonly resolve: () => void }[] = []
   /** Everything up to this key is taken. */
@@ -200,10 +205,11 @@ export class ShardedFlows implements Flows {
           { message: (message) => this.#take(lane, message), failed: (error) => this.#fail(error) },
         ),
         done,
-        incoming: new WorkerLane(flow.key.id, this.#key, (message) => this.#finished(lane, message)),
+        incoming: new WorkerLane(flow.key.id, this.#key, (message, records) => this.#finished(lane, message, records)),
         batch: null,
         underWay: [],
         underWayBytes: 0,
+        spare: [],
         told: this.#key,
         shed: 0,
         sizes: { flows: 0, heldBytes: 0 },
@@ -233,7 +239,10 @@ export class ShardedFlows implements Flows {
     lane.underWay.push(length)
     lane.underWayBytes += length
     const buffer = batch?.buffer ?? null
-    lane.thread.post({ kind: 'batch', batch: buffer, length, upTo: this.#key }, buffer === null ? [] : [buffer])
+    const { spare } = lane
+    lane.spare = []
+    const transfer = buffer === null ? spare : [...spare, buffer]
+    lane.thread.post({ kind: 'batch', batch: buffer, length, upTo: this.#key, spare }, transfer)
   }
 
   /** What is not full yet goes as well, but not to a worker that has enough to do: its batch may still grow. */
@@ -277,7 +286,11 @@ export class ShardedFlows implements Flows {
     }
   }
 
-  #finished(lane: Lane, message: FromFlowWorker): void {
+  #finished(lane: Lane, message: FromFlowWorker, records: RecordBytes | null): void {
+    const { analysis } = this.#options
+    if (records !== null && lane.spare.length + this.#read.length < MAX_FREE) {
+      if (!analysis.readsContents || !analysis.keepsContents) this.#read.push({ lane, records })
+    }
     if (message.batch !== undefined) lane.underWayBytes -= lane.underWay.shift()!
     Atomics.add(lane.done, 0, 1)
     Atomics.notify(lane.done, 0)
@@ -324,6 +337,13 @@ export class ShardedFlows implements Flows {
     }
     if (now !== Number.POSITIVE_INFINITY) this.#order.advance(now)
     this.#taken = limit
+    // A record that waits for others of its microsecond is still to be read.
+    if (this.#read.length === 0 || !this.#order.isEmpty) return
+    for (const { lane, records } of this.#read) {
+      records.gone = true
+      lane.spare.push(records.bytes.buffer as ArrayBuffer)
+    }
+    this.#read.length = 0
   }
 
   #handOnLocal(local: Local): void {

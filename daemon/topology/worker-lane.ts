@@ -15,7 +15,7 @@ export class WorkerLane {
   /** Of what comes next; infinite while there is nothing. */
   key = NEVER
   readonly #reader: RecordReader
-  readonly #finished: (message: FromFlowWorker) => void
+  readonly #finished: (message: FromFlowWorker, records: RecordBytes | null) => void
   /** Few: a worker waits before there are many. */
   readonly #messages: FromFlowWorker[] = []
   #records: RecordBytes | null = null
@@ -24,7 +24,7 @@ export class WorkerLane {
   #delta = 0
 
   /** `finished` gets every message that was read to its end. */
-  constructor(keyId: string, upTo: number, finished: (message: FromFlowWorker) => void) {
+  constructor(keyId: string, upTo: number, finished: (message: FromFlowWorker, records: RecordBytes | null) => void) {
     this.#reader = new RecordReader(keyId)
     this.upTo = upTo
     this.#finished = finished
@@ -66,8 +66,9 @@ export class WorkerLane {
     this.key = delta !== undefined && delta[0] <= record ? delta[0] : record
     if (this.key !== NEVER) return
     this.#messages.shift()
+    const records = this.#records
     this.#records = null
-    this.#finished(message)
+    this.#finished(message, records)
     const next = this.#messages[0]
     if (next !== undefined) this.#open(next)
   }
