@@ -7,10 +7,9 @@ export function exponential(random: Random, mean: number): number {
   return -mean * Math.log(1 - random.next())
 }
 
-/** 0 … count-1, small numbers far more often: a fifth of the callers make most of the calls. */
+/** 0 … count-1, small numbers more often: a fifth of the callers make a third of the calls, and none a hundredth. */
 export function heavyIndex(random: Random, count: number): number {
-  const share = random.next()
-  return Math.floor(count * share * share * Math.sqrt(share))
+  return Math.floor(count * random.next() ** 1.5)
 }
 
 /** At least 1, most of them small, a few very large (Pareto, tail index 1.4). */
