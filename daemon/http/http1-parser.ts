@@ -1,8 +1,7 @@
 import type { EventTime } from '../model/time.ts'
 import type { GapCause } from '../reassembly/stream.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { keepBody } from './body-store.ts'
-import { ChunkedReader } from './chunked.ts'
+import { BodyReader, BROKEN, NEXT_HEAD, STATUS_PREFIX, WHOLE } from './body-reader.ts'
 import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
@@ -36,16 +35,11 @@ const START = 0
 const LINE = 1
 const HEAD = 2
 const BODY = 3
-const CHUNKS = 4
-const TO_CLOSE = 5
-const RESYNC = 6
-/** A body whose request is unknown: if it begins like a status line, it was the answer to a HEAD. */
-const PEEK = 7
-const STOPPED = 8
+const RESYNC = 4
+const STOPPED = 5
 
 const LF = 0x0a
 const CR = 0x0d
-const STATUS_PREFIX = Buffer.from('HTTP/1.', 'latin1')
 
 /**
  * The HTTP/1 messages of one direction of a flow (RFC 9112), from ordered bytes with holes.
@@ -68,13 +62,11 @@ export class Http1Parser {
   readonly #gather = new Gather()
   /** What of the gathered bytes the flow was charged for. */
   #gatherCost = 0
-  readonly #chunks = new ChunkedReader()
+  readonly #body: BodyReader
   #state = START
   #message: HttpMessage | null = null
-  #left = 0
-  /** The body being peeked at. */
-  #peeked = 0
-  #peekKind: BodyKind = NO_BODY
+  /** The body that begins may be none: see BodyReader. */
+  #mayPeek = false
   /** The line being gathered is empty so far. */
   #lineEmpty = true
   /** This head was found by looking for it: only a flawless one counts. */
@@ -96,6 +88,7 @@ export class Http1Parser {
     this.#context = context
     this.#owner = owner
     this.#keep = keep
+    this.#body = new BodyReader(context, keep)
     this.holed = holed
   }
 
@@ -129,7 +122,7 @@ export class Http1Parser {
           i = end
           break
         default:
-          i = this.#body(bytes, i, end, position + i - start, acked, time, now)
+          i = this.#readBody(bytes, i, end, position + i - start, acked, time, now)
       }
     }
     if (this.#gather.bytes.length !== this.#gatherCost) this.#charge()
@@ -318,12 +311,12 @@ export class Http1Parser {
     if (this.#afterClose) message.weird('http.body_after_close')
     this.#afterClose = closes(scanner, bytes, from)
     this.#message = message
-    this.#left = this.#position + to - from
+    const headEnd = this.#position + to - from
     if (kind === REQUEST_LINE) this.#requestRead(message, bytes, from, now)
     else this.#responseRead(message, bytes, from, now)
     // The flow may have stopped this parser while it was told.
     if (this.#state === STOPPED) return
-    this.#startBody(framing.kind, framing.length, now)
+    this.#startBody(framing.kind, framing.length, headEnd, now)
   }
 
   #requestRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
@@ -353,47 +346,32 @@ export class Http1Parser {
     this.#chainStart = -1
     const method = this.#owner.begun(this, message, now)
     framing.ofResponse(scanner, bytes, from, message, method)
-    const mayPeek = framing.kind === CHUNKED_BODY || framing.length >= STATUS_PREFIX.length
-    if (method === '' && mayPeek && framing.kind !== UNTIL_CLOSE && framing.kind !== UPGRADE) {
-      this.#peekKind = framing.kind
-      this.#peeked = 0
-    } else this.#peekKind = NO_BODY
+    const longEnough = framing.kind === CHUNKED_BODY || framing.length >= STATUS_PREFIX.length
+    this.#mayPeek = method === '' && longEnough && framing.kind !== UNTIL_CLOSE && framing.kind !== UPGRADE
   }
 
-  #startBody(kind: BodyKind, length: number, now: EventTime): void {
+  #startBody(kind: BodyKind, length: number, headEnd: number, now: EventTime): void {
     const message = this.#message
     if (message === null) {
       this.#state = START
       return
     }
-    const headEnd = this.#left
-    message.end = headEnd
-    this.#left = length
-    switch (kind) {
-      case NO_BODY:
-        this.#end(true, headEnd, now)
-        return
-      case UPGRADE:
-        message.upgrade = true
-        this.#end(true, headEnd, now)
-        this.#owner.upgraded(now)
-        return
-      case LENGTH_BODY:
-        message.announced = length
-        this.#state = BODY
-        break
-      case CHUNKED_BODY:
-        this.#chunks.start()
-        this.#state = CHUNKS
-        break
-      default:
-        this.#state = TO_CLOSE
+    if (kind === NO_BODY) {
+      this.#end(true, headEnd, now)
+      return
     }
-    message.end = -1
-    if (this.#peekKind !== NO_BODY) this.#state = PEEK
+    if (kind === UPGRADE) {
+      message.upgrade = true
+      this.#end(true, headEnd, now)
+      this.#owner.upgraded(now)
+      return
+    }
+    if (kind === LENGTH_BODY) message.announced = length
+    this.#body.start(kind, length, this.#mayPeek)
+    this.#state = BODY
   }
 
-  #body(
+  #readBody(
     bytes: Buffer,
     from: number,
     end: number,
@@ -403,96 +381,46 @@ export class Http1Parser {
     now: EventTime,
   ): number {
     const message = this.#message!
-    if (this.#state === PEEK) return this.#peek(bytes, from, end, position, acked, time, now)
+    const body = this.#body
+    const i = body.read(message, bytes, from, end)
+    const { outcome } = body
+    if (outcome === NEXT_HEAD) {
+      this.#answerToHead(message, position + i - from - STATUS_PREFIX.length, acked, time, now, i - from)
+      return i
+    }
+    if (body.peeking) return i
     message.lastByte = time
     message.ackedLast = acked
     if (isBogus(time, now)) message.bogusTime = true
-    if (this.#state === CHUNKS) return this.#chunked(message, bytes, from, end, position, now)
-    const stop = this.#state === BODY ? Math.min(end, from + this.#left) : end
-    this.#take(message, bytes, from, stop)
-    this.#context.telemetry.funnel.bytes.delivered += stop - from
-    if (this.#state === BODY) {
-      this.#left -= stop - from
-      if (this.#left === 0) this.#end(true, position + stop - from, now)
-    }
-    return stop
-  }
-
-  #take(message: HttpMessage, bytes: Buffer, from: number, to: number): void {
-    message.bodyBytes += to - from
-    const { bodies, limits } = this.#context
-    if (!bodies) return
-    const grown = keepBody(message, limits.maxBodyBytes, bytes, from, to)
-    if (grown > 0) this.#keep.grow(message, grown)
-  }
-
-  #chunked(message: HttpMessage, bytes: Buffer, from: number, end: number, position: number, now: EventTime): number {
-    const chunks = this.#chunks
-    let i = from
-    while (i < end && !chunks.done && !chunks.broken) {
-      if (chunks.inData) {
-        const stop = Math.min(end, i + chunks.left)
-        this.#take(message, bytes, i, stop)
-        chunks.took(stop - i)
-        i = stop
-      } else i = chunks.step(bytes, i, end, message, this.#context.limits.maxFieldBytes)
-    }
-    this.#context.telemetry.funnel.bytes.delivered += i - from
-    if (chunks.done) this.#end(true, position + i - from, now)
-    else if (chunks.broken) {
+    if (outcome === WHOLE) this.#end(true, position + i - from, now)
+    else if (outcome === BROKEN) {
+      const { leftOver } = body
+      body.leftOver = 0
       this.#end(false, -1, now)
       this.#toResync(now)
+      // The line that was taken for the beginning of a status line goes on in this segment.
+      if (leftOver > 0) this.#resync(STATUS_PREFIX, 0, leftOver, position - leftOver, acked, time, now)
     }
     return i
   }
 
-  #peek(
-    bytes: Buffer,
-    from: number,
-    end: number,
-    position: number,
+  /** A message begins where the body should, at `next`: there is no body, the request was a HEAD. */
+  #answerToHead(
+    message: HttpMessage,
+    next: number,
     acked: number,
     time: EventTime,
     now: EventTime,
-  ): number {
-    let i = from
-    while (i < end && this.#peeked < STATUS_PREFIX.length && bytes[i] === STATUS_PREFIX[this.#peeked]) {
-      i++
-      this.#peeked++
-    }
-    const peeked = this.#peeked
-    if (peeked === STATUS_PREFIX.length) {
-      // A message begins where the body should: there is no body, the request was a HEAD.
-      const next = position + i - from - peeked
-      this.#peekKind = NO_BODY
-      this.#message!.answersHead = true
-      this.#end(true, next, now)
-      this.#position = next
-      this.#begin(acked, time, now, i - from === peeked)
-      this.#gather.length = 0
-      this.#gather.append(STATUS_PREFIX, 0, peeked)
-      this.#methodSeen = false
-      this.#state = LINE
-      return i
-    }
-    if (i === end) return i
-    const kind = this.#peekKind
-    this.#peekKind = NO_BODY
-    const length = this.#left
-    // Bytes that looked like a status line and turned out not to be one belong to the body after all.
-    const before = peeked - (i - from)
-    this.#state = kind === LENGTH_BODY ? BODY : CHUNKS
-    if (before > 0) {
-      const prefixPosition = position - before
-      this.#left = length
-      let at = 0
-      while (at < before && (this.#state === BODY || this.#state === CHUNKS)) {
-        at = this.#body(STATUS_PREFIX, at, before, prefixPosition + at, acked, time, now)
-      }
-      // No chunk begins like this: the framing is lost, and the line goes on in this segment.
-      if (at < before) this.#resync(STATUS_PREFIX, at, before, prefixPosition + at, acked, time, now)
-    }
-    return from
+    inThisSegment: number,
+  ): void {
+    message.answersHead = true
+    this.#end(true, next, now)
+    this.#position = next
+    this.#begin(acked, time, now, inThisSegment === STATUS_PREFIX.length)
+    this.#gather.length = 0
+    this.#gather.append(STATUS_PREFIX, 0, STATUS_PREFIX.length)
+    this.#methodSeen = false
+    this.#state = LINE
   }
 
   #end(whole: boolean, end: number, now: EventTime): void {
@@ -529,60 +457,37 @@ export class Http1Parser {
     }
     message!.gap = true
     message!.weird(cause === 'lost' ? 'tcp.gap' : 'tcp.snap_length')
-    if (this.#state === PEEK) {
+    if (this.#body.peeking) {
       // Whether the hole is this body or, after an answer to a HEAD, the next message: not known.
-      this.#unpeek(message!)
-      message!.answersHead = true
+      this.#unpeek()
       this.#end(false, -1, now)
       this.#toResync(now)
       return
     }
-    if (this.#state === TO_CLOSE) {
-      message!.bodyBytes += length
-      return
-    }
-    const chunked = this.#state === CHUNKS
-    const left = chunked ? (this.#chunks.inData ? this.#chunks.left : 0) : this.#left
-    const covered = Math.min(left, length)
-    message!.bodyBytes += covered
-    if (chunked) {
-      // The line end after the data is framing: a hole that reaches it is a hole in the framing.
-      if (length <= left) {
-        this.#chunks.took(length)
-        return
-      }
-      this.#end(false, -1, now)
-    } else {
-      this.#left -= covered
-      if (this.#left > 0) return
+    const covered = this.#body.skip(message!, length)
+    const { outcome } = this.#body
+    if (outcome === WHOLE) {
       this.#end(true, position + covered, now)
       if (covered === length) return
-    }
+    } else if (outcome === BROKEN) this.#end(false, -1, now)
+    else return
     this.#toResync(now)
   }
 
-  /** A hole ends the peeking: what matched so far counts as body. */
-  #unpeek(message: HttpMessage): void {
-    const peeked = this.#peeked
-    const kind = this.#peekKind
-    this.#peekKind = NO_BODY
-    this.#state = kind === LENGTH_BODY ? BODY : CHUNKS
-    this.#context.telemetry.funnel.bytes.delivered += peeked
-    if (kind === LENGTH_BODY) {
-      const taken = Math.min(peeked, this.#left)
-      message.bodyBytes += taken
-      this.#left -= taken
-    }
+  /** Whether this is a body stays open for good. */
+  #unpeek(): void {
+    this.#body.unpeek(this.#message!)
+    this.#message!.answersHead = true
   }
 
   /** FIN: what lasts until close is whole now. */
   finish(now: EventTime): void {
-    if (this.#state === TO_CLOSE) this.#end(true, this.delivered, now)
+    if (this.#state === BODY && this.#body.untilClose) this.#end(true, this.delivered, now)
   }
 
   /** Which side this is is open again: what is half done ends, and either kind of start line is looked for. */
   undecide(now: EventTime): void {
-    if (this.#state === PEEK) this.#unpeek(this.#message!)
+    if (this.#body.peeking) this.#body.unpeek(this.#message!)
     if (this.#message !== null) {
       this.#end(false, -1, now)
       this.#toResync(now)
@@ -603,12 +508,8 @@ export class Http1Parser {
       case RESYNC:
         this.#owner.skipped(this.#gather.length)
         break
-      case PEEK:
-        this.#unpeek(this.#message!)
-        this.#message!.answersHead = true
-        this.#end(false, -1, now)
-        break
       default:
+        if (this.#body.peeking) this.#unpeek()
         this.#end(false, -1, now)
     }
     this.#gather.clear()
@@ -617,7 +518,7 @@ export class Http1Parser {
 
   /** What comes from here on is not HTTP. Returns how many bytes were gathered and not accounted for. */
   stop(now: EventTime): number {
-    if (this.#state === PEEK) this.#unpeek(this.#message!)
+    if (this.#body.peeking) this.#body.unpeek(this.#message!)
     if (this.#message !== null) this.#end(false, -1, now)
     const gathered = this.#gather.length
     this.#gather.clear()
@@ -640,7 +541,6 @@ export class Http1Parser {
     this.#message = null
     this.#state = RESYNC
     this.#chainStart = -1
-    this.#peekKind = NO_BODY
     this.#owner.lost(this, now)
   }
 
