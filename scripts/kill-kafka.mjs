@@ -165,6 +165,18 @@ async function stop(name) {
   await ended
 }
 
+/** What an analyzer says of itself. */
+function standing(name) {
+  const asked = spawnSync(process.execPath, [program, 'status', '-o', 'json'], {
+    cwd: join(home, name),
+    env: environment,
+    encoding: 'utf8',
+  })
+  if (asked.status !== 0) return `${name}: ${asked.stderr}`
+  const { sources, counters, funnel, store } = JSON.parse(asked.stdout)
+  return `${name}: ${JSON.stringify({ sources, counters, pairs: funnel.pairs, store })}`
+}
+
 async function allCommitted(admin, sent) {
   const end = Date.now() + 90_000
   for (;;) {
@@ -173,7 +185,7 @@ async function allCommitted(admin, sent) {
     if (committed === sent) return
     if (Date.now() > end) {
       throw new Error(
-        `${committed} of ${sent} committed\n${[...daemons.values()].map(({ stderr }) => stderr).join('\n')}`,
+        `${committed} of ${sent} committed: ${JSON.stringify(found)}\n${[...daemons.keys()].map(standing).join('\n')}\n${[...daemons.values()].map(({ stderr }) => stderr).join('\n')}`,
       )
     }
     await sleep(200)

@@ -10,6 +10,8 @@ const missing = brokerMissing()
 const broker = new Broker()
 const PARTITIONS = 3
 const KILLS = 20
+/** Of a gateway: enough to judge what they say. */
+const RECORDS = 220
 
 beforeAll(async () => {
   ensureBuilt()
@@ -161,15 +163,24 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
         upstream_uri: `/v1/orders/${number}`,
       })
     try {
-      await broker.send(topic, [...Array.from({ length: 20 }, (_, i) => record(i)), 'not json'])
+      await broker.send(topic, [...Array.from({ length: RECORDS }, (_, i) => record(i)), 'not json'])
       const daemon = folder.start('--store', 'none')
       await daemon.ready()
-      const committed = async () => (await broker.committed('offpath', topic)).get(0) === 21
+      const committed = async () => (await broker.committed('offpath', topic)).get(0) === RECORDS + 1
       await until(committed, 30_000, () => daemon.stderr.slice(-1000))
       const { funnel, sources } = await folder.json<Status>('status')
-      expect(funnel.pairs.in).toBe(20)
+      expect(funnel.pairs.in).toBe(RECORDS)
       const lags = [{ topic, partition: 0, lag: 0 }]
       expect(sources).toMatchObject([{ kind: 'kafka', name: topic, state: 'capturing', lags, queued: 0 }])
+      // Kong's records have neither bodies nor authorization.
+      expect(sources[0]).toMatchObject({
+        starved: [
+          { detector: 'auth.bruteforce', state: 'starved' },
+          { detector: 'object.enumeration', state: 'weaker' },
+        ],
+      })
+      const { stdout } = await folder.offpath('status')
+      expect(stdout).toContain(`auth.bruteforce is off for kafka:${topic}`)
       expect(await daemon.stop()).toBe(0)
     } finally {
       await folder.remove()

@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)(`offpath run --role${missing === null ? '' : `
       expect(await analyzer.ended).toBe(1)
       expect(analyzer.stderr).toContain('OFFPATH_E_KEY_MISMATCH')
       expect(analyzer.stderr).toContain('privacy.key_file')
-      expect((await broker.committed('offpath', topic)).get(0)).toBe(-1)
+      expect((await broker.committed('offpath', topic)).get(0)).toBeLessThanOrEqual(0)
     } finally {
       await folder.remove()
     }
