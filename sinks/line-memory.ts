@@ -9,6 +9,8 @@ const MAX_HOST = 192
 const MAX_CALLER = 640
 const SLOT_BYTES = MAX_ADDRESSES + MAX_HOST + MAX_CALLER
 const MAX_ENDING = 1024
+const ENDPOINTS = 1024
+const MAX_ENDPOINT = 192
 
 /** What the pieces kept of one connection say, and how long they are; 0: none is kept. */
 class Known {
@@ -36,6 +38,10 @@ export class LineMemory {
   #kept: AsciiBuffer | null = null
   readonly #ending = new AsciiBuffer(MAX_ENDING).view
   #endingLength = 0
+  readonly #endpointBytes = new AsciiBuffer(ENDPOINTS * MAX_ENDPOINT).view
+  readonly #endpointLengths = new Uint8Array(ENDPOINTS)
+  readonly #endpoints = new Array<string>(ENDPOINTS).fill('')
+  readonly #services = new Array<string | null>(ENDPOINTS).fill(null)
   #state = ''
   #pairing = ''
   #keyId = ''
@@ -99,6 +105,31 @@ export class LineMemory {
     known.claims = tx.claims
   }
 
+  /** `endpoint` and `service`, which have few values together. */
+  endpoint(tx: Transaction, out: JsonText, write: (tx: Transaction, out: JsonText) => void): void {
+    const { endpoint, service } = tx
+    if (endpoint === null) {
+      write(tx, out)
+      return
+    }
+    const slot = endpointSlot(endpoint)
+    const at = slot * MAX_ENDPOINT
+    const length = this.#endpointLengths[slot]!
+    if (length > 0 && this.#endpoints[slot] === endpoint && this.#services[slot] === service) {
+      out.kept(this.#endpointBytes, at, at + length)
+      return
+    }
+    const start = out.length
+    write(tx, out)
+    const written = out.length - start
+    this.#endpointLengths[slot] = 0
+    if (written > MAX_ENDPOINT || !out.ascii) return
+    out.keep(start, this.#endpointBytes, at)
+    this.#endpointLengths[slot] = written
+    this.#endpoints[slot] = endpoint
+    this.#services[slot] = service
+  }
+
   /** `state` to the end, of a record whose lists are empty. */
   ending(tx: Transaction, out: JsonText, write: (tx: Transaction, out: JsonText) => void): void {
     const { source } = tx
@@ -146,4 +177,11 @@ export class LineMemory {
     out.keep(start, this.#kept.view, at)
     return length
   }
+}
+
+function endpointSlot(endpoint: string): number {
+  const length = endpoint.length
+  const middle = endpoint.charCodeAt(length >> 1) * 31 + endpoint.charCodeAt((length * 3) >> 2)
+  const ends = endpoint.charCodeAt(0) * 131 + endpoint.charCodeAt(length - 1)
+  return (length * 1031 + middle * 7 + ends) & (ENDPOINTS - 1)
 }

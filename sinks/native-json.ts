@@ -103,11 +103,7 @@ export function writeTransaction(tx: Transaction, text: JsonText): void {
   text.string(tx.path)
   text.raw(QUERY)
   text.string(tx.query)
-  text.raw(ENDPOINT)
-  text.string(tx.endpoint)
-  text.raw(SERVICE)
-  text.string(tx.service)
-  text.raw(STATUS)
+  memory.endpoint(tx, text, writeEndpoint)
   text.number(tx.status)
   text.raw(REQUEST_HEADERS)
   if (ours) {
@@ -168,6 +164,14 @@ function writeHost(tx: Transaction, text: JsonText): void {
   text.string(tx.scheme)
   text.raw(HOST)
   text.string(tx.host)
+}
+
+function writeEndpoint(tx: Transaction, text: JsonText): void {
+  text.raw(ENDPOINT)
+  text.string(tx.endpoint)
+  text.raw(SERVICE)
+  text.string(tx.service)
+  text.raw(STATUS)
 }
 
 function writeCaller(tx: Transaction, text: JsonText): void {

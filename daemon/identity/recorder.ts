@@ -57,12 +57,23 @@ const NO_KEY = { header: '', value: null }
 const UNTRUSTED: Caller = { forwarded: [], trust: 'none' }
 
 /** What is the same for all exchanges of one flow. */
-interface FlowFacts {
+class FlowFacts {
+  readonly recorder: Recorder
   readonly address: readonly [string, string]
   readonly trust: readonly [Trust, Trust]
   readonly source: Transaction['source']
   readonly idKey: Int32Array
   readonly number: number
+
+  constructor(recorder: Recorder, flow: FlowInfo, hops: TrustedHops, idKey: Int32Array, number: number) {
+    this.recorder = recorder
+    const address = ([0, 1] as const).map((side) => canonicalAddress(flow.address[side]) ?? flow.address[side])
+    this.address = [address[0]!, address[1]!]
+    this.trust = [hops.trust(address[0]!), hops.trust(address[1]!)]
+    this.source = { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni }
+    this.idKey = idKey
+    this.number = number
+  }
 }
 
 /**
@@ -82,7 +93,6 @@ export class Recorder {
   readonly #callers: CallerMemory
   readonly #targets = new TargetMemory()
   readonly #apiKeyHeaders: readonly string[]
-  readonly #flows = new WeakMap<FlowInfo, FlowFacts>()
   #flowCount = 0
 
   constructor(settings: RecorderSettings) {
@@ -311,20 +321,10 @@ export class Recorder {
   }
 
   #factsOf(flow: FlowInfo): FlowFacts {
-    const known = this.#flows.get(flow)
-    if (known !== undefined) return known
-    const address: [string, string] = [
-      canonicalAddress(flow.address[0]) ?? flow.address[0],
-      canonicalAddress(flow.address[1]) ?? flow.address[1],
-    ]
-    const facts: FlowFacts = {
-      address,
-      trust: [this.#hops.trust(address[0]), this.#hops.trust(address[1])],
-      source: { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni },
-      idKey: this.#tools.ids.keyOf(flow),
-      number: this.#flowCount++,
-    }
-    this.#flows.set(flow, facts)
+    const known = flow.note
+    if (known instanceof FlowFacts && known.recorder === this) return known
+    const facts = new FlowFacts(this, flow, this.#hops, this.#tools.ids.keyOf(flow), this.#flowCount++)
+    flow.note = facts
     return facts
   }
 }

@@ -334,6 +334,7 @@ export class Reassembler {
       time,
       shard: shard.number,
       key: `${address[0]} ${port[0]} ${address[1]} ${port[1]} ${time} ${firstSeq >>> 0}`,
+      note: undefined,
     }
   }
 

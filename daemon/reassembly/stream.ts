@@ -19,6 +19,8 @@ export interface FlowInfo {
   readonly shard: number
   /** Deterministic text that tells this flow from an earlier one of the same tuple; goes into transaction ids. */
   readonly key: string
+  /** What a later stage knows of this flow, kept where it needs no search. Whoever reads it makes sure that it is their own. */
+  note?: object | undefined
 }
 
 /**
