@@ -37,6 +37,8 @@ const MAX_METHOD = 16
 const MAX_RPC_BODY = 65_536
 /** Of answers under learnt segments, one in so many is looked at again. */
 const LOOK_ONE_IN = 32
+/** Of granted answers that make no candidate, one in so many teaches. */
+const LEARN_ONE_IN = 8
 
 class Candidate {
   endpoint: string
@@ -93,6 +95,7 @@ export class EndpointMapper {
   readonly #doorkeeper = new Doorkeeper()
   readonly #places: NodeBudget
   #looks = 0
+  #unadmitted = 0
 
   constructor(options: EndpointOptions, telemetry: Telemetry) {
     this.#options = options
@@ -132,7 +135,10 @@ export class EndpointMapper {
       return
     }
     const found = this.#candidates.get(key) ?? this.#admit(key, key.slice(service.length + 1), service, tx.status)
-    if (found === null) return
+    if (found === null) {
+      this.#teachUnadmitted(service, template, tx)
+      return
+    }
     const established = this.#learn(key, found, tx)
     const candidate = isGrant(tx.status ?? 0) && isPowerOfTwo(found.grants) ? this.#teach(found, template, tx) : found
     tx.endpoint = candidate.endpoint
@@ -240,6 +246,14 @@ export class EndpointMapper {
     }
     if (renamed.length > 0 && current !== candidate) tx.objectIds = service.tree.rewrite(templateOf(tx.path!)).values
     return current
+  }
+
+  /** Where too much is unproven it may be because a segment varies: now and then such an answer teaches that too. */
+  #teachUnadmitted(name: string, template: string, tx: Transaction): void {
+    const service = this.#services.get(name)
+    if (service === undefined || !isGrant(tx.status ?? 0) || ++this.#unadmitted % LEARN_ONE_IN !== 0) return
+    const renamed = service.tree.learn(template, `${tx.method} ${template}`, tx.principal.id, tx.responseBody)
+    for (const endpoint of renamed) this.#rename(service, endpoint)
   }
 
   /** What is known under a name goes over to the name it has now; null when nothing is known. */

@@ -20,7 +20,9 @@ const MOST_NODES = 8192
 const ENOUGH_CODES = 3
 const ENOUGH_VALUES = 5
 const ENOUGH_ALIKE = 8
-const ENOUGH_AT_ALL = 48
+const ENOUGH_AT_ALL = 80
+/** So many joined words at one place are no route names, whatever lies below them: where much does, few have all of it yet. */
+const ENOUGH_BY_LOOKS = 16
 /** Of the field names that a sibling answers with, how many must be common ones. */
 const ALIKE = 0.8
 const UNALIKE = 0.5
@@ -34,7 +36,7 @@ const A_FEW = 3
 const MOST_JOINED = 256
 /** Words that are part of an API wherever they stand. */
 const RESERVED =
-  /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|v\d+)$/i
+  /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|add|remove|create|update|delete|enable|disable|cancel|approve|reject|rename|move|copy|merge|lock|unlock|transfer|defaults?|v\d+)$/i
 
 /** One place in the paths of a service. */
 class Node {
@@ -307,6 +309,8 @@ function alikeOf(parent: Node, names: readonly string[], extension: string): str
   const codes = names.filter((_, i) => shapes[i] === 'code')
   if (codes.length >= ENOUGH_CODES && answeredToTwo(parent, codes)) return codes
   if (names.length < ENOUGH_VALUES) return null
+  const valued = names.filter((_, i) => shapes[i] === 'value')
+  if (valued.length >= ENOUGH_BY_LOOKS && answeredToTwo(parent, valued)) return valued
 
   const nodes = names.map((name) => parent.children.get(name)!)
   const common = KeySketch.common(nodes.filter((node) => node.samples > 0).map((node) => node.keys))
@@ -326,7 +330,8 @@ function alikeOf(parent: Node, names: readonly string[], extension: string): str
   if (alike.length < 0.6 * names.length || !answeredToTwo(parent, alike)) return null
   if (alike.length >= ENOUGH_VALUES && values >= 0.6 * alike.length) return alike
   if (alike.length >= ENOUGH_ALIKE && sampled >= 0.7 * alike.length) return alike
-  return alike.length >= ENOUGH_AT_ALL && alike.length >= 0.8 * names.length ? alike : null
+  // Number alone counts only where answers say nothing: an API has many words at one place too.
+  return alike.length >= ENOUGH_AT_ALL && sampled <= 0.2 * alike.length ? alike : null
 }
 
 function answeredToTwo(parent: Node, names: readonly string[]): boolean {

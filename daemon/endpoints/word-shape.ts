@@ -2,13 +2,13 @@
  * What a literal segment looks like, as far as looks say whether it names an object or belongs to the API.
  *
  *   code     EUR, DE, en-GB: upper-case codes and locales
- *   value    brisk-red-lamp, lena.holm, anna_7: words joined by three or by marks that route names seldom have
- *   word     everything else: orders, password-reset, kitchen
+ *   value    brisk-red-lamp, lena.holm, anna_7: words joined by three or by a dot, or with a number behind them
+ *   word     everything else: orders, password-reset, social_accounts, kitchen
  */
 export type WordShape = 'code' | 'value' | 'word'
 
 const CODE = /^(?:[A-Z]{2,3}|[a-z]{2}[-_][A-Z]{2})$/
-const VALUE = /^(?:[a-z0-9]+(?:-[a-z0-9]+){2,}|[a-z]+[._][a-z]+\d*|[a-z]+[-._]?[a-z]*\d+)$/i
+const VALUE = /^(?:[a-z0-9]+(?:-[a-z0-9]+){2,}|[a-z]+\.[a-z]+\d*|[a-z]+[-._]?[a-z]*\d+)$/i
 
 export function shapeOf(word: string): WordShape {
   if (word.length <= 5 && CODE.test(word)) return 'code'
