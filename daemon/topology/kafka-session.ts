@@ -218,8 +218,11 @@ export class KafkaSession {
   #onAssigned(places: readonly Pick<Position, 'topic' | 'partition'>[]): void {
     const before = this.#assigned
     this.#assigned = new Set(places.map(partitionKey))
+    const reach = new Map(this.#progress.reach().map((position) => [partitionKey(position), position.next]))
     for (const key of before) {
       if (this.#assigned.has(key)) continue
+      // Should it come back from where it was committed, some of its rows are stored already.
+      this.#doubt.set(key, Math.max(reach.get(key) ?? 0, this.#doubt.get(key) ?? 0))
       const at = key.lastIndexOf('/')
       this.#feed.forget(key.slice(0, at), Number(key.slice(at + 1)))
     }

@@ -212,6 +212,24 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
     })
   })
 
+  test('what could not be committed is committed later, also when nothing new comes', { timeout: 60_000 }, async () => {
+    const topic = 'unsaid'
+    await broker.createTopic(topic)
+    await broker.send(topic, ['a', 'b', 'c'])
+    const member = new Member({ topics: [topic] })
+    await reading(member, async () => {
+      await member.has(3)
+      await broker.stop()
+      await member.source.commit([{ topic, partition: 0, next: 3 }])
+      await broker.start()
+      await until(
+        async () => (await broker.committed(`group-${topic}`, topic)).get(0) === 3,
+        40_000,
+        () => JSON.stringify([member.counters.entries(), member.source.state, member.warnings]),
+      )
+    })
+  })
+
   test('a batch that cannot be unpacked is passed over and told of; what stands behind it is read', {
     timeout: 60_000,
   }, async () => {

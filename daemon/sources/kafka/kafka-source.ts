@@ -55,6 +55,8 @@ export class KafkaSource implements RecordSource {
   #partitions = new Map<string, Partition>()
   #kept: Map<string, number>
   readonly #committed = new Map<string, number>()
+  /** What the group was not told yet. */
+  readonly #unsaid = new Map<string, Position>()
   /** Ends the life of the consumer that runs, with the reason. */
   #end: (why: string) => void = () => undefined
   #joined = false
@@ -97,22 +99,27 @@ export class KafkaSource implements RecordSource {
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
-    const consumer = this.#consumer
-    if (consumer === null || !this.#joined) return
     const due = positions.filter((position) => {
       const key = partitionKey(position)
       if (!this.#partitions.has(key)) return false
       this.#kept.set(key, position.next)
       return position.next > (this.#committed.get(key) ?? -1)
     })
-    if (due.length === 0) return
+    // Until it has arrived it is said again, also when nothing new comes.
+    for (const position of due) this.#unsaid.set(partitionKey(position), position)
+    const consumer = this.#consumer
+    if (due.length === 0 || consumer === null || !this.#joined) return
     try {
       await consumer.commitOffsets(
         due.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) })),
       )
-      for (const position of due) this.#committed.set(partitionKey(position), position.next)
+      for (const position of due) {
+        const key = partitionKey(position)
+        this.#committed.set(key, position.next)
+        if (this.#unsaid.get(key) === position) this.#unsaid.delete(key)
+      }
     } catch {
-      // The group has moved on, or the broker is away: the next commit says it again.
+      // The group has moved on, or the broker is away.
       this.#counters.add('kafka.commits_failed')
     }
   }
@@ -120,6 +127,7 @@ export class KafkaSource implements RecordSource {
   rewind(positions: readonly Position[], why: string): void {
     this.#kept = new Map(positions.map((position) => [partitionKey(position), position.next]))
     this.#partitions = new Map()
+    this.#unsaid.clear()
     this.#end(why)
   }
 
@@ -186,12 +194,21 @@ export class KafkaSource implements RecordSource {
       return await Promise.race([ended, failed])
     } finally {
       clearInterval(look)
+      this.#sayAgain()
       this.#joined = false
       this.#consumer = null
       this.#admin = null
       // One that hangs is left behind: it commits nothing by itself.
       const gone = Promise.allSettled([consumer.disconnect(), admin.disconnect()])
       await Promise.race([gone, sleep(LEAVE_MS)])
+    }
+  }
+
+  /** kafkajs says of a commit that it worked also when the consumer crashed under it, so the last ones are repeated. */
+  #sayAgain(): void {
+    for (const [key, { topic, partition }] of this.#partitions) {
+      const next = this.#kept.get(key)
+      if (next !== undefined) this.#unsaid.set(key, { topic, partition, next })
     }
   }
 
@@ -238,6 +255,10 @@ export class KafkaSource implements RecordSource {
       }
     }
     this.#committed.clear()
+    // Whoever had it meanwhile may have said more.
+    for (const key of this.#unsaid.keys()) {
+      if (!before.has(key) || !this.#partitions.has(key)) this.#unsaid.delete(key)
+    }
     if (this.#paused) this.#applyPause()
     this.#request.events.assigned([...this.#partitions.values()])
     void this.#lookAtEnds()
@@ -256,6 +277,9 @@ export class KafkaSource implements RecordSource {
       return
     }
     const { topic, partition } = batch
+    // The group is further than we know: another member had it meanwhile.
+    const first = Number(batch.messages[0]?.offset)
+    if (first > (this.#unsaid.get(partitionKey(batch))?.next ?? first)) this.#unsaid.delete(partitionKey(batch))
     held.highWatermark = Number(batch.highWatermark)
     held.lastBatchMs = Date.now()
     if (held.next > held.highWatermark) this.#restarted(held)
@@ -310,6 +334,7 @@ export class KafkaSource implements RecordSource {
     held.next = -1
     this.#kept.delete(partitionKey(held))
     this.#committed.delete(partitionKey(held))
+    this.#unsaid.delete(partitionKey(held))
     this.#request.events.restarted(held)
   }
 
@@ -320,6 +345,7 @@ export class KafkaSource implements RecordSource {
       this.#end(`no answer from the brokers for ${Math.round(silentMs / 1000)} s`)
       return
     }
+    if (this.#unsaid.size > 0) void this.commit([...this.#unsaid.values()])
     void this.#lookAtEnds()
   }
 
