@@ -5,7 +5,7 @@
  *
  * Works on esbuild's output before white space goes: one declaration a line, and each module below a comment with its path.
  * Only modules of our own are touched, in which a top-level `var` was a `const`, a `class`, or a `let`; what looks as if it
- * were assigned to anywhere stays.
+ * were assigned to anywhere, or declares several at once, stays.
  */
 export function constantsOf(code) {
   const lines = code.split('\n')
@@ -13,7 +13,7 @@ export function constantsOf(code) {
   for (const [index, line] of lines.entries()) {
     const path = /^\/\/ (\S+\.\w+)$/.exec(line)?.[1]
     if (path !== undefined) own = !path.includes('node_modules')
-    const name = own ? /^var ([\w$]+) = /.exec(line)?.[1] : undefined
+    const name = own ? /^var ([\w$]+) = (?!.*, [\w$]+ = )/.exec(line)?.[1] : undefined
     if (name !== undefined && assignments(code, name) === 1) lines[index] = `const${line.slice('var'.length)}`
   }
   return lines.join('\n')

@@ -1,0 +1,2 @@
+/** See build-constants.mjs. */
+export function constantsOf(code: string): string
