@@ -1,5 +1,4 @@
-import type { Segment } from '../decode/segment.ts'
-import { SYN } from '../decode/segment.ts'
+import { ACK, type Segment, SYN } from '../decode/segment.ts'
 import type { RecordBytes } from '../identity/record-reader.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
@@ -30,7 +29,7 @@ export interface ShardedFlowsOptions {
 /** Files wait while a worker has this much to do: some batches, so that it never runs dry. */
 const ROOM_BYTES = 6 * BATCH_BYTES
 const ROOM_LOCAL = 65_536
-/** Of live sources, flows are shed from here on, all of them at the second. */
+/** Of live sources, flows are shed from the first on, all of them at the second. */
 const SHED_BYTES = 12 * BATCH_BYTES
 const SHED_ALL_BYTES = 32 * BATCH_BYTES
 /** Share of the flows of a worker that is shed, in 64ths. */
@@ -133,7 +132,7 @@ export class ShardedFlows implements Flows {
     if (lane.shed > 0 && this.#live && shareOf(segment) < lane.shed) {
       const { funnel, counters } = this.#options.intake
       funnel.frames.drop('shed')
-      if ((segment.flags & SYN) !== 0) counters.add('flows.shed')
+      if ((segment.flags & (SYN | ACK)) === SYN) counters.add('flows.shed')
       return
     }
     const batch = this.#batchFor(lane, SegmentBatch.sizeOf(segment))
