@@ -1,5 +1,6 @@
-import type { Claims, Header, Mark, Principal, Transaction } from '../model/transaction.ts'
+import type { Claims, Header, Mark, PayloadMark, Principal, Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
+import { logOddsOf, MAX_DELAY_MS, MAX_EXCERPT, MAX_LOG_ODDS } from './payload-score.ts'
 
 /** Keys of a native record, in the order of contracts.md. Anything else is ignored and counted. */
 export const NATIVE_KEYS: ReadonlySet<string> = new Set(
@@ -163,17 +164,40 @@ const GUESSES = ['new', 'repeated', 'shared'] as const
 
 function readMark(value: unknown): Mark | null {
   if (typeof value !== 'object' || value === null) return null
-  const { kind, field, account, guess, class: name, score } = value as Raw
+  const { kind, field, account, guess } = value as Raw
   if (typeof field !== 'string' || field.length > 512) return null
   if (kind === 'login') {
     const known = GUESSES.find((each) => each === guess)
     if (known === undefined) return null
     return { kind, field, account: typeof account === 'string' && account.length <= 512 ? account : null, guess: known }
   }
-  if (kind === 'payload' && typeof name === 'string' && typeof score === 'number') {
-    return { kind, class: name.slice(0, 128), field, score }
+  return kind === 'payload' ? readPayload(field, value as Raw) : null
+}
+
+/** From a WAF or another reader a class, a field and a score are enough. */
+function readPayload(field: string, raw: Raw): PayloadMark | null {
+  const { class: name, score, log_odds: logOdds, layers, delay_ms: delayMs } = raw
+  if (typeof name !== 'string' || typeof score !== 'number' || !(score >= 0 && score <= 1)) return null
+  const known = typeof logOdds === 'number' && Number.isFinite(logOdds)
+  return {
+    kind: 'payload',
+    class: name.slice(0, 128),
+    rule: shortText(raw.rule, 128),
+    field,
+    score,
+    logOdds: known ? Math.max(-MAX_LOG_ODDS, Math.min(MAX_LOG_ODDS, logOdds)) : logOddsOf(score),
+    layers: textList(layers)
+      .slice(0, 8)
+      .map((layer) => layer.slice(0, 32)),
+    excerpt: shortText(raw.excerpt, MAX_EXCERPT),
+    tokens: shortText(raw.tokens, MAX_EXCERPT),
+    reflected: raw.reflected === true,
+    delayMs: typeof delayMs === 'number' && delayMs > 0 && delayMs <= MAX_DELAY_MS ? delayMs : null,
   }
-  return null
+}
+
+function shortText(value: unknown, most: number): string {
+  return typeof value === 'string' ? value.slice(0, most) : ''
 }
 
 function textOrNull(value: unknown): string | null {

@@ -49,12 +49,32 @@ export interface LoginMark {
   readonly account: string | null
   readonly guess: 'new' | 'repeated' | 'shared'
 }
-/** A payload that looks like an attack: its class, the field it was in, and a score 0..1. Filled by the payload detectors. */
+/**
+ * A piece of a request that looks like an attack, or of an answer that gives something away. At most 8 per transaction, the
+ * strongest of each class and field.
+ */
 export interface PayloadMark {
   readonly kind: 'payload'
+  /** PAYLOAD_CLASSES of daemon/payload: `sqli`, `leak_stack` … */
   readonly class: string
+  /** `sqli.tautology`; empty where whoever made the record names none. */
+  readonly rule: string
+  /** `query:q`, `body:/items/[]/name`, `header:user-agent`, `response`. */
   readonly field: string
+  /** 0..1, from `logOdds`: how likely it is an attack if one such field in 150 is. */
   readonly score: number
+  /** Natural log of how much likelier it is in an attack than in benign text of a field nobody knows. */
+  readonly logOdds: number
+  /** Encodings that were taken off, outermost first. */
+  readonly layers: readonly string[]
+  /** The piece that showed it, decoded, at most 120 characters; empty where the field may hold a secret. */
+  readonly excerpt: string
+  /** The tokens that mattered, as the check reads them; empty with the excerpt. */
+  readonly tokens: string
+  /** The value came back in the answer, and no character of it was escaped. */
+  readonly reflected: boolean
+  /** The delay that the payload asks for; null where it names none. */
+  readonly delayMs: number | null
 }
 export type Mark = LoginMark | PayloadMark
 
