@@ -60,7 +60,7 @@ async function sensor(number: number): Promise<void> {
     reader: nativeReader(assembly, info),
   }
   await drive(assembly.chain, [input], stop, () => publisher.room() ?? paced())
-  assembly.chain.close()
+  await assembly.chain.close()
   await publisher.close(30_000)
 }
 
