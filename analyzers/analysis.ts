@@ -3,6 +3,7 @@ import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { Lack } from '../daemon/tap/mapping.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
+import type { Occupancies } from '../daemon/telemetry/occupancy.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
@@ -117,6 +118,15 @@ export class DetectorSet {
   /** By topic: the detectors that its records leave without what they need (off), or with less than they like. */
   starved(): readonly StarvedSource[] {
     return this.#needs.starved()
+  }
+
+  /** What each keeps, as `detector/table`. */
+  sizes(): Occupancies {
+    return Object.fromEntries(
+      this.#running.flatMap(({ id, detector }) =>
+        Object.entries(detector.sizes()).map(([table, size]) => [`${id}/${table}`, size]),
+      ),
+    )
   }
 
   /** How ready each is (0..1), and whether it failed and was switched off. */

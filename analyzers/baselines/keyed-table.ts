@@ -1,11 +1,7 @@
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
+import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
 
-/** How full a bounded structure is, for metrics. */
-export interface Occupancy {
-  readonly entries: number
-  readonly limit: number
-  readonly evicted: number
-}
+export type { Occupancy }
 
 class Slot<Value> implements Linked<Slot<Value>> {
   readonly key: string

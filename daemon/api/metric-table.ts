@@ -105,6 +105,15 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
   gauge('learning_frozen', 'Whether baselines stand still because a source is blind or silent.', [], ({ learning }) =>
     one(flag(learning.frozen)),
   ),
+  gauge('table_entries', 'Entries of a bounded table of the analysis.', ['table'], ({ tables }) =>
+    Object.entries(tables).map(([table, { entries }]): Sample => [{ table }, entries]),
+  ),
+  gauge('table_limit', 'Entries that a table may have.', ['table'], ({ tables }) =>
+    Object.entries(tables).map(([table, { limit }]): Sample => [{ table }, limit]),
+  ),
+  counter('table_evicted_total', 'Entries that a table pushed out, being full.', ['table'], ({ tables }) =>
+    Object.entries(tables).map(([table, { evicted }]): Sample => [{ table }, evicted]),
+  ),
   gauge('pairs_per_second', 'Requests with their response, over the last 10 s.', [], ({ pairs_per_second }) =>
     one(pairs_per_second),
   ),

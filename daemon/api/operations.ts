@@ -5,6 +5,7 @@ import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
+import type { Occupancies } from '../telemetry/occupancy.ts'
 
 /**
  * What one can ask of Offpath and tell it: the same for the running daemon (which the API serves), for the CLI over the
@@ -184,6 +185,8 @@ export interface StatusJson {
     readonly since: string | null
     readonly blind_to: readonly string[]
   }
+  /** How full the bounded tables of the analysis are, as `room/table`. */
+  readonly tables: Occupancies
   /** Pairs per second over the last 10 s. */
   readonly pairs_per_second: number
   readonly weirds: Readonly<Record<string, number>>

@@ -160,6 +160,9 @@ export const Status = named(
     learning: z
       .strictObject({ frozen: z.boolean(), since: time().nullable(), blind_to: z.array(z.string()) })
       .describe('Whether baselines learn. They stand still while a source is blind or silent.'),
+    tables: z
+      .record(z.string(), z.strictObject({ entries: count(), limit: count(), evicted: count() }))
+      .describe('How full the bounded tables of the analysis are, as room/table, and what each pushed out so far.'),
     pairs_per_second: count(),
     weirds: counts(),
     counters: counts(),

@@ -6,6 +6,7 @@ import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import { type Occupancies, prefixed } from '../telemetry/occupancy.ts'
 import type { SensorReading } from '../telemetry/sensor-windows.ts'
 import type { Analysis } from './flows.ts'
 
@@ -104,6 +105,14 @@ export class AnalysisStage implements Analysis {
       this.#report(detection.incidents.tick(now), detection, now)
     }
     this.#listeners.tick?.(now)
+  }
+
+  sizes(): Occupancies {
+    return {
+      ...prefixed('identity', this.#resolver.sizes()),
+      ...prefixed('endpoints', this.#endpoints.sizes()),
+      ...this.#detection?.detectors.sizes(),
+    }
   }
 
   #take(signal: Signal, detection: Detection): void {

@@ -15,6 +15,7 @@ import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
+import type { Occupancies } from '../telemetry/occupancy.ts'
 import { type SensorReading, SensorWindows } from '../telemetry/sensor-windows.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
 import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
@@ -77,6 +78,8 @@ export interface Assembly {
   readonly detection: Detection | null
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
   finish(): readonly Incident[]
+  /** How full the bounded tables of the analysis are. */
+  tables(): Occupancies
   /** Policies were loaded anew. */
   setPolicies(policies: readonly PolicyDocument[]): void
   summary(incidents: readonly Incident[]): ReplaySummary
@@ -111,6 +114,7 @@ export function assemble(request: AssemblyRequest): Assembly {
     sensor,
     options,
     detection,
+    tables: () => analysis.sizes(),
     setPolicies: (policies) => built?.setPolicies(policies),
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
     summary: (incidents) => ({

@@ -62,6 +62,7 @@ export class DaemonStatus {
       funnel: engine?.funnel ?? { frames: NOTHING, bytes: NOTHING, messages: NOTHING, pairs: NOTHING },
       quality: engine?.quality ?? captureQuality({ now: 0, sources: [] }),
       learning: learningJson(engine?.learning ?? null),
+      tables: engine?.tables ?? {},
       pairs_per_second: this.#rate(),
       weirds: Object.fromEntries(engine?.weirds ?? []),
       counters: Object.fromEntries(engine?.counters ?? []),

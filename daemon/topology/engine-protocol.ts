@@ -12,6 +12,7 @@ import type { Preset } from '../tap/mapping.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { ErrorCode } from '../telemetry/errors.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
+import type { Occupancies } from '../telemetry/occupancy.ts'
 import type { SourceState } from '../telemetry/sensor-windows.ts'
 import type { DeadLetter } from './kafka-feed.ts'
 import type { ReplaySummary } from './replay.ts'
@@ -119,6 +120,7 @@ export interface EngineStatus {
   readonly detectors: readonly { readonly id: string; readonly maturity: number; readonly failed: boolean }[]
   readonly quality: CaptureQualityJson
   readonly learning: LearningState | null
+  readonly tables: Occupancies
   readonly kafka: readonly KafkaStatus[]
   /** Of a sensor. */
   readonly publisher: PublisherStatus | null

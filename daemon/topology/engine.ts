@@ -193,6 +193,7 @@ export class Engine {
         detectors: detection?.detectors.states() ?? [],
         quality: captureQuality(sensor.reading),
         learning: detection?.detectors.learning ?? null,
+        tables: assembly.tables(),
         kafka: this.#kafka.map((session) => session.status()),
         publisher: this.#publisher?.status() ?? null,
       },

@@ -2,6 +2,7 @@ import type { Segment } from '../decode/segment.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import type { Occupancies } from '../telemetry/occupancy.ts'
 
 /** What the records go to, in their total order. */
 export interface Analysis {
@@ -14,6 +15,8 @@ export interface Analysis {
   push(transaction: Transaction): void
   /** Event time has moved on by a second, or more. */
   tick(now: EventTime): void
+  /** What it keeps: `room/table`. */
+  sizes(): Occupancies
 }
 
 export interface FlowSizes {

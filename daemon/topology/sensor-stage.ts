@@ -6,6 +6,7 @@ import { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
+import { type Occupancies, prefixed } from '../telemetry/occupancy.ts'
 import type { Analysis } from './flows.ts'
 import { MAX_RECORD_BYTES } from './kafka-limits.ts'
 
@@ -52,6 +53,10 @@ export class SensorStage implements Analysis {
   /** Nothing waits here. */
   tick(now: EventTime): void {
     this.#sense(now)
+  }
+
+  sizes(): Occupancies {
+    return prefixed('identity', this.#resolver.sizes())
   }
 }
 

@@ -101,6 +101,7 @@ export function sampleStatus(fields: Partial<StatusJson> = {}): StatusJson {
       ],
     },
     learning: { frozen: true, since: '2026-11-21T20:11:00.000000Z', blind_to: ['exec:tcpdump'] },
+    tables: { 'identity/credentials': { entries: 4000, limit: 131_072, evicted: 0 } },
     pairs_per_second: 412.5,
     weirds: { 'http.bad_chunk': 3 },
     counters: { 'evidence.expired': 2 },
