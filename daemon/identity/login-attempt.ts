@@ -59,8 +59,7 @@ export function loginInBody(
   hasher: SecretHasher,
 ): LoginAttempt | null {
   if (text.length > MAX_LOGIN_BODY || !HINT.test(text)) return null
-  const kind = bodyKind(contentType, text)
-  const fields = kind === 'json' ? jsonFields(text) : kind === 'form' ? formFields(text) : []
+  const fields = bodyFields(text, contentType)
   let password: Field | null = null
   let code: Field | null = null
   let account: Field | null = null
@@ -83,7 +82,8 @@ export function loginInBody(
 
 const CODE = /^[0-9A-Za-z-]{3,12}$/
 
-interface Field {
+/** One scalar of a body. */
+export interface Field {
   readonly name: string
   readonly path: string
   readonly value: string
@@ -91,6 +91,12 @@ interface Field {
 
 const MAX_FIELDS = 64
 const MAX_LEVELS = 4
+
+/** The fields of a small body of JSON or a form; none of any other. */
+export function bodyFields(text: string, contentType: string | null): Field[] {
+  const kind = bodyKind(contentType, text)
+  return kind === 'json' ? jsonFields(text) : kind === 'form' ? formFields(text) : []
+}
 
 /** Scalars of the first levels of an object, with their JSON pointers (RFC 6901). */
 function jsonFields(text: string): Field[] {

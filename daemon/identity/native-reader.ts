@@ -16,6 +16,7 @@ import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
 import { redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
+import { grantInBody } from './token-grant.ts'
 import { TransactionIds } from './transaction-id.ts'
 
 export interface NativeReaderSettings {
@@ -38,6 +39,8 @@ const STATES: readonly TransactionState[] = [
 ]
 const PAIRINGS: readonly PairingGrade[] = ['exact', 'inferred', 'ambiguous']
 const MAX_BODY = 16 * 1024 * 1024
+/** Tokens that one answer hands out. */
+const MAX_TOKENS = 4
 
 /**
  * Native records (contracts.md, Transaction) from an input that the operator named, into transactions. Needs ts, method, host,
@@ -168,6 +171,7 @@ export class NativeReader {
     this.#identify(tx, fields.claims(), fields.apiKey, requestHeaders, responseHeaders, rawQuery, kept)
     if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
     if (kept && tx.givenPrincipal === null) this.#followLogin(tx, responseBody, responseType)
+    if (!tx.loginGranted && this.#bodies) this.#followGrant(tx, requestBody, requestType, responseBody, kept)
     if (!kept && tx.login === null && tx.status === 401) tx.login = this.#refused(requestHeaders, fields.apiKey)
     return tx
   }
@@ -297,6 +301,25 @@ export class NativeReader {
     this.#grant(tx, responseBody, responseType, (token) => token)
   }
 
+  /** A token asked for without a password: see Recorder. */
+  #followGrant(
+    tx: TransactionRecord,
+    requestBody: string | undefined,
+    requestType: string | null,
+    responseBody: string | undefined,
+    kept: boolean,
+  ): void {
+    if (tx.login !== null || tx.status === null || tx.status >= 300) return
+    if (requestBody === undefined || responseBody === undefined || tx.method === 'GET' || tx.method === 'HEAD') return
+    const grant = grantInBody(requestBody, requestType, this.#pseudonyms, kept)
+    if (grant === null) return
+    const tokens = tokensInAnswer(responseBody).slice(0, MAX_TOKENS)
+    if (tokens.length === 0) return
+    tx.grant = grant
+    const proofs = tokens.map((token) => (kept ? token : this.#pseudonyms.secret(token)))
+    tx.presented = { ...tx.presented, issued: [...tx.presented.issued, ...proofs] }
+  }
+
   #grant(
     tx: TransactionRecord,
     responseBody: string | undefined,
@@ -307,7 +330,7 @@ export class NativeReader {
     const html = responseType?.toLowerCase().includes('html') === true
     tx.loginGranted = !tx.sentToLogin && !(html && tx.status < 300)
     if (!tx.loginGranted || responseBody === undefined) return
-    const issued = [...tx.presented.issued, ...tokensInAnswer(responseBody).slice(0, 4).map(pseudonymOf)]
+    const issued = [...tx.presented.issued, ...tokensInAnswer(responseBody).slice(0, MAX_TOKENS).map(pseudonymOf)]
     tx.presented = { ...tx.presented, issued }
   }
 }

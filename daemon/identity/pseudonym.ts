@@ -10,7 +10,7 @@ export const PREFIX = 'hmac:'
  * What a pseudonym stands for. A secret has one kind wherever it stands (header, query, cookie, body), so that its
  * pseudonyms agree; a name of a person and a token that happen to be the same text must not merge.
  */
-export type PseudonymKind = 'secret' | 'account' | 'user'
+export type PseudonymKind = 'secret' | 'account' | 'user' | 'client'
 
 /** Length of every pseudonym: prefix and 32 hex digits. */
 export const PSEUDONYM_LENGTH = PREFIX.length + 32
@@ -42,7 +42,7 @@ export class Pseudonyms {
     this.keyId = key.id
     this.#key = createSecretKey(key.bytes)
     const cache = () => new BoundedMap<string, string>(cacheEntries, cacheCharacters)
-    this.#recent = { secret: cache(), account: cache(), user: cache() }
+    this.#recent = { secret: cache(), account: cache(), user: cache(), client: cache() }
   }
 
   of(kind: PseudonymKind, value: string): string {

@@ -38,7 +38,7 @@ export const QUERY = 22
 export const TRACE_ID = 23
 export const FORWARDED = 24
 export const WEIRDS = 25
-/** JSON of the login attempt and the marks; NONE when there are none. */
+/** JSON of the login attempt, the marks and the token grant; NONE when there are none. */
 export const JUDGED = 26
 /** Bytes of JSON. */
 export const REQUEST_HEADERS = 27

@@ -7,6 +7,7 @@ import type { LoginAttempt } from './login-attempt.ts'
 import { type Material, TransactionRecord } from './record.ts'
 import { readText, textBytes } from './record-buffer.ts'
 import * as layout from './record-layout.ts'
+import type { TokenGrant } from './token-grant.ts'
 
 /** What arrived from a RecordWriter. */
 export class RecordBytes {
@@ -120,9 +121,10 @@ export class RecordReader {
     record.connection = ints[word + layout.CONNECTION_NUMBER]!
     record.presented = presented
     if (judged !== null) {
-      const [login, marks] = JSON.parse(judged) as [LoginAttempt | null, Mark[]]
+      const [login, marks, grant] = JSON.parse(judged) as [LoginAttempt | null, Mark[], TokenGrant | null]
       record.login = login
       record.marks = marks
+      record.grant = grant
     }
     record.loginGranted = (flags & layout.LOGIN_GRANTED) !== 0
     record.sentToLogin = (flags & layout.SENT_TO_LOGIN) !== 0

@@ -87,6 +87,12 @@ const FAKES: readonly FakeRequest[] = [
   { ...form, body: 'user=ann&password=geheim', status: 302, responseHeaders: [['Location', '/login?failed']] },
   { ...form, body: 'user=ann&password=geheim', responseHeaders: json, responseBody: '{"access_token":"abcdefgh1234"}' },
   {
+    ...form,
+    body: 'grant_type=refresh_token&refresh_token=geheim-geheim-1',
+    responseHeaders: json,
+    responseBody: '{"access_token":"geheim-geheim-2"}',
+  },
+  {
     client: '10.0.0.1',
     headers: [
       ['X-Forwarded-For', '203.0.113.9, 10.0.0.7'],

@@ -51,8 +51,9 @@ export class RecordWriter {
     const traceId = out.text(record.traceId)
     const forwarded = out.text(joined(record.forwarded))
     const weirds = out.text(joined(record.ownWeirds))
-    const { login, marks } = record
-    const judged = login === null && marks.length === 0 ? layout.NONE : out.text(JSON.stringify([login, marks]))
+    const { login, marks, grant } = record
+    const plain = login === null && marks.length === 0 && grant === null
+    const judged = plain ? layout.NONE : out.text(JSON.stringify([login, marks, grant]))
     let flags =
       layout.STATES.indexOf(record.state) |
       (layout.PAIRINGS.indexOf(record.pairing) << layout.PAIRING_SHIFT) |

@@ -15,6 +15,7 @@ import type { BodyText } from './body-text.ts'
 import { NOTHING, type Presented } from './credentials.ts'
 import type { Trust } from './forwarded.ts'
 import type { LoginAttempt } from './login-attempt.ts'
+import type { TokenGrant } from './token-grant.ts'
 
 /** What header arrays and bodies are made from, redacted on the way. */
 export interface Material {
@@ -83,6 +84,8 @@ export class TransactionRecord implements Transaction {
   login: LoginAttempt | null = null
   /** The answer to a login handed something out, and does not look like the login page again. */
   loginGranted = false
+  /** What was shown for the tokens that the answer handed out; null where none were asked for, or none were given. */
+  grant: TokenGrant | null = null
   /** A redirect to a login page refuses as a 401 does. */
   sentToLogin = false
   trust: Trust = 'none'

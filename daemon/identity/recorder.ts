@@ -27,6 +27,7 @@ import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
 import { TargetMemory } from './target-memory.ts'
+import { grantInBody, type TokenGrant } from './token-grant.ts'
 import { TransactionIds } from './transaction-id.ts'
 
 export interface IdentityOptions {
@@ -249,6 +250,13 @@ export class Recorder {
       const html = response.head.header('content-type')?.toLowerCase().includes('html') === true
       record.loginGranted = !record.sentToLogin && !(html && status < 300)
       if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response, material)]
+    } else if (record.login === null && request !== null && response !== null && status !== null && status < 300) {
+      const grant = this.#grantOf(record.method, request, material)
+      const tokens = grant === null ? NONE : this.#answeredTokens(response, material)
+      if (tokens.length > 0) {
+        record.grant = grant
+        issued = [...issued, ...tokens]
+      }
     }
     record.presented = this.#presentedBy(request === null ? null : request.head, query, issued, known, connection)
     record.claims = record.presented.claims
@@ -304,6 +312,11 @@ export class Recorder {
     }
     const { header, value } = this.#apiKeyOf(head)
     return value === null ? null : { field: `header:${header}`, account: null, secret: this.#hasher.hash(value) }
+  }
+
+  #grantOf(method: string | null, request: Message, material: ExchangeMaterial): TokenGrant | null {
+    if (!mayLogIn(method, request)) return null
+    return grantInBody(material.rawRequest().text, request.head.header('content-type'), this.#pseudonyms, false)
   }
 
   #answeredTokens(response: Message, material: ExchangeMaterial): string[] {

@@ -179,6 +179,101 @@ describe('login', () => {
   })
 })
 
+describe('whose a token is', () => {
+  const form: Header = ['Content-Type', 'application/x-www-form-urlencoded']
+  const asking = (body: string, answer: object, status = 200): FakeRequest => ({
+    method: 'POST',
+    target: '/oauth/token',
+    headers: [form],
+    body,
+    status,
+    responseHeaders: [json],
+    responseBody: JSON.stringify(answer),
+  })
+  const jwt = (sub: string, more: object = {}) => fakeToken({ iss: 'a', sub, ...more })
+  const login = (account: string, tokens: object): FakeRequest => ({
+    ...asking('', tokens),
+    target: '/login',
+    headers: [json],
+    body: JSON.stringify({ email: account, password: 'right' }),
+  })
+
+  test('a key that many share names nobody while somebody shows a token of their own', () => {
+    const { who } = resolving()
+    const key: Header = ['X-Api-Key', 'app-key-0001']
+    const app = who([key]).id
+    expect(who([key, bearer(jwt('1'))], 404)).toMatchObject({ kind: 'ip', app })
+    expect(who([key, ['Cookie', 'sid=made-up']], 401)).toMatchObject({ kind: 'ip', app })
+    expect(who([key, bearer(jwt('1'))])).toMatchObject({ kind: 'user', app })
+    expect(who([key], 404)).toMatchObject({ kind: 'api_key', id: app })
+  })
+
+  test('a token counts from its renewal on, and is the one it takes the place of', () => {
+    const { send, who } = resolving()
+    send(login('jo@shop.test', { access_token: 'opaque-access-1', refresh_token: 'opaque-refresh-1' }))
+    const first = who([bearer('opaque-access-1')])
+    expect(first).toMatchObject({ kind: 'user', via: 'login' })
+    const renewal = { access_token: 'opaque-access-2', refresh_token: 'opaque-refresh-2' }
+    send(asking('grant_type=refresh_token&refresh_token=opaque-refresh-1&client_id=app', renewal))
+    expect(who([bearer('opaque-access-2')], 404)).toEqual(first)
+    send(asking('refresh_token=opaque-refresh-2', { access_token: 'opaque-access-3' }))
+    expect(who([bearer('opaque-access-3')], 404)).toEqual(first)
+    send(asking('grant_type=refresh_token&refresh_token=opaque-refresh-1', { error: 'invalid_grant' }, 400))
+    expect(who([bearer('opaque-access-4')], 404).kind).toBe('ip')
+  })
+
+  test('a token exchanged for another belongs to nobody yet', () => {
+    const { send, who } = resolving()
+    send(login('jo@shop.test', { access_token: 'opaque-access-1', refresh_token: 'opaque-refresh-1' }))
+    const body = 'grant_type=urn:ietf:params:oauth:grant-type:token-exchange&refresh_token=opaque-refresh-1'
+    send(asking(body, { access_token: 'opaque-access-2' }))
+    expect(who([bearer('opaque-access-2')], 404)).toMatchObject({ kind: 'session', via: 'bearer' })
+  })
+
+  test("a client's tokens are the client, by its id in the body or by Basic", () => {
+    const { send, who } = resolving()
+    const own = (client: string) => `grant_type=client_credentials&client_id=${client}&client_secret=s3cr3t`
+    send(asking(own('partner-5'), { access_token: 'opaque-a-1' }))
+    send(asking(own('partner-5'), { access_token: 'opaque-a-2' }))
+    send(asking(own('partner-6'), { access_token: 'opaque-b-1' }))
+    const client = who([bearer('opaque-a-1')])
+    expect(client).toMatchObject({ kind: 'api_key', via: 'client_id' })
+    expect(JSON.stringify(client)).not.toContain('partner-5')
+    expect(who([bearer('opaque-a-2')], 404)).toEqual(client)
+    expect(who([bearer('opaque-b-1')]).id).not.toBe(client.id)
+    const byBasic = asking('grant_type=client_credentials', { access_token: 'opaque-c-1' })
+    const named = send({ ...byBasic, headers: [form, basic('partner-7', 's3cr3t')] }).principal
+    expect(who([bearer('opaque-c-1')], 404)).toEqual(named)
+    send(asking(own('partner-5'), { access_token: 'opaque-a-3' }, 401))
+    expect(who([bearer('opaque-a-3')], 404).kind).toBe('ip')
+  })
+
+  test('the account that got a token is the user it names, for its sessions by password too', () => {
+    const { send, who } = resolving()
+    const web = login('jo@shop.test', {})
+    const setCookie: Header = ['Set-Cookie', 'sid=web-session-1']
+    send({ ...web, status: 303, responseHeaders: [setCookie] })
+    expect(who([['Cookie', 'sid=web-session-1']])).toMatchObject({ kind: 'user', via: 'login' })
+    send(login('jo@shop.test', { access_token: jwt('481') }))
+    const user = who([bearer(jwt('481'))])
+    expect(user).toMatchObject({ kind: 'user', via: 'jwt.sub' })
+    expect(who([['Cookie', 'sid=web-session-1']])).toEqual(user)
+    send({ ...web, status: 303, responseHeaders: [['Set-Cookie', 'sid=web-session-2']] })
+    expect(who([['Cookie', 'sid=web-session-2']])).toEqual(user)
+  })
+
+  test('an account stays the first user it was: a token of another tenant moves nobody', () => {
+    const { send, who } = resolving()
+    const setCookie: Header = ['Set-Cookie', 'sid=web-session-1']
+    for (const tenant of ['t1', 't2']) {
+      send(login('jo@shop.test', { access_token: jwt('481', { tenant }) }))
+      who([bearer(jwt('481', { tenant }))])
+    }
+    send({ ...login('jo@shop.test', {}), status: 303, responseHeaders: [setCookie] })
+    expect(who([['Cookie', 'sid=web-session-1']])).toEqual(who([bearer(jwt('481', { tenant: 't1' }))]))
+  })
+})
+
 describe('callers behind proxies', () => {
   const via = (value: string): Header => ['X-Forwarded-For', value]
 

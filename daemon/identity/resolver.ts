@@ -1,9 +1,10 @@
 import type { LoginMark, Principal, Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { BoundedMap } from './bounded-map.ts'
-import type { Credential, Presented } from './credentials.ts'
+import { type Credential, NOTHING, type Presented } from './credentials.ts'
 import { addressPrincipal, type Trust } from './forwarded.ts'
 import { GuessMemory } from './guess-memory.ts'
+import { KnownCredential } from './known-credential.ts'
 import { TransactionRecord } from './record.ts'
 
 export interface ResolverOptions {
@@ -23,16 +24,16 @@ export const RESOLVER_DEFAULTS: ResolverOptions = { maxCredentials: 262_144, max
  * says neither. Once good, a credential goes on standing for its owner, also where access is denied.
  */
 export class Resolver {
-  readonly #accepted: BoundedMap<string, true>
-  /** The user a session belongs to. */
-  readonly #users: BoundedMap<string, Principal>
+  readonly #credentials: BoundedMap<string, KnownCredential>
+  /** The user a login account turned out to be, by the account's pseudonym. */
+  readonly #people: BoundedMap<string, Principal>
   readonly #addresses: BoundedMap<string, Principal>
   readonly #guesses = new GuessMemory()
   readonly #telemetry: Telemetry | null
 
   constructor(options: ResolverOptions = RESOLVER_DEFAULTS, telemetry: Telemetry | null = null) {
-    this.#accepted = new BoundedMap(options.maxCredentials)
-    this.#users = new BoundedMap(options.maxCredentials)
+    this.#credentials = new BoundedMap(options.maxCredentials)
+    this.#people = new BoundedMap(options.maxCredentials)
     this.#addresses = new BoundedMap(options.maxAddresses)
     this.#telemetry = telemetry
   }
@@ -47,65 +48,123 @@ export class Resolver {
       record.marks = [...record.marks, mark]
       record.login = null
     }
-    if (record.loginGranted) this.#linkLogin(record.presented.issued, accountTried(record))
-    const presented = record.presented
-    if (presented.issued.length > 0) for (const proof of presented.issued) this.#accepted.set(proof, true)
+    const { presented } = record
+    if (presented.issued.length > 0) this.#handOut(record, presented.issued)
     record.principal = record.givenPrincipal ?? this.#actor(record, presented) ?? this.#caller(record)
   }
 
   sizes(): Readonly<Record<string, { readonly entries: number; readonly limit: number; readonly evicted: number }>> {
     const size = (map: BoundedMap<string, unknown>) => ({ entries: map.size, limit: map.limit, evicted: map.evicted })
     return {
-      credentials: size(this.#accepted),
-      session_users: size(this.#users),
+      credentials: size(this.#credentials),
+      people: size(this.#people),
       addresses: size(this.#addresses),
       ...this.#guesses.sizes(),
     }
   }
 
   #actor(record: TransactionRecord, presented: Presented): Principal | null {
+    if (presented === NOTHING) return null
     const { user, basic, sessions, apiKey, consumer } = presented
     if (user === null && basic === null && sessions.length === 0 && apiKey === null && consumer === null) return null
     const accepts = answerAccepts(record)
-    const app = apiKey !== null && this.#counts(apiKey, accepts) ? apiKey.principal.id : null
+    const app = apiKey !== null && this.#known(apiKey, accepts) !== null ? apiKey.principal.id : null
 
-    if (user !== null && this.#counts(user, accepts)) {
-      if (accepts) this.#linkSessions(sessions, user.principal)
-      return withApp(user.principal, app)
+    if (user !== null) {
+      const known = this.#known(user, accepts)
+      if (known !== null) {
+        if (known.owner !== null) this.#joinPerson(known, user.principal)
+        if (accepts) this.#linkSessions(sessions, user.principal)
+        return known.beside(user.principal, app)
+      }
     }
     let session: Principal | null = null
     for (const each of sessions) {
-      if (!this.#counts(each, accepts)) continue
-      const owner = this.#users.get(each.proof)
-      if (owner !== undefined) return withApp(owner, app)
-      session ??= each.principal
+      const known = this.#known(each, accepts)
+      if (known === null) continue
+      const owner = this.#ownerOf(known)
+      if (owner !== null) return known.beside(owner, app)
+      session ??= known.beside(each.principal, app)
     }
-    if (basic !== null && this.#counts(basic, accepts)) {
-      if (accepts) this.#linkSessions(sessions, basic.principal)
-      return withApp(basic.principal, app)
+    if (basic !== null) {
+      const known = this.#known(basic, accepts)
+      if (known !== null) {
+        if (accepts) this.#linkSessions(sessions, basic.principal)
+        return known.beside(basic.principal, app)
+      }
     }
-    if (session !== null) return withApp(session, app)
+    if (session !== null) return session
+    if (user !== null || basic !== null || sessions.length > 0) {
+      // Somebody of their own, so far unknown, beside a key that many may share: the key would merge them.
+      this.#telemetry?.counters.add('identity.credential_not_accepted')
+      return app === null ? null : { ...this.#caller(record), app }
+    }
     if (app !== null && apiKey !== null) return apiKey.principal
-    if (consumer !== null && this.#counts(consumer, accepts)) return consumer.principal
+    if (consumer !== null && this.#known(consumer, accepts) !== null) return consumer.principal
     this.#telemetry?.counters.add('identity.credential_not_accepted')
     return null
   }
 
-  #counts(credential: Credential, accepts: boolean): boolean {
-    if (this.#accepted.get(credential.proof) !== undefined) return true
-    if (accepts) this.#accepted.set(credential.proof, true)
-    return accepts
+  /** What is known of a credential that counts; null when it does not. */
+  #known(credential: Credential, accepts: boolean): KnownCredential | null {
+    const known = this.#credentials.get(credential.proof)
+    if (known !== undefined) return known
+    return accepts ? this.#admit(credential.proof) : null
+  }
+
+  #admit(proof: string): KnownCredential {
+    const known = new KnownCredential()
+    this.#credentials.set(proof, known)
+    return known
   }
 
   #linkSessions(sessions: readonly Credential[], owner: Principal): void {
-    for (const session of sessions) this.#users.set(session.proof, owner)
+    for (const { proof } of sessions) (this.#credentials.get(proof) ?? this.#admit(proof)).owner = owner
   }
 
-  /** The session that a login hands out belongs to the account that logged in. */
-  #linkLogin(issued: readonly string[], account: string | null): void {
-    if (issued.length === 0 || account === null) return
-    const owner: Principal = { kind: 'user', id: account, display: account.slice(0, 13), via: 'login', app: null }
-    for (const proof of issued) this.#users.set(proof, owner)
+  /** What an answer hands out counts from now on, and belongs to whoever logged in, renewed a token, or asked as a client. */
+  #handOut(record: TransactionRecord, issued: readonly string[]): void {
+    const owner = this.#receiver(record)
+    for (const proof of issued) {
+      const known = this.#credentials.get(proof) ?? this.#admit(proof)
+      if (owner !== null) known.owner = owner
+    }
+  }
+
+  #receiver(record: TransactionRecord): Principal | null {
+    if (record.loginGranted) {
+      const account = accountTried(record)
+      if (account === null) return null
+      const display = account.slice(0, 13)
+      return this.#people.get(account) ?? { kind: 'user', id: account, display, via: 'login', app: null }
+    }
+    const { grant } = record
+    if (grant === null) return null
+    if (grant.renewed !== null) {
+      const renewed = this.#credentials.get(grant.renewed)
+      return renewed === undefined ? null : this.#ownerOf(renewed)
+    }
+    return grant.ownName ? (grant.client ?? record.presented.basic?.principal ?? null) : null
+  }
+
+  /**
+   * The account that was handed a token is the user that the token names: their sessions by password are one person's. The
+   * first user of an account stays, so that nobody moves from one tenant to another.
+   */
+  #joinPerson(known: KnownCredential, user: Principal): void {
+    const { owner } = known
+    known.owner = null
+    if (owner === null || owner.kind !== 'user' || owner.via !== 'login') return
+    if (this.#people.get(owner.id) === undefined) this.#people.set(owner.id, user)
+  }
+
+  #ownerOf(known: KnownCredential): Principal | null {
+    const { owner } = known
+    if (owner === null || owner.via !== 'login') return owner
+    const person = this.#people.get(owner.id)
+    if (person === undefined) return owner
+    known.owner = person
+    return person
   }
 
   #caller(record: TransactionRecord): Principal {
@@ -129,10 +188,6 @@ function accountTried({ marks }: TransactionRecord): string | null {
 
 function viaOf(trust: Trust): string {
   return trust === 'configured' ? 'forwarded' : 'forwarded.default'
-}
-
-function withApp(principal: Principal, app: string | null): Principal {
-  return app === null ? principal : { ...principal, app }
 }
 
 function answerAccepts(record: TransactionRecord): boolean {

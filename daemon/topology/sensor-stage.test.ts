@@ -76,6 +76,21 @@ test('a session has the key of the session, also at the sensor that saw its logi
   expect(afterLogin!.key).toBe(elsewhere!.key)
 })
 
+test('a token has its own key, also at the sensor that saw its client ask for it', () => {
+  const grant = {
+    path: '/oauth/token',
+    method: 'POST',
+    request_headers: [['content-type', 'application/x-www-form-urlencoded']],
+    request_body: 'grant_type=client_credentials&client_id=partner-5&client_secret=0123456789',
+    response_headers: [['content-type', 'application/json']],
+    response_body: '{"access_token":"0123456789abcdef0123456789abcdef"}',
+  }
+  const request = { request_headers: [bearer('0123456789abcdef0123456789abcdef')] }
+  const [, afterGrant] = sensed(grant, request)
+  const [elsewhere] = sensed(request)
+  expect(afterGrant!.key).toBe(elsewhere!.key)
+})
+
 test('a session that is made up beside a good API key does not take its requests apart', () => {
   const key = ['x-api-key', 'k-0123456789abcdef']
   const records = sensed(

@@ -69,12 +69,14 @@ function newSpare(): Buffer {
 
 /**
  * What keeps the requests of one caller together: the strongest credential it showed, once an answer has accepted one, else
- * its address. Never the user that a session turned out to belong to, which only the sensor knows that saw the login.
+ * its address. Never the user or client that a session turned out to belong to, which only the sensor knows that saw the login.
  * Credentials that are made up count for nothing, so whoever guesses stays with its address.
  */
 export function partitionKeyOf(transaction: Transaction): string {
   const { principal } = transaction
-  if (principal.kind !== 'user' || !(transaction instanceof TransactionRecord)) return principal.id
+  if (principal.kind === 'ip') return principal.app ?? principal.id
+  const mayBeOwner = principal.kind === 'user' || principal.via === 'client_id'
+  if (!mayBeOwner || !(transaction instanceof TransactionRecord)) return principal.id
   const { user, basic, sessions } = transaction.presented
   if ([user, basic].some((credential) => credential?.principal.id === principal.id)) return principal.id
   return sessions[0]?.principal.id ?? principal.id
