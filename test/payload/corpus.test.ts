@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { attacks } from './attacks.ts'
+import { benign, REPORTED } from './benign/requests.ts'
+import { type CorpusRequest, corpusHash } from './corpus-request.ts'
+
+/**
+ * The reporting sets as they were before anything was tuned: what is measured on them was not fitted to them. A change of a seed, template or
+ * encoding makes other sets, whose figures must be said to be new.
+ */
+const FROZEN = {
+  attacks: '39d10e614f4c6ce41c3490921e7ac86bd97df4d549eb531d5f06ca5a246e86ff',
+  benign: '341fece1a1a82b87c4ba44f5953d8dea103edfb4f44dec5fc1a8abe6d66c99d7',
+}
+
+function* requestsOf(labelled: Iterable<{ readonly request: CorpusRequest }>): Generator<CorpusRequest> {
+  for (const { request } of labelled) yield request
+}
+
+test('the reporting sets are the frozen ones', () => {
+  expect(REPORTED).toBeGreaterThanOrEqual(50_000)
+  expect(corpusHash(requestsOf(attacks('reporting')))).toBe(FROZEN.attacks)
+  expect(corpusHash(requestsOf(benign('reporting', REPORTED)))).toBe(FROZEN.benign)
+})
+
+test('tuning and reporting share no seed', () => {
+  const tuning = new Set([...attacks('tuning')].map(({ seed }) => seed))
+  const shared = [...attacks('reporting')].filter(({ seed }) => tuning.has(seed))
+  expect(shared).toEqual([])
+})
