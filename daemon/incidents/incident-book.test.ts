@@ -314,7 +314,7 @@ describe('IncidentBook', () => {
       signal(time, {
         detector: 'capture.blind',
         transactionId: null,
-        subject: { kind: 'source', value: 'pcap:eth1' },
+        subject: { kind: 'device', value: 'source:pcap:eth1' },
         evidence: {},
         ...given,
       })
@@ -324,10 +324,10 @@ describe('IncidentBook', () => {
       incidents.blind = true
       expect(kinds(incidents.push(blind(START)))).toEqual(['opened'])
       expect(incidents.open()).toMatchObject([
-        { subject: { kind: 'source', value: 'pcap:eth1' }, evidence: [], transactionCount: 0, doubts: [] },
+        { subject: { kind: 'device', value: 'source:pcap:eth1' }, evidence: [], transactionCount: 0, doubts: [] },
       ])
       const over = blind(START + MINUTE_US, { severity: 'info', over: true })
-      expect(incidents.push({ ...over, subject: { kind: 'source', value: 'pcap:eth2' } })).toEqual([])
+      expect(incidents.push({ ...over, subject: { kind: 'device', value: 'source:pcap:eth2' } })).toEqual([])
       expect(incidents.push(over)).toMatchObject([{ kind: 'closed', incident: { closedAt: START + MINUTE_US } }])
       expect(incidents.push(over)).toEqual([])
       // It comes back within the hour: the same incident.

@@ -1,4 +1,5 @@
 import type { DetectorSet } from '../../analyzers/analysis.ts'
+import { isAboutSource } from '../../analyzers/detectors/capture/sensor-finding.ts'
 import type { EndpointMapper } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
@@ -123,7 +124,7 @@ export class AnalysisStage implements Analysis {
   #report(changes: readonly IncidentChange[], detection: Detection, now: EventTime): void {
     for (const change of changes) {
       // A source of the sensor is no caller that could have taught anything.
-      if (change.kind !== 'updated' && change.incident.subject.kind !== 'source') {
+      if (change.kind !== 'updated' && !isAboutSource(change.incident.subject)) {
         for (const detector of change.incident.detectors) {
           detection.detectors.suspect(detector, change.incident.subject, change.kind === 'opened', now)
         }

@@ -79,7 +79,7 @@ describe('a blind sensor', () => {
     })
     expect(sensor.said()[0]).toBe('capture.blind medium')
     expect(sensor.signals[0]!.why).toContain('raise ring_mib')
-    expect(sensor.signals[0]!.subject).toEqual({ kind: 'source', value: 'pcap:eth1' })
+    expect(sensor.signals[0]!.subject).toEqual({ kind: 'device', value: 'source:pcap:eth1' })
   })
 
   test('a little loss, and a burst of loss in little traffic, is none', () => {
@@ -121,7 +121,7 @@ describe('a link of one side', () => {
   test('is named with its VLAN, learning goes on, and it is over when both directions come', () => {
     const sensor = new Sensor().seconds(100, judged(12, 'first')).seconds(100, judged(13, 'both'))
     expect(new Set(sensor.said())).toEqual(new Set(['capture.blind medium']))
-    expect(sensor.signals[0]!.subject.value).toBe('pcap:eth1 vlan 12')
+    expect(sensor.signals[0]!.subject.value).toBe('source:pcap:eth1 vlan 12')
     expect(sensor.signals[0]!.why).toContain('no responses')
     expect(sensor.detectors.learning.frozen).toBe(false)
     sensor.seconds(200, judged(12, 'both'))

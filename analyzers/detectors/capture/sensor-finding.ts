@@ -43,7 +43,7 @@ export function sensorSignal(finding: SensorFinding, now: EventTime): Signal {
     expected,
     observed,
     evidence,
-    subject: { kind: 'source', value: source },
+    subject: { kind: 'device', value: `${SOURCE}${source}` },
     outcome: { answered: 0, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0 },
     evidenceBefore: [],
     ...(over === true ? { over } : {}),
@@ -53,4 +53,12 @@ export function sensorSignal(finding: SensorFinding, now: EventTime): Signal {
 /** Nobody's traffic led to it: the sensor speaks of itself. */
 function sensorPrincipal(source: string): Principal {
   return { kind: 'device', id: source, display: source, via: 'sensor', app: null }
+}
+
+/** What the value of a subject begins with that is no caller but one of the sensor's own sources: `source:pcap:eth1`. */
+const SOURCE = 'source:'
+
+/** Whether an incident is about a source of the sensor, which is nobody who could have taught anything. */
+export function isAboutSource(subject: { readonly kind: string; readonly value: string }): boolean {
+  return subject.kind === 'device' && subject.value.startsWith(SOURCE)
 }
