@@ -126,7 +126,7 @@ describe('a link of one side', () => {
     expect(sensor.detectors.learning.frozen).toBe(false)
     sensor.seconds(200, judged(12, 'both'))
     expect(sensor.said().at(-1)).toBe('capture.blind over')
-    expect(sensor.signals.every(({ subject }) => subject.value === 'pcap:eth1 vlan 12')).toBe(true)
+    expect(sensor.signals.every(({ subject }) => subject.value === 'source:pcap:eth1 vlan 12')).toBe(true)
   })
 
   test('a few odd connections among many are none', () => {
