@@ -32,7 +32,7 @@ export interface Presented {
   readonly claims: Claims | null
   /** Proofs of sessions and tokens that the response handed out. */
   readonly issued: readonly string[]
-  /** `token.too_long`, `token.malformed`: something like a token that cannot be read. */
+  /** `token.too_long`, `token.malformed`: something like a token that cannot be read; `jwt.…`: one that is made oddly. */
   readonly weird: Weird | null
 }
 
@@ -224,12 +224,17 @@ export class CredentialReader {
     if (token === null)
       return { ...NO_PART, sessions: [credential('session', proof, via, proof)], weird: oddToken(text) }
     if (token.user === null) {
-      return { ...NO_PART, sessions: [credential('session', proof, via, proof)], claims: token.claims }
+      return {
+        ...NO_PART,
+        sessions: [credential('session', proof, via, proof)],
+        claims: token.claims,
+        weird: token.oddity,
+      }
     }
     const sub = token.claims.sub
     const display = sub === null || isPseudonym(sub) || isPhoneNumber(sub) ? shortPseudonym(token.user) : sub
     const principal: Principal = { kind: 'user', id: token.user, display, via: 'jwt.sub', app: null }
-    return { ...NO_PART, user: { principal, proof }, claims: token.claims }
+    return { ...NO_PART, user: { principal, proof }, claims: token.claims, weird: token.oddity }
   }
 
   #cookiePart(header: string): Part {

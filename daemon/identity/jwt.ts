@@ -1,4 +1,5 @@
 import type { Claims } from '../model/transaction.ts'
+import type { Weird } from '../telemetry/weirds.ts'
 import { PREFIX, type Pseudonyms } from './pseudonym.ts'
 import { isTokenShaped } from './token-shape.ts'
 
@@ -11,6 +12,8 @@ export interface Token {
   readonly claims: Claims
   /** Pseudonym of issuer, subject and tenant; null without a subject. */
   readonly user: string | null
+  /** The oddest thing about its header. */
+  readonly oddity: Weird | null
 }
 
 /** Header and claims of a signed token (RFC 7519, compact form), redacted; null when it is none or over the size. */
@@ -37,7 +40,23 @@ export function readToken(text: string, pseudonyms: Pseudonyms): Token | null {
     iat: claimSeconds(payload.iat),
     exp: claimSeconds(payload.exp),
   }
-  return { claims, user: userOf(claims, pseudonyms) }
+  return { claims, user: userOf(claims, pseudonyms), oddity: headerOddity(header, text.length - second - 1) }
+}
+
+/** A key id is looked up: in a folder (a path), in a table (a quote), by a program (a pipe). A slash alone is base64. */
+const ODD_KID = /\.\.[/\\]|^file:|['"`;|\\]|--\s|\/(?:dev|etc|proc|tmp)\//i
+
+/**
+ * What makes a server that believes it take a token for good which anybody can make (RFC 8725 §3.1, §3.10): no signature, the key to check
+ * it with inside, a key id that reaches past the keys, a key somewhere else. The last is how some issuers do it.
+ */
+function headerOddity(header: Record<string, unknown>, signatureLength: number): Weird | null {
+  if (signatureLength === 0 || (typeof header.alg === 'string' && header.alg.toLowerCase() === 'none')) {
+    return 'jwt.alg_none'
+  }
+  if (header.jwk !== undefined) return 'jwt.embedded_key'
+  if (typeof header.kid === 'string' && ODD_KID.test(header.kid.slice(0, MAX_CLAIM_CHARACTERS))) return 'jwt.odd_kid'
+  return header.jku !== undefined || header.x5u !== undefined ? 'jwt.remote_key' : null
 }
 
 /** Pseudonym of the user that claims name: from what stays in a record, so that a record read back names the same one. */

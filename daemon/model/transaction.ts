@@ -119,6 +119,8 @@ export interface Transaction {
   readonly state: TransactionState
   readonly pairing: PairingGrade
   readonly weirds: readonly string[]
+  /** Those of `weirds` that no body has to be decoded for, which takes time; absent where that is all of them. */
+  readonly ownWeirds?: readonly string[]
   readonly truncated: readonly string[]
   readonly marks: readonly Mark[]
   readonly keyId: string

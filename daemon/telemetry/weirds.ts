@@ -45,6 +45,10 @@ export const WEIRDS = [
   'body.unknown_encoding',
   'token.too_long',
   'token.malformed',
+  'jwt.alg_none',
+  'jwt.embedded_key',
+  'jwt.odd_kid',
+  'jwt.remote_key',
 ] as const
 
 export type Weird = (typeof WEIRDS)[number]
