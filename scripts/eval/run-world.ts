@@ -6,7 +6,8 @@ import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { openInput } from '../../daemon/sources/capture-file.ts'
-import { type Assembly, assemble, nativeReader } from '../../daemon/topology/assemble.ts'
+import type { AnalysisListeners } from '../../daemon/topology/analysis-stage.ts'
+import { type Assembly, assemble, type BuildDetection, nativeReader } from '../../daemon/topology/assemble.ts'
 import type { Exchange, Truth } from '../../world/exchange.ts'
 import { EDGE } from '../../world/network.ts'
 import { Lines } from '../../world/output/native.ts'
@@ -19,22 +20,36 @@ const SOURCE = { kind: 'file', name: 'world' } as const
 /** As an operator of this company would have it: the own network and the edge in front are trusted. */
 const IDENTITY = { trusted_hops: ['10.0.0.0/8', ...EDGE.map((address) => `${address}/32`)] }
 
-function chainFor(listener: (transaction: Transaction) => void): Assembly {
+/** Detectors to run, and who hears of what they find. */
+export interface Watch {
+  readonly detect: BuildDetection
+  readonly listeners: Pick<AnalysisListeners, 'signal' | 'incident'>
+}
+
+function chainFor(listener: (transaction: Transaction) => void, watch: Watch | null): Assembly {
   const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY })
   return assemble({
     config,
     key: TEST_KEY,
     bodies: true,
-    detect: null,
-    listeners: { transaction: listener },
+    detect: watch?.detect ?? null,
+    listeners: { ...watch?.listeners, transaction: listener },
     detectorFailed: (detector, error) => {
       throw new Error(detector, { cause: error })
     },
   })
 }
 
-/** Exchanges as native records, each read as a line of a file is. */
-export async function judgeRecords(exchanges: Iterable<Exchange>, seed: string, judge: Judge): Promise<void> {
+/** Records made before they are read, so that what the world costs can be told from what the program costs. */
+const BATCH = 2000
+
+/** Exchanges as native records, each read as a line of a file is. Gives the microseconds of CPU that the program took for them. */
+export async function judgeRecords(
+  exchanges: Iterable<Exchange>,
+  seed: string,
+  judge: Judge,
+  watch: Watch | null = null,
+): Promise<number> {
   const lines = new Lines(seed)
   const truths = new Map<string, Truth>()
   const assembly = chainFor((transaction) => {
@@ -42,18 +57,32 @@ export async function judgeRecords(exchanges: Iterable<Exchange>, seed: string, 
     if (truth === undefined) throw new Error(`no truth of ${transaction.id}`)
     truths.delete(transaction.id)
     judge(transaction, truth)
-  })
+  }, watch)
   const reader = nativeReader(assembly, SOURCE)
   let line = 0
-  for (const exchange of exchanges) {
-    const record = JSON.parse(lines.of(exchange).record) as Record<string, unknown>
-    truths.set(record.id as string, exchange.truth)
-    const transaction = reader.read(record, ++line, exchange.endUs, false)
-    if (transaction !== null) assembly.chain.transaction(transaction, exchange.endUs)
+  let cpu = 0
+  const batch: { text: string; exchange: Exchange }[] = []
+  const read = (): void => {
+    const before = process.cpuUsage()
+    for (const { text, exchange } of batch) {
+      const record = JSON.parse(text) as Record<string, unknown>
+      truths.set(record.id as string, exchange.truth)
+      const transaction = reader.read(record, ++line, exchange.endUs, false)
+      if (transaction !== null) assembly.chain.transaction(transaction, exchange.endUs)
+    }
+    const { user, system } = process.cpuUsage(before)
+    cpu += user + system
+    batch.length = 0
   }
+  for (const exchange of exchanges) {
+    batch.push({ text: lines.of(exchange).record, exchange })
+    if (batch.length >= BATCH) read()
+  }
+  read()
   void assembly.chain.close()
   reader.close()
   if (truths.size > 0) throw new Error(`${truths.size} records could not be read`)
+  return cpu
 }
 
 /** Exchanges as packets of a capture file, through the whole parser. They come by the time they start. */
@@ -74,7 +103,7 @@ export async function judgePackets(exchanges: Iterable<Exchange>, judge: Judge):
       const truth = truths.get(`${transaction.time} ${transaction.clientIp} ${transaction.clientPort}`)
       if (truth === undefined) throw new Error(`no truth of ${transaction.method} ${transaction.path}`)
       judge(transaction, truth)
-    })
+    }, null)
     const { counters } = assembly.telemetry
     const opened = await openInput(path, { stdin: process.stdin, counters })
     if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)

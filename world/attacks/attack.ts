@@ -1,3 +1,4 @@
+import type { Random } from '../../demo/random.ts'
 import type { Caller, Label } from '../caller.ts'
 import type { Script } from '../visits/script.ts'
 import type { World } from '../world.ts'
@@ -20,7 +21,8 @@ export interface Attack {
   /** Id of the detector that should open an incident; null for what must stay silent. */
   readonly detector: string | null
   readonly summary: string
-  begin(world: World, intensity: Intensity, label: Label, nowUs: number): readonly Part[]
+  /** `vary`: numbers of requests, people and seconds are drawn about those of the intensity, not taken as they are. */
+  begin(world: World, intensity: Intensity, label: Label, nowUs: number, vary?: Random): readonly Part[]
 }
 
 /** What the module of an attack says: its parameters by intensity, and what it does with them. */
@@ -44,13 +46,29 @@ export function defineAttack<Parameters>(module: AttackModule<Parameters>): Atta
     name,
     detector,
     summary,
-    begin: (world, intensity, label, nowUs) => module.begin(world, intensities[intensity], label, nowUs),
+    begin: (world, intensity, label, nowUs, vary) => {
+      const parameters = intensities[intensity]
+      return module.begin(world, vary === undefined ? parameters : varied(parameters, vary), label, nowUs)
+    },
   }
 }
 
+/** The least and the most that a varied number is of what it was. */
+const VARIED = [0.7, 1.4] as const
+
+/** Counts and times, each times something between 0.7 and 1.4. Shares and statuses stay. */
+function varied<Parameters>(parameters: Parameters, random: Random): Parameters {
+  const [least, most] = VARIED
+  const entries = Object.entries(parameters as Record<string, unknown>).map(([name, value]) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 2 || name === 'status') return [name, value]
+    return [name, Math.max(1, Math.round(value * least * (most / least) ** random.next()))]
+  })
+  return Object.fromEntries(entries) as Parameters
+}
+
 /** The `number`-th one of a run. */
-export function assault(attack: Attack, intensity: Intensity, number: number, atUs: number): Assault {
+export function assault(attack: Attack, intensity: Intensity, number: number, atUs: number, vary?: Random): Assault {
   const id = `${attack.name}/${intensity}#${number}`
   const label: Label = attack.detector === null ? { attack: null, twin: id } : { attack: id, twin: null }
-  return { atUs, begin: (world, nowUs) => attack.begin(world, intensity, label, nowUs) }
+  return { atUs, begin: (world, nowUs) => attack.begin(world, intensity, label, nowUs, vary) }
 }

@@ -1,0 +1,169 @@
+import { DAY_US, SECOND_US } from '../../daemon/model/time.ts'
+import { INTENSITIES, type Intensity } from '../../world/attacks/attack.ts'
+import { hasDetector } from './detectors-plan.ts'
+import { type AttackScore, type DetectorJudge, type FalseIncident, median, wilsonLow } from './detectors-score.ts'
+
+/** Recall that the lower end of its confidence interval must reach. */
+const RECALL: Readonly<Record<Intensity, number>> = { blatant: 0.97, moderate: 0.88, stealthy: 0.6 }
+const PRECISION = 0.97
+const FALSE_PER_MILLION = 10
+const FALSE_PER_POLICY_WEEK = 2
+const INCIDENTS_PER_ATTACK = 1.5
+const DELAY_REQUESTS = 25
+const WEEK_US = 7 * DAY_US
+
+/** One class at one intensity. */
+export interface ClassRow {
+  readonly name: string
+  readonly intensity: Intensity
+  readonly detector: boolean
+  readonly attacks: number
+  readonly found: number
+  /** Lower end of the confidence interval of recall. */
+  readonly low: number
+  readonly byOwn: number
+  readonly incidentsPerAttack: number | null
+  readonly delayRequests: number | null
+  readonly delaySeconds: number | null
+}
+
+export interface Gate {
+  readonly what: string
+  readonly value: number
+  readonly limit: number
+  readonly least: boolean
+  readonly passed: boolean
+}
+
+export interface Report {
+  readonly benign: number
+  readonly hostile: number
+  readonly weeks: number
+  readonly incidents: number
+  readonly classes: readonly ClassRow[]
+  readonly gates: readonly Gate[]
+  readonly false_incidents: readonly FalseIncident[]
+  readonly records_per_cpu_second: number
+}
+
+/** `spanUs`: event time of all worlds together; `cpuUs`: what the program took for it. */
+export function reportOf(judges: readonly DetectorJudge[], spanUs: number, cpuUs: number): Report {
+  const scores = judges.flatMap((judge) => [...judge.attacks.values()])
+  const classes = rowsOf(scores)
+  const falseOnes = judges.flatMap((judge) => judge.falseIncidents())
+  const sum = (of: (judge: DetectorJudge) => number) => judges.reduce((total, judge) => total + of(judge), 0)
+  const benign = sum((judge) => judge.benign)
+  const hostile = sum((judge) => judge.hostile)
+  const incidents = sum((judge) => judge.incidents)
+  const weeks = spanUs / WEEK_US
+  return {
+    benign,
+    hostile,
+    weeks,
+    incidents,
+    classes,
+    gates: gatesOf(scores, falseOnes, { benign, incidents, weeks }),
+    false_incidents: falseOnes,
+    records_per_cpu_second: Math.round((benign + hostile) / (cpuUs / SECOND_US)),
+  }
+}
+
+function rowsOf(scores: readonly AttackScore[]): ClassRow[] {
+  const groups = grouped(scores, ({ attack, intensity }) => `${attack.name} ${intensity}`)
+  return [...groups.values()].map((group) => {
+    const { attack, intensity } = group[0]!
+    const found = group.filter((each) => each.incidents.size > 0)
+    return {
+      name: attack.name,
+      intensity,
+      detector: hasDetector(attack),
+      attacks: group.length,
+      found: found.length,
+      low: wilsonLow(found.length, group.length),
+      byOwn: group.filter((each) => each.own.size > 0).length,
+      incidentsPerAttack: incidentsPerAttack(found),
+      delayRequests: median(found.map((each) => each.delayRequests)),
+      delaySeconds: found.length === 0 ? null : median(found.map((each) => each.delayUs))! / SECOND_US,
+    }
+  })
+}
+
+function grouped<T>(list: readonly T[], by: (each: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const each of list) {
+    const group = groups.get(by(each))
+    if (group === undefined) groups.set(by(each), [each])
+    else group.push(each)
+  }
+  return groups
+}
+
+function incidentsPerAttack(found: readonly AttackScore[]): number | null {
+  return found.length === 0 ? null : found.reduce((sum, each) => sum + each.incidents.size, 0) / found.length
+}
+
+function gatesOf(
+  scores: readonly AttackScore[],
+  falseOnes: readonly FalseIncident[],
+  { benign, incidents, weeks }: { readonly benign: number; readonly incidents: number; readonly weeks: number },
+): Gate[] {
+  const gates: Gate[] = []
+  const least = (what: string, value: number, limit: number) =>
+    gates.push({ what, value, limit, least: true, passed: value >= limit })
+  const most = (what: string, value: number, limit: number) =>
+    gates.push({ what, value, limit, least: false, passed: value <= limit })
+  const gated = scores.filter(({ attack }) => hasDetector(attack))
+  for (const intensity of INTENSITIES) {
+    const group = gated.filter((each) => each.intensity === intensity)
+    const found = group.filter((each) => each.incidents.size > 0)
+    least(`recall, ${intensity}, at least (95 %)`, wilsonLow(found.length, group.length), RECALL[intensity])
+  }
+  const found = gated.filter((each) => each.incidents.size > 0)
+  least('precision of incidents', incidents === 0 ? 0 : 1 - falseOnes.length / incidents, PRECISION)
+  most('false incidents per million benign', (falseOnes.length * 1e6) / Math.max(1, benign), FALSE_PER_MILLION)
+  const policies = new Map<string, number>()
+  for (const { policy } of falseOnes) policies.set(policy, (policies.get(policy) ?? 0) + 1)
+  const worst = Math.max(0, ...policies.values())
+  most('false incidents per week, worst policy', worst / weeks, FALSE_PER_POLICY_WEEK)
+  most('incidents per attack', incidentsPerAttack(found) ?? 0, INCIDENTS_PER_ATTACK)
+  most('median delay, attack requests', median(found.map((each) => each.delayRequests)) ?? 0, DELAY_REQUESTS)
+  return gates
+}
+
+export function tableOf(report: Report): string {
+  const { benign, hostile, weeks, incidents, classes, gates, false_incidents: falseOnes } = report
+  const lines = [
+    `${benign} benign transactions and ${hostile} of attacks in ${weeks.toFixed(2)} weeks of event time; ${incidents} incidents, ${falseOnes.length} of them false; ${report.records_per_cpu_second} records per CPU second`,
+    '',
+    `${'class'.padEnd(30)}${'intensity'.padEnd(11)}attacks  found  at least  own detector  incidents  requests    seconds`,
+  ]
+  for (const row of classes.filter(({ detector }) => detector)) lines.push(rowText(row))
+  lines.push('', 'without a detector of their own, not gated; what others found of them:')
+  for (const row of classes.filter(({ detector }) => !detector)) lines.push(rowText(row))
+  lines.push('')
+  for (const { what, value, limit, least, passed } of gates) {
+    lines.push(
+      `${passed ? 'ok  ' : 'FAIL'}  ${what.padEnd(42)}${value.toFixed(3).padStart(9)}   ${least ? '>=' : '<='} ${limit}`,
+    )
+  }
+  if (falseOnes.length > 0) lines.push('', 'false incidents, one of each sort:')
+  for (const [sort, same] of grouped(falseOnes, ({ policy, truth }) => `${policy}, was ${truth}`)) {
+    const { title, why } = same[0]!
+    lines.push(`  ${same.length} x ${sort}`, `      ${title}: ${why}`)
+  }
+  return lines.join('\n')
+}
+
+function rowText(row: ClassRow): string {
+  const { name, intensity, attacks, found, low, byOwn, incidentsPerAttack: each, delayRequests, delaySeconds } = row
+  const cells = [
+    String(attacks).padStart(7),
+    String(found).padStart(7),
+    `${(100 * low).toFixed(1)} %`.padStart(10),
+    String(byOwn).padStart(14),
+    (each?.toFixed(2) ?? '-').padStart(11),
+    (delayRequests === null ? '-' : String(delayRequests)).padStart(10),
+    (delaySeconds?.toFixed(0) ?? '-').padStart(11),
+  ]
+  return `${name.padEnd(30)}${intensity.padEnd(11)}${cells.join('')}`
+}

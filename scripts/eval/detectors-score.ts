@@ -1,0 +1,147 @@
+import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
+import type { EventTime } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import type { Attack, Intensity } from '../../world/attacks/attack.ts'
+import type { Truth } from '../../world/exchange.ts'
+import type { Planned } from './detectors-plan.ts'
+
+/** An attack has a part in an incident from this share of its evidence, and an incident is true from this share of attacks'. */
+const PART = 0.1
+const TRUE = 0.5
+
+/** What became of one attack. */
+export interface AttackScore {
+  readonly attack: Attack
+  readonly intensity: Intensity
+  requests: number
+  firstAt: EventTime
+  /** Incidents it has a part in. */
+  readonly incidents: Set<string>
+  /** Those of the detector it is named after. */
+  readonly own: Set<string>
+  /** Its requests until the first of them opened, that request included; and microseconds. */
+  delayRequests: number
+  delayUs: EventTime
+}
+
+/** An incident that no attack stands behind. */
+export interface FalseIncident {
+  readonly policy: string
+  readonly title: string
+  readonly why: string
+  /** What most of its evidence was: a twin's name, or who did what. */
+  readonly truth: string
+}
+
+interface Seen {
+  readonly label: string | null
+  readonly told: string
+}
+
+/** Takes one world's transactions with their truth, and the incidents as they are reported; says what was found. */
+export class DetectorJudge {
+  readonly attacks = new Map<string, AttackScore>()
+  benign = 0
+  hostile = 0
+  readonly #seen = new Map<string, Seen>()
+  readonly #incidents = new Map<string, Incident>()
+  readonly #texts = new Map<string, string>()
+
+  constructor(planned: readonly Planned[]) {
+    for (const { attack, intensity, label } of planned) {
+      if (attack.detector === null) continue
+      this.attacks.set(label, {
+        attack,
+        intensity,
+        requests: 0,
+        firstAt: 0,
+        incidents: new Set(),
+        own: new Set(),
+        delayRequests: -1,
+        delayUs: -1,
+      })
+    }
+  }
+
+  take({ id, endTime }: Transaction, truth: Truth): void {
+    const { attack, twin, role, service, operation } = truth
+    this.#seen.set(id, { label: attack, told: this.#text(twin?.split('#')[0] ?? `${role}: ${service} ${operation}`) })
+    if (attack === null) {
+      this.benign++
+      return
+    }
+    this.hostile++
+    const score = this.attacks.get(attack)
+    if (score === undefined) return
+    if (score.requests++ === 0) score.firstAt = endTime
+  }
+
+  incident({ incident }: IncidentChange): void {
+    this.#incidents.set(incident.id, incident)
+    const { labels, total } = this.#evidence(incident)
+    for (const [label, count] of labels) {
+      const score = label === null ? undefined : this.attacks.get(label)
+      if (score === undefined || count < PART * total || score.incidents.has(incident.id)) continue
+      if (score.incidents.size === 0) {
+        score.delayRequests = score.requests
+        score.delayUs = incident.updatedAt - score.firstAt
+      }
+      score.incidents.add(incident.id)
+      if (incident.detectors.includes(score.attack.detector!)) score.own.add(incident.id)
+    }
+  }
+
+  get incidents(): number {
+    return this.#incidents.size
+  }
+
+  falseIncidents(): FalseIncident[] {
+    const found: FalseIncident[] = []
+    for (const incident of this.#incidents.values()) {
+      const { labels, truths, total } = this.#evidence(incident)
+      if (total > 0 && total - (labels.get(null) ?? 0) >= TRUE * total) continue
+      const { policy, title, why } = incident
+      const [truth] = [...truths].sort((a, b) => b[1] - a[1])[0] ?? ['no evidence']
+      found.push({ policy, title, why, truth })
+    }
+    return found
+  }
+
+  #evidence({ evidence }: Incident): {
+    labels: Map<string | null, number>
+    truths: Map<string, number>
+    total: number
+  } {
+    const labels = new Map<string | null, number>()
+    const truths = new Map<string, number>()
+    for (const { transactionId } of evidence) {
+      const { label, told } = this.#seen.get(transactionId)!
+      labels.set(label, (labels.get(label) ?? 0) + 1)
+      if (label === null) truths.set(told, (truths.get(told) ?? 0) + 1)
+    }
+    return { labels, truths, total: evidence.length }
+  }
+
+  /** One copy of each text: there are as many transactions as texts otherwise. */
+  #text(text: string): string {
+    const known = this.#texts.get(text)
+    if (known !== undefined) return known
+    this.#texts.set(text, text)
+    return text
+  }
+}
+
+/** Lower end of the 95 % confidence interval of a share (Wilson 1927), 0 of none. */
+export function wilsonLow(hits: number, trials: number): number {
+  if (trials === 0) return 0
+  const z = 1.96
+  const share = hits / trials
+  const spread = z * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials))
+  return (share + (z * z) / (2 * trials) - spread) / (1 + (z * z) / trials)
+}
+
+export function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) / 2)]!
+}
