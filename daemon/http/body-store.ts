@@ -39,8 +39,3 @@ export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, fro
   message.stored = needed
   return grown
 }
-
-/** Makes the kept bytes readable as `message.body`. */
-export function exposeBody(message: HttpMessage): void {
-  if (message.store !== null) message.body = message.store.subarray(0, message.stored)
-}

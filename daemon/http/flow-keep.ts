@@ -30,6 +30,12 @@ export class FlowKeep {
     this.add(bytes)
   }
 
+  /** The message was handed over, and keeps its place without its head and body. */
+  remain(message: HttpMessage): void {
+    message.cost = MESSAGE_COST
+    this.add(message.cost)
+  }
+
   /** The flow is done with the message. */
   drop(message: HttpMessage): void {
     if (message.cost === 0) return

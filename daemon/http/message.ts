@@ -1,6 +1,5 @@
 import type { EventTime } from '../model/time.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import type { Message } from './exchange.ts'
 import { NO_HEAD, type ParsedHead } from './head.ts'
 
 /** A capture timestamp this far from the event clock is bogus (contracts.md, the event clock). */
@@ -10,7 +9,7 @@ const BOGUS_US = 3_600_000_000
 const NO_TIME: EventTime = -0.5
 
 /** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
-export class HttpMessage implements Message {
+export class HttpMessage {
   /** Without anything in it when nobody looks at the exchanges: what pairing needs of it stands beside it. */
   head: ParsedHead = NO_HEAD
   /** Requests only, else ''. */
@@ -23,7 +22,6 @@ export class HttpMessage implements Message {
   position = 0
   bogusTime = false
   bodyBytes = 0
-  body: Buffer | null = null
   bodyCut = false
   gap = false
   whole = false
@@ -103,7 +101,6 @@ export class HttpMessage implements Message {
   /** Makes it as good as new, for another message. Nobody may know it any more, and it waits in no queue. */
   clear(): void {
     this.bodyBytes = 0
-    this.body = null
     this.bodyCut = false
     this.gap = false
     this.whole = false
@@ -122,6 +119,13 @@ export class HttpMessage implements Message {
     this.store = null
     this.stored = 0
     this.cost = 0
+  }
+
+  /** It was handed over: what is still to come of it is not kept. */
+  letGo(): void {
+    this.head = NO_HEAD
+    this.store = null
+    this.bodyCut = true
   }
 
   weird(name: Weird): void {

@@ -2,15 +2,46 @@ import type { EventTime } from '../model/time.ts'
 import type { PairingGrade, TransactionState } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Message } from './exchange.ts'
+import type { ParsedHead } from './head.ts'
 import type { HttpMessage } from './message.ts'
 
-/** What pairing hands over: its state and weirds follow from the two halves. */
+/**
+ * What a message says, without what pairing knows of it: a flow remembers its last messages, and would keep their heads and bodies
+ * for as long as it is idle.
+ */
+class HandedMessage implements Message {
+  readonly head: ParsedHead
+  readonly firstByte: EventTime
+  readonly lastByte: EventTime
+  readonly position: number
+  readonly bogusTime: boolean
+  readonly bodyBytes: number
+  readonly body: Buffer | null
+  readonly bodyCut: boolean
+  readonly gap: boolean
+  readonly whole: boolean
+
+  constructor(message: HttpMessage) {
+    this.head = message.head
+    this.firstByte = message.firstByte
+    this.lastByte = message.lastByte
+    this.position = message.position
+    this.bogusTime = message.bogusTime
+    this.bodyBytes = message.bodyBytes
+    this.body = message.store === null ? null : message.store.subarray(0, message.stored)
+    this.bodyCut = message.bodyCut
+    this.gap = message.gap
+    this.whole = message.whole
+  }
+}
+
+/** What pairing hands over: its state and weirds follow from the two halves, which may be used again afterwards. */
 export class PairedExchange implements Exchange {
   readonly flow: FlowInfo
   readonly clientSide: 0 | 1
-  readonly request: HttpMessage | null
-  readonly response: HttpMessage | null
+  readonly request: Message | null
+  readonly response: Message | null
   readonly state: TransactionState
   readonly pairing: PairingGrade
   readonly weirds: readonly Weird[]
@@ -27,8 +58,8 @@ export class PairedExchange implements Exchange {
   ) {
     this.flow = flow
     this.clientSide = clientSide
-    this.request = request
-    this.response = response
+    this.request = request === null ? null : new HandedMessage(request)
+    this.response = response === null ? null : new HandedMessage(response)
     this.pairing = pairing
     this.endTime = endTime
     this.state = stateOf(request, response)

@@ -1,7 +1,6 @@
 import type { EventTime } from '../model/time.ts'
 import type { PairingGrade } from '../model/transaction.ts'
 import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
-import { exposeBody } from './body-store.ts'
 import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import type { HttpMessage, Waiter } from './message.ts'
@@ -167,9 +166,8 @@ export class Pairing implements Waiter {
   expired(message: HttpMessage, now: EventTime): void {
     if (message.status === 0) {
       // It stays in the order of requests: a late answer must not be taken for the next request's.
-      const { cost } = message
       this.#emitAlone(message, null, 'request_only_timeout', now)
-      this.#keep.grow(message, cost)
+      this.#keep.remain(message)
       message.emitted = true
     } else this.#releaseHeld(now)
   }
@@ -384,8 +382,8 @@ export class Pairing implements Waiter {
     funnel.pairs.delivered++
     funnel.messages.delivered += 2
     this.#emit(request, response, grade, now)
-    // From here on only `#lastRequest` and `#previousResponse` may know them. A sink may keep what it was handed.
-    request.paired = response.paired = this.#context.sink === null
+    // From here on only `#lastRequest` and `#previousResponse` may know them.
+    request.paired = response.paired = true
   }
 
   #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {
@@ -408,9 +406,9 @@ export class Pairing implements Waiter {
     // Reassembly has counted its own.
     for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) telemetry.weirds.add(weirds[i]!)
     if (sink !== null) {
-      if (request !== null) exposeBody(request)
-      if (response !== null) exposeBody(response)
       sink(new PairedExchange(this.#flow, this.clientSide, request, response, grade, weirds, now))
+      request?.letGo()
+      response?.letGo()
     }
     if (request !== null) this.#keep.drop(request)
     if (response !== null) this.#keep.drop(response)
