@@ -15,14 +15,13 @@ export interface KnownCaller {
 }
 
 /**
- * The headers by which the last request of a connection named its host and its caller, and what they meant. A request with the same
- * bytes in them means the same, and no string is made of it. One fixed buffer, made on first use, in memory only; a
- * slot belongs to the connection that came last.
+ * The headers by which requests named their host and their caller, and what they meant. A request with the same bytes in
+ * them means the same, and no string is made of it, whatever connection it comes on: a proxy's carry many callers. One fixed
+ * buffer, made on first use, in memory only; the slot is chosen by a few of those bytes and belongs to the last who came.
  */
 export class CallerMemory {
   /** Places of the headers in the table of known ones; null when one is not in it, and nothing can be kept. */
   readonly #headers: readonly number[] | null
-  readonly #owners = new Float64Array(SLOTS)
   readonly #lengths: Int16Array
   readonly #callers: (KnownCaller | null)[] = new Array<KnownCaller | null>(SLOTS).fill(null)
   #kept: AsciiBuffer | null = null
@@ -34,12 +33,13 @@ export class CallerMemory {
     this.#lengths = new Int16Array(SLOTS * known.length)
   }
 
-  recall(head: ParsedHead, connection: number): KnownCaller | null {
-    const slot = connection % SLOTS
+  recall(head: ParsedHead): KnownCaller | null {
     const headers = this.#headers
-    // Owners are one more than their number: 0 is nobody.
-    if (headers === null || this.#owners[slot] !== connection + 1 || !head.ascii) return null
-    const kept = this.#kept!.view
+    if (headers === null || this.#kept === null || !head.ascii) return null
+    const slot = slotOf(head, headers)
+    const caller = this.#callers[slot]!
+    if (caller === null) return null
+    const kept = this.#kept.view
     const lengths = slot * headers.length
     let at = slot * SLOT_BYTES
     for (let i = 0; i < headers.length; i++) {
@@ -53,15 +53,15 @@ export class CallerMemory {
       if (head.valueEnd(field) - start !== length || !sameAscii(head.view, start, kept, at, length)) return null
       at += length
     }
-    return this.#callers[slot]!
+    return caller
   }
 
-  keep(head: ParsedHead, connection: number, caller: KnownCaller): void {
+  keep(head: ParsedHead, caller: KnownCaller): void {
     const headers = this.#headers
     if (headers === null || !head.ascii) return
     this.#kept ??= new AsciiBuffer(SLOTS * SLOT_BYTES)
-    const slot = connection % SLOTS
-    this.#owners[slot] = 0
+    const slot = slotOf(head, headers)
+    this.#callers[slot] = null
     const end = (slot + 1) * SLOT_BYTES
     let at = slot * SLOT_BYTES
     for (let i = 0; i < headers.length; i++) {
@@ -75,14 +75,29 @@ export class CallerMemory {
       at += length
     }
     this.#callers[slot] = caller
-    this.#owners[slot] = connection + 1
   }
 
   /** Forgets every raw value. */
   close(): void {
     this.#kept?.bytes.fill(0)
     this.#kept = null
-    this.#owners.fill(0)
     this.#callers.fill(null)
   }
+}
+
+/** Lengths and a few bytes of each header, most of them from its end, where tokens differ. */
+function slotOf(head: ParsedHead, headers: readonly number[]): number {
+  const { view } = head
+  let hash = 0
+  for (let i = 0; i < headers.length; i++) {
+    const field = head.fieldOf(headers[i]!)
+    if (field < 0) continue
+    const start = head.valueStart(field)
+    const end = head.valueEnd(field)
+    hash = Math.imul(hash, 31) + end - start
+    for (let at = end - 4; at >= start && at >= end - 20; at -= 4)
+      hash = Math.imul(hash ^ view.getInt32(at), 0x9e3779b1)
+    if (end - start >= 8) hash = Math.imul(hash ^ view.getInt32(start + ((end - start) >> 1)), 0x85ebca6b)
+  }
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1)
 }

@@ -6,8 +6,9 @@ import type { Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { CallerMemory, type KnownCaller } from './caller-memory.ts'
-import { CREDENTIAL_DEFAULTS, CredentialReader, mayNameCaller, NOTHING, type Presented } from './credentials.ts'
+import type { KnownCaller } from './caller-memory.ts'
+import { CallerReader } from './caller-reader.ts'
+import { CREDENTIAL_DEFAULTS, mayNameCaller, NOTHING } from './credentials.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
 import { type Caller, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
@@ -20,6 +21,7 @@ import {
   SecretHasher,
   tokensInAnswer,
 } from './login-attempt.ts'
+import { PayloadMarks } from './payload-marks.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
 import { TransactionRecord } from './record.ts'
@@ -44,6 +46,8 @@ export interface RecorderSettings {
   readonly options: IdentityOptions
   /** False: bodies are not copied, decoded or redacted, and are undefined in the transaction. */
   readonly bodies: boolean
+  /** Looks for payloads, and marks what it finds. Default: it does not. */
+  readonly payloads?: boolean
   readonly telemetry: Telemetry
   /** Bounds on decoding bodies; default: those of the HTTP stage. */
   readonly limits?: HttpLimits
@@ -53,7 +57,6 @@ export interface RecorderSettings {
 }
 
 const NONE: readonly never[] = []
-const NO_KEY = { header: '', value: null }
 /** Something was said by a peer that nobody trusts. */
 const UNTRUSTED: Caller = { forwarded: [], trust: 'none' }
 
@@ -86,14 +89,13 @@ export class Recorder {
   readonly #emit: (transaction: Transaction) => void
   readonly #tools: RedactionTools
   readonly #headerJson: HeaderJson
+  readonly #payloads: PayloadMarks | null
   readonly #telemetry: Telemetry
   readonly #pseudonyms: Pseudonyms
   readonly #hops: TrustedHops
-  readonly #credentials: CredentialReader
+  readonly #callers: CallerReader
   readonly #hasher: SecretHasher
-  readonly #callers: CallerMemory
   readonly #targets = new TargetMemory()
-  readonly #apiKeyHeaders: readonly string[]
   #flowCount = 0
 
   constructor(settings: RecorderSettings) {
@@ -102,10 +104,11 @@ export class Recorder {
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#hops = new TrustedHops(settings.options.trustedHops)
     this.#hasher = new SecretHasher(settings.hashKey)
-    this.#credentials = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
-    this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
-    this.#callers = new CallerMemory(['authorization', 'cookie', ...this.#apiKeyHeaders])
-    const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.#callers = new CallerReader(this.#pseudonyms, this.#hasher, settings.options)
+    const apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
+    const headers = new HeaderRedactor(this.#pseudonyms, apiKeyHeaders)
+    this.#payloads =
+      settings.payloads === true ? new PayloadMarks(this.#pseudonyms, headers, settings.telemetry.counters) : null
     const headerJson = new HeaderJson(headers)
     this.#headerJson = headerJson
     this.#tools = {
@@ -122,7 +125,6 @@ export class Recorder {
 
   /** Forgets every raw value. */
   close(): void {
-    this.#credentials.close()
     this.#callers.close()
     this.#headerJson.close()
     this.#tools.headerLists.close()
@@ -171,7 +173,7 @@ export class Recorder {
     let known: KnownCaller | null = null
     let query = ''
     if (request !== null) {
-      known = request.head instanceof ParsedHead ? this.#callers.recall(request.head, facts.number) : null
+      known = this.#callers.recall(request.head)
       query = this.#readTarget(record, request.head, known)
       record.requestBodyBytes = request.bodyBytes
       if (says(request.head, TRACEPARENT_HEADER)) record.traceId = traceIdOf(request.head.header('traceparent'))
@@ -180,7 +182,8 @@ export class Recorder {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, query, known, material, facts.number)
+    this.#identify(record, request, response, query, known, material)
+    if (this.#payloads !== null) record.marks = this.#payloads.ofExchange(request, response, material)
     this.#emit(record)
   }
 
@@ -229,11 +232,10 @@ export class Recorder {
     query: string,
     known: KnownCaller | null,
     material: ExchangeMaterial,
-    connection: number,
   ): void {
     let issued: readonly string[] = NOTHING.issued
     if (response !== null && says(response.head, SET_COOKIE)) {
-      issued = this.#credentials.issuedBy(response.head.headerAll('set-cookie'))
+      issued = this.#callers.credentials.issuedBy(response.head.headerAll('set-cookie'))
     }
     const status = record.status
     if (response !== null && status !== null && status >= 301 && status <= 308) {
@@ -258,42 +260,13 @@ export class Recorder {
         issued = [...issued, ...tokens]
       }
     }
-    record.presented = this.#presentedBy(request === null ? null : request.head, query, issued, known, connection)
+    record.presented = this.#callers.read(request === null ? null : request.head, query, issued, known)
     record.claims = record.presented.claims
     const { weird } = record.presented
     if (weird !== null) {
       record.addWeird(weird)
       this.#telemetry.weirds.add(weird)
     }
-  }
-
-  #presentedBy(
-    head: Head | null,
-    query: string,
-    issued: readonly string[],
-    known: KnownCaller | null,
-    connection: number,
-  ): Presented {
-    if (head === null) return this.#credentials.read(null, null, null, '', query, null, issued)
-    const usual = query === '' && issued.length === 0
-    if (known !== null && usual) return known.presented
-    // One field (RFC 6265 §5.4): a second Cookie field is redacted like the first, but names nobody.
-    const cookie = head.header('cookie')
-    const key = this.#apiKeyOf(head)
-    const authorization = head.header('authorization')
-    const presented = this.#credentials.read(authorization, cookie, key.value, key.header, query, null, issued)
-    if (usual && known === null && head instanceof ParsedHead) {
-      this.#callers.keep(head, connection, { host: head.header('host'), presented })
-    }
-    return presented
-  }
-
-  #apiKeyOf(head: Head): { readonly header: string; readonly value: string | null } {
-    for (const header of this.#apiKeyHeaders) {
-      const value = head.header(header)
-      if (value !== null) return { header, value }
-    }
-    return NO_KEY
   }
 
   #loginOf(record: TransactionRecord, request: Message | null, material: ExchangeMaterial): LoginAttempt | null {
@@ -308,9 +281,9 @@ export class Recorder {
     if (record.status !== 401) return null
     const authorization = head.header('authorization')
     if (authorization !== null) {
-      return refusedAuthorization(authorization, this.#credentials.basicAccount(authorization), this.#hasher)
+      return refusedAuthorization(authorization, this.#callers.credentials.basicAccount(authorization), this.#hasher)
     }
-    const { header, value } = this.#apiKeyOf(head)
+    const { header, value } = this.#callers.apiKeyOf(head)
     return value === null ? null : { field: `header:${header}`, account: null, secret: this.#hasher.hash(value) }
   }
 
