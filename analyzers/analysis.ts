@@ -1,3 +1,4 @@
+import type { LearningPart } from '../daemon/model/learning.ts'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
@@ -12,7 +13,9 @@ import { SuspectNames } from './suspect-names.ts'
 
 interface Running {
   readonly id: string
-  readonly detector: Detector
+  detector: Detector
+  /** One that has learnt nothing. */
+  readonly create: () => Detector
   failed: boolean
 }
 
@@ -44,11 +47,10 @@ export class DetectorSet {
     this.#onFailure = onFailure
     this.#running = [...enabled]
       .sort((a, b) => (a.declaration.id < b.declaration.id ? -1 : 1))
-      .map(({ declaration, options }) => ({
-        id: declaration.id,
-        detector: declaration.create(declaration.options.parse(options)),
-        failed: false,
-      }))
+      .map(({ declaration, options }) => {
+        const create = () => declaration.create(declaration.options.parse(options))
+        return { id: declaration.id, detector: create(), create, failed: false }
+      })
     this.#needs = new SourceNeeds(this.#running.map(({ id }) => id))
   }
 
@@ -127,6 +129,40 @@ export class DetectorSet {
         Object.entries(detector.sizes()).map(([table, size]) => [`${id}/${table}`, size]),
       ),
     )
+  }
+
+  /** What is kept of all that is learnt. */
+  parts(): LearningPart[] {
+    const parts: LearningPart[] = [
+      {
+        name: 'suspect-names',
+        version: 1,
+        snapshot: () => this.#names.snapshot(),
+        restore: (line) => this.#names.restore(line),
+        reset: () => this.#names.clear(),
+      },
+      {
+        name: 'learning-gate',
+        version: 1,
+        snapshot: () => [this.#gate.toState()],
+        restore: (line) => this.#gate.restore(line),
+        reset: () => this.#gate.restore([false, null, []]),
+      },
+    ]
+    for (const running of this.#running) {
+      const { id, detector, failed, create } = running
+      if (failed || detector.stateVersion === undefined) continue
+      parts.push({
+        name: id,
+        version: detector.stateVersion,
+        snapshot: () => running.detector.snapshot?.() ?? [],
+        restore: (line) => running.detector.restore?.(line),
+        reset: () => {
+          running.detector = create()
+        },
+      })
+    }
+    return parts
   }
 
   /** How ready each is (0..1), and whether it failed and was switched off. */

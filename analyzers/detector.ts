@@ -22,6 +22,15 @@ export interface Detector {
   readonly blindTo?: readonly string[]
   /** Learning stands still for everybody, or goes on. */
   freeze?(frozen: boolean, now: EventTime): void
+  /**
+   * What it has learnt, as plain JSON values, the same for the same learning; each is made when it is asked for, and others may be
+   * learnt meanwhile. A detector without these begins anew with each process.
+   */
+  snapshot?(): Iterable<unknown>
+  /** Puts back one value of `snapshot`, in its order, into one that has learnt nothing. Throws when it is none. */
+  restore?(line: unknown): void
+  /** Of the values of `snapshot`: another is not read. */
+  readonly stateVersion?: number
   /** Bounded sizes, for metrics: structure name to entries and evictions. */
   sizes(): Readonly<Record<string, Occupancy>>
   /** 0..1: how ready it is, over all endpoints. */

@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import type { EvidenceRef, Outcome, Severity, Signal } from '../daemon/model/signal.ts'
 import { withOneMore } from '../daemon/model/small-list.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Principal, Transaction } from '../daemon/model/transaction.ts'
+import { amount, flag, text, time } from './baselines/state.ts'
 import { DETECTOR_TAGS, type DetectorId } from './detector-ids.ts'
 
 /** What a detector has to say beyond the transaction it says it about. */
@@ -64,10 +66,15 @@ export function shownAs(principal: Principal): string {
 }
 
 const NO_REFS: readonly EvidenceRef[] = []
+const MAX_TRAIL = 32
+
+/** Transaction, time, status, whether it was seen whole. */
+export const TrailState = z.array(z.tuple([text, time, amount.nullable(), flag])).max(MAX_TRAIL)
+export type TrailState = z.infer<typeof TrailState>
 
 /** The run-up to a signal: the last transactions that counted as evidence and had no signal of their own. At most 32. */
 export class EvidenceTrail {
-  static readonly length = 32
+  static readonly length = MAX_TRAIL
   #refs: EvidenceRef[] = []
 
   add(tx: Transaction): void {
@@ -81,6 +88,16 @@ export class EvidenceTrail {
     const refs = this.#refs
     this.#refs = []
     return refs
+  }
+
+  toState(): TrailState {
+    return this.#refs.map(({ transactionId, time, status, whole }) => [transactionId, time, status, whole !== false])
+  }
+
+  static fromState(state: TrailState): EvidenceTrail {
+    const trail = new EvidenceTrail()
+    trail.#refs = state.map(([transactionId, time, status, whole]) => ({ transactionId, time, status, whole }))
+    return trail
   }
 }
 

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type EventTime, HOUR_US } from '../daemon/model/time.ts'
+import { flag, text, time } from './baselines/state.ts'
 
 /** Whether baselines learn: the same for all of them, since what a blind sensor misses touches all. */
 export interface LearningState {
@@ -11,6 +13,9 @@ export interface LearningState {
 
 /** Loss that lasts a day is how this sensor sees: learning goes on, or whoever blinds it could stop it for good. */
 const MAX_FREEZE_US = 24 * HOUR_US
+
+/** Frozen, since when a source is blind, which are. */
+const GateState = z.tuple([flag, time.nullable(), z.array(text).max(256)])
 
 /** Stops learning while a source is blind or silent, for a day at most, and lets it go on. */
 export class LearningGate {
@@ -27,6 +32,15 @@ export class LearningGate {
     const changed = frozen !== this.#frozen
     this.#frozen = frozen
     return changed
+  }
+
+  toState(): z.infer<typeof GateState> {
+    return [this.#frozen, this.#since, [...this.#blindTo]]
+  }
+
+  /** Goes on as it stood. */
+  restore(state: unknown): void {
+    ;[this.#frozen, this.#since, this.#blindTo] = GateState.parse(state)
   }
 
   get state(): LearningState {

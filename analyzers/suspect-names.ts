@@ -1,8 +1,12 @@
+import { z } from 'zod'
 import type { Signal } from '../daemon/model/signal.ts'
 import { principalKey } from './baselines/principal-key.ts'
+import { text } from './baselines/state.ts'
 import { shownAs } from './finding.ts'
 
 const MAX_NAMES = 8192
+/** Name, caller. */
+const NameState = z.tuple([text, text])
 
 /**
  * Whose lessons an incident is about. Incidents name their subject as people read it (a user's display, the account that was
@@ -23,6 +27,18 @@ export class SuspectNames {
 
   callerOf(subject: { readonly kind: string; readonly value: string }): string {
     return this.#callers.get(`${subject.kind}:${subject.value}`) ?? subject.value
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof NameState>> {
+    yield* [...this.#callers]
+  }
+
+  restore(line: unknown): void {
+    this.#set(...NameState.parse(line))
+  }
+
+  clear(): void {
+    this.#callers.clear()
   }
 
   #set(name: string, caller: string): void {

@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
-import { KeyedTable, type Occupancy } from './keyed-table.ts'
+import { KeyedEntry, KeyedTable, type Occupancy } from './keyed-table.ts'
+import { amount, flag, text, time } from './state.ts'
 
 interface AdmissionOptions {
   /** How long an observation waits, in event time, before it may teach. */
@@ -22,6 +24,28 @@ const MAX_FREEZE_US = 24 * HOUR_US
 /** Loss is noticed when it has lasted: what was observed so long before counts as seen by a blind sensor, too. */
 const DOUBTED_US = 2 * MINUTE_US
 
+const MAX_SUSPECTS = 4096
+/** Of what waits, so much is one part of a snapshot. */
+const PART = 256
+
+/** Caller, voter (null: the same), when, summary. */
+const HeldState = z.tuple([text, text.nullable(), time, z.unknown()])
+
+/** A part of what is kept of an admission: how it stands, what waits (mature or not), or who has voted. */
+export const AdmissionState = z.union([
+  z.tuple([z.literal('stand'), flag, amount, z.array(z.tuple([text, time])).max(MAX_SUSPECTS)]),
+  z.tuple([z.literal('held'), flag, z.array(HeldState).max(PART)]),
+  z.tuple([z.literal('votes'), z.array(KeyedEntry).max(PART)]),
+])
+export type AdmissionState = z.infer<typeof AdmissionState>
+
+/** How what is offered is kept. */
+interface SummaryCodec<Summary, State> {
+  readonly schema: z.ZodType<State>
+  toState(summary: Summary): State
+  fromState(state: State): Summary
+}
+
 interface Held<Summary> {
   readonly caller: string
   readonly voter: string
@@ -34,15 +58,16 @@ interface Held<Summary> {
  * suspicion before its time is up, and enters with the caller's vote otherwise: the n-th summary of one voter weighs
  * sqrt(n) - sqrt(n - 1), so n of them together weigh sqrt(n).
  *
- * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, 4,096 suspects
+ * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, MAX_SUSPECTS suspects
  */
-export class Admission<Summary> {
+export class Admission<Summary, State = unknown> {
   readonly #options: AdmissionOptions
   readonly #learn: (summary: Summary, weight: number, now: EventTime, caller: string) => void
   /** Two queues, each in order of time, since the delay differs. */
   readonly #young: Queue<Held<Summary>>
   readonly #mature: Queue<Held<Summary>>
   readonly #votes: KeyedTable<{ count: number }>
+  readonly #codec: SummaryCodec<Summary, State> | null
   readonly #suspects = new Map<string, EventTime>()
   #frozen = false
   dropped = 0
@@ -50,7 +75,9 @@ export class Admission<Summary> {
   constructor(
     options: AdmissionOptions,
     learn: (summary: Summary, weight: number, now: EventTime, caller: string) => void,
+    codec: SummaryCodec<Summary, State> | null = null,
   ) {
+    this.#codec = codec
     this.#options = options
     this.#learn = learn
     this.#young = new Queue(options.maxHeld >> 1)
@@ -96,7 +123,7 @@ export class Admission<Summary> {
       this.#suspects.delete(caller)
       return
     }
-    if (this.#suspects.size >= 4096) {
+    if (this.#suspects.size >= MAX_SUSPECTS) {
       const oldest = this.#suspects.keys().next()
       if (oldest.done !== true) this.#suspects.delete(oldest.value)
     }
@@ -115,6 +142,55 @@ export class Admission<Summary> {
     return false
   }
 
+  /** In parts. What waits is left out where nobody said how it is kept. */
+  *snapshot(): IterableIterator<AdmissionState> {
+    yield ['stand', this.#frozen, this.dropped, [...this.#suspects]]
+    for (const [isMature, queue] of [
+      [false, this.#young],
+      [true, this.#mature],
+    ] as const) {
+      const codec = this.#codec
+      if (codec === null) continue
+      for (const part of partsOf(queue.list())) {
+        yield [
+          'held',
+          isMature,
+          part.map(({ caller, voter, at, summary }) => [
+            caller,
+            voter === caller ? null : voter,
+            at,
+            codec.toState(summary),
+          ]),
+        ]
+      }
+    }
+    for (const part of partsOf([...this.#votes.entries(({ count }) => count)])) yield ['votes', part]
+  }
+
+  restore(state: AdmissionState): void {
+    switch (state[0]) {
+      case 'stand': {
+        const [, frozen, dropped, suspects] = state
+        this.#frozen = frozen
+        this.dropped = dropped
+        for (const [caller, since] of suspects) this.#suspects.set(caller, since)
+        return
+      }
+      case 'held': {
+        if (this.#codec === null) return
+        const { schema, fromState } = this.#codec
+        const queue = state[1] ? this.#mature : this.#young
+        for (const [caller, voter, at, kept] of state[2]) {
+          queue.push({ caller, voter: voter ?? caller, at, summary: fromState(schema.parse(kept)) })
+        }
+        return
+      }
+      case 'votes':
+        for (const entry of state[1]) this.#votes.restore(entry, { count: amount.parse(entry[4]) })
+        return
+    }
+  }
+
   #drain(queue: Queue<Held<Summary>>, now: EventTime, delay: number): void {
     for (let held = queue.first(); held !== undefined && now - held.at >= delay; held = queue.first()) {
       queue.shift()
@@ -127,6 +203,10 @@ export class Admission<Summary> {
       this.#learn(held.summary, Math.sqrt(vote.count) - Math.sqrt(vote.count - 1), now, held.caller)
     }
   }
+}
+
+function* partsOf<Element>(list: readonly Element[]): IterableIterator<Element[]> {
+  for (let at = 0; at < list.length; at += PART) yield list.slice(at, at + PART)
 }
 
 /** First in, first out, in a growing array with a moving start. */
@@ -162,6 +242,10 @@ class Queue<Element> {
       this.#entries = this.#entries.slice(this.#start)
       this.#start = 0
     }
+  }
+
+  list(): readonly Element[] {
+    return this.#entries.slice(this.#start)
   }
 
   /** Keeps what the test accepts; returns how many left. */

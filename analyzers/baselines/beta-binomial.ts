@@ -1,12 +1,10 @@
+import { z } from 'zod'
 import type { Baseline, Mergeable } from '../baseline.ts'
+import { amount } from './state.ts'
 
-export interface BetaBinomialState {
-  readonly hits: number
-  readonly trials: number
-  readonly squares: number
-  readonly voters: number
-  readonly maxMean: number
-}
+/** Hits, trials, squares, voters, highest mean. */
+export const BetaBinomialState = z.tuple([amount, amount, amount, amount, z.number().gt(0).lt(1)])
+export type BetaBinomialState = z.infer<typeof BetaBinomialState>
 
 /**
  * How often something happens to a kind of caller, and how much callers differ: a Beta(alpha, beta) over callers' own rates.
@@ -81,22 +79,17 @@ export class BetaBinomial
   }
 
   toState(): BetaBinomialState {
-    return {
-      hits: this.#hits,
-      trials: this.#trials,
-      squares: this.#squares,
-      voters: this.#voters,
-      maxMean: this.#maxMean,
-    }
+    return [this.#hits, this.#trials, this.#squares, this.#voters, this.#maxMean]
   }
 
   static fromState(state: BetaBinomialState, priorAlpha: number, priorBeta: number): BetaBinomial {
-    const model = new BetaBinomial(priorAlpha, priorBeta, state.maxMean)
-    model.#hits = state.hits
-    model.#trials = state.trials
-    model.#squares = state.squares
-    model.#voters = state.voters
-    if (state.voters > 0) model.#fit()
+    const [hits, trials, squares, voters, maxMean] = state
+    const model = new BetaBinomial(priorAlpha, priorBeta, maxMean)
+    model.#hits = hits
+    model.#trials = trials
+    model.#squares = squares
+    model.#voters = voters
+    if (voters > 0) model.#fit()
     return model
   }
 

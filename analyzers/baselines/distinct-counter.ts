@@ -1,17 +1,17 @@
+import { z } from 'zod'
 import { withOneMore } from '../../daemon/model/small-list.ts'
 import type { Baseline, Mergeable } from '../baseline.ts'
 import { mix } from './lookup-hash.ts'
+import { amount, hash32, packed, unpackInto } from './state.ts'
 
 const EXACT = 64
 const PRECISION = 10
 const REGISTERS = 1 << PRECISION
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 
-export interface DistinctState {
-  readonly exact: readonly number[]
-  readonly registers: readonly number[] | null
-  readonly count: number
-}
+/** The hashes while exact; afterwards the registers, packed, and the count. */
+export const DistinctState = z.union([z.array(hash32).max(EXACT), z.tuple([z.string(), amount])])
+export type DistinctState = z.infer<typeof DistinctState>
 
 /**
  * How many different 32-bit hashes were added: exact up to 64, then HyperLogLog with 2^10 registers.
@@ -65,23 +65,20 @@ export class DistinctCounter implements Baseline<[hash: number], DistinctState>,
   }
 
   toState(): DistinctState {
-    return {
-      exact: [...this.#exact],
-      registers: this.#registers === null ? null : [...this.#registers],
-      count: this.#count,
-    }
+    return this.#registers === null ? [...this.#exact] : [packed(this.#registers), this.#count]
   }
 
   static fromState(state: DistinctState): DistinctCounter {
     const counter = new DistinctCounter()
-    if (state.registers === null) {
-      for (const hash of state.exact.slice(0, EXACT)) counter.learnOne(hash)
+    const [first, count] = state
+    if (typeof first !== 'string') {
+      for (const hash of state as number[]) counter.learnOne(hash)
       return counter
     }
     counter.#registers = new Uint8Array(REGISTERS)
-    counter.#registers.set(state.registers.slice(0, REGISTERS))
+    unpackInto(counter.#registers, first)
     counter.#open = counter.#registers.reduce((sum, rank) => sum + 2 ** -rank, 0)
-    counter.#count = state.count
+    counter.#count = count as number
     return counter
   }
 

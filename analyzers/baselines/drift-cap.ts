@@ -1,13 +1,13 @@
+import { z } from 'zod'
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
+import { amount, time } from './state.ts'
 
 const RISE_PER_DAY = 0.2
 const CARRIED_BY = 0.3
 
-export interface DriftCapState {
-  readonly limit: number | null
-  readonly at: EventTime
-  readonly held: number
-}
+/** Limit, since when, how often a rise was held back. */
+export const DriftCapState = z.tuple([amount.nullable(), time, amount])
+export type DriftCapState = z.infer<typeof DriftCapState>
 
 /**
  * How fast an upper limit may rise: 20 % a day, unless at least 30 % of the established callers carry the rise (a launch is
@@ -41,14 +41,14 @@ export class DriftCap {
   }
 
   toState(): DriftCapState {
-    return { limit: this.#limit, at: this.#at, held: this.held }
+    return [this.#limit, this.#at, this.held]
   }
 
-  static fromState(state: DriftCapState): DriftCap {
+  static fromState([limit, at, held]: DriftCapState): DriftCap {
     const cap = new DriftCap()
-    cap.#limit = state.limit
-    cap.#at = state.at
-    cap.held = state.held
+    cap.#limit = limit
+    cap.#at = at
+    cap.held = held
     return cap
   }
 }

@@ -1,6 +1,8 @@
+import { z } from 'zod'
 import type { Baseline } from '../baseline.ts'
 import type { Occupancy } from './keyed-table.ts'
 import { mix } from './lookup-hash.ts'
+import { amount, hash32, packed, unpackInto } from './state.ts'
 
 const WAYS = 4
 const SHARED = 0xffffffff
@@ -10,12 +12,13 @@ type Provenance = 'own' | 'foreign' | 'unknown'
 
 type Touch = [scope: number, object: number, caller: number, claim: boolean]
 
-/** The places in use: index, key, owner, age. */
-export interface FirstTouchState {
-  readonly clock: number
-  readonly evicted: number
-  readonly places: readonly (readonly [number, number, number, number])[]
-}
+/** Places that go into one part of a snapshot. */
+const CHUNK = 2048
+
+/** Clock, evictions, places; a part of them: index of its first, then keys, owners and ages, packed. */
+const ChunkState = z.tuple([hash32, z.string(), z.string(), z.string()])
+export const FirstTouchState = z.tuple([hash32, amount, hash32, z.array(ChunkState)])
+export type FirstTouchState = z.infer<typeof FirstTouchState>
 
 /**
  * Which caller was first seen with which object: the cheap half of provenance, without bodies. Fixed memory: sets of four
@@ -67,25 +70,43 @@ export class FirstTouch implements Baseline<Touch, FirstTouchState> {
   }
 
   toState(): FirstTouchState {
-    const places: [number, number, number, number][] = []
-    this.#keys.forEach((key, i) => {
-      if (key !== 0) places.push([i, key, this.#owners[i]!, this.#ages[i]!])
-    })
-    return { clock: this.#clock, evicted: this.#evicted, places }
+    return [this.#clock, this.#evicted, this.#keys.length, [...this.#chunks()]]
   }
 
-  /** `places` as given to the constructor; what lies outside is dropped. */
+  /** The same as several states, each of one part: the whole is too much to make at once. */
+  *parts(): IterableIterator<FirstTouchState> {
+    for (const chunk of this.#chunks()) yield [this.#clock, this.#evicted, this.#keys.length, [chunk]]
+  }
+
+  /** Puts back a state, or one part of it. What was kept for another number of places cannot be found again: it is left out. */
+  restore([clock, evicted, places, chunks]: FirstTouchState): void {
+    if (places !== this.#keys.length) return
+    this.#clock = clock
+    this.#evicted = evicted
+    for (const [first, keys, owners, ages] of chunks) {
+      const length = Math.min(CHUNK, places)
+      if (first % length !== 0 || first + length > places) throw new Error('places beyond the end')
+      const end = first + length
+      unpackInto(this.#keys.subarray(first, end), keys)
+      unpackInto(this.#owners.subarray(first, end), owners)
+      unpackInto(this.#ages.subarray(first, end), ages)
+      for (let i = first; i < end; i++) if (this.#keys[i] !== 0) this.#entries++
+    }
+  }
+
+  /** `places` as given to the constructor. */
   static fromState(state: FirstTouchState, places: number): FirstTouch {
     const touch = new FirstTouch(places)
-    for (const [i, key, owner, age] of state.places) {
-      if (!(i < touch.#keys.length)) continue
-      touch.#keys[i] = key
-      touch.#owners[i] = owner
-      touch.#ages[i] = age
-      touch.#entries++
-    }
-    touch.#clock = state.clock
-    touch.#evicted = state.evicted
+    touch.restore(state)
     return touch
+  }
+
+  *#chunks(): IterableIterator<z.infer<typeof ChunkState>> {
+    for (let first = 0; first < this.#keys.length; first += CHUNK) {
+      const end = Math.min(first + CHUNK, this.#keys.length)
+      const keys = this.#keys.subarray(first, end)
+      if (keys.every((key) => key === 0)) continue
+      yield [first, packed(keys), packed(this.#owners.subarray(first, end)), packed(this.#ages.subarray(first, end))]
+    }
   }
 }

@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Baseline } from '../baseline.ts'
-import { BetaBinomial, type BetaBinomialState } from './beta-binomial.ts'
-import { DriftCap, type DriftCapState } from './drift-cap.ts'
+import { BetaBinomial, BetaBinomialState } from './beta-binomial.ts'
+import { DriftCap, DriftCapState } from './drift-cap.ts'
+import { amount } from './state.ts'
 
 /** Votes after which the drift cap starts to hold: before that there is no level to drift from. */
 const SETTLED_VOTES = 30
@@ -9,12 +11,9 @@ const SETTLED_VOTES = 30
 const CARRIES = 1.5
 const CARRIER_MEMORY = 50
 
-export interface GuardedRateState {
-  readonly model: BetaBinomialState
-  readonly cap: DriftCapState
-  readonly carriers: number
-  readonly seen: number
-}
+/** Model, cap, share of carriers among so many seen. */
+export const GuardedRateState = z.tuple([BetaBinomialState, DriftCapState, amount, amount])
+export type GuardedRateState = z.infer<typeof GuardedRateState>
 
 /**
  * A rate among callers that a patient few cannot push up: a beta-binomial whose mean may rise 20 % a day at most once it has
@@ -63,15 +62,16 @@ export class GuardedRate
   }
 
   toState(): GuardedRateState {
-    return { model: this.#model.toState(), cap: this.#cap.toState(), carriers: this.#carriers, seen: this.#seen }
+    return [this.#model.toState(), this.#cap.toState(), this.#carriers, this.#seen]
   }
 
   static fromState(state: GuardedRateState, priorAlpha: number, priorBeta: number, maxMean: number): GuardedRate {
+    const [model, cap, carriers, seen] = state
     const rate = new GuardedRate(priorAlpha, priorBeta, maxMean)
-    rate.#model = BetaBinomial.fromState(state.model, priorAlpha, priorBeta)
-    rate.#cap = DriftCap.fromState(state.cap)
-    rate.#carriers = state.carriers
-    rate.#seen = state.seen
+    rate.#model = BetaBinomial.fromState(model, priorAlpha, priorBeta)
+    rate.#cap = DriftCap.fromState(cap)
+    rate.#carriers = carriers
+    rate.#seen = seen
     return rate
   }
 }

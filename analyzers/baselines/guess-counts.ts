@@ -1,14 +1,15 @@
+import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Baseline, Mergeable } from '../baseline.ts'
+import { amount, time } from './state.ts'
 
 /** Half-lives: a burst, a working day's patience, and one try every three hours for days. */
 const GUESS_HALF_LIVES_US: readonly number[] = [10 * MINUTE_US, 6 * HOUR_US, 72 * HOUR_US]
 export const GUESS_SCALES = GUESS_HALF_LIVES_US.length
 
-export interface GuessCountsState {
-  readonly values: readonly number[]
-  readonly at: EventTime
-}
+/** The three counts, and of when they are. */
+export const GuessCountsState = z.tuple([amount, amount, amount, time])
+export type GuessCountsState = z.infer<typeof GuessCountsState>
 
 /**
  * One count at three forgetting speeds.
@@ -47,13 +48,13 @@ export class GuessCounts
   }
 
   toState(): GuessCountsState {
-    return { values: [...this.values], at: this.#at }
+    return [...this.values, this.#at]
   }
 
-  static fromState(state: GuessCountsState): GuessCounts {
+  static fromState([first, second, third, at]: GuessCountsState): GuessCounts {
     const counts = new GuessCounts()
-    for (let i = 0; i < GUESS_SCALES; i++) counts.values[i] = state.values[i] ?? 0
-    counts.#at = state.at
+    counts.values.splice(0, GUESS_SCALES, first, second, third)
+    counts.#at = at
     return counts
   }
 }

@@ -1,7 +1,13 @@
+import { z } from 'zod'
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
+import { flag, text } from './state.ts'
 
 export type { Occupancy }
+
+/** One key: whether it is a resident, the key, its uses, whether it was touched, and its value. */
+export const KeyedEntry = z.tuple([flag, text, z.int().min(0), flag, z.unknown()])
+export type KeyedEntry = z.infer<typeof KeyedEntry>
 
 class Slot<Value> implements Linked<Slot<Value>> {
   readonly key: string
@@ -42,6 +48,10 @@ class Part<Value> {
 
   spare(slot: Slot<Value>): void {
     this.#order.refresh(slot)
+  }
+
+  *inOrder(): IterableIterator<Slot<Value>> {
+    for (let slot = this.#order.oldest; slot !== null; slot = slot.newer) yield slot
   }
 }
 
@@ -98,10 +108,34 @@ export class KeyedTable<Value> {
     return newcomer.value
   }
 
-  /** Every value, residents first. */
+  /** Every value, residents first, those that would leave first before the others. */
   forEach(visit: (value: Value) => void): void {
-    for (const slot of this.#residents.slots.values()) visit(slot.value)
-    for (const slot of this.#newcomers.slots.values()) visit(slot.value)
+    for (let slot = this.#residents.first; slot !== null; slot = slot.newer) visit(slot.value)
+    for (let slot = this.#newcomers.first; slot !== null; slot = slot.newer) visit(slot.value)
+  }
+
+  /** What is held now, in the order of `forEach`; each state is made when it is asked for. */
+  *entries(toState: (value: Value) => unknown): IterableIterator<KeyedEntry> {
+    for (const [isResident, part] of [
+      [true, this.#residents],
+      [false, this.#newcomers],
+    ] as const) {
+      for (const slot of [...part.inOrder()]) yield [isResident, slot.key, slot.uses, slot.touched, toState(slot.value)]
+    }
+  }
+
+  /** Puts an entry back behind those put back before; beyond the limit it is left out. */
+  restore([isResident, key, uses, touched]: KeyedEntry, value: Value): void {
+    if (this.size >= this.limit || this.peek(key) !== undefined) {
+      this.evicted++
+      return
+    }
+    const slot = new Slot(key, value)
+    slot.uses = uses
+    slot.touched = touched
+    const part =
+      isResident && this.#residents.size < this.limit - this.#newcomerLimit ? this.#residents : this.#newcomers
+    part.add(slot)
   }
 
   /** Mean over all values, 0 of none. */

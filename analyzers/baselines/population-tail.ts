@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import type { Baseline, Scoring } from '../baseline.ts'
-import { DriftCap, type DriftCapState } from './drift-cap.ts'
-import { QuantileSketch, type QuantileState } from './quantile-sketch.ts'
+import { DriftCap, DriftCapState } from './drift-cap.ts'
+import { QuantileSketch, QuantileState } from './quantile-sketch.ts'
+import { amount, flag, time } from './state.ts'
 
 /** Where the fitted tail takes over from the counted one. */
 const TAIL_FROM = 0.9
@@ -14,22 +16,24 @@ const HALF_LIFE_US = 7 * DAY_US
 /** Nor has it an opinion before it has watched this long: a job that runs every half hour must have been seen to run. */
 const LEAST_SPAN_US = HOUR_US
 
-export interface PopulationTailState {
-  readonly sketch: QuantileState
-  readonly cap: DriftCapState
-  readonly voters: number
-  readonly now: EventTime
-  readonly startedAt: EventTime
-  readonly fadedAt: EventTime
-  readonly fittedAt: EventTime
-  /** What was fitted, since fitting again would ask the cap again. */
-  readonly fitted: {
-    readonly stale: boolean
-    readonly edge: number
-    readonly exponent: number
-    readonly typical: number
-  }
-}
+/**
+ * Sketch, cap, voters, the times of now, start, fading and fitting, and what was fitted (stale, edge, exponent, typical), since
+ * fitting again would ask the cap again.
+ */
+export const PopulationTailState = z.tuple([
+  QuantileState,
+  DriftCapState,
+  amount,
+  time,
+  time,
+  time,
+  time,
+  flag,
+  amount,
+  amount,
+  amount,
+])
+export type PopulationTailState = z.infer<typeof PopulationTailState>
 
 /**
  * How unusual a value is among a population of callers: counted up to the 90th percentile, a Pareto tail (Hill's estimator,
@@ -116,31 +120,28 @@ export class PopulationTail
   }
 
   toState(): PopulationTailState {
-    return {
-      sketch: this.#sketch.toState(),
-      cap: this.#cap.toState(),
-      voters: this.#voters,
-      now: this.#now,
-      startedAt: this.#startedAt,
-      fadedAt: this.#fadedAt,
-      fittedAt: this.#fittedAt,
-      fitted: { stale: this.#stale, edge: this.#edge, exponent: this.#exponent, typical: this.#typical },
-    }
+    return [
+      this.#sketch.toState(),
+      this.#cap.toState(),
+      this.#voters,
+      this.#now,
+      this.#startedAt,
+      this.#fadedAt,
+      this.#fittedAt,
+      this.#stale,
+      this.#edge,
+      this.#exponent,
+      this.#typical,
+    ]
   }
 
   static fromState(state: PopulationTailState, votersNeeded: number): PopulationTail {
     const tail = new PopulationTail(votersNeeded)
-    tail.#sketch = QuantileSketch.fromState(state.sketch)
-    tail.#cap = DriftCap.fromState(state.cap)
-    tail.#voters = state.voters
-    tail.#now = state.now
-    tail.#startedAt = state.startedAt
-    tail.#fadedAt = state.fadedAt
-    tail.#fittedAt = state.fittedAt
-    tail.#stale = state.fitted.stale
-    tail.#edge = state.fitted.edge
-    tail.#exponent = state.fitted.exponent
-    tail.#typical = state.fitted.typical
+    const [sketch, cap] = state
+    tail.#sketch = QuantileSketch.fromState(sketch)
+    tail.#cap = DriftCap.fromState(cap)
+    ;[, , tail.#voters, tail.#now, tail.#startedAt, tail.#fadedAt, tail.#fittedAt] = state
+    ;[, , , , , , , tail.#stale, tail.#edge, tail.#exponent, tail.#typical] = state
     return tail
   }
 }

@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Baseline, Mergeable, Scoring } from '../baseline.ts'
+import { flag, text, time } from './state.ts'
 
 const MAX_VOTERS = 64
 const HALF_LIFE_US = 2 * MINUTE_US
@@ -11,7 +13,10 @@ interface Vote {
   readonly failed: boolean
   readonly at: EventTime
 }
-export type PresentShareState = readonly Vote[]
+
+/** Voter, whether it failed, when; the one silent longest first. */
+export const PresentShareState = z.array(z.tuple([text, flag, time])).max(MAX_VOTERS)
+export type PresentShareState = z.infer<typeof PresentShareState>
 
 /**
  * How the others fare at this moment: the share of voters whose newest outcome was a failure, one vote each, fading by half
@@ -51,18 +56,18 @@ export class PresentShare
   }
 
   merge(other: PresentShare): void {
-    const votes = [...this.toState(), ...other.toState()].sort((a, b) => a.at - b.at)
+    const votes = [...this.#voters.values(), ...other.#voters.values()].sort((a, b) => a.at - b.at)
     this.#voters.clear()
     for (const { voter, failed, at } of votes) this.learnOne(voter, failed, at)
   }
 
   toState(): PresentShareState {
-    return [...this.#voters.values()]
+    return [...this.#voters.values()].map(({ voter, failed, at }) => [voter, failed, at])
   }
 
   static fromState(state: PresentShareState): PresentShare {
     const share = new PresentShare()
-    for (const { voter, failed, at } of state) share.learnOne(voter, failed, at)
+    for (const [voter, failed, at] of state) share.learnOne(voter, failed, at)
     return share
   }
 }

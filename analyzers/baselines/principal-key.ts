@@ -1,4 +1,24 @@
+import { z } from 'zod'
 import type { Principal } from '../../daemon/model/transaction.ts'
+import { text } from './state.ts'
+
+/** Kind, id, display, via, app. */
+export const PrincipalState = z.tuple([
+  z.enum(['user', 'session', 'api_key', 'consumer', 'device', 'ip']),
+  text,
+  text,
+  text,
+  text.nullable(),
+])
+export type PrincipalState = z.infer<typeof PrincipalState>
+
+export function principalState({ kind, id, display, via, app }: Principal): PrincipalState {
+  return [kind, id, display, via, app]
+}
+
+export function principalFrom([kind, id, display, via, app]: PrincipalState): Principal {
+  return { kind, id, display, via, app }
+}
 
 /**
  * One text per principal. Ids are unique within a kind only: the same secret sent as a key, a cookie and a bearer token has

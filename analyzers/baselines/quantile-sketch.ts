@@ -1,12 +1,16 @@
+import { z } from 'zod'
 import type { Baseline, Mergeable } from '../baseline.ts'
+import { amount } from './state.ts'
 
 const BINS = 256
 
-export interface QuantileState {
-  readonly first: number
-  readonly bins: readonly number[]
-  readonly weight: number
-}
+/** Index of the first bin, weight, and the bins that hold something, by their place. */
+export const QuantileState = z.tuple([
+  z.int().min(-1e6).max(1e6),
+  amount,
+  z.array(z.tuple([z.int().min(0).lt(BINS), amount])).max(BINS),
+])
+export type QuantileState = z.infer<typeof QuantileState>
 
 /**
  * Quantiles of positive values on logarithmic bins (the mapping of DDSketch, Masson et al. 2019), with weights.
@@ -83,14 +87,16 @@ export class QuantileSketch
   }
 
   toState(): QuantileState {
-    return { first: this.#first, bins: [...this.#bins], weight: this.#weight }
+    const bins: [number, number][] = []
+    for (let i = 0; i < BINS; i++) if (this.#bins[i] !== 0) bins.push([i, this.#bins[i]!])
+    return [this.#first, this.#weight, bins]
   }
 
-  static fromState(state: QuantileState): QuantileSketch {
+  static fromState([first, weight, bins]: QuantileState): QuantileSketch {
     const sketch = new QuantileSketch()
-    sketch.#bins.set(state.bins.slice(0, BINS))
-    sketch.#first = state.first
-    sketch.#weight = state.weight
+    for (const [i, held] of bins) sketch.#bins[i] = held
+    sketch.#first = first
+    sketch.#weight = weight
     return sketch
   }
 

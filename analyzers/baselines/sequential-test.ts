@@ -1,14 +1,13 @@
+import { z } from 'zod'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Baseline } from '../baseline.ts'
+import { amount, time } from './state.ts'
 
 const ATTACK_STRENGTH = 10
 
-export interface WalkState {
-  readonly hits: number
-  readonly misses: number
-  readonly evidence: number
-  readonly at: EventTime
-}
+/** Hits, misses, evidence, at. */
+export const WalkState = z.tuple([amount, amount, amount, time])
+export type WalkState = z.infer<typeof WalkState>
 
 /** `alpha`, `beta`: of the Beta that honest callers' rates are drawn from. */
 type Step = [hit: boolean, now: EventTime, alpha: number, beta: number, attackRate: number, halfLifeUs: EventTime]
@@ -77,15 +76,15 @@ export class SequentialTest implements Baseline<Step, WalkState> {
   }
 
   toState(): WalkState {
-    return { hits: this.hits, misses: this.misses, evidence: this.evidence, at: this.#at }
+    return [this.hits, this.misses, this.evidence, this.#at]
   }
 
-  static fromState(state: WalkState): SequentialTest {
+  static fromState([hits, misses, evidence, at]: WalkState): SequentialTest {
     const test = new SequentialTest()
-    test.hits = state.hits
-    test.misses = state.misses
-    test.evidence = state.evidence
-    test.#at = state.at
+    test.hits = hits
+    test.misses = misses
+    test.evidence = evidence
+    test.#at = at
     return test
   }
 }

@@ -1,17 +1,23 @@
 import { median, medianAbsoluteDeviation } from 'simple-statistics'
+import { z } from 'zod'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Baseline } from '../baseline.ts'
-import { DriftCap, type DriftCapState } from './drift-cap.ts'
+import { DriftCap, DriftCapState } from './drift-cap.ts'
+import { amount } from './state.ts'
 
 /** Windows after which the limit may only drift: the first few say too little to be held to. */
 const SETTLED = 8
 
-export interface WindowHistoryState {
-  readonly values: readonly number[]
-  readonly seen: number
-  readonly cap: DriftCapState | null
-  readonly limit: number | null
-}
+const LENGTH = 16
+
+/** Values, windows seen, cap, limit. */
+export const WindowHistoryState = z.tuple([
+  z.array(amount).max(LENGTH),
+  amount,
+  DriftCapState.nullable(),
+  amount.nullable(),
+])
+export type WindowHistoryState = z.infer<typeof WindowHistoryState>
 
 /**
  * What a caller's own last windows looked like, by median and median absolute deviation: a minority of odd windows (an
@@ -22,7 +28,7 @@ export interface WindowHistoryState {
  * Memory     at most 16 numbers
  */
 export class WindowHistory implements Baseline<[value: number, now: EventTime], WindowHistoryState> {
-  static readonly length = 16
+  static readonly length = LENGTH
   readonly #values: number[] = []
   #seen = 0
   #cap: DriftCap | null = null
@@ -54,15 +60,15 @@ export class WindowHistory implements Baseline<[value: number, now: EventTime], 
 
   toState(): WindowHistoryState {
     const cap = this.#cap === null ? null : this.#cap.toState()
-    return { values: [...this.#values], seen: this.#seen, cap, limit: this.#limit }
+    return [[...this.#values], this.#seen, cap, this.#limit]
   }
 
-  static fromState(state: WindowHistoryState): WindowHistory {
+  static fromState([values, seen, cap, limit]: WindowHistoryState): WindowHistory {
     const history = new WindowHistory()
-    history.#values.push(...state.values.slice(-WindowHistory.length))
-    history.#seen = state.seen
-    history.#cap = state.cap === null ? null : DriftCap.fromState(state.cap)
-    history.#limit = state.limit
+    history.#values.push(...values)
+    history.#seen = seen
+    history.#cap = cap === null ? null : DriftCap.fromState(cap)
+    history.#limit = limit
     return history
   }
 }

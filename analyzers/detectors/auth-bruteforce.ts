@@ -2,13 +2,14 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { LoginMark, Transaction } from '../../daemon/model/transaction.ts'
-import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { amount, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { accountEvidence, sourceEvidence } from './auth-bruteforce/evidence.ts'
 import { type Attempt, accountSignal, sourceSignal } from './auth-bruteforce/findings.ts'
-import { Account, Source } from './auth-bruteforce/guessing.ts'
-import { isInHeader, LoginEndpoint, placeOf } from './auth-bruteforce/login-endpoint.ts'
+import { Account, AccountState, Source, SourceState } from './auth-bruteforce/guessing.ts'
+import { isInHeader, LoginEndpoint, LoginEndpointState, placeOf } from './auth-bruteforce/login-endpoint.ts'
 import { sourceOf } from './auth-bruteforce/source-name.ts'
 
 const Options = z.strictObject({
@@ -28,14 +29,21 @@ interface EpisodeSummary {
   readonly trials: number
 }
 
+const SummaryState = z.tuple([text, amount, amount])
+const Kept = z.union([
+  z.tuple([z.enum(['account', 'source', 'endpoint']), KeyedEntry]),
+  z.tuple([z.literal('admission'), AdmissionState]),
+])
+
 class AuthBruteforce implements Detector {
+  readonly stateVersion = 1
   readonly #options: BruteforceOptions
   readonly #report: number
   readonly #fastUs: number
   readonly #accounts: KeyedTable<Account>
   readonly #sources: KeyedTable<Source>
   readonly #endpoints: KeyedTable<LoginEndpoint>
-  readonly #admission: Admission<EpisodeSummary>
+  readonly #admission: Admission<EpisodeSummary, z.infer<typeof SummaryState>>
 
   constructor(options: BruteforceOptions) {
     this.#options = options
@@ -44,9 +52,17 @@ class AuthBruteforce implements Detector {
     this.#accounts = new KeyedTable(options.maxAccounts, () => new Account())
     this.#sources = new KeyedTable(options.maxSources, () => new Source())
     this.#endpoints = new KeyedTable(options.maxEndpoints, () => new LoginEndpoint())
-    this.#admission = new Admission(ADMISSION_DEFAULTS, (summary, weight, now) => {
-      this.#endpoints.peek(summary.endpoint)?.failures.learnOne(summary.wrong, summary.trials, weight, now)
-    })
+    this.#admission = new Admission(
+      ADMISSION_DEFAULTS,
+      (summary, weight, now) => {
+        this.#endpoints.peek(summary.endpoint)?.failures.learnOne(summary.wrong, summary.trials, weight, now)
+      },
+      {
+        schema: SummaryState,
+        toState: ({ endpoint, wrong, trials }) => [endpoint, wrong, trials],
+        fromState: ([endpoint, wrong, trials]) => ({ endpoint, wrong, trials }),
+      },
+    )
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -78,6 +94,31 @@ class AuthBruteforce implements Detector {
 
   maturity(): number {
     return this.#endpoints.mean((endpoint) => endpoint.maturity)
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    for (const entry of this.#accounts.entries((account) => account.toState())) yield ['account', entry]
+    for (const entry of this.#sources.entries((source) => source.toState())) yield ['source', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+    for (const state of this.#admission.snapshot()) yield ['admission', state]
+  }
+
+  restore(line: unknown): void {
+    const [what, kept] = Kept.parse(line)
+    switch (what) {
+      case 'account':
+        this.#accounts.restore(kept, Account.fromState(AccountState.parse(kept[4])))
+        return
+      case 'source':
+        this.#sources.restore(kept, Source.fromState(SourceState.parse(kept[4])))
+        return
+      case 'endpoint':
+        this.#endpoints.restore(kept, LoginEndpoint.fromState(LoginEndpointState.parse(kept[4])))
+        return
+      case 'admission':
+        this.#admission.restore(kept)
+        return
+    }
   }
 
   #login(tx: Transaction, mark: LoginMark, now: EventTime): Signal | null {

@@ -3,6 +3,7 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import { lossShare, type SensorReading, type SourceReading } from '../../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from '../baselines/keyed-table.ts'
+import { flag, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { percentText } from '../finding.ts'
 import { sensorSignal } from './capture/sensor-finding.ts'
@@ -25,6 +26,13 @@ const RECOVERED_AFTER_US = 30 * SECOND_US
 const GIVEN_UP_AFTER_US = 10 * MINUTE_US
 const GRAVE_SHARE = 0.2
 
+const MAX_SOURCES = 256
+const MAX_LINKS = 256
+
+/** Source; of blindness that lasts: since, told, whether it was grave; the links that carry one direction only. */
+const Kept = z.tuple([text, z.tuple([time, time, flag]).nullable(), z.array(text).max(MAX_LINKS)])
+type Kept = z.infer<typeof Kept>
+
 interface Watched {
   blindSince: EventTime | null
   toldAt: EventTime
@@ -36,6 +44,8 @@ interface Watched {
 }
 
 class CaptureBlind implements Detector {
+  readonly stateVersion = 1
+  readonly #kept = new Map<string, Kept>()
   readonly #options: BlindOptions
   /** By `kind:name`. The sensor bounds its sources. */
   readonly #sources = new Map<string, Watched>()
@@ -68,7 +78,7 @@ class CaptureBlind implements Detector {
         const link = linkName(name, sample.vlan, sample.vni)
         let watch = watched.links.get(link)
         if (watch === undefined) {
-          watch = new LinkWatch(link, this.#options)
+          watch = new LinkWatch(link, this.#options, this.#kept.get(name)?.[2].includes(link))
           watched.links.set(link, watch)
         }
         const found = watch.judge(sample, now)
@@ -90,10 +100,24 @@ class CaptureBlind implements Detector {
   #watched(name: string, now: EventTime): Watched {
     let watched = this.#sources.get(name)
     if (watched === undefined) {
-      watched = { blindSince: null, toldAt: 0, toldGrave: false, betterSince: null, trafficAt: now, links: new Map() }
+      const [blindSince, toldAt, toldGrave] = this.#kept.get(name)?.[1] ?? [null, 0, false]
+      watched = { blindSince, toldAt, toldGrave, betterSince: null, trafficAt: now, links: new Map() }
       this.#sources.set(name, watched)
     }
     return watched
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    for (const [name, kept] of this.#kept) if (!this.#sources.has(name)) yield kept
+    for (const [name, { blindSince, toldAt, toldGrave, links }] of this.#sources) {
+      const oneSided = [...links].filter(([, watch]) => watch.oneSided).map(([link]) => link)
+      yield [name, blindSince === null ? null : [blindSince, toldAt, toldGrave], oneSided]
+    }
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (this.#kept.size < MAX_SOURCES) this.#kept.set(kept[0], kept)
   }
 
   #judge(name: string, source: SourceReading, watched: Watched, now: EventTime): Signal | null {

@@ -3,10 +3,11 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { SensorReading, SourceReading } from '../../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from '../baselines/keyed-table.ts'
+import { text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
 import { sensorSignal } from './capture/sensor-finding.ts'
-import { type Silence, SLOT_US, SourceRhythm } from './capture-silent/rhythm.ts'
+import { RhythmState, type Silence, SLOT_US, SourceRhythm } from './capture-silent/rhythm.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which a silence is a signal'),
@@ -17,9 +18,17 @@ const Options = z.strictObject({
 type SilentOptions = z.infer<typeof Options>
 
 const REPEAT_US = 5 * MINUTE_US
+const MAX_SOURCES = 256
 /** A silence of a day is how it is now. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
 const CERTAIN_LOG10_P = -12
+
+/** What is recent is so no more when nobody looked for longer. */
+const RECENT_FOR_US = 15 * MINUTE_US
+
+/** Source, rhythm, last slot; of a silence that was told: begin of it, last traffic, when it was told. */
+const Kept = z.tuple([text, RhythmState, time, z.tuple([time, time, time]).nullable()])
+type Kept = z.infer<typeof Kept>
 
 interface Watched {
   readonly rhythm: SourceRhythm
@@ -38,6 +47,8 @@ interface Watched {
 }
 
 class CaptureSilent implements Detector {
+  readonly stateVersion = 1
+  readonly #kept = new Map<string, Kept>()
   readonly #options: SilentOptions
   /** By `kind:name`. The sensor bounds its sources. */
   readonly #sources = new Map<string, Watched>()
@@ -84,20 +95,41 @@ class CaptureSilent implements Detector {
   #watched(name: string, now: EventTime): Watched {
     let watched = this.#sources.get(name)
     if (watched === undefined) {
-      watched = {
-        rhythm: new SourceRhythm(),
-        seen: 0,
-        slotAt: slotOf(now),
-        slotCount: 0,
-        empty: 0,
-        activeAt: now,
-        silentFrom: now,
-        downSince: null,
-        toldAt: null,
-      }
+      watched = this.#begun(name, now)
       this.#sources.set(name, watched)
     }
     return watched
+  }
+
+  /** What the daemon did not see while it was away teaches nothing; a silence it had told goes on. */
+  #begun(name: string, now: EventTime): Watched {
+    const [, rhythmState, slotAt, told] = this.#kept.get(name) ?? [name, null, 0, null]
+    const rhythm = rhythmState === null ? new SourceRhythm() : SourceRhythm.fromState(rhythmState)
+    if (now - slotAt > RECENT_FOR_US) rhythm.forget()
+    const [silentFrom, activeAt, toldAt] = told ?? [now, now, null]
+    return {
+      rhythm,
+      seen: 0,
+      slotAt: slotOf(now),
+      slotCount: 0,
+      empty: 0,
+      activeAt,
+      silentFrom,
+      downSince: null,
+      toldAt,
+    }
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    for (const [name, kept] of this.#kept) if (!this.#sources.has(name)) yield kept
+    for (const [name, { rhythm, slotAt, silentFrom, activeAt, toldAt }] of this.#sources) {
+      yield [name, rhythm.toState(), slotAt, toldAt === null ? null : [silentFrom, activeAt, toldAt]]
+    }
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (this.#kept.size < MAX_SOURCES) this.#kept.set(kept[0], kept)
   }
 
   /** Brings the slots up to `now`. Whether something came. */

@@ -2,14 +2,15 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
-import { FirstTouch } from '../baselines/first-touch.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { principalKey, voteKey } from '../baselines/principal-key.ts'
+import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { Caller, type Reach, type WindowSummary } from './object-enumeration/caller.ts'
-import { EndpointPopulation } from './object-enumeration/endpoint-population.ts'
+import { Caller, CallerState, type Reach, type WindowSummary } from './object-enumeration/caller.ts'
+import { EndpointPopulation, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
 
@@ -27,13 +28,25 @@ type EnumerationOptions = z.infer<typeof Options>
 /** Distinct ids before anything is judged. Fewer are what anybody looks at in a minute, whatever the odds say. */
 const LEAST_IDS = 8
 
+/** Scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreign and answered. */
+const SummaryState = z.tuple([z.enum(['short', 'long']), text, text, amount, amount, amount, amount, amount, amount])
+const Kept = z.union([
+  z.tuple([z.literal('windows'), hash32, amount, amount]),
+  z.tuple([z.literal('caller'), KeyedEntry]),
+  z.tuple([z.literal('endpoint'), KeyedEntry]),
+  z.tuple([z.literal('touch'), FirstTouchState]),
+  z.tuple([z.literal('admission'), AdmissionState]),
+])
+
 class ObjectEnumeration implements Detector {
+  readonly stateVersion = 1
   readonly #shortUs: number
+  readonly #matureVotes: number
   readonly #longUs: number
   readonly #report: number
   readonly #callers: KeyedTable<Caller>
   readonly #endpoints: KeyedTable<EndpointPopulation>
-  readonly #admission: Admission<WindowSummary>
+  readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
   readonly #firstTouch: FirstTouch
   #scopes = 0
   #shortWindow = 0
@@ -41,6 +54,7 @@ class ObjectEnumeration implements Detector {
 
   constructor(options: EnumerationOptions) {
     this.#shortUs = options.shortMinutes * MINUTE_US
+    this.#matureVotes = options.matureVotes
     this.#longUs = options.longHours * HOUR_US
     this.#report = -Math.log(options.report)
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
@@ -48,13 +62,17 @@ class ObjectEnumeration implements Detector {
       options.maxEndpoints,
       () => new EndpointPopulation(++this.#scopes, options.matureVotes),
     )
-    this.#admission = new Admission(ADMISSION_DEFAULTS, (summary, weight, now, caller) => {
-      const endpoint = this.#endpoints.peek(summary.endpoint)
-      if (endpoint === undefined) return
-      endpoint.learnOne(summary, weight, now)
-      const reaches = this.#callers.peek(caller)?.reaches
-      reaches?.find((reach) => reach.key === summary.endpoint)?.learnOwn(summary, now)
-    })
+    this.#admission = new Admission(
+      ADMISSION_DEFAULTS,
+      (summary, weight, now, caller) => {
+        const endpoint = this.#endpoints.peek(summary.endpoint)
+        if (endpoint === undefined) return
+        endpoint.learnOne(summary, weight, now)
+        const reaches = this.#callers.peek(caller)?.reaches
+        reaches?.find((reach) => reach.key === summary.endpoint)?.learnOwn(summary, now)
+      },
+      { schema: SummaryState, toState: summaryState, fromState: summaryFrom },
+    )
     this.#firstTouch = new FirstTouch(options.firstTouchPlaces)
   }
 
@@ -111,6 +129,39 @@ class ObjectEnumeration implements Detector {
     return this.#endpoints.mean((endpoint) => endpoint.maturity)
   }
 
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    yield ['windows', this.#scopes, this.#shortWindow, this.#longWindow]
+    for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+    for (const part of this.#firstTouch.parts()) yield ['touch', part]
+    for (const state of this.#admission.snapshot()) yield ['admission', state]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    switch (kept[0]) {
+      case 'windows':
+        ;[, this.#scopes, this.#shortWindow, this.#longWindow] = kept
+        return
+      case 'caller':
+        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4])))
+        return
+      case 'endpoint': {
+        const population = EndpointPopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)
+        // One that came while the snapshot was made has a number beyond the one that was kept.
+        this.#scopes = Math.max(this.#scopes, population.scope)
+        this.#endpoints.restore(kept[1], population)
+        return
+      }
+      case 'touch':
+        this.#firstTouch.restore(kept[1])
+        return
+      case 'admission':
+        this.#admission.restore(kept[1])
+        return
+    }
+  }
+
   /** An id this caller had not reached in the present window: counted, stepped, weighed. */
   #reached(tx: Transaction, caller: Caller, reach: Reach, id: number, grown: number, now: EventTime): Signal | null {
     const status = tx.status!
@@ -155,6 +206,16 @@ class ObjectEnumeration implements Detector {
     const long = closeLong ? reach.closeLong(cohort) : null
     if (long !== null) this.#admission.offer(key, voteKey(principal), long, mature, now)
   }
+}
+
+function summaryState(summary: WindowSummary): z.infer<typeof SummaryState> {
+  const { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered } = summary
+  return [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered]
+}
+
+function summaryFrom(state: z.infer<typeof SummaryState>): WindowSummary {
+  const [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered] = state
+  return { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered }
 }
 
 /** A 429 or 5xx was no answer about the object; a redirect is one about where it lives. */

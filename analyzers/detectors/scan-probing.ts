@@ -2,16 +2,17 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { amount, flag, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { Caller, type Miss, type Visit } from './scan-probing/caller.ts'
+import { Caller, CallerState, type Miss, type Visit } from './scan-probing/caller.ts'
 import { probingSignal } from './scan-probing/finding.ts'
 import { shapeOf } from './scan-probing/path-shape.ts'
 import { isInnocent, type SensitivePath, sensitivePath } from './scan-probing/sensitive-paths.ts'
-import { Service } from './scan-probing/service.ts'
+import { Service, ServiceState } from './scan-probing/service.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which a walk is a signal'),
@@ -42,29 +43,49 @@ interface WindowSummary {
   readonly misses: number
 }
 
+const SummaryState = z.tuple([text, flag, amount, amount])
+const Kept = z.union([
+  z.tuple([z.literal('window'), amount]),
+  z.tuple([z.literal('caller'), KeyedEntry]),
+  z.tuple([z.literal('service'), KeyedEntry]),
+  z.tuple([z.literal('missing'), text, KeyedEntry]),
+  z.tuple([z.literal('admission'), AdmissionState]),
+])
+
 class ScanProbing implements Detector {
+  readonly stateVersion = 1
+  readonly #options: ScanOptions
   readonly #attackRate: number
   readonly #halfLifeUs: number
   readonly #report: number
   readonly #callers: KeyedTable<Caller>
   readonly #services: KeyedTable<Service>
-  readonly #admission: Admission<WindowSummary>
+  readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
   #window = 0
   #lastName = ''
   #lastService: Service | null = null
 
   constructor(options: ScanOptions) {
+    this.#options = options
     this.#attackRate = options.attackRate
     this.#halfLifeUs = options.halfLifeMinutes * MINUTE_US
     this.#report = -Math.log(options.report)
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
     this.#services = new KeyedTable(options.maxServices, () => new Service(options))
-    this.#admission = new Admission(ADMISSION_DEFAULTS, ({ service, authenticated, hits, misses }, weight, now) => {
-      this.#services
-        .peek(service)
-        ?.usual(authenticated)
-        .learnOne(misses, hits + misses, weight, now)
-    })
+    this.#admission = new Admission(
+      ADMISSION_DEFAULTS,
+      ({ service, authenticated, hits, misses }, weight, now) => {
+        this.#services
+          .peek(service)
+          ?.usual(authenticated)
+          .learnOne(misses, hits + misses, weight, now)
+      },
+      {
+        schema: SummaryState,
+        toState: ({ service, authenticated, hits, misses }) => [service, authenticated, hits, misses],
+        fromState: ([service, authenticated, hits, misses]) => ({ service, authenticated, hits, misses }),
+      },
+    )
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -117,6 +138,40 @@ class ScanProbing implements Detector {
 
   maturity(): number {
     return this.#services.mean((service) => service.maturity)
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    yield ['window', this.#window]
+    for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
+    const services: [string, Service][] = []
+    for (const entry of this.#services.entries((service) => service)) {
+      const service = entry[4] as Service
+      services.push([entry[1], service])
+      yield ['service', [entry[0], entry[1], entry[2], entry[3], service.toState()]]
+    }
+    for (const [name, service] of services) for (const entry of service.missing()) yield ['missing', name, entry]
+    for (const state of this.#admission.snapshot()) yield ['admission', state]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    switch (kept[0]) {
+      case 'window':
+        this.#window = kept[1]
+        return
+      case 'caller':
+        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4])))
+        return
+      case 'service':
+        this.#services.restore(kept[1], Service.fromState(ServiceState.parse(kept[1][4]), this.#options))
+        return
+      case 'missing':
+        this.#services.peek(kept[1])?.restoreMissing(kept[2])
+        return
+      case 'admission':
+        this.#admission.restore(kept[1])
+        return
+    }
   }
 
   /** Most traffic goes to the service it went to before; the tick ends the shortcut, so that eviction goes on as it should. */

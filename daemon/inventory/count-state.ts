@@ -4,12 +4,11 @@ import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
 export type CountState = readonly number[] | { readonly registers: string; readonly count: number }
 
 export function countState(counter: DistinctCounter): CountState {
-  const { exact, registers, count } = counter.toState()
-  return registers === null ? exact : { registers: Buffer.from(registers).toString('base64'), count }
+  const state = counter.toState()
+  const [registers, count] = state
+  return typeof registers === 'string' ? { registers, count: count as number } : (state as number[])
 }
 
 export function countFrom(state: CountState): DistinctCounter {
-  if (!('registers' in state)) return DistinctCounter.fromState({ exact: state, registers: null, count: state.length })
-  const registers = [...Buffer.from(state.registers, 'base64')]
-  return DistinctCounter.fromState({ exact: [], registers, count: state.count })
+  return DistinctCounter.fromState('registers' in state ? [state.registers, state.count] : [...state])
 }

@@ -1,16 +1,24 @@
+import { z } from 'zod'
 import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
-import { GuardedRate } from '../../baselines/guarded-rate.ts'
-import { PresentShare } from '../../baselines/present-share.ts'
+import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
+import { PresentShare, PresentShareState } from '../../baselines/present-share.ts'
+import { amount } from '../../baselines/state.ts'
 
 const MATURE_VOTES = 30
+
+const USUAL = [2, 18, 0.5] as const
+
+/** Failures, how the others fare, answers that refused and that redirected. */
+export const LoginEndpointState = z.tuple([GuardedRateState, PresentShareState, amount, amount])
+export type LoginEndpointState = z.infer<typeof LoginEndpointState>
 
 export type Verdict = 'wrong' | 'right' | 'neither'
 
 /** A place where callers prove who they are, and what that usually looks like there. */
 export class LoginEndpoint {
-  readonly failures = new GuardedRate(2, 18, 0.5)
+  failures = new GuardedRate(...USUAL)
   /** How sources that have signed in before fare now: when they fail too, the service is at fault. */
-  readonly present = new PresentShare()
+  present = new PresentShare()
   #refused = 0
   #redirected = 0
 
@@ -43,6 +51,19 @@ export class LoginEndpoint {
       return 'right'
     }
     return this.#redirected > 0 && this.#refused === 0 ? 'wrong' : 'right'
+  }
+
+  toState(): LoginEndpointState {
+    return [this.failures.toState(), this.present.toState(), this.#refused, this.#redirected]
+  }
+
+  static fromState([failures, present, refused, redirected]: LoginEndpointState): LoginEndpoint {
+    const endpoint = new LoginEndpoint()
+    endpoint.failures = GuardedRate.fromState(failures, ...USUAL)
+    endpoint.present = PresentShare.fromState(present)
+    endpoint.#refused = refused
+    endpoint.#redirected = redirected
+    return endpoint
   }
 }
 

@@ -1,7 +1,12 @@
+import { z } from 'zod'
 import { addressPrincipal } from '../../../daemon/identity/forwarded.ts'
 import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
 import { networkOf, principalKey } from '../../baselines/principal-key.ts'
+import { text } from '../../baselines/state.ts'
 import { shownAs } from '../../finding.ts'
+
+/** Key, kind, shown, voter. */
+export const SourceNameState = z.tuple([text, text, text, text])
 
 export interface SourceName {
   readonly key: string

@@ -22,11 +22,16 @@ export class LinkWatch {
   readonly #options: OneSidedOptions
   #base: Pick<LinkSample, 'both' | 'first' | 'second'> = NOTHING
   #since: EventTime | null = null
-  #oneSided = false
+  #oneSided: boolean
 
-  constructor(name: string, options: OneSidedOptions) {
+  constructor(name: string, options: OneSidedOptions, oneSided = false) {
     this.#name = name
     this.#options = options
+    this.#oneSided = oneSided
+  }
+
+  get oneSided(): boolean {
+    return this.#oneSided
   }
 
   judge(sample: LinkSample, now: EventTime): Signal | null {

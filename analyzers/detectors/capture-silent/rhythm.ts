@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type EventTime, HOUR_US, SECOND_US } from '../../../daemon/model/time.ts'
+import { amount } from '../../baselines/state.ts'
 
 export const SLOT_US = 10 * SECOND_US
 const SLOTS_PER_HOUR = HOUR_US / SLOT_US
@@ -32,6 +34,13 @@ interface Hour {
   quiet: number
 }
 
+/** Counts of the last slots, and of each hour: slots, active, day, today, quiet. */
+export const RhythmState = z.tuple([
+  z.array(amount).max(RECENT),
+  z.array(z.tuple([amount, amount, amount, amount, amount])).length(24),
+])
+export type RhythmState = z.infer<typeof RhythmState>
+
 /**
  * How steadily a source brings something, in slots of 10 s of event time: the last hour, and each hour of the day on
  * earlier days. A source that was often empty of late, or is known to be at this hour, is never silent: night is no outage.
@@ -40,8 +49,8 @@ interface Hour {
  */
 export class SourceRhythm {
   /** Counts of the last slots, newest last; at most RECENT. */
-  readonly #recent: number[] = []
-  readonly #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
+  #recent: number[] = []
+  #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
 
   /** A slot that began at `at` is over. */
   learnOne(count: number, at: EventTime): void {
@@ -112,6 +121,20 @@ export class SourceRhythm {
   /** The silence is the new usual: begins anew. */
   forget(): void {
     this.#recent.length = 0
+  }
+
+  toState(): RhythmState {
+    return [
+      [...this.#recent],
+      this.#hours.map(({ slots, active, day, today, quiet }) => [slots, active, day, today, quiet]),
+    ]
+  }
+
+  static fromState([recent, hours]: RhythmState): SourceRhythm {
+    const rhythm = new SourceRhythm()
+    rhythm.#recent = recent
+    rhythm.#hours = hours.map(([slots, active, day, today, quiet]) => ({ slots, active, day, today, quiet }))
+    return rhythm
   }
 
   #hourOf(at: EventTime): Hour {

@@ -1,13 +1,15 @@
+import { z } from 'zod'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
-import { principalKey } from '../../baselines/principal-key.ts'
-import { SequentialTest } from '../../baselines/sequential-test.ts'
-import { WindowHistory } from '../../baselines/window-history.ts'
-import { EvidenceTrail } from '../../finding.ts'
-import { NeighbourIds } from './neighbour-ids.ts'
+import { PrincipalState, principalFrom, principalKey, principalState } from '../../baselines/principal-key.ts'
+import { SequentialTest, WalkState } from '../../baselines/sequential-test.ts'
+import { amount, flag, text, time } from '../../baselines/state.ts'
+import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
+import { EvidenceTrail, TrailState } from '../../finding.ts'
+import { NeighbourIds, NeighbourState } from './neighbour-ids.ts'
 
 const MAX_REACHES_PER_CALLER = 24
 /** Windows of one's own past before it can excuse anything. */
@@ -29,6 +31,30 @@ export interface WindowSummary {
   readonly foreignAnswered: number
 }
 
+/** Trials, refused, neighbours, foreign, foreign and answered. */
+const MarksState = z.tuple([amount, amount, amount, amount, amount])
+/** Service, template; walks (refused, neighbours, foreign); neighbour ids; times; counts; own past; what was seen. */
+const ReachState = z.tuple([
+  text,
+  text,
+  z.tuple([WalkState, WalkState, WalkState]),
+  NeighbourState,
+  z.tuple([time, time]),
+  z.tuple([amount, amount, amount, amount, amount, amount, amount]),
+  z.tuple([WindowHistoryState, WindowHistoryState, MarksState]),
+  z.tuple([flag, TrailState]),
+  z.tuple([DistinctState, DistinctState]),
+  z.tuple([amount, MarksState, flag]),
+])
+/** Principal, cohort, whether it is distinctive, reaches. */
+export const CallerState = z.tuple([
+  PrincipalState.nullable(),
+  text,
+  flag,
+  z.array(ReachState).max(MAX_REACHES_PER_CALLER),
+])
+export type CallerState = z.infer<typeof CallerState>
+
 const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0, foreignAnswered: 0 }
 
 /** What one caller reached at one endpoint. */
@@ -37,10 +63,10 @@ export class Reach {
   readonly template: string
   /** Of the endpoint. */
   readonly key: string
-  readonly refusedWalk = new SequentialTest()
-  readonly neighbourWalk = new SequentialTest()
-  readonly foreignWalk = new SequentialTest()
-  readonly neighbourIds = new NeighbourIds()
+  refusedWalk = new SequentialTest()
+  neighbourWalk = new SequentialTest()
+  foreignWalk = new SequentialTest()
+  neighbourIds = new NeighbourIds()
   since: EventTime = 0
   lastAt: EventTime = 0
   /** Distinct ids of the long window, by outcome, and how many of them were somebody else's or next to another. */
@@ -53,11 +79,11 @@ export class Reach {
   /** Distinct answered ids of the short window. */
   shortAnswered = 0
   /** Past windows of this caller that were admitted. */
-  readonly ownShort = new WindowHistory()
-  readonly ownLong = new WindowHistory()
-  readonly own = { ...NOTHING }
+  ownShort = new WindowHistory()
+  ownLong = new WindowHistory()
+  own = { ...NOTHING }
   signalled = false
-  readonly trail = new EvidenceTrail()
+  trail = new EvidenceTrail()
   /** A habit is as large in its first window after midnight as in any, so the short window has a set of its own. */
   #seen = new DistinctCounter()
   #shortSeen = new DistinctCounter()
@@ -180,6 +206,64 @@ export class Reach {
     this.own.neighbours += summary.neighbours
     this.own.foreign += summary.foreign
   }
+
+  toState(): z.infer<typeof ReachState> {
+    return [
+      this.service,
+      this.template,
+      [this.refusedWalk.toState(), this.neighbourWalk.toState(), this.foreignWalk.toState()],
+      this.neighbourIds.toState(),
+      [this.since, this.lastAt],
+      [
+        this.answered,
+        this.denied,
+        this.missing,
+        this.foreign,
+        this.foreignAnswered,
+        this.neighbours,
+        this.shortAnswered,
+      ],
+      [this.ownShort.toState(), this.ownLong.toState(), marksState(this.own)],
+      [this.signalled, this.trail.toState()],
+      [this.#seen.toState(), this.#shortSeen.toState()],
+      [this.#activeWindows, marksState(this.#marks), this.#longClean],
+    ]
+  }
+
+  static fromState(state: z.infer<typeof ReachState>): Reach {
+    const [service, template, walks, neighbours, times, counts, own, [signalled, trail], seen, windows] = state
+    const reach = new Reach(service, template)
+    ;[reach.refusedWalk, reach.neighbourWalk, reach.foreignWalk] = [
+      SequentialTest.fromState(walks[0]),
+      SequentialTest.fromState(walks[1]),
+      SequentialTest.fromState(walks[2]),
+    ]
+    reach.neighbourIds = NeighbourIds.fromState(neighbours)
+    ;[reach.since, reach.lastAt] = times
+    ;[reach.answered, reach.denied, reach.missing, reach.foreign] = counts
+    ;[, , , , reach.foreignAnswered, reach.neighbours, reach.shortAnswered] = counts
+    reach.ownShort = WindowHistory.fromState(own[0])
+    reach.ownLong = WindowHistory.fromState(own[1])
+    reach.own = marksFrom(own[2])
+    reach.signalled = signalled
+    reach.trail = EvidenceTrail.fromState(trail)
+    reach.#seen = DistinctCounter.fromState(seen[0])
+    reach.#shortSeen = DistinctCounter.fromState(seen[1])
+    reach.#activeWindows = windows[0]
+    reach.#marks = marksFrom(windows[1])
+    reach.#longClean = windows[2]
+    return reach
+  }
+}
+
+function marksState(marks: Readonly<typeof NOTHING>): z.infer<typeof MarksState> {
+  return [marks.trials, marks.refused, marks.neighbours, marks.foreign, marks.foreignAnswered]
+}
+
+function marksFrom([trials, refused, neighbours, foreign, foreignAnswered]: z.infer<
+  typeof MarksState
+>): typeof NOTHING {
+  return { trials, refused, neighbours, foreign, foreignAnswered }
 }
 
 /** One caller, with what was reached at up to 24 endpoints. */
@@ -217,5 +301,27 @@ export class Caller {
     const reach = new Reach(service, template)
     this.reaches = withOneMore(reaches, reach)
     return reach
+  }
+
+  toState(): CallerState {
+    const { principal, cohort, distinctive, reaches } = this
+    return [
+      principal === null ? null : principalState(principal),
+      cohort,
+      distinctive,
+      reaches.map((reach) => reach.toState()),
+    ]
+  }
+
+  static fromState([principal, cohort, distinctive, reaches]: CallerState): Caller {
+    const caller = new Caller()
+    if (principal !== null) {
+      caller.principal = principalFrom(principal)
+      caller.hash = hashText(principalKey(caller.principal))
+    }
+    caller.cohort = cohort
+    caller.distinctive = distinctive
+    caller.reaches = reaches.map(Reach.fromState)
+    return caller
   }
 }

@@ -1,6 +1,8 @@
+import { z } from 'zod'
 import type { EventTime } from '../../../daemon/model/time.ts'
-import { GuardedRate } from '../../baselines/guarded-rate.ts'
-import { PopulationTail } from '../../baselines/population-tail.ts'
+import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
+import { PopulationTail, PopulationTailState } from '../../baselines/population-tail.ts'
+import { hash32, text } from '../../baselines/state.ts'
 import type { WindowSummary } from './caller.ts'
 
 const MAX_COHORTS = 8
@@ -15,12 +17,29 @@ interface Reaches {
   readonly foreign: PopulationTail
 }
 
+const ReachesState = z.tuple([PopulationTailState, PopulationTailState, PopulationTailState])
+/** Scope, everyone, rates (refused, neighbours, foreign), main cohort, cohorts. */
+export const PopulationState = z.tuple([
+  hash32,
+  ReachesState,
+  GuardedRateState,
+  GuardedRateState,
+  GuardedRateState,
+  text.nullable(),
+  z.array(z.tuple([text, ReachesState])).max(MAX_COHORTS),
+])
+export type PopulationState = z.infer<typeof PopulationState>
+
+const REFUSALS = [1, 19, 0.4] as const
+const NEIGHBOURS = [1, 9, 0.7] as const
+const FOREIGN = [2, 8, 0.6] as const
+
 /** What callers of one endpoint usually do: everybody's reach, and that of each cohort (role, or kind of caller). */
 export class EndpointPopulation {
-  readonly everyone: Reaches
-  readonly refusals = new GuardedRate(1, 19, 0.4)
-  readonly neighbours = new GuardedRate(1, 9, 0.7)
-  readonly foreign = new GuardedRate(2, 8, 0.6)
+  everyone: Reaches
+  refusals = new GuardedRate(...REFUSALS)
+  neighbours = new GuardedRate(...NEIGHBOURS)
+  foreign = new GuardedRate(...FOREIGN)
   /** A number of its own, to tell its objects from other endpoints'. */
   readonly scope: number
   readonly #matureVotes: number
@@ -81,6 +100,42 @@ export class EndpointPopulation {
       name = each
     }
     return name
+  }
+
+  toState(): PopulationState {
+    return [
+      this.scope,
+      reachesState(this.everyone),
+      this.refusals.toState(),
+      this.neighbours.toState(),
+      this.foreign.toState(),
+      this.#main,
+      [...this.#cohorts].map(([name, cohort]) => [name, reachesState(cohort)]),
+    ]
+  }
+
+  static fromState(state: PopulationState, matureVotes: number): EndpointPopulation {
+    const [scope, everyone, refusals, neighbours, foreign, main, cohorts] = state
+    const population = new EndpointPopulation(scope, matureVotes)
+    population.everyone = reachesFrom(everyone, matureVotes)
+    population.refusals = GuardedRate.fromState(refusals, ...REFUSALS)
+    population.neighbours = GuardedRate.fromState(neighbours, ...NEIGHBOURS)
+    population.foreign = GuardedRate.fromState(foreign, ...FOREIGN)
+    population.#main = main
+    for (const [name, cohort] of cohorts) population.#cohorts.set(name, reachesFrom(cohort, matureVotes))
+    return population
+  }
+}
+
+function reachesState({ short, long, foreign }: Reaches): z.infer<typeof ReachesState> {
+  return [short.toState(), long.toState(), foreign.toState()]
+}
+
+function reachesFrom([short, long, foreign]: z.infer<typeof ReachesState>, matureVotes: number): Reaches {
+  return {
+    short: PopulationTail.fromState(short, matureVotes),
+    long: PopulationTail.fromState(long, matureVotes),
+    foreign: PopulationTail.fromState(foreign, matureVotes),
   }
 }
 

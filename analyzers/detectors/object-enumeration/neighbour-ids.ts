@@ -1,11 +1,18 @@
+import { z } from 'zod'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
+import { amount, hash32 } from '../../baselines/state.ts'
 
 const RECENT_IDS = 64
 /** Ids this close to one another are neighbours; also what a shuffled walk over a dense range keeps meeting. */
 const NEIGHBOUR = 2
 /** More digits are no safe integer. */
 const MAX_DIGITS = 15
+
+const MAX_IDS_OF_PATH = 256
+
+/** Recent ids, last step, hashes of the last ids. */
+export const NeighbourState = z.tuple([z.array(z.int()).max(RECENT_IDS), amount, z.array(hash32).max(MAX_IDS_OF_PATH)])
 
 /** The last numeric ids of one caller at one endpoint, to tell a walk over numbers from visits. */
 export class NeighbourIds {
@@ -44,5 +51,17 @@ export class NeighbourIds {
     this.#lastIds = hashes
     for (let i = 0; i < hashes.length; i++) if (hashes[i] !== last[i]) return i
     return ids.length - 1
+  }
+
+  toState(): z.infer<typeof NeighbourState> {
+    return [[...this.#recent], this.#lastStep, this.#lastIds.slice(0, MAX_IDS_OF_PATH)]
+  }
+
+  static fromState([recent, lastStep, lastIds]: z.infer<typeof NeighbourState>): NeighbourIds {
+    const ids = new NeighbourIds()
+    ids.#recent = recent
+    ids.#lastStep = lastStep
+    ids.#lastIds = lastIds
+    return ids
   }
 }

@@ -1,9 +1,12 @@
+import { z } from 'zod'
 import { ownText } from '../../../daemon/model/own-text.ts'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
-import { SequentialTest } from '../../baselines/sequential-test.ts'
-import { EvidenceTrail } from '../../finding.ts'
+import { PrincipalState, principalFrom, principalState } from '../../baselines/principal-key.ts'
+import { SequentialTest, WalkState } from '../../baselines/sequential-test.ts'
+import { amount, flag, hash32, text, time } from '../../baselines/state.ts'
+import { EvidenceTrail, TrailState } from '../../finding.ts'
 import type { SensitivePath } from './sensitive-paths.ts'
 
 const MAX_SERVICES_PER_CALLER = 4
@@ -25,11 +28,28 @@ interface CountedMiss extends Miss {
   gained: number
 }
 
+/** What was matched: an endpoint, or the hash of a path. */
+const MatchState = z.union([text, hash32]).nullable()
+/** Shape, name, weight and secrecy of a known target, whether it leaked, evidence gained. */
+const MissState = z.tuple([hash32, text, z.tuple([amount, flag]).nullable(), flag, amount])
+const VisitState = z.tuple([
+  text,
+  WalkState,
+  TrailState,
+  z.tuple([amount, amount, time, flag, amount]),
+  z.tuple([MatchState, time, amount, amount]),
+  z.array(MissState).max(MAX_MISSED),
+  z.array(z.tuple([MatchState, time])).max(RECENT_MATCHES),
+  z.tuple([amount, time]),
+])
+export const CallerState = z.tuple([PrincipalState.nullable(), z.array(VisitState).max(MAX_SERVICES_PER_CALLER)])
+export type CallerState = z.infer<typeof CallerState>
+
 /** One caller at one service: the walk, and what it rests on. */
 export class Visit {
   readonly service: string
-  readonly walk = new SequentialTest()
-  readonly trail = new EvidenceTrail()
+  walk = new SequentialTest()
+  trail = new EvidenceTrail()
   leaked = 0
   refused = 0
   since: EventTime = 0
@@ -43,7 +63,7 @@ export class Visit {
   windowMisses = 0
   #misses: CountedMiss[] = []
   /** What was matched lately, while the walk is under way: a few good pages in rotation are no more than one of them. */
-  readonly #recent: { what: string | number | null; at: EventTime }[] = []
+  #recent: { what: string | number | null; at: EventTime }[] = []
   #targets = 0
   #targetsAt: EventTime = 0
 
@@ -124,6 +144,43 @@ export class Visit {
     this.signalled = false
     this.trail.take()
   }
+
+  toState(): z.infer<typeof VisitState> {
+    return [
+      this.service,
+      this.walk.toState(),
+      this.trail.toState(),
+      [this.leaked, this.refused, this.since, this.signalled, this.matched],
+      [this.lastMatch, this.lastHitAt, this.windowHits, this.windowMisses],
+      this.#misses.map(({ shape, name, sensitive, leaked, gained }) => [
+        shape,
+        name,
+        sensitive === null ? null : [sensitive.weight, sensitive.secret],
+        leaked,
+        gained,
+      ]),
+      this.#recent.map(({ what, at }) => [what, at]),
+      [this.#targets, this.#targetsAt],
+    ]
+  }
+
+  static fromState([service, walk, trail, counts, window, misses, recent, targets]: z.infer<typeof VisitState>): Visit {
+    const visit = new Visit(service)
+    visit.walk = SequentialTest.fromState(walk)
+    visit.trail = EvidenceTrail.fromState(trail)
+    ;[visit.leaked, visit.refused, visit.since, visit.signalled, visit.matched] = counts
+    ;[visit.lastMatch, visit.lastHitAt, visit.windowHits, visit.windowMisses] = window
+    visit.#misses = misses.map(([shape, name, target, leaked, gained]) => ({
+      shape,
+      name,
+      sensitive: target === null ? null : { weight: target[0], secret: target[1] },
+      leaked,
+      gained,
+    }))
+    visit.#recent = recent.map(([what, at]) => ({ what, at }))
+    ;[visit.#targets, visit.#targetsAt] = targets
+    return visit
+  }
 }
 
 /** One caller, with its visits to up to four services. */
@@ -138,5 +195,17 @@ export class Caller {
     const visit = new Visit(service)
     this.visits = withOneMore(visits, visit)
     return visit
+  }
+
+  toState(): CallerState {
+    const { principal, visits } = this
+    return [principal === null ? null : principalState(principal), visits.map((visit) => visit.toState())]
+  }
+
+  static fromState([principal, visits]: CallerState): Caller {
+    const caller = new Caller()
+    caller.principal = principal === null ? null : principalFrom(principal)
+    caller.visits = visits.map(Visit.fromState)
+    return caller
   }
 }

@@ -1,9 +1,11 @@
+import { z } from 'zod'
 import type { Principal } from '../../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../../baselines/distinct-counter.ts'
-import { GuardedRate } from '../../baselines/guarded-rate.ts'
-import { KeyedTable } from '../../baselines/keyed-table.ts'
+import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
+import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
+import { type KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { isAuthenticated, networkOf, principalKey } from '../../baselines/principal-key.ts'
+import { amount, hash32, text } from '../../baselines/state.ts'
 
 /** Matched requests before 401 and 403 on an unknown path say anything: until then it may just not be known yet. */
 const INVENTORY_HITS = 200
@@ -18,6 +20,20 @@ interface BrokenClients {
   readonly brokenShare: number
 }
 
+const MissingState = z.tuple([DistinctState, z.array(text).max(BROKEN_NETWORKS)])
+/** Matched, rates of anonymous and authenticated callers, established callers, catch-all answers. The missing paths come in parts of their own. */
+export const ServiceState = z.tuple([
+  amount,
+  GuardedRateState,
+  GuardedRateState,
+  DistinctState,
+  z.array(z.tuple([amount, hash32, amount])).max(CATCH_ALL_SIZES),
+])
+export type ServiceState = z.infer<typeof ServiceState>
+
+const ANONYMOUS = [1, 19, 0.4] as const
+const AUTHENTICATED = [1, 29, 0.4] as const
+
 interface MissingPath {
   readonly callers: DistinctCounter
   readonly networks: string[]
@@ -27,12 +43,12 @@ interface MissingPath {
 export class Service {
   matched = 0
   readonly #broken: BrokenClients
-  readonly #anonymous = new GuardedRate(1, 19, 0.4)
-  readonly #authenticated = new GuardedRate(1, 29, 0.4)
-  readonly #established = new DistinctCounter()
+  #anonymous = new GuardedRate(...ANONYMOUS)
+  #authenticated = new GuardedRate(...AUTHENTICATED)
+  #established = new DistinctCounter()
   readonly #missing: KeyedTable<MissingPath>
   /** Sizes of 2xx answers to unknown paths: a page served for everything has one size. */
-  readonly #catchAll: { size: number; shape: number; shapes: number }[] = []
+  #catchAll: { size: number; shape: number; shapes: number }[] = []
 
   constructor(broken: BrokenClients) {
     this.#broken = broken
@@ -96,5 +112,35 @@ export class Service {
     if (missing === undefined) return false
     const needed = Math.max(this.#broken.brokenCallers, this.#broken.brokenShare * this.#established.count)
     return missing.callers.count >= needed && missing.networks.length >= BROKEN_NETWORKS
+  }
+
+  toState(): ServiceState {
+    return [
+      this.matched,
+      this.#anonymous.toState(),
+      this.#authenticated.toState(),
+      this.#established.toState(),
+      this.#catchAll.map(({ size, shape, shapes }) => [size, shape, shapes]),
+    ]
+  }
+
+  static fromState(state: ServiceState, broken: BrokenClients): Service {
+    const [matched, anonymous, authenticated, established, catchAll] = state
+    const service = new Service(broken)
+    service.matched = matched
+    service.#anonymous = GuardedRate.fromState(anonymous, ...ANONYMOUS)
+    service.#authenticated = GuardedRate.fromState(authenticated, ...AUTHENTICATED)
+    service.#established = DistinctCounter.fromState(established)
+    service.#catchAll = catchAll.map(([size, shape, shapes]) => ({ size, shape, shapes }))
+    return service
+  }
+
+  missing(): IterableIterator<KeyedEntry> {
+    return this.#missing.entries(({ callers, networks }) => [callers.toState(), [...networks]])
+  }
+
+  restoreMissing(entry: KeyedEntry): void {
+    const [callers, networks] = MissingState.parse(entry[4])
+    this.#missing.restore(entry, { callers: DistinctCounter.fromState(callers), networks })
   }
 }
