@@ -8,6 +8,7 @@ import type { Occupancies } from '../daemon/telemetry/occupancy.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
+import { PayloadContext } from './payload-context.ts'
 import { SourceNeeds, type StarvedSource } from './source-needs.ts'
 import { SuspectNames } from './suspect-names.ts'
 
@@ -16,6 +17,7 @@ interface Running {
   detector: Detector
   /** One that has learnt nothing. */
   readonly create: () => Detector
+  readonly readsPayloads: boolean
   failed: boolean
 }
 
@@ -31,6 +33,10 @@ export interface EnabledDetector {
  */
 export class DetectorSet {
   readonly #running: readonly Running[]
+  /** Those that must see transactions without marks of payloads, too. */
+  readonly #always: readonly Running[]
+  /** Shared by the detectors of payloads; null when none runs, or it failed. */
+  #payloads: PayloadContext | null
   readonly #telemetry: Telemetry
   readonly #onFailure: (detector: string, error: unknown) => void
   readonly #signals: Signal[] = []
@@ -45,12 +51,16 @@ export class DetectorSet {
   ) {
     this.#telemetry = telemetry
     this.#onFailure = onFailure
+    const payloads = enabled.some(({ declaration }) => declaration.reads === 'payloads') ? new PayloadContext() : null
+    this.#payloads = payloads
     this.#running = [...enabled]
       .sort((a, b) => (a.declaration.id < b.declaration.id ? -1 : 1))
       .map(({ declaration, options }) => {
-        const create = () => declaration.create(declaration.options.parse(options))
-        return { id: declaration.id, detector: create(), create, failed: false }
+        const create = () => declaration.create(declaration.options.parse(options), payloads ?? undefined)
+        const readsPayloads = declaration.reads === 'payloads'
+        return { id: declaration.id, detector: create(), create, readsPayloads, failed: false }
       })
+    this.#always = this.#running.filter(({ readsPayloads }) => !readsPayloads)
     this.#needs = new SourceNeeds(this.#running.map(({ id }) => id))
   }
 
@@ -59,8 +69,16 @@ export class DetectorSet {
     const signals = this.#signals
     signals.length = 0
     const off = this.#needs.look(transaction)
-    for (let i = 0; i < this.#running.length; i++) {
-      const running = this.#running[i]!
+    if (this.#payloads !== null) {
+      try {
+        this.#payloads.observe(transaction, now)
+      } catch (error) {
+        this.#failPayloads(error)
+      }
+    }
+    const asked = hasPayload(transaction) ? this.#running : this.#always
+    for (let i = 0; i < asked.length; i++) {
+      const running = asked[i]!
       if (running.failed || off?.has(running.id) === true) continue
       try {
         const signal = running.detector.observe(transaction, now)
@@ -75,6 +93,11 @@ export class DetectorSet {
   }
 
   tick(now: EventTime): void {
+    try {
+      this.#payloads?.tick(now)
+    } catch (error) {
+      this.#failPayloads(error)
+    }
     for (const running of this.#running) {
       if (running.failed) continue
       try {
@@ -177,7 +200,11 @@ export class DetectorSet {
     open: boolean,
     now: EventTime,
   ): void {
+    // Whoever was given what an endpoint leaks has done nothing.
+    if (subject.kind === 'endpoint') return
     const caller = this.#names.callerOf(subject)
+    const forPayload = this.#running.some(({ id, readsPayloads }) => readsPayloads && id === detector)
+    this.#payloads?.suspect(caller, open, forPayload, now)
     for (const running of this.#running) {
       if (running.failed) continue
       // Who is suspected by one detector teaches none; but only the detector that opened the case may close it.
@@ -191,6 +218,7 @@ export class DetectorSet {
   }
 
   #freeze(frozen: boolean, now: EventTime): void {
+    this.#payloads?.freeze(frozen, now)
     for (const running of this.#running) {
       if (running.failed) continue
       try {
@@ -201,10 +229,21 @@ export class DetectorSet {
     }
   }
 
+  /** None of them can judge without it. */
+  #failPayloads(error: unknown): void {
+    this.#payloads = null
+    for (const running of this.#running) if (running.readsPayloads && !running.failed) this.#fail(running, error)
+  }
+
   #fail(running: Running, error: unknown): void {
     running.failed = true
     this.#telemetry.counters.add('detector.failed')
     this.#telemetry.counters.add(`detector.failed.${running.id}`)
     this.#onFailure(running.id, error)
   }
+}
+
+function hasPayload({ marks }: Transaction): boolean {
+  for (let i = 0; i < marks.length; i++) if (marks[i]!.kind === 'payload') return true
+  return false
 }

@@ -4,6 +4,7 @@ import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
+import type { PayloadContext } from './payload-context.ts'
 
 /**
  * One anomaly detector. Holds no I/O and no clock; every structure in it has a hard bound.
@@ -48,7 +49,10 @@ export interface DetectorDeclaration<Options extends z.ZodType = z.ZodType> {
   readonly describes: DetectorDescription
   /** Strict zod object; every key has a default. */
   readonly options: Options
-  create(options: z.infer<Options>): Detector
+  /** It judges marks of payloads: it need not be asked about a transaction without any. */
+  readonly reads?: 'payloads'
+  /** `payloads`: what all detectors that read payloads know of fields; without it one that does has its own. */
+  create(options: z.infer<Options>, payloads?: PayloadContext): Detector
 }
 
 export interface DetectorDescription {

@@ -2,6 +2,8 @@ import type { DetectorDeclaration } from './detector.ts'
 import { authBruteforce } from './detectors/auth-bruteforce.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
+import { injectionDetectors } from './detectors/injection.ts'
+import { leakDetectors } from './detectors/leak.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
 import { scanProbing } from './detectors/scan-probing.ts'
 
@@ -10,6 +12,8 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authBruteforce,
   captureBlind,
   captureSilent,
+  ...injectionDetectors,
+  ...leakDetectors,
   objectEnumeration,
   scanProbing,
-]
+].sort((a, b) => (a.id < b.id ? -1 : 1))

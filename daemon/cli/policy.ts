@@ -56,7 +56,7 @@ async function listPolicies(options: ListOptions, context: CliContext): Promise<
   const rows = policies.map(({ id, mode, detectors, severity, respond, origin }) => [
     id,
     mode,
-    detectors.join(' '),
+    detectors.length <= 2 ? detectors.join(' ') : `${detectors[0]} and ${detectors.length - 1} more`,
     severity ?? 'as detected',
     respond.map((step) => `${step.id} (${step.action})`).join(', ') || '-',
     origin,

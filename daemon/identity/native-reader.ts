@@ -9,9 +9,11 @@ import { canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
 import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
+import { PayloadMarks } from './payload-marks.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { isPseudonym, Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
+import { RecordHead } from './record-head.ts'
 import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
 import { redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
@@ -24,6 +26,8 @@ export interface NativeReaderSettings {
   readonly options: IdentityOptions
   /** False: bodies are not redacted or looked into, and are undefined in the transaction. */
   readonly bodies: boolean
+  /** Looks for payloads in what is not redacted yet. Default: it does not. */
+  readonly payloads?: boolean
   readonly telemetry: Telemetry
   /** Name of the input, for records that do not say where they come from. */
   readonly sourceName: string
@@ -58,6 +62,7 @@ export class NativeReader {
   readonly #raw: CredentialReader
   readonly #kept: CredentialReader
   readonly #headers: HeaderRedactor
+  readonly #payloads: PayloadMarks | null
   readonly #apiKeyHeaders: readonly string[]
 
   constructor(settings: NativeReaderSettings) {
@@ -71,6 +76,8 @@ export class NativeReader {
     this.#kept = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, true)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.#payloads =
+      settings.payloads === true ? new PayloadMarks(this.#pseudonyms, this.#headers, settings.telemetry.counters) : null
   }
 
   /**
@@ -155,6 +162,13 @@ export class NativeReader {
     tx.keyId = this.#pseudonyms.keyId
     tx.source = fields.source(this.#sourceName)
     tx.marks = kept ? fields.marks() : fields.marks().filter((each) => each.kind === 'payload')
+    if (!kept && this.#payloads !== null) {
+      const head = new RecordHead(method ?? '', rawPath ?? '', rawQuery, requestHeaders)
+      const body = this.#bodies ? requestBody : undefined
+      const answer = this.#bodies ? responseBody : undefined
+      const found = this.#payloads.ofRecord(head, body ?? '', tx.status, responseType, answer ?? '')
+      if (found.length > 0) tx.marks = [...tx.marks, ...found]
+    }
     if (record.forwarded !== undefined) {
       tx.forwarded = forwardedGiven.filter((each) => each !== '')
       tx.trust = peer

@@ -149,8 +149,9 @@ export class IncidentBook {
   #fold(rule: FoldingRule, given: Signal, changes: IncidentChange[]): void {
     const severity = rule.severity(given)
     const signal = severity === given.severity ? given : { ...given, severity }
-    const keys = rule.keys(signal).map((key) => `${rule.policy} ${key}`)
-    const held = this.#find(keys)
+    const parts = rule.keys(signal)
+    const keys = parts.map((key) => `${rule.policy} ${key}`)
+    const held = this.#find(keys) ?? this.#joined(rule, parts)
     if (held !== undefined && (this.#open.has(held.id) || signal.log10P <= rule.maxLog10P)) {
       this.#extend(held, keys, signal, changes)
     } else if (signal.log10P <= rule.maxLog10P) this.#openCase(rule, keys, signal, changes)
@@ -165,6 +166,13 @@ export class IncidentBook {
       if (held !== undefined && this.#open.has(held.id)) changes.push(this.#closeCase(held, signal.time))
     }
     return changes
+  }
+
+  /** The open incident of another policy that is about the same. */
+  #joined({ joins }: FoldingRule, parts: readonly string[]): Case | undefined {
+    if (joins === undefined || joins.length === 0) return undefined
+    const held = this.#find(joins.flatMap((policy) => parts.map((key) => `${policy} ${key}`)))
+    return held !== undefined && this.#open.has(held.id) ? held : undefined
   }
 
   #find(keys: readonly string[]): Case | undefined {

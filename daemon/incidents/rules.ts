@@ -16,6 +16,8 @@ export interface FoldingRule {
   readonly maxLog10P: number
   readonly reopenWithinUs: EventTime
   readonly autoCloseUs: EventTime
+  /** Policies whose open incident of the same key takes a signal that would otherwise open a second one. */
+  readonly joins?: readonly string[]
   /** Whether the policy is about this signal at all. */
   accepts(signal: Signal): boolean
   /** How grave the policy finds it. */

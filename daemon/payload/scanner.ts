@@ -1,7 +1,7 @@
 import type { Head } from '../http/exchange.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { type Literal, LiteralSet } from './literal-set.ts'
-import type { Evidence, Field, Layer, PayloadCheck, PayloadClass } from './payload.ts'
+import type { Evidence, Field, Layer, PayloadCheck, PayloadClass, Place, Unwrapped } from './payload.ts'
 import { requestFields } from './request-fields.ts'
 import { MAX_TEXT, unwrap } from './unwrap.ts'
 
@@ -46,6 +46,11 @@ export interface PayloadFinding {
   /** As in the unwrapped value: not shortened, not masked. It must not leave the parser as it is. */
   readonly excerpt: string
   readonly tokens: string
+  /** Where it was found. */
+  readonly place: Place
+  /** What was looked at, as it was sent, and unwrapped. As little fit to leave the parser. */
+  readonly value: string
+  readonly text: string
 }
 
 const NOTHING: readonly PayloadFinding[] = []
@@ -73,6 +78,11 @@ export class PayloadScanner {
   suspectsText(text: string): boolean {
     // Text of a body may be percent-encoded like a head.
     return this.#requests.literals.scanText(text) !== 0 || text.includes('%')
+  }
+
+  /** The same of an answer, which is read as it is: what is encoded in it was not meant to be read. */
+  suspectsAnswer(bytes: Uint8Array, start: number, end: number): boolean {
+    return (this.#responses.literals.scan(bytes, start, Math.min(end, start + MAX_BODY)) & ~NESTED) !== 0
   }
 
   /** `body`: decoded text, empty if there is none. */
@@ -116,7 +126,7 @@ export class PayloadScanner {
     for (const { bit, check } of side.checks) {
       if ((mask & bit) === 0) continue
       for (const evidence of check.check(unwrapped, field)) {
-        findings.push(findingOf(check.class, field, unwrapped.layers, evidence))
+        findings.push(findingOf(check.class, field, value, unwrapped, evidence))
       }
     }
   }
@@ -165,9 +175,14 @@ function base64Forms(text: string): string[] {
   return forms
 }
 
-function findingOf(name: PayloadClass, field: Field, layers: readonly Layer[], evidence: Evidence): PayloadFinding {
-  const { rule, logOdds, excerpt, tokens } = evidence
-  return { class: name, rule, field: field.name, logOdds, layers, excerpt, tokens }
+function findingOf(
+  name: PayloadClass,
+  { name: field, place }: Field,
+  value: string,
+  { layers, text }: Unwrapped,
+  { rule, logOdds, excerpt, tokens }: Evidence,
+): PayloadFinding {
+  return { class: name, rule, field, logOdds, layers, excerpt, tokens, place, value, text }
 }
 
 /** The strongest of each class and field, and of these the strongest. */

@@ -64,6 +64,7 @@ function ruleOf(file: PolicyFile, options: CompileOptions): FoldingRule {
     maxLog10P: Math.log10(file.budget.falseIncidentsPerWeek / file.budget.keysPerWeek),
     reopenWithinUs: durationUs(file.group.reopenWithin),
     autoCloseUs: durationUs(file.close.autoAfter),
+    joins: file.group.joins,
     accepts: (signal) => (wanted === null || wanted(signal)) && (unwanted === null || !unwanted(signal)),
     severity: severityOf(file, guarded),
     keys: (signal) => {

@@ -91,6 +91,11 @@ const group = z
       .max(4)
       .optional()
       .describe('A second grouping: signals that agree in all of these join the same incident too.'),
+    joins: z
+      .array(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, { error: 'expected the id of a policy' }))
+      .max(16)
+      .default([])
+      .describe('Policies whose open incident, grouped alike, takes the signals instead of a second incident.'),
     reopenWithin: duration(SECOND_US, 90 * DAY_US)
       .default('6h')
       .describe('More of the same within this time after the closing reopens the incident.'),

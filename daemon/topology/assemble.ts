@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { DETECTORS } from '../../analyzers/registry.ts'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
-import type { ValidatedConfig } from '../config/schema.ts'
+import { detectorOptions, type ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { NativeReader } from '../identity/native-reader.ts'
@@ -39,6 +40,8 @@ export interface AssemblyRequest {
   readonly config: ValidatedConfig
   readonly key: PrivacyKey
   readonly bodies: boolean
+  /** Whether payloads are looked for, as long as a detector of them is on; default: they are. */
+  readonly payloads?: boolean
   /** Makes detectors and incidents (detection.ts); null: only transactions. Whoever asks for none need not load them. */
   readonly detect: BuildDetection | null
   readonly listeners: AnalysisListeners
@@ -188,6 +191,7 @@ export function nativeReader(assembly: Assembly, source: SourceInfo): NativeRead
     key: options.key,
     options: options.identity,
     bodies: options.bodies,
+    payloads: options.payloads,
     telemetry,
     sourceName: source.name,
   })
@@ -197,12 +201,18 @@ function byOpening(a: Incident, b: Incident): number {
   return a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1)
 }
 
+/** Marks are made where the raw values are, which may be another process than that of the detectors. */
+function payloadsWanted(config: ValidatedConfig): boolean {
+  return DETECTORS.some(({ id, reads }) => reads === 'payloads' && detectorOptions(config, id) !== null)
+}
+
 function flowOptions(request: AssemblyRequest): FlowStageOptions {
   const { identity, limits } = request.config
   return {
     key: request.key,
     hashKey: randomBytes(32),
     bodies: request.bodies,
+    payloads: request.payloads !== false && payloadsWanted(request.config),
     identity: {
       trustedHops: identity.trusted_hops,
       apiKeyHeaders: identity.api_key_headers,

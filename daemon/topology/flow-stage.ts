@@ -30,6 +30,7 @@ export class FlowStage {
             key: options.key,
             options: options.identity,
             bodies: options.bodies,
+            payloads: options.payloads,
             limits: options.http,
             hashKey: options.hashKey,
             telemetry,

@@ -107,6 +107,7 @@ export class KafkaFeed {
       key: assembly.options.key,
       options: assembly.options.identity,
       bodies: assembly.options.bodies,
+      payloads: assembly.options.payloads,
       telemetry: assembly.telemetry,
       sourceName: info.name,
     })

@@ -11,6 +11,8 @@ export interface FlowStageOptions {
   readonly identity: IdentityOptions
   /** Whether bodies are copied, decoded and redacted. */
   readonly bodies: boolean
+  /** Whether payloads are looked for. */
+  readonly payloads: boolean
   readonly http: HttpLimits
   readonly reassembly: ReassemblyLimits
 }

@@ -72,6 +72,8 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     config: request.config,
     key: request.key,
     bodies: request.bodies === 'text' && (request.emit !== 'none' || request.inventory !== undefined),
+    // Lines of transactions carry marks, so that they can be judged elsewhere.
+    payloads: request.emit !== 'none',
     detect: detect ? (await import('./detection.ts')).buildDetection : null,
     listeners: withInventory(
       withRows(listenersFor(request.emit, output, lines), request.store === undefined ? null : () => rows),

@@ -7,6 +7,7 @@ import { DETECTORS } from '../../analyzers/registry.ts'
 import { SEVERITIES, type Signal } from '../../daemon/model/signal.ts'
 import { HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Mark, Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { PAYLOAD_CLASSES } from '../../daemon/payload/payload.ts'
 import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
@@ -20,12 +21,26 @@ const text: fc.Arbitrary<string> = fc.oneof(
   fc.string({ maxLength: 20 }),
   fc.constantFrom('/.env', '/v1/orders/7', '', '__proto__', 'constructor'),
 )
-const mark: fc.Arbitrary<Mark> = fc.record({
+const loginMark: fc.Arbitrary<Mark> = fc.record({
   kind: fc.constant('login' as const),
   field: text,
   account: fc.option(text, { nil: null }),
   guess: fc.constantFrom('new', 'repeated', 'shared'),
 })
+const payloadMark: fc.Arbitrary<Mark> = fc.record({
+  kind: fc.constant('payload' as const),
+  class: fc.oneof(fc.constantFrom(...PAYLOAD_CLASSES), text),
+  rule: text,
+  field: text,
+  score: fc.constantFrom(0, 0.5, 1),
+  logOdds: fc.constantFrom(-20, 0, 5, 9, 20),
+  layers: fc.array(text, { maxLength: 2 }),
+  excerpt: text,
+  tokens: text,
+  reflected: fc.boolean(),
+  delayMs: fc.constantFrom(null, 1, 5000),
+})
+const mark = fc.oneof(loginMark, payloadMark)
 const principal: fc.Arbitrary<Principal> = fc.record({
   kind: fc.constantFrom('user', 'session', 'api_key', 'consumer', 'device', 'ip'),
   id: text,
@@ -115,7 +130,9 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
     )
   })
 
-  test('a hundred thousand new callers stay within the limits, and evictions are counted', () => {
+  // The detectors of payloads are one class with one kind of memory.
+  const isTwin = declaration.reads === 'payloads' && id !== 'injection.sqli'
+  test.skipIf(isTwin)('a hundred thousand new callers stay within the limits, and evictions are counted', () => {
     const detector = make(declaration)
     for (let i = 0; i < 100_000; i++) {
       const at = START + i * 20_000

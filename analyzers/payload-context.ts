@@ -1,0 +1,293 @@
+import { type EventTime, HOUR_US } from '../daemon/model/time.ts'
+import type { PayloadMark, Principal, Transaction } from '../daemon/model/transaction.ts'
+import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
+import { DistinctCounter, type DistinctState } from './baselines/distinct-counter.ts'
+import { FirstTouch, type FirstTouchState } from './baselines/first-touch.ts'
+import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
+import { hashText } from './baselines/lookup-hash.ts'
+import { networkOf, principalKey, voteKey } from './baselines/principal-key.ts'
+
+const MAX_ENDPOINTS = 4096
+/** Fields times rules that fired there in benign traffic. */
+const MAX_HABITS = 16_384
+const MAX_ESTABLISHED = 65_536
+const MAX_SUSPECTS = 4096
+/** Services, and endpoints of each, that are found without a joined key. */
+const MAX_NEAR = 512
+/** A suspicion that nobody took back. */
+const SUSPECT_US = 24 * HOUR_US
+/** P(an attack of a class trips the rule that its payload trips). */
+const P_ATTACK = 0.5
+/** Callers that the shipped prior counts for. */
+const PRIOR_CALLERS = 20
+/** Callers in good standing without whom a rule is never taken for harmless in a field. */
+const LEAST_CALM = 5
+/** The same where some are suspected for just these payloads: a whole crowd, from several networks, and no small part of all. */
+const LEAST_CROWD = 10
+const LEAST_NETWORKS = 3
+const CROWD_SHARE = 0.05
+/** A field in which a rule never fired makes it mean more, by at most e^3. */
+const MAX_RISE = 3
+
+/** What a field that carried nothing of the kind, or did, makes of a mark. */
+export interface Judgement {
+  /** Natural log of the odds, by what the field normally carries. */
+  readonly logOdds: number
+  /** Callers in whose benign requests the rule fired in this field. */
+  readonly carried: number
+  /** Callers of the endpoint that are known by now. */
+  readonly callers: number
+}
+
+interface Vote {
+  /** Of the endpoint, or of the field and rule. */
+  readonly key: string
+  readonly of: 'endpoint' | 'habit'
+  readonly hash: number
+  readonly network: number
+}
+
+class Endpoint {
+  key = ''
+  /** Callers whose vote was offered. */
+  readonly seen = new DistinctCounter()
+  /** Those whose vote came through quarantine. */
+  readonly callers = new DistinctCounter()
+  last: Principal | null = null
+}
+
+/** Who tripped a rule in a field while all was well. */
+class Habit {
+  key = ''
+  readonly calm = new DistinctCounter()
+  /** Also those who are suspected for it, and whence they came. */
+  readonly crowd = new DistinctCounter()
+  readonly networks = new DistinctCounter()
+}
+
+export interface PayloadContextState {
+  readonly endpoints: readonly (readonly [key: string, seen: DistinctState, callers: DistinctState])[]
+  readonly habits: readonly (readonly [key: string, calm: DistinctState, crowd: DistinctState, from: DistinctState])[]
+  readonly established: FirstTouchState
+}
+
+/**
+ * What each field normally carries: how many of an endpoint's callers tripped a rule in it while nothing was wrong. All payload
+ * detectors share one. With k of n callers and the rule's shipped p0, p = (k + 20 p0) / (n + 20), so a rule that fires for
+ * many callers of a field stops mattering there, and one that never fired for a thousand matters more.
+ *
+ * Votes     one per caller (per network for addresses), from requests answered 2xx or 3xx without a sign of success, by
+ *           callers the service has known for a quarantine; again quarantined. Nobody under suspicion votes, with one exception:
+ *           suspicion for payloads alone would let a code editor look like an attack for ever, so a crowd (10 callers from 3
+ *           networks, 5 % of all) outvotes it. Fewer than 5 callers count for nothing but an end of the rise.
+ * Memory    4,096 endpoints and 16,384 pairs of field and rule, at most 4 KiB each, typically 300 B; 65,536 votes in quarantine
+ */
+export class PayloadContext {
+  readonly #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
+  readonly #habits = new KeyedTable<Habit>(MAX_HABITS, () => new Habit())
+  #established = new FirstTouch(MAX_ESTABLISHED)
+  readonly #admission: Admission<Vote>
+  /** Suspected for payloads only. */
+  readonly #suspects = new Map<string, EventTime>()
+  /** By service and endpoint: spares the look-up by a joined key until the next tick. */
+  readonly #near = new Map<string, Map<string | null, Endpoint>>()
+  #frozen = false
+
+  constructor() {
+    this.#admission = new Admission(ADMISSION_DEFAULTS, (vote, _, now, caller) => this.#learn(vote, caller, now))
+  }
+
+  /** Learns from a transaction, by and by. Judge first or after: what it teaches counts a quarantine later. */
+  observe(tx: Transaction, now: EventTime): void {
+    const { status, service } = tx
+    if (this.#frozen || status === null || status < 200 || status >= 400 || service === null) return
+    const endpoint = this.#endpointOf(service, tx.endpoint)
+    if (endpoint.last !== tx.principal) {
+      endpoint.last = tx.principal
+      const hash = hashText(voteKey(tx.principal))
+      if (endpoint.seen.learnOne(hash) > 0)
+        this.#offer(tx, { key: endpoint.key, of: 'endpoint', hash, network: 0 }, now)
+    }
+    if (tx.marks.length > 0) this.#observeMarks(tx, now)
+  }
+
+  /** Lets in what has waited long enough. */
+  tick(now: EventTime): void {
+    this.#near.clear()
+    this.#admission.release(now)
+  }
+
+  /** `forPayload`: the suspicion rests on payloads, which a crowd may outvote. */
+  suspect(caller: string, open: boolean, forPayload: boolean, now: EventTime): void {
+    if (!forPayload) {
+      this.#admission.suspect(caller, open, now)
+      return
+    }
+    this.#suspects.delete(caller)
+    if (!open) return
+    if (this.#suspects.size >= MAX_SUSPECTS) {
+      const oldest = this.#suspects.keys().next()
+      if (oldest.done !== true) this.#suspects.delete(oldest.value)
+    }
+    this.#suspects.set(caller, now)
+  }
+
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#frozen = frozen
+    this.#admission.freeze(frozen, now)
+  }
+
+  judge(tx: Transaction, mark: PayloadMark): Judgement {
+    const key = endpointKey(tx.service, tx.endpoint)
+    const callers = Math.round(this.#endpoints.peek(key)?.callers.count ?? 0)
+    const habit = this.#habits.peek(habitKey(key, mark))
+    const carried = Math.round(habit?.crowd.count ?? 0)
+    const votes = habit === undefined ? 0 : votesOf(habit, callers)
+    // Too few to say that it is normal, and too many to say that it never happens.
+    if (votes === null) return { logOdds: mark.logOdds, carried, callers }
+    const usual = P_ATTACK * Math.exp(-mark.logOdds)
+    const p = (votes + PRIOR_CALLERS * usual) / (Math.max(callers, votes) + PRIOR_CALLERS)
+    const logOdds = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + MAX_RISE)
+    return { logOdds, carried, callers }
+  }
+
+  sizes(): Readonly<Record<string, Occupancy>> {
+    return {
+      endpoints: this.#endpoints.occupancy,
+      habits: this.#habits.occupancy,
+      established: this.#established.occupancy,
+      quarantine: this.#admission.occupancy,
+    }
+  }
+
+  /** How much of the traffic's endpoints is known, 0..1. */
+  maturity(): number {
+    return this.#endpoints.mean(({ callers }) => maturityOf(callers.count))
+  }
+
+  /** What waits in quarantine is not part of it. */
+  toState(): PayloadContextState {
+    const endpoints: [string, DistinctState, DistinctState][] = []
+    const habits: [string, DistinctState, DistinctState, DistinctState][] = []
+    this.#endpoints.forEach(({ key, seen, callers }) => {
+      endpoints.push([key, seen.toState(), callers.toState()])
+    })
+    this.#habits.forEach(({ key, calm, crowd, networks }) => {
+      habits.push([key, calm.toState(), crowd.toState(), networks.toState()])
+    })
+    return { endpoints, habits, established: this.#established.toState() }
+  }
+
+  static fromState(state: PayloadContextState): PayloadContext {
+    const context = new PayloadContext()
+    for (const [key, seen, callers] of state.endpoints.slice(0, MAX_ENDPOINTS)) {
+      const endpoint = context.#endpoints.use(key)
+      endpoint.key = key
+      endpoint.seen.merge(DistinctCounter.fromState(seen))
+      endpoint.callers.merge(DistinctCounter.fromState(callers))
+    }
+    for (const [key, calm, crowd, networks] of state.habits.slice(0, MAX_HABITS)) {
+      const habit = context.#habits.use(key)
+      habit.key = key
+      habit.calm.merge(DistinctCounter.fromState(calm))
+      habit.crowd.merge(DistinctCounter.fromState(crowd))
+      habit.networks.merge(DistinctCounter.fromState(networks))
+    }
+    context.#established = FirstTouch.fromState(state.established, MAX_ESTABLISHED)
+    return context
+  }
+
+  #endpointOf(service: string, name: string | null): Endpoint {
+    let near = this.#near.get(service)
+    if (near === undefined) {
+      if (this.#near.size >= MAX_NEAR) this.#near.clear()
+      near = new Map()
+      this.#near.set(service, near)
+    }
+    let endpoint = near.get(name)
+    if (endpoint === undefined) {
+      if (near.size >= MAX_NEAR) near.clear()
+      const key = endpointKey(service, name)
+      endpoint = this.#endpoints.use(key)
+      endpoint.key = key
+      near.set(name, endpoint)
+    }
+    return endpoint
+  }
+
+  #observeMarks(tx: Transaction, now: EventTime): void {
+    const marks = tx.marks.filter((mark): mark is PayloadMark => mark.kind === 'payload')
+    if (marks.length === 0) return
+    // What gave something away after a payload, or took the time that it asked for, was no ordinary request.
+    const leaks = marks.filter(isLeak)
+    const asked = leaks.length === 0 ? marks : leaks.length === marks.length ? leaks : []
+    if (asked.some((mark) => isDelayed(tx, mark))) return
+    const hash = hashText(voteKey(tx.principal))
+    if (!this.#isEstablished(hash)) return
+    const network = hashText(networkOf(tx.forwarded[0] ?? tx.clientIp))
+    const endpoint = endpointKey(tx.service, tx.endpoint)
+    for (const mark of asked) {
+      const key = habitKey(endpoint, mark)
+      const known = this.#habits.use(key)
+      known.key = key
+      this.#offer(tx, { key, of: 'habit', hash, network }, now)
+    }
+  }
+
+  #offer(tx: Transaction, vote: Vote, now: EventTime): void {
+    const caller = principalKey(tx.principal)
+    if (this.#admission.isSuspect(caller, now)) return
+    this.#admission.offer(caller, voteKey(tx.principal), vote, false, now)
+  }
+
+  #learn({ key, of, hash, network }: Vote, caller: string, now: EventTime): void {
+    if (of === 'endpoint') {
+      this.#endpoints.peek(key)?.callers.learnOne(hash)
+      this.#established.learnOne(0, hash, 1, true)
+      return
+    }
+    const habit = this.#habits.peek(key)
+    if (habit === undefined) return
+    habit.crowd.learnOne(hash)
+    habit.networks.learnOne(network)
+    const since = this.#suspects.get(caller)
+    if (since === undefined || now - since > SUSPECT_US) habit.calm.learnOne(hash)
+  }
+
+  #isEstablished(hash: number): boolean {
+    return this.#established.learnOne(0, hash, 1, false) !== 'unknown'
+  }
+}
+
+/** What counts as a caller's share of knowing an endpoint. */
+export function maturityOf(callers: number): number {
+  return Math.min(1, callers / PRIOR_CALLERS)
+}
+
+export function isLeak({ class: name }: PayloadMark): boolean {
+  return name.startsWith('leak_')
+}
+
+/** Shorter waits happen by themselves. */
+const LEAST_DELAY_MS = 900
+
+/** Whether the answer took as long as the payload asked for. */
+export function isDelayed({ durationUs }: Transaction, { delayMs }: PayloadMark): boolean {
+  return delayMs !== null && delayMs >= LEAST_DELAY_MS && durationUs !== null && durationUs >= delayMs * 980
+}
+
+/** Null where they are neither enough nor none. */
+function votesOf({ calm, crowd, networks }: Habit, callers: number): number | null {
+  const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
+  if (isCrowd) return crowd.count
+  if (calm.count >= LEAST_CALM) return calm.count
+  return crowd.count > 0 ? null : 0
+}
+
+function endpointKey(service: string | null, endpoint: string | null): string {
+  return `${service} ${endpoint ?? ''}`
+}
+
+function habitKey(endpoint: string, { field, rule }: PayloadMark): string {
+  return `${endpoint}\n${field}\n${rule}`
+}

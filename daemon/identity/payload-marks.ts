@@ -1,0 +1,182 @@
+import type { Head, Message } from '../http/exchange.ts'
+import { ParsedHead } from '../http/head.ts'
+import { knownIndex } from '../http/known-headers.ts'
+import { ownText } from '../model/own-text.ts'
+import type { PayloadMark } from '../model/transaction.ts'
+import { PAYLOAD_CHECKS } from '../payload/checks.ts'
+import { MAX_FINDINGS, type PayloadFinding, PayloadScanner } from '../payload/scanner.ts'
+import type { Counters } from '../telemetry/counters.ts'
+import type { BodyText } from './body-text.ts'
+import { delayNamedBy } from './payload-delay.ts'
+import { PayloadMask } from './payload-mask.ts'
+import { MAX_EXCERPT, scoreOf } from './payload-score.ts'
+import type { Pseudonyms } from './pseudonym.ts'
+import type { HeaderRedactor } from './redact-headers.ts'
+
+/** What is looked at of an answer that tells of a failure, or is no JSON. */
+const MAX_ANSWER = 16 * 1024
+/** Of one that is JSON and went well: an error inside of it stands at the beginning. */
+const MAX_GOOD_JSON = 1024
+/** Longer values are not sought in the answer as a whole. */
+const MAX_ECHO = 256
+/** Shorter ones stand in many answers by chance. */
+const MIN_ECHO = 6
+/** Escaping would have changed one of them. */
+const ESCAPED_IN_HTML = /[<>"']/
+
+const NONE: readonly PayloadMark[] = []
+const NO_FINDINGS: readonly PayloadFinding[] = []
+
+/** Bodies of an exchange before redaction, made when they are asked for. */
+export interface RawBodies {
+  rawRequest(): BodyText
+  rawResponse(): BodyText
+}
+
+/** An answer, as far as it is known. */
+interface Answer {
+  readonly contentType: string | null
+  text(): string
+}
+
+/**
+ * The marks of payloads in a request and its answer, before redaction. What is clean costs one pass over its bytes, and no string. What is not looked
+ * at is counted: `payload.answer_compressed`, and `payload.answer_cut` where an answer is longer than what is read of it.
+ */
+export class PayloadMarks {
+  readonly #scanner: PayloadScanner
+  readonly #mask: PayloadMask
+  readonly #counters: Counters
+
+  constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters) {
+    this.#scanner = new PayloadScanner(PAYLOAD_CHECKS, counters)
+    this.#mask = new PayloadMask(pseudonyms, headers)
+    this.#counters = counters
+  }
+
+  ofExchange(request: Message | null, response: Message | null, bodies: RawBodies): readonly PayloadMark[] {
+    const asked = request === null ? NO_FINDINGS : this.#inRequest(request, bodies)
+    const given = response === null ? NO_FINDINGS : this.#inAnswer(response, bodies, asked.length > 0)
+    if (asked.length === 0 && given.length === 0) return NONE
+    const answer: Answer | null =
+      response === null
+        ? null
+        : { contentType: response.head.header('content-type'), text: () => bodies.rawResponse().text }
+    return this.#marks(asked, given, request?.head.target ?? '', answer)
+  }
+
+  /** The same of a record that came as one, in the clear. */
+  ofRecord(
+    head: Head,
+    body: string,
+    status: number | null,
+    contentType: string | null,
+    answer: string,
+  ): readonly PayloadMark[] {
+    const texts = [head.target, ...head.headers().map(([, value]) => value), body]
+    const asked = texts.some((text) => this.#scanner.suspectsText(text))
+      ? this.#scanner.request(head, body)
+      : NO_FINDINGS
+    const most = limitOf(status ?? 0, contentType, asked.length > 0)
+    if (answer.length > most) this.#counters.add('payload.answer_cut')
+    const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer)
+    if (asked.length === 0 && given.length === 0) return NONE
+    return this.#marks(asked, given, head.target, { contentType, text: () => answer })
+  }
+
+  #inRequest(request: Message, bodies: RawBodies): readonly PayloadFinding[] {
+    const { head, body } = request
+    let text = ''
+    if (body !== null && body.length > 0 && !request.gap) {
+      // What is compressed hides everything; the rest is looked at as it came.
+      if (isEncoded(head)) {
+        text = bodies.rawRequest().text
+        if (!this.#scanner.suspectsText(text)) text = ''
+      } else if (this.#scanner.suspects(body, 0, body.length)) text = bodies.rawRequest().text
+    }
+    if (text === '' && !this.#suspectsHead(head)) return NO_FINDINGS
+    return this.#scanner.request(head, text)
+  }
+
+  #suspectsHead(head: Head): boolean {
+    if (!(head instanceof ParsedHead)) return true
+    const scanner = this.#scanner
+    const { bytes } = head
+    if (scanner.suspects(bytes, head.targetStart, head.targetEnd)) return true
+    const host = head.fieldOf(HOST)
+    const encodings = head.fieldOf(ACCEPT_ENCODING)
+    const type = head.fieldOf(CONTENT_TYPE)
+    for (let i = 0; i < head.headerCount; i++) {
+      if (i === host || i === encodings || i === type) continue
+      if (scanner.suspects(bytes, head.valueStart(i), head.valueEnd(i))) return true
+    }
+    return false
+  }
+
+  /** `attacked`: the request had something in it, so its answer is worth more. */
+  #inAnswer(response: Message, bodies: RawBodies, attacked: boolean): readonly PayloadFinding[] {
+    const { head, body } = response
+    if (body === null || body.length === 0 || response.gap) return NO_FINDINGS
+    const most = limitOf(head.status, head.header('content-type'), attacked)
+    if (isEncoded(head)) {
+      if (!attacked && head.status < 400) {
+        this.#counters.add('payload.answer_compressed')
+        return NO_FINDINGS
+      }
+    } else {
+      if (body.length > most) this.#counters.add('payload.answer_cut')
+      if (!this.#scanner.suspectsAnswer(body, 0, Math.min(body.length, most))) return NO_FINDINGS
+    }
+    const { text } = bodies.rawResponse()
+    return this.#scanner.response(text.length > most ? text.slice(0, most) : text)
+  }
+
+  #marks(
+    asked: readonly PayloadFinding[],
+    given: readonly PayloadFinding[],
+    target: string,
+    answer: Answer | null,
+  ): readonly PayloadMark[] {
+    // What an attack brought out is worth more than its ninth field.
+    const kept = [...asked.slice(0, MAX_FINDINGS - Math.min(given.length, 2)), ...given].slice(0, MAX_FINDINGS)
+    return kept.map((finding): PayloadMark => {
+      const logOdds = Math.round(finding.logOdds * 100) / 100
+      const shown = this.#mask.shows(finding, target)
+      return {
+        kind: 'payload',
+        class: finding.class,
+        rule: finding.rule,
+        field: ownText(this.#mask.field(finding)),
+        score: scoreOf(logOdds),
+        logOdds,
+        layers: finding.layers,
+        excerpt: shown ? ownText(this.#mask.excerpt(finding).slice(0, MAX_EXCERPT)) : '',
+        tokens: shown ? ownText(finding.tokens.slice(0, MAX_EXCERPT)) : '',
+        reflected: finding.place !== 'response' && isReflected(finding, answer),
+        delayMs: finding.place === 'response' ? null : delayNamedBy(finding),
+      }
+    })
+  }
+}
+
+const HOST = knownIndex('host')
+const ACCEPT_ENCODING = knownIndex('accept-encoding')
+const CONTENT_TYPE = knownIndex('content-type')
+
+function isEncoded(head: Head): boolean {
+  const encoding = head.header('content-encoding')
+  return encoding !== null && encoding !== '' && encoding.toLowerCase() !== 'identity'
+}
+
+function limitOf(status: number, contentType: string | null, attacked: boolean): number {
+  return status < 400 && !attacked && contentType?.includes('json') ? MAX_GOOD_JSON : MAX_ANSWER
+}
+
+/** Whether a page has the value in it with nothing of it escaped. JSON is no page: a browser runs nothing in it. */
+function isReflected({ text, excerpt }: PayloadFinding, answer: Answer | null): boolean {
+  const echo = text.length <= MAX_ECHO ? text : excerpt
+  if (answer === null || echo.length < MIN_ECHO || !ESCAPED_IN_HTML.test(echo)) return false
+  const type = answer.contentType?.toLowerCase() ?? ''
+  if (type !== '' && !type.includes('html') && !type.startsWith('text/plain')) return false
+  return answer.text().includes(echo)
+}
