@@ -48,8 +48,6 @@ export class HttpMessage {
   emitted = false
   /** It was decided whose answer this is. Responses only. */
   resolved = false
-  /** Handed over as half of a pair. */
-  paired = false
   upgrade = false
   /** The announced body did not come, or nothing shows that it did: what was asked may have been a HEAD. */
   answersHead = false
@@ -112,7 +110,6 @@ export class HttpMessage {
     this.tentative = false
     this.emitted = false
     this.resolved = false
-    this.paired = false
     this.upgrade = false
     this.answersHead = false
     this.announced = 0

@@ -56,8 +56,13 @@ export class Pairing implements Waiter {
   /** Enough of them agreed, and nothing was refused since: the next pair needs no others beside it. */
   #believed = false
   #requestsSeen = 0
+  /** Null also once it is half of a pair: then it tells nothing more. */
   #lastRequest: HttpMessage | null = null
+  /** The last response of which it was decided whose answer it is, until it is half of a pair; */
   #previousResponse: HttpMessage | null = null
+  /** then where it ended, and what its last segment acknowledged. -1: there was none. */
+  #previousEnd = -1
+  #previousAcked = -1
   #aligned: boolean
   /** The first exchange still has to tell that the connection was picked up midway. */
   #midstream: boolean
@@ -100,9 +105,7 @@ export class Pairing implements Waiter {
     if (this.#held.length > 0) this.#judgeHeld(request, now)
     if (this.#requests.length >= this.#context.limits.maxPending) this.#overflow(request, now)
     this.#requests.push(request)
-    const before = this.#lastRequest
     this.#lastRequest = request
-    if (before?.paired === true) this.#context.messages.giveBack(before)
     if (this.#responses.length > 0) this.resolve(now)
   }
 
@@ -155,10 +158,7 @@ export class Pairing implements Waiter {
       if (!this.#assign(response, now)) return
       this.#responses.shift()
       response.resolved = true
-      const before = this.#previousResponse
       this.#previousResponse = response
-      // The last request still tells by its answer whether requests overlap.
-      if (before?.paired === true && before.partner !== this.#lastRequest) this.#context.messages.giveBack(before)
       if (response.complete) this.#finishResponse(response, now)
     }
   }
@@ -184,6 +184,7 @@ export class Pairing implements Waiter {
     this.#pipelined = false
     this.#lastRequest = null
     this.#previousResponse = null
+    this.#previousEnd = -1
   }
 
   close(reason: CloseReason, now: EventTime): void {
@@ -263,9 +264,10 @@ export class Pairing implements Waiter {
     if (!request.breakBefore && !startsBoth) return true
     if (startsBoth) return true
     const previous = this.#previousResponse
-    return (
-      previous?.complete === true && previous.end === response.chainStart && previous.ackedLast === request.position
-    )
+    if (previous === null) {
+      return this.#previousEnd === response.chainStart && this.#previousAcked === request.position
+    }
+    return previous.complete && previous.end === response.chainStart && previous.ackedLast === request.position
   }
 
   #notePipelining(request: HttpMessage): void {
@@ -382,8 +384,23 @@ export class Pairing implements Waiter {
     funnel.pairs.delivered++
     funnel.messages.delivered += 2
     this.#emit(request, response, grade, now)
-    // From here on only `#lastRequest` and `#previousResponse` may know them.
-    request.paired = response.paired = true
+    this.#forget(request, response)
+  }
+
+  /**
+   * Nobody else knows the two halves of a pair any more. They go back at once, while they are in the cache: the next message takes
+   * them, and what an idle connection would keep of them is a few numbers.
+   */
+  #forget(request: HttpMessage, response: HttpMessage): void {
+    const { messages } = this.#context
+    if (request === this.#lastRequest) this.#lastRequest = null
+    if (response === this.#previousResponse) {
+      this.#previousResponse = null
+      this.#previousEnd = response.end
+      this.#previousAcked = response.ackedLast
+    }
+    messages.giveBack(request)
+    messages.giveBack(response)
   }
 
   #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {
