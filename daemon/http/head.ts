@@ -5,49 +5,63 @@ import type { Head } from './exchange.ts'
 import { type HeadScanner, SLOTS } from './head-scanner.ts'
 import { equalsLowerCase, KNOWN_COUNT, knownIndex } from './known-headers.ts'
 
-const SLAB_BYTES = 16 * 1024
-const SLAB_OFFSETS = 4 * 1024
+/** Some ten heads: the last of them to be answered keeps all of it alive, so the memory of one is that of three. */
+const SLAB_BYTES = 8 * 1024
+
+/** Storage of some heads: their bytes from the front, the offsets of their fields from the back. */
+class Slab {
+  readonly bytes: Buffer
+  readonly view: DataView
+  readonly offsets: Uint16Array
+  bytesUsed = 0
+  /** First offset in use. */
+  offsetsFrom: number
+
+  /** `size`: even. */
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.view = viewOf(this.bytes)
+    this.offsets = new Uint16Array(this.bytes.buffer)
+    this.offsetsFrom = this.offsets.length
+  }
+
+  hasRoom(length: number, slots: number): boolean {
+    return this.bytesUsed + length <= 2 * (this.offsetsFrom - slots)
+  }
+}
 
 /**
- * Where heads are copied to: slabs filled from the front and left to the collector when the last head in them is gone.
- * They are small, since one long-pending request keeps its whole slab alive.
+ * Where heads are copied to: slabs left to the collector when the last head in them is gone. They are small, and those of
+ * requests hold no responses, which go at once: with thousands of requests waiting for their answers most slabs are kept.
  */
 export class HeadSlabs {
-  #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
-  #view = viewOf(this.#bytes)
-  #bytesUsed = 0
-  #offsets = new Uint16Array(SLAB_OFFSETS)
-  #offsetsUsed = 0
+  #requests = new Slab(SLAB_BYTES)
+  #responses = new Slab(SLAB_BYTES)
 
   /** The head that `scanner` has just read at [from, to) of `bytes`, copied. */
   copy(scanner: HeadScanner, bytes: Buffer, from: number, to: number): ParsedHead {
     const length = to - from
-    if (this.#bytesUsed + length > SLAB_BYTES) {
-      this.#bytes = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length))
-      this.#view = viewOf(this.#bytes)
-      this.#bytesUsed = 0
-    }
-    const base = this.#bytesUsed
-    const slab = this.#bytes
-    bytes.copy(slab, base, from, to)
-    this.#bytesUsed += length
-
     const count = scanner.headerCount
     const slots = KNOWN_COUNT + count * SLOTS
-    if (this.#offsetsUsed + slots > this.#offsets.length) {
-      this.#offsets = new Uint16Array(Math.max(SLAB_OFFSETS, slots))
-      this.#offsetsUsed = 0
+    let slab = scanner.isRequest ? this.#requests : this.#responses
+    if (!slab.hasRoom(length, slots)) {
+      slab = new Slab(Math.max(SLAB_BYTES, 2 * (((length + 1) >> 1) + slots)))
+      if (scanner.isRequest) this.#requests = slab
+      else this.#responses = slab
     }
-    const offsets = this.#offsets
-    const at = this.#offsetsUsed
+    const base = slab.bytesUsed
+    bytes.copy(slab.bytes, base, from, to)
+    slab.bytesUsed += length
+    const { offsets } = slab
+    const at = slab.offsetsFrom - slots
     for (let i = 0; i < KNOWN_COUNT; i++) offsets[at + i] = scanner.known[i]!
     for (let i = 0; i < count * SLOTS; i++) offsets[at + KNOWN_COUNT + i] = scanner.offsets[i]!
-    this.#offsetsUsed += slots
+    slab.offsetsFrom = at
 
     const line = scanner.line
     return new ParsedHead(
-      slab,
-      this.#view,
+      slab.bytes,
+      slab.view,
       base,
       length,
       offsets,
