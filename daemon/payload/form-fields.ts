@@ -1,7 +1,7 @@
 const MAX_NAME = 256
 const MAX_PARTS = 64
 
-/** Names and values of `a=1&b=2`, still encoded. `take` says whether to go on. */
+/** Names, decoded, and values of `a=1&b=2`, still encoded. `take` says whether to go on. */
 export function formFields(text: string, take: (name: string, value: string) => boolean): void {
   let at = 0
   while (at <= text.length) {
@@ -10,10 +10,19 @@ export function formFields(text: string, take: (name: string, value: string) => 
     if (end > at) {
       const pair = text.slice(at, end)
       const equals = pair.indexOf('=')
-      const name = equals < 0 ? '' : pair.slice(0, Math.min(equals, MAX_NAME))
+      const name = equals < 0 ? '' : decoded(pair.slice(0, Math.min(equals, MAX_NAME)))
       if (!take(name, equals < 0 ? pair : pair.slice(equals + 1))) return
     }
     at = end + 1
+  }
+}
+
+function decoded(name: string): string {
+  if (!name.includes('%')) return name
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
   }
 }
 

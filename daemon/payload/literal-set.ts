@@ -10,6 +10,7 @@ export interface Literal {
 }
 
 const PERCENT = 0x25
+const BACKSLASH = 0x5c
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 /** -1: no hexadecimal digit. */
@@ -52,7 +53,9 @@ export class LiteralSet {
     this.#shift = Math.ceil(Math.log2(used.size + 1))
     const width = 1 << this.#shift
 
+    const space = this.#classes[0x20]!
     const children: Map<number, number>[] = [new Map()]
+    const endsInSpace: boolean[] = [false]
     const masks: number[] = [0]
     for (const { text, mask } of literals) {
       let state = 0
@@ -63,6 +66,7 @@ export class LiteralSet {
           child = children.length
           children.push(new Map())
           masks.push(0)
+          endsInSpace.push(byteClass === space && space !== 0)
           children[state]!.set(byteClass, child)
         }
         state = child
@@ -73,6 +77,9 @@ export class LiteralSet {
     this.#masks = Int32Array.from(masks)
     this.#next = new Int32Array(children.length << this.#shift)
     this.#link(children, width)
+    // A run of white space is one space.
+    for (let each = 0; each < children.length; each++)
+      if (endsInSpace[each]!) this.#next[(each << this.#shift) + space] = each << this.#shift
   }
 
   /** Breadth first, so that the row of a state's failure is complete when the state is reached. */
@@ -139,6 +146,36 @@ export class LiteralSet {
       found |= masks[state >> shift]!
       // The wide ones end in the bytes of a line end, which is all that some servers keep of them.
       if (code === LINE_FEED || code === CARRIAGE_RETURN || code === 0x560a || code === 0x560d) found |= this.#line
+    }
+    return found
+  }
+
+  /** The same over text of JSON, whose escapes hide line ends, quotes and slashes. */
+  scanJson(text: string): number {
+    const classes = this.#classes
+    const next = this.#next
+    const masks = this.#masks
+    const shift = this.#shift
+    let state = 0
+    let found = 0
+    for (let i = 0; i < text.length; i++) {
+      let code = text.charCodeAt(i)
+      if (code === BACKSLASH && i + 1 < text.length) {
+        const after = text.charCodeAt(i + 1)
+        if (after === 0x6e || after === 0x72) {
+          found |= this.#line
+          code = LINE_FEED
+          i++
+        } else if (after === 0x74 || after === 0x62 || after === 0x66) {
+          code = LINE_FEED
+          i++
+        } else if (after === 0x22 || after === 0x2f || after === BACKSLASH) {
+          code = after
+          i++
+        }
+      }
+      state = next[state + (code < 256 ? classes[code]! : 0)]!
+      found |= masks[state >> shift]!
     }
     return found
   }

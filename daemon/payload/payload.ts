@@ -61,6 +61,8 @@ export interface Field {
   /** The last part of the name as it was sent, itself chosen by the caller: `user[$ne]`. Empty where there is none. */
   readonly key: string
   readonly value: string
+  /** The whole of a document whose values are fields of their own: only checks that ask for documents look at it. */
+  readonly document?: boolean
 }
 
 /** What was taken off a value to get at its text, outermost first. */
@@ -97,6 +99,8 @@ export interface PayloadCheck {
   readonly literals: readonly string[]
   /** Of requests, or of responses. */
   readonly side: 'request' | 'response'
+  /** It looks for the structure of a document, not for what stands in its values. */
+  readonly documents?: boolean
   /** The strongest evidence first; at most four. */
   check(unwrapped: Unwrapped, field: Field): readonly Evidence[]
 }

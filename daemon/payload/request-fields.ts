@@ -27,9 +27,9 @@ const STRUCTURAL = new Set([
  */
 export function requestFields(head: Head, body: string, take: (field: Field) => void): boolean {
   let left = MAX_FIELDS
-  const give = (place: Place, name: string, key: string, value: string): boolean => {
+  const give: Give = (place, name, key, value, document = false) => {
     if (left-- <= 0) return false
-    if (value !== '' || key !== '') take({ place, name: name.slice(0, MAX_NAME), key, value })
+    if (value !== '' || key !== '') take({ place, name: name.slice(0, MAX_NAME), key, value, document })
     return true
   }
   targetFields(head.target, give)
@@ -38,7 +38,7 @@ export function requestFields(head: Head, body: string, take: (field: Field) => 
   return left >= 0
 }
 
-type Give = (place: Place, name: string, key: string, value: string) => boolean
+type Give = (place: Place, name: string, key: string, value: string, document?: boolean) => boolean
 
 function targetFields(target: string, give: Give): void {
   const fragment = target.indexOf('#')
@@ -103,7 +103,7 @@ function bodyFields(contentType: string, body: string, give: Give): void {
   }
   if (type.includes('json') || first === 0x7b || first === 0x5b) json('body:', body, give, MAX_QUERIES_IN_TEXT)
   else if (type.includes('xml') || first === 0x3c) {
-    give('xml', 'body', '', body)
+    give('xml', 'body', '', body, true)
     xmlFields(body, (pointer, key, value) => give('xml', `body:${pointer}`, key, value))
   } else if (type.includes('graphql')) give('graphql', 'body:query', 'query', body)
   else if (type === '' && /^[\w.[\]%-]{1,64}=/.test(body)) {
@@ -117,8 +117,9 @@ function json(prefix: string, text: string, give: Give, nesting: number): boolea
   jsonFields(text, (pointer, key, value) => {
     const name = `${prefix}${pointer}`
     const place = key === 'query' && GRAPHQL.test(value) ? 'graphql' : 'json'
-    going = give(place, name, key, value)
-    if (going && nesting > 0 && holdsJson(value)) going = json(name, value, give, nesting - 1)
+    const nested = nesting > 0 && holdsJson(value) && isJson(value)
+    going = give(place, name, key, value, nested)
+    if (going && nested) going = json(name, value, give, nesting - 1)
     return going
   })
   return going
@@ -130,7 +131,17 @@ const GRAPHQL = /^\s{0,64}(?:query|mutation|subscription|fragment|\{)/
 function inner(name: string, value: string, give: Give): boolean {
   if (!/^(?:\{|\[|%7b|%5b)/i.test(value)) return true
   const text = value.includes('%') ? safeDecode(value) : value
-  return holdsJson(text) ? json(name, text, give, MAX_QUERIES_IN_TEXT) : true
+  return holdsJson(text) && isJson(text) ? json(name, text, give, MAX_QUERIES_IN_TEXT) : true
+}
+
+/** What only looks like JSON is judged whole: templates have braces, too. */
+function isJson(value: string): boolean {
+  try {
+    JSON.parse(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function safeDecode(value: string): string {

@@ -1,7 +1,9 @@
 import type { Head } from '../http/exchange.ts'
 import type { Counters } from '../telemetry/counters.ts'
+import { Base64Text } from './base64-text.ts'
 import { type Literal, LiteralSet } from './literal-set.ts'
 import type { Evidence, Field, Layer, PayloadCheck, PayloadClass, Place, Unwrapped } from './payload.ts'
+import { type Reading, readingOf } from './reading.ts'
 import { requestFields } from './request-fields.ts'
 import { MAX_TEXT, unwrap } from './unwrap.ts'
 
@@ -32,8 +34,6 @@ const HIDING = [
   '\xc0',
   '\xc1',
 ]
-/** Literals from this length on are sought in base64, too; shorter ones would be found in any token. */
-const MIN_BASE64_LITERAL = 6
 
 export interface PayloadFinding {
   readonly class: PayloadClass
@@ -53,6 +53,28 @@ export interface PayloadFinding {
   readonly text: string
 }
 
+/** From here on it matters whether the text is a sentence or a program. */
+const WORTH_READING = 5
+/** What a text that people wrote, or a whole program, takes off the evidence for what would be damning as a value. */
+const TEXT_DISCOUNT = 5
+/** In a text, what is written about is no signal by itself: what the field normally carries decides. */
+const MOST_IN_TEXT = 6
+/** Classes whose payloads people write about, and paste. Markup in a sentence runs all the same, and so do lookups in a log. */
+const TALKED_ABOUT: ReadonlySet<PayloadClass> = new Set([
+  'sqli',
+  'nosqli',
+  'command',
+  'code',
+  'traversal',
+  'lfi',
+  'ldap',
+  'prototype',
+  'deserialization',
+])
+
+/** Classes that programs hold as a matter of course. */
+const PASTED: ReadonlySet<PayloadClass> = new Set(['xss', 'ssti', 'xxe'])
+
 const NOTHING: readonly PayloadFinding[] = []
 
 /**
@@ -63,6 +85,12 @@ export class PayloadScanner {
   readonly #requests: Side
   readonly #responses: Side
   readonly #counters: Counters
+  readonly #base64 = new Base64Text()
+  readonly #bytes = Buffer.allocUnsafe(MAX_BODY)
+  readonly #holdsLiteral = (decoded: Uint8Array, length: number) => {
+    const text = Buffer.from(decoded.buffer, 0, length).toString('latin1')
+    return this.#holds(text)
+  }
 
   constructor(checks: readonly PayloadCheck[], counters: Counters) {
     this.#counters = counters
@@ -72,12 +100,24 @@ export class PayloadScanner {
 
   /** Whether a request with these bytes in its head, or body, needs `request` at all. */
   suspects(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#requests.literals.scan(bytes, start, Math.min(end, start + MAX_BODY)) !== 0
+    const { literals } = this.#requests
+    const stop = Math.min(end, start + MAX_BODY)
+    return literals.scan(bytes, start, stop) !== 0 || this.#base64.some(bytes, start, stop, this.#holdsLiteral)
   }
 
   suspectsText(text: string): boolean {
+    if (this.#holds(text)) return true
     // Text of a body may be percent-encoded like a head.
-    return this.#requests.literals.scanText(text) !== 0 || text.includes('%')
+    if (text.includes('%')) return true
+    const length = Math.min(text.length, MAX_BODY)
+    const written = this.#bytes.write(length < text.length ? text.slice(0, length) : text, 0, 'latin1')
+    return this.#base64.some(this.#bytes, 0, written, this.#holdsLiteral)
+  }
+
+  #holds(text: string): boolean {
+    const { literals } = this.#requests
+    const first = text.charCodeAt(0)
+    return (first === 0x7b || first === 0x5b ? literals.scanJson(text) : literals.scanText(text)) !== 0
   }
 
   /** The same of an answer, which is read as it is: what is encoded in it was not meant to be read. */
@@ -123,10 +163,19 @@ export class PayloadScanner {
     const unwrapped = unwrap(value, plus)
     const mask = side.literals.scanText(unwrapped.text) | side.literals.scanText(field.key)
     if ((mask & ~NESTED) === 0) return
+    let reading: Reading | null = null
     for (const { bit, check } of side.checks) {
-      if ((mask & bit) === 0) continue
+      if ((mask & bit) === 0 || (field.document === true && check.documents !== true)) continue
       for (const evidence of check.check(unwrapped, field)) {
-        findings.push(findingOf(check.class, field, value, unwrapped, evidence))
+        let { logOdds } = evidence
+        if (logOdds >= WORTH_READING) {
+          reading ??= readingOf(unwrapped.text, field.place)
+          const pieces = TALKED_ABOUT.has(check.class)
+            ? reading !== 'value'
+            : PASTED.has(check.class) && reading === 'program'
+          if (pieces) logOdds = Math.max(2, Math.min(MOST_IN_TEXT, logOdds - TEXT_DISCOUNT))
+        }
+        findings.push(findingOf(check.class, field, value, unwrapped, { ...evidence, logOdds }))
       }
     }
   }
@@ -149,30 +198,9 @@ function sideOf(checks: readonly PayloadCheck[]): Side {
         continue
       }
       literals.push({ text, mask: bit })
-      for (const encoded of base64Forms(text)) literals.push({ text: encoded, mask: NESTED })
     }
   }
   return { literals: new LiteralSet(literals, NESTED, line), checks: bits }
-}
-
-/**
- * How a literal looks inside base64, at each of the three places where it may begin, without the characters that its neighbours share. Small letters and
- * capitals; other mixtures are not sought.
- */
-function base64Forms(text: string): string[] {
-  if (text.length < MIN_BASE64_LITERAL) return []
-  const forms: string[] = []
-  for (const variant of new Set([text, text.toUpperCase()])) {
-    for (let before = 0; before < 3; before++) {
-      const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(variant, 'latin1')])
-      const whole = bytes.toString('base64url')
-      const from = before === 0 ? 0 : before + 1
-      const form = whole.slice(from, bytes.length % 3 === 0 ? whole.length : whole.length - 1)
-      forms.push(form)
-      if (/[-_]/.test(form)) forms.push(form.replaceAll('-', '+').replaceAll('_', '/'))
-    }
-  }
-  return forms
 }
 
 function findingOf(

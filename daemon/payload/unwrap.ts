@@ -36,7 +36,7 @@ const PERCENT = /%(?:[0-9a-f]{2}|u[0-9a-f]{4})/i
 const OVERLONG = /%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]%[89ab][0-9a-f]|[\u00c0\u00c1][\u0080-\u00bf]/i
 const ENTITY =
   /&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|lt|gt|quot|apos|amp|colon|lpar|rpar|sol|bsol|tab|newline|nbsp|dollar|period|semi|grave);?/i
-const ESCAPE = /\\(?:u[0-9a-f]{4}|u\{[0-9a-f]{1,6}\}|x[0-9a-f]{2}|[0-3][0-7]{2})/i
+const ESCAPE = /\\(?:u[0-9a-f]{4}|u\{[0-9a-f]{1,6}\}|x[0-9a-f]{2}|[01][0-7]{2})/i
 
 function outermost(text: string): Exclude<Layer, 'nul'> | null {
   if (text.includes('%') && PERCENT.test(text)) return OVERLONG.test(text) ? 'overlong' : 'percent'
@@ -108,7 +108,7 @@ function entity(name: string): string | null {
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : null
 }
 
-const ESCAPES = /\\u([0-9a-f]{4})|\\u\{([0-9a-f]{1,6})\}|\\x([0-9a-f]{2})|\\([0-3][0-7]{2})/gi
+const ESCAPES = /\\u([0-9a-f]{4})|\\u\{([0-9a-f]{1,6})\}|\\x([0-9a-f]{2})|\\([01][0-7]{2})/gi
 
 function character(hex: string | undefined, octal: string | undefined): string {
   const code = hex === undefined ? Number.parseInt(octal ?? '0', 8) : Number.parseInt(hex, 16)

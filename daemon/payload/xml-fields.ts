@@ -10,8 +10,8 @@ export function xmlFields(text: string, take: (pointer: string, key: string, val
   let at = 0
   while (at < text.length) {
     const open = text.indexOf('<', at)
-    const content = text.slice(at, open < 0 ? text.length : open).trim()
-    if (content !== '' && !take(`/${path.join('/')}`, path.at(-1) ?? '', content)) return
+    const content = text.slice(at, open < 0 ? text.length : open)
+    if (NOT_BLANK.test(content) && !take(`/${path.join('/')}`, path.at(-1) ?? '', content)) return
     if (open < 0) return
     if (text.startsWith('<![CDATA[', open)) {
       const end = text.indexOf(']]>', open)
@@ -19,7 +19,7 @@ export function xmlFields(text: string, take: (pointer: string, key: string, val
       at = end < 0 ? text.length : end + 3
       continue
     }
-    const end = text.indexOf('>', open)
+    const end = tagEnd(text, open)
     if (end < 0) return
     at = end + 1
     const tag = text.slice(open + 1, end)
@@ -35,6 +35,22 @@ export function xmlFields(text: string, take: (pointer: string, key: string, val
     }
     if (tag.endsWith('/') && depth-- <= 32) path.pop()
   }
+}
+
+const NOT_BLANK = /\S/
+
+/** The bracket that ends a tag: those in quoted attributes do not (XML 1.0 §3.1); -1 if none does. */
+function tagEnd(text: string, from: number): number {
+  let quote = 0
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (quote !== 0) {
+      if (code === quote) quote = 0
+    } else if (code === 0x22 || code === 0x27) quote = code
+    else if (code === 0x3e) return at
+  }
+  // A quote that nothing ends is none.
+  return quote === 0 ? -1 : text.indexOf('>', from)
 }
 
 const NAME = /^[\w:.-]{1,128}/

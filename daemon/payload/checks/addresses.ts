@@ -36,6 +36,7 @@ const URL_IN_VALUE =
   /^\s{0,8}((?:[a-z][a-z0-9+.-]{1,15}:)?[/\\]{2}|(?:gopher|dict|ldaps?|tftp|jar|netdoc|sftp|url):\/{0,2})([^/\\?#\s]{0,300})([/\\?#]\S{0,512})?/i
 const BARE_HOST =
   /^\s{0,8}(169\.254\.169\.254|metadata\.google\.internal|localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|\[::1?\])(?::(\d{1,5}))?(?=[/?#\s]|$)/i
+const SECOND_AUTHORITY = /^[#?\\]{1,2}@([^@\s]{1,200})$/
 const SCHEME = /^(?:gopher|dict|ldaps?|tftp|jar|netdoc|sftp):/i
 const METADATA_PATH =
   /(?:latest\/(?:meta-data|user-data|dynamic|api\/token)|computeMetadata\/v1|metadata\/(?:instance|identity|v1)|opc\/v[12]\/instance|\.kube\/config|v1\/secret)/i
@@ -56,6 +57,12 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
   }
   const [, scheme = '', authority = '', path = ''] = whole
   if (SCHEME.test(scheme)) return [evidence('ssrf.scheme', 10, text, scheme)]
+  // What ends the authority for one parser is part of it for another: `good#@evil`, `good\\@evil`.
+  const second = SECOND_AUTHORITY.exec(path)
+  if (second !== null) {
+    const inner = check({ text: `http://${second[1]}`, layers: [] }, field)
+    if (inner !== NO_EVIDENCE) return inner
+  }
   const at = authority.lastIndexOf('@')
   const host = hostOf(authority.slice(at + 1))
   const address = ipv4Of(host) ?? ipv6Of(host)

@@ -31,6 +31,9 @@ export const command: PayloadCheck = {
     '${ifs',
     '$ifs',
     '/bin/',
+    '/??',
+    '$@',
+    '$*',
     'cmd /c',
     'cmd.exe /',
     'powershell -',
@@ -39,11 +42,11 @@ export const command: PayloadCheck = {
     '(){',
     ...[...TELLING, ...PLAIN]
       .map(asSought)
-      .flatMap((name) => [';', '; ', '|', '| ', '&& ', '&&', '& ', '`', '$(', '<('].map((meta) => meta + name)),
+      .flatMap((name) => [';', '; ', '|', '| ', '&& ', '&&', '& ', '`', '$(', '<(', '>('].map((meta) => meta + name)),
     ...[...TELLING].map((name) => `&${name}`),
     // Broken up by quotes or backslashes.
-    ...[';', '; ', '|', '| ', '&& ', '`', '$('].flatMap((meta) =>
-      ['cwpnib'].flatMap((firsts) =>
+    ...[';', '; ', '|', '| ', '&& ', '&&', '& ', '`', '$(', '<(', '>('].flatMap((meta) =>
+      ['cwpnibluesd'].flatMap((firsts) =>
         [...firsts].flatMap((first) => [`${meta}${first}'`, `${meta}${first}"`, `${meta}${first}\\`]),
       ),
     ),
@@ -75,7 +78,7 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
 /** CVE-2014-6271. */
 const SHELLSHOCK = /^\s{0,8}\(\)\s{0,8}\{\s{0,8}(?::|[_\w]{0,16}\s{0,8}[;>])/
 const STARTS_WITH =
-  /^\s{0,8}(?:\/(?:usr\/)?(?:local\/)?s?bin\/[\w.-]{1,32}(?:\s|$|;)|cmd(?:\.exe)?\s{1,8}\/[ck]\b|powershell(?:\.exe)?\s{1,8}-\w)/i
+  /^\s{0,8}(?:\/(?:usr\/)?(?:local\/)?s?bin\/[\w.-]{1,32}(?:\s|$|;)|(?:\/\w{1,32}\/)?cmd(?:\.exe)?\s{1,8}\/[ck]\b|powershell(?:\.exe)?\s{1,8}-\w)/i
 const IFS = /\$\{?IFS\b/
 
 /** Length of the metacharacter at `at`, 0 if it is none. */
@@ -94,6 +97,8 @@ interface Command {
   /** It was written with quotes or escapes inside, or with wildcards. */
   readonly disguised: boolean
   readonly path: boolean
+  /** A path of wildcards that only a shell fills in. */
+  readonly wild: boolean
   readonly after: string
 }
 
@@ -125,7 +130,7 @@ function commandAfter(text: string, from: number): Command {
   }
   const slash = Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\'))
   const name = word.slice(slash + 1).toLowerCase()
-  return { program: name, disguised, path: BIN.test(word), after: text.slice(at, at + 200) }
+  return { program: name, disguised, path: BIN.test(word), wild: WILD_PATH.test(word), after: text.slice(at, at + 200) }
 }
 
 const BIN = /^\/(?:usr\/)?(?:local\/)?s?(?:bin|b[i?*][n?*])\//
@@ -133,25 +138,29 @@ const BIN = /^\/(?:usr\/)?(?:local\/)?s?(?:bin|b[i?*][n?*])\//
 function judged(text: string, at: number, meta: string, run: Command, field: Field): Evidence | null {
   const telling = TELLING.has(run.program) || run.path
   if (!telling && !PLAIN.has(run.program)) {
-    if (WILDCARDS.test(run.program) && run.path) return evidence(text, at, 'command.wildcard', 9, meta, run)
+    if (run.wild) return evidence(text, at, 'command.wildcard', 9, meta, run)
     return null
   }
   const substitutes = meta === '$(' || meta === '`' || meta === '<(' || meta === '>('
   const closed = substitutes && (meta === '`' ? run.after.includes('`') : run.after.includes(')'))
-  const argument = ARGUMENT.test(run.after)
+  const argument =
+    ARGUMENT.test(run.after) ||
+    (telling && TELLING_ARGUMENT.test(run.after)) ||
+    (run.program === 'ps' && PS_ARGUMENT.test(run.after)) ||
+    (run.program === 'net' && NET_ARGUMENT.test(run.after))
   const ends = ENDS.test(run.after)
   let logOdds = telling ? 4 : 1
-  if (argument) logOdds += (telling ? 4 : 5) + (STRONG.test(run.after) ? 2 : 0)
-  else if (ends) logOdds += telling ? 4 : 3
+  if (argument) logOdds += (telling ? 4 : 6) + (STRONG.test(run.after) ? 2 : 0)
+  else if (ends) logOdds += (telling ? 4 : 3) + (alone(text, at, run, meta) ? 3 : 0)
   if (substitutes) logOdds += closed ? 3 : 0
   if (run.disguised) logOdds += 4
   if (meta === '||' || meta === '&&') logOdds += 1
   // Browsers put programs' names after semicolons in their own: `Mozilla/5.0 (X11; …)`.
-  if (field.place === 'header' && meta === ';' && !argument && !run.path) logOdds -= 4
+  if (field.name === 'header:user-agent' && meta === ';' && !argument && !run.path && text.includes('(')) logOdds -= 4
   // Parameters follow `&`.
   if (meta === '&' && run.after.startsWith('=')) return null
   // A line of prose or code may begin with any word.
-  if (meta === '\n' && field.place !== 'query' && field.place !== 'path') logOdds -= 3
+  if (meta === '\n' && at > 0 && field.place !== 'query' && field.place !== 'path') logOdds -= 3
   // A name in a sentence, as Markdown writes it.
   if (meta === '`' && QUOTED_NAME.test(run.after)) logOdds -= 5
   return logOdds < 3
@@ -159,11 +168,24 @@ function judged(text: string, at: number, meta: string, run: Command, field: Fie
     : evidence(text, at, `command.${substitutes ? 'substitution' : 'chained'}`, Math.min(logOdds, 13), meta, run)
 }
 
+/** The value is a command and no more, or ends one word with a command that is no word itself. */
+function alone(text: string, at: number, run: Command, meta: string): boolean {
+  if (at <= 1) return run.after.trim() === '' && meta !== '&'
+  return NO_WORD.has(run.program) && text.length <= 80 && ONE_WORD.test(text.slice(0, at))
+}
+
+const NO_WORD = new Set('id ls pwd env ps df lsof rm sh awk sed grep ssh scp dir'.split(' '))
+const ONE_WORD = /^[^\s;|&]{0,64}\s{0,2}$/
 const QUOTED_NAME = /^`[\s.,:;)]{1,2}(?:[a-z]|$)/i
-const WILDCARDS = /[?*]/
+const WILD_PATH = /^\/[\w?*]{0,8}[?*][\w?*]{0,8}\/[\w?*.]{1,16}$/
 /** What a program is given: an option, a path, an address, a redirection, a host, a number alone. */
 const ARGUMENT =
-  /^(?:\s{0,8}(?:\$\{?IFS\}?\$?\d?)?\s{0,8})(?:-{1,2}[a-z0-9]|\/(?:etc|bin|tmp|dev|proc|var|usr|home|root|c\b)|\d{1,3}\.\d{1,3}\.\d|https?:\/\/|\$\(|`|"\$|[<>]|%\w|c:\\|\.\.?\/|\d{1,5}\s{0,4}(?:$|[;&|)`#])|[\w-]{1,63}\.(?:com|net|org|io|sh|txt|php|pl|py|ru|cn|xyz|oast|dnslog|burpcollaborator|interact)|\w{0,16}passwd)/i
+  /^(?:\s{0,8}(?:\$\{?IFS\}?\$?\d?)?\s{0,8})(?:-{1,2}[a-z0-9]|\/(?:\s|$)|\/(?:etc|bin|tmp|dev|proc|var|usr|home|root|c\b)|\d{1,3}\.\d{1,3}\.\d|https?:\/\/|\$\(|`|"\$|<(?!\/)|>|%\w|c:\\|\.\.?\/|\d{1,5}\s{0,4}(?:$|[;&|)`#])|[\w-]{1,63}\.(?:com|net|org|io|sh|txt|php|pl|py|ru|cn|xyz|oast|dnslog|burpcollaborator|interact)|\w{0,16}passwd|[^;|&\n]{0,60}>{1,2}\s{0,4}(?:\/|[\w-]{1,64}\.(?:php|txt|jsp|sh)))/i
+/** Of programs that are no words: another program, an address, a file, a number. */
+const TELLING_ARGUMENT =
+  /^\s{1,8}(?:[^\n;|&]{0,40}?(?:[.:\\=~]\w|\/\w|\s-\w)|(?:sh|bash|nc|ncat|wget|curl|telnetd|httpd)\b)/i
+const PS_ARGUMENT = /^\s{1,8}(?:aux|ef|-)/
+const NET_ARGUMENT = /^\s{1,8}(?:user|view|localgroup|group|share|use|accounts|start|stop)\b/i
 const STRONG =
   /^\s{0,8}(?:\$\{?IFS\}?\s{0,4})?(?:-\w{1,4}\s{1,4})?(?:\/(?:etc|bin|tmp|dev|proc|var|root)\/|https?:\/\/)/
 const ENDS = /^\s{0,8}(?:$|[;&|)`#}])/

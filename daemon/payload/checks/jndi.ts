@@ -32,7 +32,7 @@ const OTHER =
   /\$\{(?:env|sys|java|ctx|main|bundle|docker|k8s|web|spring|log4j|event|base64|date|script|url|dns|file):[^}$]{1,64}\}/i
 
 /** `${lower:j}` is j, `${::-j}` and `${env:NO_SUCH:-j}` too. */
-const INNERMOST = /\$\{\s{0,4}(?:(?:lower|upper):([^${}]{0,32})|[^${}]{0,64}?:-([^${}]{0,32}))\}/gi
+const INNERMOST = /\$\{\s{0,4}(?:(?:lower|upper|date):([^${}]{0,32})|[^${}]{0,64}?:-([^${}]{0,32}))\}/gi
 
 function resolve(text: string): string {
   let now = text

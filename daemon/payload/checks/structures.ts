@@ -21,6 +21,7 @@ function firstOf(
 export const xxe: PayloadCheck = {
   class: 'xxe',
   side: 'request',
+  documents: true,
   literals: ['<!entity', '<!doctype', 'xi:include', 'xinclude', '<?xml-stylesheet', 'xsl:', '!entity'],
   check: ({ text }) =>
     firstOf(text, 'xxe', [
@@ -31,7 +32,7 @@ export const xxe: PayloadCheck = {
         9,
         /<!DOCTYPE\s{1,16}[\w.:-]{1,64}\s{1,16}(?:SYSTEM|PUBLIC)\s{1,16}["'](?:(?!-\/\/W3C)[^"']{1,200})["']/i,
       ],
-      ['include', 10, /<\w{0,16}:?include\s[^<>]{0,200}href\s{0,4}=/i],
+      ['include', 10, /<(?:\w{1,16}:)?include\s[^<>]{0,200}href\s{0,4}=/i],
       ['entity', 8, /<!ENTITY\s{1,16}(?:%\s{1,16})?[\w.:-]{1,64}\s/i],
       ['script', 8, /<xsl:value-of\s[^<>]{0,100}system-property|<\w{1,16}:script\b/i],
     ]),
@@ -41,6 +42,7 @@ export const xxe: PayloadCheck = {
 export const nosqli: PayloadCheck = {
   class: 'nosqli',
   side: 'request',
+  documents: true,
   literals: [
     '$ne',
     '$gt',
@@ -92,6 +94,7 @@ export const nosqli: PayloadCheck = {
 const OPERATOR_KEY =
   /(?:^|\[|\.|%5b)\$(?:ne|gte?|lte?|eq|n?in|x?or|and|nor|not|where|regex|exists|expr|function|accumulator|jsonSchema|elemMatch|mod|type|size|all)\b/i
 const NOSQL: readonly (readonly [string, number, RegExp])[] = [
+  ['script', 10, /^\s{0,4}\$where\s{0,4}:/i],
   ['document', 10, /\{\s{0,4}["']?\$(?:ne|gte?|lte?|eq|n?in|or|and|nor|not|where|regex|exists|expr)["']?\s{0,4}:/i],
   [
     'script',
@@ -101,7 +104,12 @@ const NOSQL: readonly (readonly [string, number, RegExp])[] = [
   [
     'script',
     9,
-    /^\s{0,4}(?:this\.\w{1,64}\s{0,4}(?:==|!=|\.match)|function\s{0,4}\(\)\s{0,4}\{|db\.\w{1,64}\.(?:find|drop|insert|remove|update)\w{0,16}\()/,
+    /^\s{0,4}(?:this\.\w{1,64}\s{0,4}(?:==|!=|\.match)|function\s{0,4}\(\)\s{0,4}\{\s{0,8}(?:return|var|this|sleep|while|db)|db\.\w{1,64}\.(?:find|drop|insert|remove|update)\w{0,16}\()/,
+  ],
+  [
+    'script',
+    9,
+    /["'`]\s{0,4}(?:\|\||&&)\s{0,4}[\w.'"`$]{1,40}\s{0,4}(?:[=!]==?|\.match\s{0,4}\(|\.test\s{0,4}\()|["'`]\s{0,4};\s{0,4}(?:while|for|do)\s{0,4}[({]|;\s{0,4}return\s{1,4}(?:db\.|this\.|true)/,
   ],
   ['comparison', 8, /["'`]\s{0,4}(?:\|\||&&)\s{0,4}["'`]\w{0,16}["'`]?\s{0,4}={1,3}\s{0,4}["'`]/],
 ]
@@ -111,11 +119,11 @@ export const ldap: PayloadCheck = {
   class: 'ldap',
   side: 'request',
   literals: [')(', '(|', '(&', '*)', '(!', 'objectclass', ')('],
-  check: ({ text }) =>
-    firstOf(text, 'ldap', [
-      ['filter', 11, /^[^()]{0,64}\)\s{0,4}\(\s{0,4}[|&!]?\s{0,4}\(?\w{1,32}\s{0,2}[~<>]?=/],
+  check: ({ text, layers }) =>
+    firstOf(layers.includes('nul') ? `${text}%00` : text, 'ldap', [
+      ['filter', 11, /^[^()]{0,64}\){1,3}\s{0,4}\([(|&!\s]{0,6}\w{1,32}\s{0,2}[~<>]?=/],
       ['filter', 10, /\(\s{0,4}[|&]\s{0,4}\(\s{0,4}\w{1,32}\s{0,2}[~<>]?=[^()]{0,64}\)/],
-      ['wildcard', 9, /^[\w@.-]{0,32}\*?\)\s{0,4}\(\s{0,4}[|&]|^\*\)\)?%00$|^\*\){1,4}\(/],
+      ['wildcard', 9, /^[\w@.-]{0,32}\*?\)\s{0,4}\(\s{0,4}[|&]|^[\w*=]{0,32}\){1,3}%00$|^\*\){1,4}\(/],
       ['object_class', 9, /\(objectclass=\*?/i],
       ['wildcard', 5, /^\*(?:\)|$)|^\w{1,32}\*\)/],
     ]),
@@ -136,6 +144,7 @@ export const mail: PayloadCheck = {
     'rcpt to',
     'mail from',
     ' mime-version',
+    '\n',
   ],
   check: ({ text }) =>
     firstOf(text, 'mail', [
@@ -144,7 +153,11 @@ export const mail: PayloadCheck = {
         10,
         /[\r\n]\s{0,4}(?:bcc|cc|to|from|reply-to|subject|content-type|mime-version)\s{0,4}:\s{0,4}[^\r\n]{0,128}(?:@|multipart\/|text\/html)/i,
       ],
-      ['command', 11, /[\r\n]\s{0,4}(?:RCPT TO|MAIL FROM|DATA|HELO|EHLO|QUIT)\b[^\r\n]{0,64}(?:[\r\n<]|$)/i],
+      [
+        'command',
+        11,
+        /[\r\n]\s{0,4}(?:RCPT TO:|MAIL FROM:|(?:DATA|QUIT)\s{0,4}(?:[\r\n]|$)|(?:HELO|EHLO) [\w.-]{1,64}[\r\n])/,
+      ],
     ]),
 }
 
@@ -153,32 +166,50 @@ export const crlf: PayloadCheck = {
   class: 'crlf',
   side: 'request',
   literals: ['\n'],
-  check: ({ text }, field) => {
-    const rules = firstOf(text, 'crlf', [
-      [
-        'header',
-        11,
-        /[\r\n\u560d\u560a]\s{0,2}(?:set-cookie|location|content-(?:type|length|disposition)|x-[a-z-]{1,32}|access-control-[a-z-]{1,32}|refresh|link|host|transfer-encoding)\s{0,2}:/i,
-      ],
-      ['response', 12, /[\r\n]{1,4}HTTP\/[12](?:\.\d)?\s{1,4}\d{3}/],
-      ['request', 11, /[\r\n]{1,4}(?:GET|POST|PUT|HEAD|DELETE)\s{1,4}\/\S{0,128}\s{1,4}HTTP\/1/],
-      ['log', 6, /[\r\n]{1,4}(?:\[?\d{4}-\d\d-\d\d|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} - )/],
-    ])
-    // Texts have lines; addresses, names and headers have not.
-    if (
-      rules !== NO_EVIDENCE &&
-      rules[0]!.rule !== 'crlf.response' &&
-      (field.place === 'text' || field.place === 'multipart' || field.place === 'json' || field.place === 'xml')
-    )
-      return NO_EVIDENCE
-    return rules
-  },
+  // Texts have lines; addresses, names and headers have not.
+  check: ({ text }, { place }) =>
+    firstOf(
+      text,
+      'crlf',
+      place === 'text' ||
+        place === 'form' ||
+        place === 'multipart' ||
+        place === 'json' ||
+        place === 'xml' ||
+        place === 'graphql'
+        ? IN_TEXTS
+        : IN_VALUES,
+    ),
 }
+
+const SPLIT: readonly (readonly [string, number, RegExp])[] = [
+  ['response', 12, /[\r\n]{1,4}HTTP\/[12](?:\.\d)?\s{1,4}\d{3}/],
+  ['request', 11, /[\r\n]{1,4}(?:GET|POST|PUT|HEAD|DELETE)\s{1,4}\/\S{0,128}\s{1,4}HTTP\/1/],
+]
+const IN_VALUES: readonly (readonly [string, number, RegExp])[] = [
+  [
+    'header',
+    11,
+    /[\r\n\u560d\u560a]\s?(?:set-cookie|location|content-(?:type|length|disposition)|x-[a-z-]{1,32}|access-control-[a-z-]{1,32}|refresh|link|host|transfer-encoding)\s{0,2}:/i,
+  ],
+  ...SPLIT,
+  ['log', 6, /[\r\n]{1,4}(?:\[?\d{4}-\d\d-\d\d|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} - )/],
+]
+/** After no more than a short word; and only headers that are no words of a list. */
+const IN_TEXTS: readonly (readonly [string, number, RegExp])[] = [
+  [
+    'header',
+    9,
+    /^[^\s]{0,64}[\r\n\u560d\u560a]{1,4}(?:set-cookie:\s?[\w.-]{1,64}=|location:\s?(?:https?:)?\/\/|content-(?:type|length|disposition):\s?[\w/]|x-[a-z-]{1,32}:\s?\w|access-control-[a-z-]{1,32}:|refresh:\s?\d|link:\s?<|transfer-encoding:\s?chunked)/i,
+  ],
+  ...SPLIT,
+]
 
 /** Names that reach the prototype all objects share (CWE-1321). */
 export const prototype: PayloadCheck = {
   class: 'prototype',
   side: 'request',
+  documents: true,
   literals: ['__proto__', 'constructor', 'prototype'],
   check: ({ text }, field): readonly Evidence[] => {
     const key = /__proto__|constructor(?:\]|%5d|\.|\[|\/){1,3}(?:\[|%5b)?prototype/i.exec(`${field.name} ${field.key}`)

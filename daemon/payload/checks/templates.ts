@@ -15,6 +15,10 @@ export const ssti: PayloadCheck = {
     '[[${',
     '~{',
     '{php',
+    '{system',
+    '{exec',
+    '{passthru',
+    '{shell',
     '{if ',
     '#set',
     '<#',
@@ -56,9 +60,9 @@ const ARITHMETIC = /^[\s'"(]{0,8}\d{1,9}['"]?\s{0,4}[*+/%-]\s{0,4}['"]?\d{1,9}[\
 const OPERATOR = /[(*[|]/
 /** What leads from a template to the program around it. */
 const REACHES =
-  /__(?:class|mro|subclasses|globals|builtins|import|init|base|self)__|\b(?:request|self|config|cycler|joiner|lipsum|url_for|get_flashed_messages)\b[.[|]|\|\s{0,4}attr\b|java\.lang|T\s{0,2}\(|getRuntime|getClass|\.class\b|freemarker|ObjectConstructor|_self\.|registerUndefinedFilter|\b(?:system|popen|exec|passthru|shell_exec|phpinfo|eval|require|constructor|spawn|IO\.\w|File\.\w|Dir\.\w|Process\.\w|Kernel\.\w)\b\s{0,2}[.('"[`]|\bglobal\.|\bprocess\.(?:mainModule|env|binding)|\bconfig(?:\.items|\s{0,4}$)|\bdump\s{0,2}\(\s{0,2}app/
+  /__(?:class|mro|subclasses|globals|builtins|import|init|base|self)__|\b(?:cycler|joiner|lipsum|get_flashed_messages)\b[.[|]|\b(?:request|self|config|url_for)(?:\.__|\[|\s{0,4}\|\s{0,4}attr|\.(?:application|environ|items|module|from_|SECRET))|\|\s{0,4}(?:filter|map|sort|reduce)\s{0,4}\(\s{0,4}['"]|\|\s{0,4}attr\b|java\.lang|T\s{0,2}\(|getRuntime|getClass|\.class\b|freemarker|ObjectConstructor|_self\.|registerUndefinedFilter|\b(?:system|popen|exec|passthru|shell_exec|phpinfo|eval|require|constructor|spawn|(?:IO|File|Dir|Process|Kernel)\.\w{1,32})\b(?:\s{0,2}[.([`]|\s{1,2}['"])|\bconstructor\b['"\].(]|\bglobal\.|\bprocess\.(?:mainModule|env|binding)|\bconfig(?:\.items|\s{0,4}$)|\bdump\s{0,2}\(\s{0,2}app/
 const DIRECTIVE =
-  /<#assign\s|<#list\s|#set\s{0,4}\(\s{0,4}\$|\{php\}|\{system\(|\[#assign|<@(?:include|import)|\$\{\s{0,4}"freemarker/i
+  /<#assign\s|<#list\s|#set\s{0,4}\(\s{0,4}\$|\{php\}|\{(?:system|exec|passthru|shell_exec)\s{0,2}\(|\[#assign|<@(?:include|import)|\$\{\s{0,4}"freemarker/i
 
 /** Code of the server's own language. */
 export const code: PayloadCheck = {
@@ -98,6 +102,11 @@ export const code: PayloadCheck = {
     'new function',
     'java.lang.',
     '@ognl',
+    '${@',
+    '${print',
+    '${phpinfo',
+    '${eval',
+    '${system',
     'memberaccess',
     '#_',
     '%{(#',
@@ -145,17 +154,19 @@ const CODE: readonly (readonly [string, number, RegExp])[] = [
   ['php_ini', 11, /\b(?:allow_url_include|auto_prepend_file|allow_url_fopen|disable_functions)\s{0,4}=/],
   ['thinkphp', 11, /\\think\\\w{1,32}|think\\app\/invokefunction/i],
   ['php', 10, /<\?(?:php\b|=)/i],
+  ['php_expression', 10, /\$\{@?\s{0,4}(?:print|phpinfo|eval|system|assert|exec|passthru)\s{0,4}\(/i],
   ['php_superglobal', 9, /\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\s{0,4}\[/],
   [
     'php_call',
     8,
-    /\b(?:system|shell_exec|passthru|proc_open|popen|pcntl_exec|create_function|call_user_func(?:_array)?|file_put_contents|base64_decode|phpinfo|assert|preg_replace)\s{0,4}\(\s{0,4}['"$)\d]/i,
+    /(?<!query |mutation |subscription )\b(?:system|shell_exec|passthru|proc_open|popen|pcntl_exec|create_function|call_user_func(?:_array)?|file_put_contents|base64_decode|phpinfo|assert|preg_replace)\s{0,4}\(\s{0,4}['"$)\d]/i,
   ],
   [
     'python',
     10,
     /__import__\s{0,4}\(|\bos\.(?:system|popen|execv?p?)\s{0,4}\(|\bsubprocess\.(?:Popen|call|run|check_output|getoutput)\b|\b__builtins__\b/,
   ],
+  ['python_call', 9, /\b(?:exec|eval|compile)\s{0,4}\(\s{0,4}["'](?:import |from \w{1,32} import|print\(|os\.|__)/],
   [
     'node',
     10,
@@ -175,6 +186,7 @@ const CODE: readonly (readonly [string, number, RegExp])[] = [
 export const deserialization: PayloadCheck = {
   class: 'deserialization',
   side: 'request',
+  documents: true,
   literals: [
     'ro0ab',
     'h4siaaa',
@@ -249,7 +261,7 @@ const SERIALISED: readonly (readonly [string, number, RegExp])[] = [
   [
     'json_type',
     9,
-    /^(?:com\.sun\.rowset|com\.sun\.org\.apache|org\.apache\.(?:xbean|commons\.(?:dbcp|collections)|ibatis)|javax\.swing\.JEditorPane|java\.(?:net\.URL|lang\.(?:Class|AutoCloseable|Runtime))|System\.Windows\.Data\.ObjectDataProvider|System\.Diagnostics\.Process)/,
+    /(?:^|[["'])(?:com\.sun\.rowset|com\.sun\.org\.apache|org\.apache\.(?:xbean|commons\.(?:dbcp|collections)|ibatis)|javax\.swing\.JEditorPane|java\.(?:net\.URL|lang\.(?:Class|AutoCloseable|Runtime))|System\.Windows\.Data\.ObjectDataProvider|System\.Diagnostics\.Process)/,
   ],
   ['pickle', 10, /(?:^|\n)c(?:posix|__builtin__|builtins|os|subprocess|nt)\n\w{1,32}\n|^\s{0,4}gASV[A-Za-z0-9+/]{12}/],
   ['dotnet', 9, /^\s{0,4}AAEAAAD\/{4}/],

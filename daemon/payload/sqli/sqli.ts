@@ -14,11 +14,17 @@ interface Rule {
 /** Shapes over at most 64 letters; what the letters stand for is said in sql-tokens.ts. */
 const RULES: readonly Rule[] = [
   { name: 'union', shape: /U[k!]*\(*!?E(?:k*[nsvtf(*!]|o|w+(?:,|B))/, logOdds: 11, where: 'anywhere' },
-  { name: 'union', shape: /U[kc!]+\(*!?E/, logOdds: 9, where: 'anywhere' },
-  { name: 'tautology', shape: /^s&+[(!]*[nsvt](?:\)*o+\(*[nsvtf]|[c;)]*$)/, logOdds: 10, where: 'broken' },
+  { name: 'union', shape: /U[kc!]+\(*!?E/, logOdds: 9, where: 'anywhere', words: /^\w+ (?:all|distinct|\/\*)/ },
+  {
+    name: 'tautology',
+    shape: /^s\)*&+[(!o]*[nsvt](?:\)*o+\(*[nsvtf]|[c;)]+$)|^s\)*&+[(!o]*[nvt]$/,
+    logOdds: 10,
+    where: 'broken',
+  },
+  { name: 'tautology', shape: /^s\)*&+\(*s$/, logOdds: 6, where: 'broken' },
   { name: 'tautology', shape: /^[s)]+&+\(*[wf][()]*o+\(*[nsvtf(]/, logOdds: 8, where: 'broken' },
   { name: 'tautology', shape: /^s\)*&+\(*(?:f\(|E|k\(|kE)/, logOdds: 9, where: 'broken' },
-  { name: 'tautology', shape: /^[nw][)]*&+\(*[nst]\)*o+\(*[nst]/, logOdds: 9, where: 'anywhere' },
+  { name: 'tautology', shape: /^[nw][)]*&+[(o]*[nst]\)*o+\(*[nst]/, logOdds: 9, where: 'anywhere' },
   {
     name: 'tautology',
     shape: /(?:^|[nsw)])&[(!]*(?:n\)*o+\(*n|s\)*o+\(*s)/,
@@ -29,23 +35,42 @@ const RULES: readonly Rule[] = [
   { name: 'condition', shape: /^[nsw][)]*&+\(*(?:f\(|\(E|kf?\()/, logOdds: 8, where: 'anywhere', words: /\(/ },
   {
     name: 'stacked',
-    shape: /;!?E(?:[kB]|w*[vf(]|w+[Bk]|n|s|w(?:w|$|;|c))/,
+    shape: /;!?E(?:[kB]|w*[vf(]|w+[Bk]|n|s|w(?:;|c|o|,))/,
     logOdds: 10,
     where: 'anywhere',
     words: /^; (?!call|load|replace|grant|rename|merge)/,
   },
-  { name: 'stacked', shape: /^[nsw)]*;!?E/, logOdds: 7, where: 'anywhere' },
+  { name: 'stacked', shape: /^[nsw)]*;!?E[kBvf(*]/, logOdds: 7, where: 'anywhere' },
+  { name: 'stacked', shape: /;!?E[wf]?/, logOdds: 9, where: 'anywhere', words: /^; (?:exec(?:ute)? \w|shutdown\b)/ },
   { name: 'comment', shape: /^s\)*[;]?c$/, logOdds: 9, where: 'broken' },
   { name: 'comment', shape: /^[ns]\)*[&oB].*c$/, logOdds: 7, where: 'anywhere' },
   { name: 'comment', shape: /^n\)*;?c$/, logOdds: 5, where: 'anywhere', words: /(?:--|\/\*)/ },
-  { name: 'executed_comment', shape: /!/, logOdds: 8, where: 'anywhere' },
-  { name: 'subquery', shape: /\(E(?:k{0,4}[nsvtf*o(]|w{1,8}[,B])[^B()]{0,40}[B()]/, logOdds: 8, where: 'anywhere' },
+  { name: 'executed_comment', shape: /!(?:[EUB&f]|$)?/, logOdds: 8, where: 'anywhere', words: /\/\*!(?:\d| [a-z])/ },
+  {
+    name: 'subquery',
+    shape: /\(E(?:k{0,4}[nsvtf*o(]|w{1,8}[,B])[^B()]{0,40}[B()]/,
+    logOdds: 8,
+    where: 'anywhere',
+    words: /^\( select/,
+  },
   { name: 'order_by', shape: /^[ns]\)*Bkn.{0,8}c/, logOdds: 9, where: 'anywhere' },
-  { name: 'order_by', shape: /^s\)*B(?:k[nw]|[nwf])/, logOdds: 7, where: 'broken' },
+  {
+    name: 'order_by',
+    shape: /^s\)*B(?:k[nw]|[nwf])/,
+    logOdds: 7,
+    where: 'broken',
+    words: /(?:order|group) by|having|limit \d|offset \d/,
+  },
   { name: 'having', shape: /B\(*[nsw]\)*o\(*[nsw]/, logOdds: 6, where: 'anywhere', words: /having/ },
   { name: 'outfile', shape: /BB\(?[sn]/, logOdds: 10, where: 'anywhere', words: /into (?:outfile|dumpfile)/ },
   { name: 'delay', shape: /Ek[sn]/, logOdds: 11, where: 'anywhere', words: /waitfor (?:delay|time)/ },
-  { name: 'concatenation', shape: /^s[&o]+\(*(?:f\(|\(E|E)/, logOdds: 9, where: 'broken' },
+  {
+    name: 'concatenation',
+    shape: /^s[&o]+\(*(?:f\(|\(E|E)/,
+    logOdds: 9,
+    where: 'broken',
+    words: /select|\(/,
+  },
   { name: 'concatenation', shape: /^s[&o]+s(?:c|$)/, logOdds: 6, where: 'broken' },
   { name: 'comparison', shape: /^s[o]+\(*[ns]\)*c/, logOdds: 9, where: 'broken' },
   { name: 'comparison', shape: /^s[o]+\(*[nst]/, logOdds: 5, where: 'broken' },
@@ -207,11 +232,18 @@ export const sqli: PayloadCheck = {
 }
 
 function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
-  // Where comments stand inside of words, they are there to break the words up.
-  const joined = text.includes('/*') ? text.replace(INNER_COMMENT, '') : text
   const found: Evidence[] = []
-  read(text, field, found)
-  if (joined !== text) read(joined, field, found)
+  // Who escapes the quote alone is given a backslash that escapes the escape.
+  const bare = text.startsWith("\\'") || text.startsWith('\\"') ? text.slice(1) : text
+  for (const one of bare === text ? [text] : [text, bare]) {
+    read(one, field, found)
+    if (!one.includes('/*')) continue
+    // A comment stands for a blank, or breaks up a word where a filter takes comments out.
+    for (const stead of [' ', '']) {
+      const without = one.replace(INNER_COMMENT, stead)
+      if (without !== one) read(without, field, found)
+    }
+  }
   if (found.length === 0) return NO_EVIDENCE
   found.sort((a, b) => b.logOdds - a.logOdds)
   return found.slice(0, 4)
