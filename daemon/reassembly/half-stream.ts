@@ -44,9 +44,7 @@ interface HeldPiece {
  * the door; positions do not wrap. Knows nothing of HTTP.
  */
 export class HalfStream {
-  /** The flow's row in the flow table. */
-  readonly row: number
-  readonly direction: Direction
+  // What every segment needs comes first, so that it shares two lines of the cache.
   /** Whether `next` is known: a segment of this direction was seen. */
   known = false
   /** Sequence number of the byte at `position`. */
@@ -55,30 +53,34 @@ export class HalfStream {
   position = 0
   /** Where the FIN stands, -1 while there is none. */
   fin = -1
-  finTime: EventTime = 0
-  ended = false
-  /** How far the peer has acknowledged, and when it was last heard to acknowledge anything. */
-  peerPosition = 0
-  peerHeard: EventTime = -1
   /** Implausible segments in a row. */
   strays = 0
-
-  /** Links of the hole queue. */
+  /** How far the peer has acknowledged; whether it was heard to acknowledge anything, and after the wait for a hole began. */
+  peerPosition = 0
+  heard = false
+  heardWaiting = false
+  /** Stands in the hole queue. */
   waiting = false
-  waitingSince: EventTime = 0
-  previousHole: HalfStream | null = null
-  nextHole: HalfStream | null = null
-
+  ended = false
+  #held: HeldPiece[] | null = null
   readonly #consumer: StreamConsumer
+  readonly direction: Direction
+
   readonly #account: HoldAccount
   /** Of the source that brought the flow. */
   readonly #tally: SourceTally
+  /** The flow's row in the flow table. */
+  readonly row: number
+  finTime: EventTime = 0
+  /** Links of the hole queue. */
+  waitingSince: EventTime = 0
+  previousHole: HalfStream | null = null
+  nextHole: HalfStream | null = null
   /** Bytes before `position` that were given up. */
   #lost = 0
   /** The hole that was given up last: [start, end), empty while there is none. */
   #gapStart = 0
   #gapEnd = 0
-  #held: HeldPiece[] | null = null
   #heldBytes = 0
 
   constructor(row: number, direction: Direction, consumer: StreamConsumer, account: HoldAccount, tally: SourceTally) {
@@ -139,7 +141,8 @@ export class HalfStream {
 
   /** The peer acknowledged everything before `position`. Past what we have, that is a hole, but perhaps one that fills. */
   acknowledged(position: number, now: EventTime): void {
-    this.peerHeard = now
+    this.heard = true
+    if (this.waiting && now > this.waitingSince) this.heardWaiting = true
     if (position <= this.peerPosition) return
     this.peerPosition = position
     if (position > this.position && !this.waiting) this.#settle(this.position, now)
@@ -150,7 +153,7 @@ export class HalfStream {
    * they are still to come, and a gap would hide them; one forged early segment could blind us so.
    */
   isOwed(): boolean {
-    return this.peerHeard > this.waitingSince && this.peerPosition <= this.position
+    return this.heardWaiting && this.peerPosition <= this.position
   }
 
   /** Turns the first hole into a gap and hands on what follows it. `undecided`: the input ended, it might have filled yet. */
@@ -345,17 +348,16 @@ export class HalfStream {
       this.ended = true
       this.#consumer.end(this.direction, this.finTime, now)
     }
-    const { holes } = this.#account
     if (this.hasHole) {
       if (!this.waiting) {
-        holes.add(this, now)
+        this.#account.holes.add(this, now)
       } else if (this.position !== before) {
         // The next hole waits anew: something arrived, so more may.
-        holes.remove(this)
-        holes.add(this, now)
+        this.#account.holes.remove(this)
+        this.#account.holes.add(this, now)
       }
     } else if (this.waiting) {
-      holes.remove(this)
+      this.#account.holes.remove(this)
     }
   }
 }

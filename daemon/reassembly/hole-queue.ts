@@ -12,6 +12,7 @@ export class HoleQueue {
   add(half: HalfStream, now: EventTime): void {
     half.waiting = true
     half.waitingSince = now
+    half.heardWaiting = false
     half.previousHole = this.#tail
     half.nextHole = null
     if (this.#tail === null) this.head = half

@@ -255,7 +255,7 @@ export class Reassembler {
   /** SYN or RST for a flow that carries bytes. */
   #pushControl(shard: Shard, flow: Flow, segment: Segment, hash: number, time: EventTime, now: EventTime): void {
     const { direction } = shard.table
-    const half = flow.halves[direction]
+    const half = flow.half(direction)
     if ((segment.flags & RST) !== 0) {
       this.#countUnused(segment)
       if (resets(flow, direction, segment)) shard.finish(flow, 'rst', now)
@@ -291,8 +291,8 @@ export class Reassembler {
     if (!fromStart) table.moveTo(LASTING, row)
     const firstSeq = fromStart ? table.nextSeq(row, (state & SEQ0_KNOWN) !== 0 ? 0 : 1) : seq
     const flow = new Flow(row, this.#open(this.#describe(shard, row, fromStart, firstSeq), now, shard.kept), shard)
-    if ((state & SEQ0_KNOWN) !== 0) flow.halves[0].startAt(table.nextSeq(row, 0))
-    if ((state & SEQ1_KNOWN) !== 0) flow.halves[1].startAt(table.nextSeq(row, 1))
+    if ((state & SEQ0_KNOWN) !== 0) flow.forth.startAt(table.nextSeq(row, 0))
+    if ((state & SEQ1_KNOWN) !== 0) flow.back.startAt(table.nextSeq(row, 1))
     shard.opened(flow, now)
     table.direction = direction
     this.#receive(shard, flow, segment, seq, hash, time, now)
@@ -351,8 +351,8 @@ export class Reassembler {
 
 /** Whether a RST may be believed: only near the expected byte (RFC 5961 §3.2), or hosts and we would disagree on what is alive. */
 function resets(flow: Flow, direction: Direction, segment: Segment): boolean {
-  const half = flow.halves[direction]
-  const peer = flow.halves[1 - direction]!
+  const half = direction === 0 ? flow.forth : flow.back
+  const peer = direction === 0 ? flow.back : flow.forth
   if (half.known) {
     const offset = seqDiff(segment.seq, half.next)
     return offset >= -RST_BEHIND && offset <= RST_AHEAD

@@ -14,7 +14,7 @@ export function belongs(table: FlowTable, row: number, segment: Segment): boolea
   const back = (1 - direction) as Direction
   const flow = table.flows[row]
   const nextOf = (side: Direction): number | null => {
-    if (flow != null) return flow.halves[side].known ? flow.halves[side].next : null
+    if (flow != null) return flow.half(side).known ? flow.half(side).next : null
     return (state & (side === 0 ? SEQ0_KNOWN : SEQ1_KNOWN)) !== 0 ? table.nextSeq(row, side) : null
   }
   const next = nextOf(direction)

@@ -117,7 +117,7 @@ export class Shard implements HoldAccount {
     const { table } = this
     const { row } = flow
     this.#closeFlow(flow, reason, now)
-    for (const half of flow.halves) {
+    for (const half of [flow.forth, flow.back]) {
       if (half.known) table.setNextSeq(row, half.direction, seqAdd(half.next, half.ended ? 1 : 0))
     }
     this.remember(row, now)
