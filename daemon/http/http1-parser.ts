@@ -50,39 +50,40 @@ const CR = 0x0d
  * passed over; any other hole loses the framing, and the next start line is looked for line by line.
  */
 export class Http1Parser {
-  /** NO_LINE until it is known which side this direction is. */
-  want: LineKind = NO_LINE
+  // What every segment needs comes first, so that it shares few lines of the cache.
   /** Stream position after the last byte (or hole) seen. */
   delivered = 0
-  /** Some bytes of this direction are missing, so it need not begin with a start line. */
-  holed: boolean
-  readonly #context: HttpContext
-  readonly #owner: ParserOwner
-  readonly #keep: FlowKeep
-  readonly #gather = new Gather()
+  #state = START
   /** What of the gathered bytes the flow was charged for. */
   #gatherCost = 0
-  readonly #body: BodyReader
-  #state = START
   #message: HttpMessage | null = null
-  /** The body that begins may be none: see BodyReader. */
-  #mayPeek = false
-  /** The line being gathered is empty so far. */
-  #lineEmpty = true
-  /** This head was found by looking for it: only a flawless one counts. */
-  #found = false
-  /** The start line has been judged possible up to its first space. */
-  #methodSeen = false
+  readonly #body: BodyReader
+  /** NO_LINE until it is known which side this direction is. */
+  want: LineKind = NO_LINE
   #position = 0
   #firstByte: EventTime = 0
   #bogus = false
   #acked = -1
   #atSegmentStart = false
+  /** This head was found by looking for it: only a flawless one counts. */
+  #found = false
   /** The interim responses before the next final one: where they begin, -1 without any. */
   #chainStart = -1
   #chainAtSegmentStart = false
   /** The last message said that nothing follows it. */
   #afterClose = false
+  /** The body that begins may be none: see BodyReader. */
+  #mayPeek = false
+  readonly #context: HttpContext
+  readonly #owner: ParserOwner
+  readonly #keep: FlowKeep
+  /** Some bytes of this direction are missing, so it need not begin with a start line. */
+  holed: boolean
+  readonly #gather = new Gather()
+  /** The line being gathered is empty so far. */
+  #lineEmpty = true
+  /** The start line has been judged possible up to its first space. */
+  #methodSeen = false
 
   constructor(context: HttpContext, owner: ParserOwner, keep: FlowKeep, holed: boolean) {
     this.#context = context
@@ -103,6 +104,7 @@ export class Http1Parser {
   ): void {
     this.delivered = position + end - start
     let i = start
+    let gathered = this.#gathers || this.#gatherCost > 0
     while (i < end) {
       switch (this.#state) {
         case START:
@@ -124,8 +126,10 @@ export class Http1Parser {
         default:
           i = this.#readBody(bytes, i, end, position + i - start, acked, time, now)
       }
+      if (this.#gathers) gathered = true
     }
-    if (this.#gather.bytes.length !== this.#gatherCost) this.#charge()
+    // Where nothing was, the storage need not be looked at.
+    if (gathered) this.#charge()
   }
 
   /** The last start line was come upon while looking for one: it may be text in a body. */
@@ -133,8 +137,13 @@ export class Http1Parser {
     return this.#found
   }
 
+  get #gathers(): boolean {
+    return this.#state === LINE || this.#state === HEAD || this.#state === RESYNC
+  }
+
   #charge(): void {
     const size = this.#gather.bytes.length
+    if (size === this.#gatherCost) return
     this.#keep.add(size - this.#gatherCost)
     this.#gatherCost = size
   }

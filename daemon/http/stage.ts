@@ -65,7 +65,8 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   readonly #context: HttpContext
   readonly #keep: FlowKeep
   readonly #pairing: Pairing
-  readonly #parsers: readonly [Http1Parser, Http1Parser]
+  readonly #forth: Http1Parser
+  readonly #back: Http1Parser
   #mode = OPEN
   /** Some start line was recognised. */
   #decided = false
@@ -80,7 +81,8 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#keep = keep
     this.#pairing = new Pairing(context, flow, keep)
     const holed = !flow.fromStart
-    this.#parsers = [new Http1Parser(context, this, keep, holed), new Http1Parser(context, this, keep, holed)]
+    this.#forth = new Http1Parser(context, this, keep, holed)
+    this.#back = new Http1Parser(context, this, keep, holed)
   }
 
   data(
@@ -100,7 +102,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     const client = direction === this.#clientSide
     if (client) this.#pairing.requestsDelivered = position + end - start
     else this.#pairing.responsesDelivered = position + end - start
-    this.#parsers[direction].push(bytes, start, end, position, acked, time, now)
+    this.#parser(direction).push(bytes, start, end, position, acked, time, now)
     if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
   }
 
@@ -109,21 +111,24 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     const client = direction === this.#clientSide
     if (client) this.#pairing.requestsDelivered = position + length
     else this.#pairing.responsesDelivered = position + length
-    this.#parsers[direction].gap(length, position, cause, now)
+    this.#parser(direction).gap(length, position, cause, now)
     if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
   }
 
   end(direction: Direction, _time: EventTime, now: EventTime): void {
-    if (this.#mode === OPEN) this.#parsers[direction].finish(now)
+    if (this.#mode === OPEN) this.#parser(direction).finish(now)
   }
 
   close(reason: CloseReason, now: EventTime): void {
     if (this.#mode === CLOSED) return
     if (this.#mode === OPEN) {
-      if (reason === 'fin') for (const parser of this.#parsers) parser.finish(now)
+      if (reason === 'fin') {
+        this.#forth.finish(now)
+        this.#back.finish(now)
+      }
       // The client's side first: what a response answers must be known when it ends.
-      this.#parsers[this.#clientSide].close(now)
-      this.#parsers[1 - this.#clientSide]!.close(now)
+      this.#requests.close(now)
+      this.#responses.close(now)
     }
     this.#pairing.close(reason, now)
     this.#keep.clear()
@@ -133,15 +138,15 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   }
 
   decided(parser: Http1Parser, kind: LineKind): void {
-    const side = parser === this.#parsers[0] ? 0 : 1
+    const side = parser === this.#forth ? 0 : 1
     this.#clientSide = kind === REQUEST_LINE ? side : side === 0 ? 1 : 0
     this.#pairing.clientSide = this.#clientSide
-    this.#parsers[this.#clientSide].want = REQUEST_LINE
-    this.#parsers[this.#clientSide === 0 ? 1 : 0].want = STATUS_LINE
+    this.#requests.want = REQUEST_LINE
+    this.#responses.want = STATUS_LINE
     this.#decided = true
     this.#guess = parser.found ? parser : null
-    this.#pairing.requestsDelivered = this.#parsers[this.#clientSide].delivered
-    this.#pairing.responsesDelivered = this.#parsers[this.#clientSide === 0 ? 1 : 0].delivered
+    this.#pairing.requestsDelivered = this.#requests.delivered
+    this.#pairing.responsesDelivered = this.#responses.delivered
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('resync', this.#undecided)
     this.#undecided = 0
   }
@@ -153,7 +158,8 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   misread(_parser: Http1Parser, now: EventTime): void {
     if (this.#guess === null) return
     this.#guess = null
-    for (const side of this.#parsers) side.undecide(now)
+    this.#forth.undecide(now)
+    this.#back.undecide(now)
     this.#pairing.withdraw(now)
     this.#decided = false
   }
@@ -189,7 +195,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
 
   upgraded(now: EventTime): void {
     this.#mode = UPGRADED
-    for (const parser of this.#parsers) this.skipped(parser.stop(now))
+    this.#stop(now)
   }
 
   skipped(count: number): void {
@@ -207,11 +213,29 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     }
   }
 
+  #parser(direction: Direction): Http1Parser {
+    return direction === 0 ? this.#forth : this.#back
+  }
+
+  /** Of the client's side, and of the other one. */
+  get #requests(): Http1Parser {
+    return this.#clientSide === 0 ? this.#forth : this.#back
+  }
+
+  get #responses(): Http1Parser {
+    return this.#clientSide === 0 ? this.#back : this.#forth
+  }
+
+  #stop(now: EventTime): void {
+    this.skipped(this.#forth.stop(now))
+    this.skipped(this.#back.stop(now))
+  }
+
   #becomeForeign(now: EventTime): void {
     this.#mode = FOREIGN
     const { bytes } = this.#context.telemetry.funnel
     bytes.drop('not_http', this.#undecided)
     this.#undecided = 0
-    for (const parser of this.#parsers) this.skipped(parser.stop(now))
+    this.#stop(now)
   }
 }
