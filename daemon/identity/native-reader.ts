@@ -144,6 +144,7 @@ export class NativeReader {
     tx.method = method
     tx.scheme = record.scheme === undefined && method !== null ? 'http' : fields.text('scheme', 64)
     tx.host = host
+    tx.wholeHead = find(requestHeaders, 'host') !== null
     const mark = path === null ? -1 : path.indexOf('?')
     const rawPath = path !== null && mark >= 0 && record.query === undefined ? path.slice(0, mark) : path
     const rawQuery =

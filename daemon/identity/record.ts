@@ -79,6 +79,7 @@ export class TransactionRecord implements Transaction {
   service: string | null = null
   objectIds: readonly string[] = NONE
   knownEndpoint = false
+  sharedAddress = false
 
   presented: Presented = NOTHING
   login: LoginAttempt | null = null
@@ -89,6 +90,8 @@ export class TransactionRecord implements Transaction {
   /** A redirect to a login page refuses as a 401 does. */
   sentToLogin = false
   trust: Trust = 'none'
+  /** All headers of the request were seen, not only those that a log was told to name: what is missing was not sent. */
+  wholeHead = true
   /** A number that records of one connection have in common, and hardly any others: where to look for what they repeat. */
   connection = 0
   /** From a native record: kept as it is. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type FakeRequest, fakeExchange, fakeTelemetry, fakeToken } from '../../test/fake-exchange.ts'
+import { DAY_US } from '../model/time.ts'
 import type { Header, Principal, Transaction } from '../model/transaction.ts'
 import { TEST_KEY } from './privacy-key.ts'
+import type { TransactionRecord } from './record.ts'
 import { IDENTITY_DEFAULTS, type IdentityOptions, Recorder } from './recorder.ts'
 import { Resolver } from './resolver.ts'
 
@@ -271,6 +273,76 @@ describe('whose a token is', () => {
     }
     send({ ...login('jo@shop.test', {}), status: 303, responseHeaders: [setCookie] })
     expect(who([['Cookie', 'sid=web-session-1']])).toEqual(who([bearer(jwt('481', { tenant: 't1' }))]))
+  })
+})
+
+describe('credentials that are made up', () => {
+  const fresh = (n: number) => bearer(fakeToken({ iss: 'made-up', sub: `u-${n}` }))
+  const open: FakeRequest = { target: '/v1/products/12' }
+
+  test('where whoever shows nothing is answered, a new token with each request is no new caller', () => {
+    const { send, who, resolver } = resolving()
+    send(open)
+    const seen = Array.from({ length: 100 }, (_, n) => who([fresh(n)], 200, { target: `/v1/products/${n}` }))
+    expect(new Set(seen.map(({ id }) => id))).toEqual(new Set(['203.0.113.7']))
+    expect(resolver.sizes().credentials!.entries).toBe(0)
+    expect(who([fresh(1)], 200, { target: '/v1/orders' }), 'elsewhere it counts').toMatchObject({ kind: 'user' })
+    expect(who([fresh(1)], 200, open).kind).toBe('user')
+  })
+
+  test('there one counts from its fourth answer on, and at once when that place refuses who shows nothing', () => {
+    const { send, who } = resolving()
+    send(open)
+    expect([1, 2, 3, 4].map(() => who([fresh(0)], 200, open).kind)).toEqual(['ip', 'ip', 'ip', 'user'])
+    send({ ...open, status: 401 })
+    expect(who([fresh(1)], 200, open).kind).toBe('user')
+  })
+
+  test('an address whose credentials never come again is given 64 of them, also one that moves about its /64', () => {
+    for (const client of [() => '203.0.113.7', (n: number) => `2001:db8::${n.toString(16)}`]) {
+      const { who } = resolving()
+      const kinds = Array.from({ length: 500 }, (_, n) => who([fresh(n)], 200, { client: client(n + 1) }).kind)
+      expect(kinds.filter((kind) => kind === 'user').length).toBe(64)
+    }
+  })
+
+  test('people behind one address, whose credentials do come again, are all known', () => {
+    const { who } = resolving()
+    for (let n = 0; n < 500; n++) {
+      who([fresh(n)])
+      expect(who([fresh(n)]).kind).toBe('user')
+    }
+  })
+
+  test('a flood of keys, ten thousand a second for two, leaves memory within its bounds', () => {
+    const { who, resolver } = resolving()
+    for (let n = 0; n < 20_000; n++) who([['X-Api-Key', `flood-key-${n}`]])
+    const { credentials, pending_credentials: pending } = resolver.sizes()
+    expect(credentials!.entries).toBe(64)
+    expect(pending!.entries).toBeLessThanOrEqual(pending!.limit)
+  })
+})
+
+describe('an address that many share', () => {
+  const at = (n: number, times: number, who: ReturnType<typeof resolving>['who'], client = '203.0.113.7') => {
+    for (let i = 0; i < times; i++) who([bearer(fakeToken({ iss: 'a', sub: `u-${n}` }))], 200, { client })
+  }
+
+  test('four people at home make it shared, for a day', () => {
+    const { send, who } = resolving()
+    const shared = (more: FakeRequest = {}) => (send(more) as TransactionRecord).sharedAddress
+    for (let n = 0; n < 3; n++) at(n, 20, who)
+    expect(shared()).toBe(false)
+    at(3, 20, who)
+    expect(shared()).toBe(true)
+    expect(shared({ client: '203.0.113.8' })).toBe(false)
+    expect(shared({ time: send({}).time + DAY_US + 10_000 })).toBe(false)
+  })
+
+  test('accounts somebody got into for a moment do not: a guesser would hide behind them', () => {
+    const { send, who } = resolving()
+    for (let n = 0; n < 40; n++) at(n, 3, who)
+    expect((send({}) as TransactionRecord).sharedAddress).toBe(false)
   })
 })
 

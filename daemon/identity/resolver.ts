@@ -1,7 +1,9 @@
 import type { LoginMark, Principal, Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
+import { Admission } from './admission.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { type Credential, NOTHING, type Presented } from './credentials.ts'
+import { CallerAddress } from './caller-address.ts'
+import type { Credential, Presented } from './credentials.ts'
 import { addressPrincipal, type Trust } from './forwarded.ts'
 import { GuessMemory } from './guess-memory.ts'
 import { KnownCredential } from './known-credential.ts'
@@ -13,21 +15,27 @@ export interface ResolverOptions {
   readonly maxAddresses: number
 }
 
+/** Accepted answers after which somebody is at home at an address, and a mask: again each 1,024 after. */
+const AT_HOME = 8
+const AT_HOME_AGAIN = 1023
+
 export const RESOLVER_DEFAULTS: ResolverOptions = { maxCredentials: 262_144, maxAddresses: 65_536 }
 
 /**
  * Who made a request: the most specific authenticated actor, in the order of contracts.md. Runs in the analysis stage, over
  * transactions in their total order, so it answers the same for every arrangement of workers.
  *
- * A credential counts from the answer on that accepts it (2xx, 3xx that is no login page), or when an earlier answer handed
- * it out. Until then it stands for nobody: what a scanner makes up is refused, and the scanner stays its address. A 5xx
- * says neither. Once good, a credential goes on standing for its owner, also where access is denied.
+ * A credential counts from the answer on that accepts it (2xx, 3xx that is no login page; see Admission), or when an earlier
+ * answer handed it out. Until then it stands for nobody: what a scanner makes up is refused, and the scanner stays its
+ * address. A 5xx says neither. Once good, a credential goes on standing for its owner, also where access is denied.
  */
 export class Resolver {
   readonly #credentials: BoundedMap<string, KnownCredential>
   /** The user a login account turned out to be, by the account's pseudonym. */
   readonly #people: BoundedMap<string, Principal>
-  readonly #addresses: BoundedMap<string, Principal>
+  /** By address as seen, and by /64 for IPv6. */
+  readonly #addresses: BoundedMap<string, CallerAddress>
+  readonly #admission = new Admission()
   readonly #guesses = new GuessMemory()
   readonly #telemetry: Telemetry | null
 
@@ -59,57 +67,98 @@ export class Resolver {
       credentials: size(this.#credentials),
       people: size(this.#people),
       addresses: size(this.#addresses),
+      ...this.#admission.sizes(),
       ...this.#guesses.sizes(),
     }
   }
 
   #actor(record: TransactionRecord, presented: Presented): Principal | null {
-    if (presented === NOTHING) return null
     const { user, basic, sessions, apiKey, consumer } = presented
-    if (user === null && basic === null && sessions.length === 0 && apiKey === null && consumer === null) return null
+    if (user === null && basic === null && sessions.length === 0 && apiKey === null && consumer === null) {
+      // A login or a grant shows what it has in its body.
+      if (record.wholeHead && record.marks.length === 0 && presented.issued.length === 0) this.#admission.learn(record)
+      return null
+    }
     const accepts = answerAccepts(record)
-    const app = apiKey !== null && this.#known(apiKey, accepts) !== null ? apiKey.principal.id : null
+    const key = apiKey === null ? null : this.#known(apiKey, record, accepts)
+    const app = key === null ? null : apiKey!.principal.id
 
     if (user !== null) {
-      const known = this.#known(user, accepts)
+      const known = this.#known(user, record, accepts)
       if (known !== null) {
         if (known.owner !== null) this.#joinPerson(known, user.principal)
         if (accepts) this.#linkSessions(sessions, user.principal)
-        return known.beside(user.principal, app)
+        return this.#somebody(known, user.principal, app, record, accepts)
       }
     }
-    let session: Principal | null = null
+    let session: KnownCredential | null = null
+    let sessionPrincipal: Principal | null = null
     for (const each of sessions) {
-      const known = this.#known(each, accepts)
+      const known = this.#known(each, record, accepts)
       if (known === null) continue
       const owner = this.#ownerOf(known)
-      if (owner !== null) return known.beside(owner, app)
-      session ??= known.beside(each.principal, app)
+      if (owner !== null) return this.#somebody(known, owner, app, record, accepts)
+      session ??= known
+      sessionPrincipal ??= each.principal
     }
     if (basic !== null) {
-      const known = this.#known(basic, accepts)
+      const known = this.#known(basic, record, accepts)
       if (known !== null) {
         if (accepts) this.#linkSessions(sessions, basic.principal)
-        return known.beside(basic.principal, app)
+        return this.#somebody(known, basic.principal, app, record, accepts)
       }
     }
-    if (session !== null) return session
+    if (session !== null) return this.#somebody(session, sessionPrincipal!, app, record, accepts)
     if (user !== null || basic !== null || sessions.length > 0) {
       // Somebody of their own, so far unknown, beside a key that many may share: the key would merge them.
       this.#telemetry?.counters.add('identity.credential_not_accepted')
       return app === null ? null : { ...this.#caller(record), app }
     }
-    if (app !== null && apiKey !== null) return apiKey.principal
-    if (consumer !== null && this.#known(consumer, accepts) !== null) return consumer.principal
+    if (app !== null) return apiKey!.principal
+    if (consumer !== null && this.#known(consumer, record, accepts) !== null) return consumer.principal
     this.#telemetry?.counters.add('identity.credential_not_accepted')
     return null
   }
 
+  /** Who a good credential stands for, and that they were here. */
+  #somebody(
+    known: KnownCredential,
+    principal: Principal,
+    app: string | null,
+    record: TransactionRecord,
+    accepts: boolean,
+  ): Principal {
+    const text = addressOf(record)
+    if (known.addressText !== text) {
+      known.addressText = text
+      known.address = this.#addressOf(record)
+      known.answersHere = 0
+    }
+    const address = known.address!
+    if (accepts) {
+      if (known.young !== null && ++known.answers > 1) {
+        known.young.confirm()
+        known.young = null
+      }
+      // Once when at home there, and now and then after.
+      if ((++known.answersHere & AT_HOME_AGAIN) === AT_HOME) address.note(principal.id, record.endTime)
+    }
+    record.sharedAddress = record.endTime < address.sharedUntil
+    return known.beside(principal, app)
+  }
+
   /** What is known of a credential that counts; null when it does not. */
-  #known(credential: Credential, accepts: boolean): KnownCredential | null {
-    const known = this.#credentials.get(credential.proof)
+  #known(credential: Credential, record: TransactionRecord, accepts: boolean): KnownCredential | null {
+    const { proof } = credential
+    const known = this.#credentials.get(proof)
     if (known !== undefined) return known
-    return accepts ? this.#admit(credential.proof) : null
+    if (!accepts) return null
+    const address = this.#addressOf(record)
+    if (!this.#admission.admits(record, proof, address)) return null
+    const admitted = this.#admit(proof)
+    admitted.young = address
+    address.admit(record.endTime)
+    return admitted
   }
 
   #admit(proof: string): KnownCredential {
@@ -168,17 +217,28 @@ export class Resolver {
   }
 
   #caller(record: TransactionRecord): Principal {
-    const forwarded = record.forwarded
-    const address = forwarded.length === 0 ? record.clientIp : forwarded[forwarded.length - 1]!
-    const via = forwarded.length === 0 ? 'peer' : viaOf(record.trust)
-    const key = via === 'peer' ? address : `${via} ${address}`
+    const address = this.#addressOf(record)
+    record.sharedAddress = record.endTime < address.sharedUntil
+    return address.principal
+  }
+
+  #addressOf(record: TransactionRecord): CallerAddress {
+    const text = addressOf(record)
+    const via = record.forwarded.length === 0 ? 'peer' : viaOf(record.trust)
+    const key = via === 'peer' ? text : `${via} ${text}`
     const known = this.#addresses.get(key)
     if (known !== undefined) return known
-    const id = addressPrincipal(address)
-    const principal: Principal = { kind: 'ip', id, display: id, via, app: null }
-    this.#addresses.set(key, principal)
-    return principal
+    const id = addressPrincipal(text)
+    const network = id === text ? undefined : this.#addresses.get(`${via} ${id}`)
+    const address = network ?? new CallerAddress({ kind: 'ip', id, display: id, via, app: null })
+    this.#addresses.set(key, address)
+    if (id !== text) this.#addresses.set(`${via} ${id}`, address)
+    return address
   }
+}
+
+function addressOf({ forwarded, clientIp }: TransactionRecord): string {
+  return forwarded.length === 0 ? clientIp : forwarded[forwarded.length - 1]!
 }
 
 function accountTried({ marks }: TransactionRecord): string | null {
