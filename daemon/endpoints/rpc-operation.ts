@@ -16,7 +16,7 @@ export function rpcOperation(body: string): string | null {
   if (named !== undefined) return named
   const document = DOCUMENT.exec(text)
   if (document === null) return null
-  return DOCUMENT_NAME.exec(document[1]!)?.[1] ?? `anonymous-${hashOf(document[1]!.replace(LITERAL, '_'))}`
+  return DOCUMENT_NAME.exec(document[1]!)?.[1] ?? `anonymous-${hashOf(withoutLiterals(document[1]!))}`
 }
 
 /** Whether a path is one that such requests go to. */
@@ -31,8 +31,14 @@ const METHOD = /"method"\s{0,8}:\s{0,8}"([A-Za-z_$][\w.$/:-]{0,95})"/
 const OPERATION_NAME = /"operationName"\s{0,8}:\s{0,8}"([_A-Za-z]\w{0,95})"/
 const DOCUMENT = /"query"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){1,8192})/
 const DOCUMENT_NAME = /^(?:\s|\\[nrt]){0,64}(?:query|mutation|subscription)\s{1,8}([_A-Za-z]\w{0,95})/
-/** Strings and numbers of a document, which is inside a string itself. */
-const LITERAL = /\\"(?:[^"\\]|\\\\.){0,512}\\"|\b\d[\d.]{0,32}/g
+const NUMBER = /\b\d[\d.]{0,32}/g
+
+/** A document, which is inside a string of JSON itself, with each of its strings and numbers as `_`. */
+function withoutLiterals(document: string): string {
+  // Every other piece between escaped quotes is a string's; a quote inside of it has three backslashes.
+  const pieces = document.replaceAll('\\\\\\"', '_').split('\\"')
+  return pieces.map((piece, index) => (index % 2 === 0 ? piece.replace(NUMBER, '_') : '_')).join('')
+}
 
 /** FNV-1a of the document, its blanks not counted, as eight hex digits. */
 function hashOf(text: string): string {

@@ -8,7 +8,7 @@
 export type WordShape = 'code' | 'value' | 'word'
 
 const CODE = /^(?:[A-Z]{2,3}|[a-z]{2}[-_][A-Z]{2})$/
-const VALUE = /^(?:[a-z0-9]+(?:-[a-z0-9]+){2,}|[a-z]+\.[a-z]+\d*|[a-z]+[-._]?[a-z]*\d+)$/i
+const VALUE = /^(?:[a-z0-9]+(?:-[a-z0-9]+){2,}|[a-z]+\.[a-z]+\d*|[a-z]+(?:[-._][a-z]*)?\d+)$/i
 
 export function shapeOf(word: string): WordShape {
   if (word.length <= 5 && CODE.test(word)) return 'code'

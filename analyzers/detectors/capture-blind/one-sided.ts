@@ -89,6 +89,6 @@ export class LinkWatch {
 
 /** log10 of Chernoff's bound on seeing `share` of `count` on one side when half were. */
 function coinTail(share: number, count: number): number {
-  const part = (of: number) => (of === 0 ? 0 : of * Math.log(of / 0.5))
+  const part = (side: number) => (side === 0 ? 0 : side * Math.log(side / 0.5))
   return Math.max(-300, (-count * (part(share) + part(1 - share))) / Math.LN10)
 }
