@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { KeyedEntry, KeyedTable, type Occupancy } from './keyed-table.ts'
+import { Held, Quarantine } from './quarantine.ts'
 import { amount, flag, text, time } from './state.ts'
 
 interface AdmissionOptions {
@@ -46,13 +47,6 @@ interface SummaryCodec<Summary, State> {
   fromState(state: State): Summary
 }
 
-interface Held<Summary> {
-  readonly caller: string
-  readonly voter: string
-  readonly at: EventTime
-  readonly summary: Summary
-}
-
 /**
  * The gate between observing and learning. A caller's summary waits in quarantine; it is dropped if the caller comes under
  * suspicion before its time is up, and enters with the caller's vote otherwise: the n-th summary of one voter weighs
@@ -64,8 +58,8 @@ export class Admission<Summary, State = unknown> {
   readonly #options: AdmissionOptions
   readonly #learn: (summary: Summary, weight: number, now: EventTime, caller: string) => void
   /** Two queues, each in order of time, since the delay differs. */
-  readonly #young: Queue<Held<Summary>>
-  readonly #mature: Queue<Held<Summary>>
+  readonly #young: Quarantine<Summary>
+  readonly #mature: Quarantine<Summary>
   readonly #votes: KeyedTable<{ count: number }>
   readonly #codec: SummaryCodec<Summary, State> | null
   readonly #suspects = new Map<string, EventTime>()
@@ -80,8 +74,8 @@ export class Admission<Summary, State = unknown> {
     this.#codec = codec
     this.#options = options
     this.#learn = learn
-    this.#young = new Queue(options.maxHeld >> 1)
-    this.#mature = new Queue(options.maxHeld >> 1)
+    this.#young = new Quarantine(options.maxHeld >> 1)
+    this.#mature = new Quarantine(options.maxHeld >> 1)
     this.#votes = new KeyedTable(options.maxVoters, () => ({ count: 0 }))
   }
 
@@ -99,7 +93,7 @@ export class Admission<Summary, State = unknown> {
       return
     }
     const queue = mature ? this.#mature : this.#young
-    queue.push({ caller, voter, at: now, summary })
+    queue.push(new Held(caller, voter, now, summary))
   }
 
   /** Lets in what has waited long enough. */
@@ -113,8 +107,8 @@ export class Admission<Summary, State = unknown> {
   freeze(frozen: boolean, now: EventTime): void {
     this.#frozen = frozen
     if (!frozen) return
-    const isSound = (held: Held<Summary>) => held.at < now - DOUBTED_US
-    this.dropped += this.#young.keep(isSound) + this.#mature.keep(isSound)
+    const since = now - DOUBTED_US
+    this.dropped += this.#young.dropSince(since) + this.#mature.dropSince(since)
   }
 
   /** Open: what this caller has in quarantine will be dropped. Closed: later observations may teach again. */
@@ -128,8 +122,7 @@ export class Admission<Summary, State = unknown> {
       if (oldest.done !== true) this.#suspects.delete(oldest.value)
     }
     this.#suspects.set(caller, now)
-    const isOther = (held: Held<Summary>) => held.caller !== caller
-    this.dropped += this.#young.keep(isOther) + this.#mature.keep(isOther)
+    this.dropped += this.#young.dropCaller(caller) + this.#mature.dropCaller(caller)
   }
 
   /** Whether what this caller does now is no lesson. */
@@ -151,7 +144,7 @@ export class Admission<Summary, State = unknown> {
     ] as const) {
       const codec = this.#codec
       if (codec === null) continue
-      for (const part of partsOf(queue.list())) {
+      for (const part of partsOf([...queue])) {
         yield [
           'held',
           isMature,
@@ -181,7 +174,7 @@ export class Admission<Summary, State = unknown> {
         const { schema, fromState } = this.#codec
         const queue = state[1] ? this.#mature : this.#young
         for (const [caller, voter, at, kept] of state[2]) {
-          queue.push({ caller, voter: voter ?? caller, at, summary: fromState(schema.parse(kept)) })
+          queue.push(new Held(caller, voter ?? caller, at, fromState(schema.parse(kept))))
         }
         return
       }
@@ -191,8 +184,8 @@ export class Admission<Summary, State = unknown> {
     }
   }
 
-  #drain(queue: Queue<Held<Summary>>, now: EventTime, delay: number): void {
-    for (let held = queue.first(); held !== undefined && now - held.at >= delay; held = queue.first()) {
+  #drain(queue: Quarantine<Summary>, now: EventTime, delay: number): void {
+    for (let held = queue.oldest; held !== null && now - held.at >= delay; held = queue.oldest) {
       queue.shift()
       if (this.#suspects.size > 0 && this.isSuspect(held.caller, now)) {
         this.dropped++
@@ -207,52 +200,4 @@ export class Admission<Summary, State = unknown> {
 
 function* partsOf<Element>(list: readonly Element[]): IterableIterator<Element[]> {
   for (let at = 0; at < list.length; at += PART) yield list.slice(at, at + PART)
-}
-
-/** First in, first out, in a growing array with a moving start. */
-class Queue<Element> {
-  readonly #limit: number
-  #entries: Element[] = []
-  #start = 0
-  evicted = 0
-
-  constructor(limit: number) {
-    this.#limit = Math.max(1, limit)
-  }
-
-  get length(): number {
-    return this.#entries.length - this.#start
-  }
-
-  push(element: Element): void {
-    if (this.length >= this.#limit) {
-      this.shift()
-      this.evicted++
-    }
-    this.#entries.push(element)
-  }
-
-  first(): Element | undefined {
-    return this.#entries[this.#start]
-  }
-
-  shift(): void {
-    this.#start++
-    if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#start)
-      this.#start = 0
-    }
-  }
-
-  list(): readonly Element[] {
-    return this.#entries.slice(this.#start)
-  }
-
-  /** Keeps what the test accepts; returns how many left. */
-  keep(test: (element: Element) => boolean): number {
-    const before = this.length
-    this.#entries = this.#entries.slice(this.#start).filter(test)
-    this.#start = 0
-    return before - this.length
-  }
 }

@@ -18,6 +18,10 @@ export class RecencyList<Member extends Linked<Member>> {
     return this.#oldest
   }
 
+  get newest(): Member | null {
+    return this.#newest
+  }
+
   /** Adds a member that is in no list, as the most recently used. */
   append(member: Member): void {
     member.older = this.#newest

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { Held, Quarantine } from './quarantine.ts'
+
+const CALLERS = ['a', 'b', 'c', 'd']
+
+test('what is left is what a list without the dropped would hold, in its order', () => {
+  const quarantine = new Quarantine<number>(20)
+  let list: Held<number>[] = []
+  let evicted = 0
+  let random = 7
+  const next = (below: number) => {
+    random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0
+    return (random >>> 8) % below
+  }
+  for (let i = 0; i < 20_000; i++) {
+    const step = next(40)
+    const before = list.length
+    if (step === 0) {
+      const caller = CALLERS[next(4)]!
+      list = list.filter((held) => held.caller !== caller)
+      expect(quarantine.dropCaller(caller)).toBe(before - list.length)
+    } else if (step === 1) {
+      const since = i - next(30)
+      list = list.filter((held) => held.at < since)
+      expect(quarantine.dropSince(since)).toBe(before - list.length)
+    } else if (step < 15) {
+      expect(quarantine.oldest).toBe(list[0] ?? null)
+      quarantine.shift()
+      list.shift()
+    } else {
+      const held = new Held(CALLERS[next(4)]!, 'v', i, i)
+      quarantine.push(held)
+      list.push(held)
+      if (list.length > 20) {
+        list.shift()
+        evicted++
+      }
+    }
+    expect(quarantine.length).toBe(list.length)
+  }
+  expect([...quarantine]).toEqual(list)
+  expect(quarantine.evicted).toBe(evicted)
+  expect(evicted).toBeGreaterThan(100)
+})
+
+test('incidents of as many callers as wait cost what they drop, not what waits', () => {
+  const quarantine = new Quarantine<null>(65_536)
+  for (let i = 0; i < 65_536; i++) quarantine.push(new Held(`caller ${i}`, 'v', i, null))
+  const began = process.cpuUsage()
+  for (let i = 0; i < 65_536; i++) expect(quarantine.dropCaller(`caller ${i % 60_000}`)).toBe(i < 60_000 ? 1 : 0)
+  expect(quarantine.length).toBe(5536)
+  // A search of everything for each of them took minutes.
+  expect(process.cpuUsage(began).user).toBeLessThan(1_500_000)
+})
