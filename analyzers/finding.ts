@@ -52,6 +52,7 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
     evidenceBefore: finding.evidenceBefore,
     whole: isWhole(tx),
     forwarded: tx.forwarded.length > 0,
+    sharedAddress: tx.sharedAddress === true,
   }
 }
 

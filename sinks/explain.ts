@@ -188,6 +188,8 @@ function doubtSentences(
   }
   if (incident.doubts.includes('one_sided'))
     told.push('Part of it was seen from one side only: nothing is enforced on it.')
+  if (incident.doubts.includes('shared_address'))
+    told.push('Several people are behind an address in it: an action on the address waits for approval.')
   if (incident.doubts.includes('blind'))
     told.push(
       'The sensor missed part of the traffic meanwhile: numbers are lower bounds, and an action waits for approval.',

@@ -209,6 +209,7 @@ export class Case {
       ...(this.#evidence.isWhole ? [] : ['one_sided']),
       ...(this.#involved.hearsay ? ['forwarded.default'] : []),
       ...(this.#blind ? ['blind'] : []),
+      ...(this.#involved.shared ? ['shared_address'] : []),
     ]
   }
 

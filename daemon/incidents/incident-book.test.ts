@@ -237,6 +237,9 @@ describe('IncidentBook', () => {
       expect(doubts({ principal: basic, forwarded: true }, { hopsConfigured: true })).toEqual([])
       expect(doubts({ principal: basic })).toEqual([])
     })
+    test('an address that several people share', () => {
+      expect(doubts({ sharedAddress: true })).toEqual(['shared_address'])
+    })
     test('one doubtful signal is enough, for good', () => {
       const { book: incidents } = book()
       incidents.push(signal(START, { principal: { ...ip, via: 'forwarded.default' } }))

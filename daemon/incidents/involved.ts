@@ -18,6 +18,8 @@ export class Involved {
   readonly #seenFrom = new Set<string>()
   /** An address among them is known only by the word of a hop that nobody configured. */
   hearsay = false
+  /** Several people are behind an address among them. */
+  shared = false
 
   /** As they were when they were reported. Members beyond the hundredth are lost. */
   static restore(incident: Incident): Involved {
@@ -31,11 +33,13 @@ export class Involved {
     const named = new Set(targets.map(({ value }) => value))
     for (const member of subject.members) if (!named.has(member)) involved.#seenFrom.add(member)
     involved.hearsay = incident.doubts.includes('forwarded.default')
+    involved.shared = incident.doubts.includes('shared_address')
     return involved
   }
 
   add(signal: Signal, hopsConfigured: boolean): void {
     if (isHearsay(signal, hopsConfigured)) this.hearsay = true
+    if (signal.sharedAddress === true) this.shared = true
     const shown = shownSubject(signal)
     const { source, source_kind: kind } = signal.evidence
     const named = typeof source === 'string' && typeof kind === 'string' ? { kind, value: source } : null

@@ -44,7 +44,8 @@ export interface Incident {
   }[]
   /**
    * Internal: why nothing may be enforced on this evidence: `one_sided` (over a tenth of it was not seen whole), `forwarded.default` (an address
-   * known only through a hop trusted by default); `blind` (the sensor missed part of the traffic meanwhile) only asks for a person. Empty when there is no doubt.
+   * known only through a hop trusted by default). `blind` (the sensor missed part of the traffic meanwhile) only asks for a person, and so does
+   * `shared_address` (several people are behind an address) where the address is the target. Empty when there is no doubt.
    */
   readonly doubts: readonly string[]
 }

@@ -52,6 +52,8 @@ export interface Signal {
   readonly whole?: boolean
   /** Internal: the caller's address was told by a hop (Forwarded, X-Forwarded-For), not seen. */
   readonly forwarded?: boolean
+  /** Internal: several people are known to be behind the caller's address. */
+  readonly sharedAddress?: boolean
   /** Internal: what the subject's incidents were about is over: they are closed, and none is opened. */
   readonly over?: boolean
 }

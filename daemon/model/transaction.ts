@@ -128,6 +128,8 @@ export interface Transaction {
 
   /** Set once by identity (the resolver, in the analysis stage). */
   principal: Principal
+  /** Set once by identity, internal: several people are known to be behind the address it came from. */
+  sharedAddress?: boolean
   /** Set once by endpoints: `GET /v1/orders/{id}`, or null before the template is a candidate. */
   endpoint: string | null
   /** Set once by endpoints: host, or server address and port. */

@@ -50,10 +50,15 @@ export function decide(proposal: Proposal, incident: Incident, blast: Blast | un
     return { kind: 'refuse', why: `guard maxCollateralPrincipals: ${blast.principals} other callers, at most ${most}` }
   }
   // A blind sensor sees what it sees. Were it to hold every action back, blinding it would be the way around them.
-  const serious = incident.doubts.filter((doubt) => doubt !== 'blind')
+  const serious = incident.doubts.filter((doubt) => doubt !== 'blind' && doubt !== 'shared_address')
   const doubts = `on evidence in doubt (${serious.join(', ')})`
   const blind = incident.doubts.includes('blind') ? 'the sensor missed part of the traffic' : null
-  const approval = approvalReason(policy, step, most !== null && blast === null) ?? blind
+  // Refused altogether, whoever has four accounts of their own would be out of reach.
+  const crowd =
+    proposal.target.kind === 'ip' && incident.doubts.includes('shared_address')
+      ? 'several people are behind the address'
+      : null
+  const approval = approvalReason(policy, step, most !== null && blast === null) ?? crowd ?? blind
   if (policy.mode === 'simulate') {
     const notes: string[] = []
     if (serious.length > 0) notes.push(`would be refused: ${doubts}`)

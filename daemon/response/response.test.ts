@@ -379,6 +379,14 @@ describe('guards', () => {
     expect(receiver.calls).toEqual([])
   })
 
+  test('an address that several people share is acted on by a person only', async () => {
+    policies = [policy('enforce')]
+    await see(incident(['203.0.113.9'], { doubts: ['shared_address'] }))
+    expect(states()).toEqual(['203.0.113.9 awaiting_approval'])
+    expect(lastWhy()).toContain('several people')
+    expect(receiver.calls).toEqual([])
+  })
+
   test('too much collateral is refused, unknown collateral waits for a person', async () => {
     policies = [policy('enforce', [step({ guard: { ...step().guard, maxCollateralPrincipals: 5 } })])]
     const known: Record<string, Blast | Error> = {
