@@ -12,6 +12,8 @@ export const MAX_FINDINGS = 8
 /** Pieces of a long value that are looked at, each around something found in it. */
 const MAX_PIECES = 4
 const BEFORE = 1024
+/** Values of one message that are read by checks: what has more that looks suspicious is suspicious enough. */
+const MAX_JUDGED = 512
 /** Bytes of a body that are looked at. */
 export const MAX_BODY = 64 * 1024
 
@@ -85,6 +87,7 @@ export class PayloadScanner {
   readonly #requests: Side
   readonly #responses: Side
   readonly #counters: Counters
+  #judged = 0
   readonly #base64 = new Base64Text()
   readonly #bytes = Buffer.allocUnsafe(MAX_BODY)
   readonly #holdsLiteral = (decoded: Uint8Array, length: number) => {
@@ -128,6 +131,7 @@ export class PayloadScanner {
   /** `body`: decoded text, empty if there is none. */
   request(head: Head, body: string): readonly PayloadFinding[] {
     const findings: PayloadFinding[] = []
+    this.#judged = 0
     const whole = requestFields(head, body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body, (field) =>
       this.#look(this.#requests, field, findings),
     )
@@ -138,6 +142,7 @@ export class PayloadScanner {
   response(body: string): readonly PayloadFinding[] {
     if (body === '' || this.#responses.literals.scanText(body) === 0) return NOTHING
     const findings: PayloadFinding[] = []
+    this.#judged = 0
     const value = body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body
     this.#look(this.#responses, { place: 'response', name: 'response', key: '', value }, findings)
     return strongest(findings)
@@ -163,6 +168,10 @@ export class PayloadScanner {
     const unwrapped = unwrap(value, plus)
     const mask = side.literals.scanText(unwrapped.text) | side.literals.scanText(field.key)
     if ((mask & ~NESTED) === 0) return
+    if (++this.#judged > MAX_JUDGED) {
+      if (this.#judged === MAX_JUDGED + 1) this.#counters.add('payload.fields_cut')
+      return
+    }
     let reading: Reading | null = null
     for (const { bit, check } of side.checks) {
       if ((mask & bit) === 0 || (field.document === true && check.documents !== true)) continue

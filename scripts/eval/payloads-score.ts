@@ -110,6 +110,12 @@ function bump(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
+/** Every `step`th, from the `offset`th on. */
+export function* sampled<T>(all: Iterable<T>, step: number, offset: number): Generator<T> {
+  let index = 0
+  for (const each of all) if (index++ % step === offset) yield each
+}
+
 /** Largest first. */
 export function sorted(counts: ReadonlyMap<string, number>): [string, number][] {
   return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))

@@ -1,0 +1,113 @@
+import { parseArgs } from 'node:util'
+import { attacks } from '../../test/payload/attacks.ts'
+import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
+import type { CorpusSet } from '../../test/payload/corpus-request.ts'
+import { payloadCost } from './payloads-cost.ts'
+import { compareModSecurity } from './payloads-modsecurity.ts'
+import { alarmsOf, recallOf, type Share, type Shares, sampled, sorted } from './payloads-score.ts'
+
+const { values } = parseArgs({
+  options: {
+    set: { type: 'string', default: 'reporting' },
+    seed: { type: 'string', default: '0' },
+    short: { type: 'boolean', default: false },
+    misses: { type: 'boolean', default: false },
+    'beside-modsecurity': { type: 'boolean', default: false },
+    output: { type: 'string', short: 'o', default: 'table' },
+  },
+})
+if (values.set !== 'tuning' && values.set !== 'reporting') {
+  process.stderr.write('--set is tuning or reporting\n')
+  process.exit(2)
+}
+const set: CorpusSet = values.set
+/** A share of the requests in a short run; which ones, --seed says. */
+const step = values.short ? 10 : 1
+const offset = Number(values.seed) % step
+
+if (values['beside-modsecurity']) await compareModSecurity(set, Number(values.seed))
+else evaluate()
+
+function evaluate(): void {
+  const recall = recallOf(sampled(attacks(set), step, offset))
+  const alarms = alarmsOf(sampled(benign(set, REPORTED), step, offset))
+  const cost = payloadCost(values.short ? 5 : 20)
+  const worst = Math.max(...cost.hostile.map(({ ns }) => ns.at(-1)! / cost.benignNs))
+  const steepest = Math.max(...cost.hostile.map(({ ns }) => ns.at(-1)! / ns[0]!))
+  const gates = [
+    { what: 'recall', value: recall.all.found / recall.all.total, limit: 0.97, least: true },
+    { what: 'false alarms before context', value: alarms.all.found / alarms.all.total, limit: 0.001, least: false },
+    { what: 'clean 500 bytes, us', value: cost.cleanUs, limit: 3, least: false },
+    { what: 'a byte at four times the size, against one', value: steepest, limit: 2, least: false },
+  ]
+  if (values.output === 'json') {
+    const plain = (shares: Shares) => Object.fromEntries(shares)
+    const { classes, placements, encodings, tricks, all } = recall
+    const table = {
+      set,
+      recall: {
+        all,
+        classes: plain(classes),
+        placements: plain(placements),
+        encodings: plain(encodings),
+        tricks: plain(tricks),
+      },
+      alarms: {
+        all: alarms.all,
+        kinds: plain(alarms.kinds),
+        places: sorted(alarms.places),
+        rules: sorted(alarms.rules),
+      },
+      cost,
+      gates,
+    }
+    process.stdout.write(`${JSON.stringify(table)}\n`)
+  } else {
+    write(`${set} set: ${recall.all.total} attacks, ${alarms.all.total} benign requests\n`)
+    shares('class', recall.classes)
+    shares('placement', recall.placements)
+    shares('encoding', recall.encodings)
+    shares('written', recall.tricks)
+    write('benign requests with a finding, by kind')
+    for (const [name, share] of alarms.kinds)
+      write(`  ${name.padEnd(30)} ${percent(share.found, share.total)} of ${share.total}`)
+    write('\nfalse alarms by place and by rule')
+    for (const [name, count] of [...sorted(alarms.places), ...sorted(alarms.rules)])
+      write(`  ${name.padEnd(30)} ${count}`)
+    if (values.misses) {
+      write('\nmissed')
+      for (const [name, count] of sorted(recall.misses)) write(`  ${String(count).padStart(5)} ${JSON.stringify(name)}`)
+    }
+    write(`\nns a byte at ${['16', '32', '64'].join(', ')} KiB; benign ${cost.benignNs.toFixed(1)}`)
+    for (const { name, ns } of cost.hostile)
+      write(`  ${name.padEnd(30)} ${ns.map((each) => each.toFixed(1).padStart(7)).join(' ')}`)
+    write(`worst hostile byte against a benign one: ${worst.toFixed(1)}\n`)
+    for (const gate of gates)
+      write(
+        `${passes(gate) ? 'ok  ' : 'FAIL'} ${gate.what}: ${gate.value.toFixed(4)} (${gate.least ? 'at least' : 'at most'} ${gate.limit})`,
+      )
+  }
+  process.exitCode = gates.every(passes) ? 0 : 1
+}
+
+function passes({ value, limit, least }: { value: number; limit: number; least: boolean }): boolean {
+  return least ? value >= limit : value <= limit
+}
+
+function shares(what: string, table: Shares): void {
+  write(`${what.padEnd(32)} found    named  of`)
+  for (const [name, share] of table) write(`  ${name.padEnd(30)} ${line(share)}`)
+  write('')
+}
+
+function line({ found, named, total }: Share): string {
+  return `${percent(found, total)} ${percent(named, total)} ${total}`
+}
+
+function percent(part: number, total: number): string {
+  return `${((100 * part) / total).toFixed(2).padStart(6)} %`
+}
+
+function write(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
