@@ -95,3 +95,10 @@ export const DETECTOR_TAGS = {
 
 export type DetectorId = keyof typeof DETECTOR_TAGS
 export const DETECTOR_IDS = Object.keys(DETECTOR_TAGS) as readonly DetectorId[]
+
+const PAYLOAD_READERS = /^(?:graphql|injection|leak)\.|^scan\.fingerprint$/
+
+/** Whether the detector of this id reads what was found in payloads, as its declaration says: known without loading any detector. */
+export function readsPayloads(id: string): boolean {
+  return PAYLOAD_READERS.test(id)
+}

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { DETECTORS } from '../../analyzers/registry.ts'
+import { readsPayloads } from '../../analyzers/detector-ids.ts'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
-import { detectorOptions, type ValidatedConfig } from '../config/schema.ts'
+import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { NativeReader } from '../identity/native-reader.ts'
@@ -203,7 +203,7 @@ function byOpening(a: Incident, b: Incident): number {
 
 /** Marks are made where the raw values are, which may be another process than that of the detectors. */
 function payloadsWanted(config: ValidatedConfig): boolean {
-  return DETECTORS.some(({ id, reads }) => reads === 'payloads' && detectorOptions(config, id) !== null)
+  return Object.entries(config.detectors).some(([id, { enabled }]) => enabled && readsPayloads(id))
 }
 
 function flowOptions(request: AssemblyRequest): FlowStageOptions {
