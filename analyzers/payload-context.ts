@@ -1,4 +1,4 @@
-import { type EventTime, HOUR_US } from '../daemon/model/time.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../daemon/model/time.ts'
 import type { PayloadMark, Principal, Transaction } from '../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
 import { DistinctCounter, type DistinctState } from './baselines/distinct-counter.ts'
@@ -11,6 +11,8 @@ const MAX_ENDPOINTS = 4096
 /** Fields times rules that fired there in benign traffic. */
 const MAX_HABITS = 16_384
 const MAX_ESTABLISHED = 65_536
+/** Of an endpoint with more than 64 callers one request in eight is asked who sent it: callers come back. */
+const SAMPLE = 7
 const MAX_SUSPECTS = 4096
 /** Services, and endpoints of each, that are found without a joined key. */
 const MAX_NEAR = 512
@@ -54,6 +56,7 @@ class Endpoint {
   /** Those whose vote came through quarantine. */
   readonly callers = new DistinctCounter()
   last: Principal | null = null
+  turn = 0
 }
 
 /** Who tripped a rule in a field while all was well. */
@@ -89,8 +92,9 @@ export class PayloadContext {
   readonly #admission: Admission<Vote>
   /** Suspected for payloads only. */
   readonly #suspects = new Map<string, EventTime>()
-  /** By service and endpoint: spares the look-up by a joined key until the next tick. */
+  /** By service and endpoint: spares the look-up by a joined key, for a minute, so that eviction goes on as it should. */
   readonly #near = new Map<string, Map<string | null, Endpoint>>()
+  #nearSince: EventTime = 0
   #frozen = false
 
   constructor() {
@@ -102,7 +106,7 @@ export class PayloadContext {
     const { status, service } = tx
     if (this.#frozen || status === null || status < 200 || status >= 400 || service === null) return
     const endpoint = this.#endpointOf(service, tx.endpoint)
-    if (endpoint.last !== tx.principal) {
+    if (endpoint.last !== tx.principal && (endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0)) {
       endpoint.last = tx.principal
       const hash = hashText(voteKey(tx.principal))
       if (endpoint.seen.learnOne(hash) > 0)
@@ -113,7 +117,10 @@ export class PayloadContext {
 
   /** Lets in what has waited long enough. */
   tick(now: EventTime): void {
-    this.#near.clear()
+    if (now - this.#nearSince >= MINUTE_US) {
+      this.#nearSince = now
+      this.#near.clear()
+    }
     this.#admission.release(now)
   }
 

@@ -7,6 +7,7 @@ import { PAYLOAD_CHECKS } from '../payload/checks.ts'
 import { MAX_FINDINGS, type PayloadFinding, PayloadScanner } from '../payload/scanner.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { BodyText } from './body-text.ts'
+import { CleanHeads } from './clean-heads.ts'
 import { delayNamedBy } from './payload-delay.ts'
 import { PayloadMask } from './payload-mask.ts'
 import { MAX_EXCERPT, scoreOf } from './payload-score.ts'
@@ -16,7 +17,7 @@ import type { HeaderRedactor } from './redact-headers.ts'
 /** What is looked at of an answer that tells of a failure, or is no JSON. */
 const MAX_ANSWER = 16 * 1024
 /** Of one that is JSON and went well: an error inside of it stands at the beginning. */
-const MAX_GOOD_JSON = 1024
+const MAX_GOOD_JSON = 512
 /** Longer values are not sought in the answer as a whole. */
 const MAX_ECHO = 256
 /** Shorter ones stand in many answers by chance. */
@@ -46,6 +47,7 @@ interface Answer {
 export class PayloadMarks {
   readonly #scanner: PayloadScanner
   readonly #mask: PayloadMask
+  readonly #clean = new CleanHeads()
   readonly #counters: Counters
 
   constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters) {
@@ -84,6 +86,11 @@ export class PayloadMarks {
     return this.#marks(asked, given, head.target, { contentType, text: () => answer })
   }
 
+  /** Forgets every raw value. */
+  close(): void {
+    this.#clean.close()
+  }
+
   #inRequest(request: Message, bodies: RawBodies): readonly PayloadFinding[] {
     const { head, body } = request
     let text = ''
@@ -94,23 +101,33 @@ export class PayloadMarks {
         if (!this.#scanner.suspectsText(text)) text = ''
       } else if (this.#scanner.suspects(body, 0, body.length)) text = bodies.rawRequest().text
     }
-    if (text === '' && !this.#suspectsHead(head)) return NO_FINDINGS
-    return this.#scanner.request(head, text)
+    const parsed = head instanceof ParsedHead ? head : null
+    const slot = parsed === null ? -1 : this.#clean.slotOf(parsed)
+    const { shape } = this.#clean
+    const look = parsed === null ? 'suspect' : this.#lookAt(parsed, slot, shape)
+    const findings = text === '' && look !== 'suspect' ? NO_FINDINGS : this.#scanner.request(head, text)
+    if (parsed !== null && slot >= 0 && look !== 'known' && !findings.some(isOfField))
+      this.#clean.keep(parsed, slot, shape)
+    return findings
   }
 
-  #suspectsHead(head: Head): boolean {
-    if (!(head instanceof ParsedHead)) return true
+  /** `known`: in fields like these nothing was found before; `new`: nothing in them asks for a closer look. */
+  #lookAt(head: ParsedHead, slot: number, shape: number): 'known' | 'new' | 'suspect' {
     const scanner = this.#scanner
-    const { bytes } = head
-    if (scanner.suspects(bytes, head.targetStart, head.targetEnd)) return true
+    const clean = this.#clean
+    const { bytes, headerCount } = head
+    const suspect = scanner.suspects(bytes, head.targetStart, head.targetEnd)
+    if (slot >= 0 && clean.isKnown(head, slot, 0, headerCount)) return suspect ? 'suspect' : 'known'
+    if (suspect) return 'suspect'
     const host = head.fieldOf(HOST)
     const encodings = head.fieldOf(ACCEPT_ENCODING)
     const type = head.fieldOf(CONTENT_TYPE)
-    for (let i = 0; i < head.headerCount; i++) {
+    for (let i = 0; i < headerCount; i++) {
       if (i === host || i === encodings || i === type) continue
-      if (scanner.suspects(bytes, head.valueStart(i), head.valueEnd(i))) return true
+      if (slot >= 0 && (clean.isKnown(head, slot, i, i + 1) || clean.isKnown(head, shape, i, i + 1))) continue
+      if (scanner.suspects(bytes, head.valueStart(i), head.valueEnd(i))) return 'suspect'
     }
-    return false
+    return 'new'
   }
 
   /** `attacked`: the request had something in it, so its answer is worth more. */
@@ -162,6 +179,10 @@ export class PayloadMarks {
 const HOST = knownIndex('host')
 const ACCEPT_ENCODING = knownIndex('accept-encoding')
 const CONTENT_TYPE = knownIndex('content-type')
+
+function isOfField({ place }: PayloadFinding): boolean {
+  return place === 'header' || place === 'cookie' || place === 'claim'
+}
 
 function isEncoded(head: Head): boolean {
   const encoding = head.header('content-encoding')
