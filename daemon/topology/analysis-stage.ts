@@ -4,6 +4,7 @@ import type { EndpointMapper } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
+import type { LearningPart } from '../model/learning.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
@@ -20,6 +21,8 @@ export interface AnalysisListeners {
   readonly incident?: (change: IncidentChange) => void
   /** Event time has moved on by a second, or more. */
   readonly tick?: (now: EventTime) => void
+  /** What is read again was learnt before: it is named, so that its rows can be made, and not judged or learnt again. */
+  readonly learnt?: (transaction: Transaction) => boolean
 }
 
 /** The detecting half: absent when only transactions are asked for. */
@@ -56,12 +59,20 @@ export class AnalysisStage implements Analysis {
     this.#listeners = listeners
   }
 
-  /** Incidents of an earlier run go on; who is suspected still teaches nothing. Before the first transaction. */
-  restore(held: readonly HeldIncident[]): void {
+  /** All that is learnt. */
+  get learning(): readonly LearningPart[] {
+    return this.#detection?.detectors.parts() ?? []
+  }
+
+  /**
+   * Incidents of an earlier run go on; who is suspected still teaches nothing. Before the first transaction. `learntUntil`: what
+   * was learnt up to then was put back, suspects included.
+   */
+  resume(held: readonly HeldIncident[], learntUntil: EventTime | null): void {
     const detection = this.#detection
     if (detection === null) return
     for (const { incident } of held) {
-      if (incident.closedAt !== null) continue
+      if (incident.closedAt !== null || incident.updatedAt <= (learntUntil ?? 0)) continue
       for (const detector of incident.detectors) {
         detection.detectors.suspect(detector, incident.subject, true, incident.updatedAt)
       }
@@ -88,9 +99,10 @@ export class AnalysisStage implements Analysis {
     if (!this.watches) return
     this.#resolver.resolve(transaction)
     this.#endpoints.map(transaction)
+    const learnt = this.#listeners.learnt?.(transaction) === true
     this.#listeners.transaction?.(transaction)
     const detection = this.#detection
-    if (detection === null) return
+    if (detection === null || learnt) return
     const signals = detection.detectors.observe(transaction, transaction.endTime)
     for (let i = 0; i < signals.length; i++) this.#take(signals[i]!, detection)
   }

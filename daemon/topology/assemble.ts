@@ -10,6 +10,7 @@ import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
+import type { LearningPart } from '../model/learning.ts'
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
@@ -47,8 +48,6 @@ export interface AssemblyRequest {
   readonly listeners: AnalysisListeners
   /** How signals become incidents; default: the shipped policies. */
   readonly policies?: readonly PolicyDocument[]
-  /** Incidents of an earlier run, to go on with. */
-  readonly held?: readonly HeldIncident[]
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
   /** A sensor: records go here instead of to an analysis. */
@@ -79,6 +78,10 @@ export interface Assembly {
   readonly sensor: SensorWindows
   readonly options: FlowStageOptions
   readonly detection: Detection | null
+  /** All that is learnt; empty of a sensor. */
+  readonly learning: readonly LearningPart[]
+  /** Incidents of an earlier run go on. `learntUntil`: what was learnt was put back, and knows of what was opened before. */
+  resume(held: readonly HeldIncident[], learntUntil: EventTime | null): void
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
   finish(): readonly Incident[]
   /** How full the bounded tables of the analysis are. */
@@ -117,6 +120,12 @@ export function assemble(request: AssemblyRequest): Assembly {
     sensor,
     options,
     detection,
+    get learning() {
+      return analysis instanceof AnalysisStage ? analysis.learning : []
+    },
+    resume: (held, learntUntil) => {
+      if (analysis instanceof AnalysisStage) analysis.resume(held, learntUntil)
+    },
     tables: () => analysis.sizes(),
     setPolicies: (policies) => built?.setPolicies(policies),
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
@@ -164,18 +173,16 @@ export function flowWorkers(configured: number | null, cores: number): number {
 }
 
 function analysisOf(
-  { publish, held }: AssemblyRequest,
+  { publish }: AssemblyRequest,
   telemetry: Telemetry,
   detection: Detection | null,
   listeners: AnalysisListeners,
   sense: (now: EventTime) => SensorReading,
-): Analysis {
+): AnalysisStage | SensorStage {
   const resolver = new Resolver(RESOLVER_DEFAULTS, telemetry)
   if (publish !== undefined) return new SensorStage(resolver, telemetry.counters, publish, sense)
   const endpoints = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
-  const analysis = new AnalysisStage(resolver, endpoints, detection, listeners, sense)
-  analysis.restore(held ?? [])
-  return analysis
+  return new AnalysisStage(resolver, endpoints, detection, listeners, sense)
 }
 
 /** What an operator is told when a detector fails: which, and where, for the report they should file. */
@@ -215,6 +222,7 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
     payloads: request.payloads !== false && payloadsWanted(request.config),
     identity: {
       trustedHops: identity.trusted_hops,
+      cdn: identity.cdn,
       apiKeyHeaders: identity.api_key_headers,
       sessionCookies: identity.session_cookies,
     },

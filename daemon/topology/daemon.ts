@@ -4,6 +4,7 @@ import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import type { Health } from '../api/app.ts'
 import { dataFolder, subFolder } from '../api/data-folder.ts'
 import { inventoryPath } from '../api/inventory-file.ts'
+import { learningPath } from '../api/learning-path.ts'
 import { lockFolder } from '../api/lock.ts'
 import { DaemonMetrics } from '../api/metrics.ts'
 import type { Operations, StatusJson } from '../api/operations.ts'
@@ -21,11 +22,11 @@ import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from 
 import { DaemonStatus } from './daemon-status.ts'
 import type { KafkaEntry } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
-import { InventoryKeeper } from './inventory-keeper.ts'
 import { KafkaDesk } from './kafka-desk.ts'
 import { type Alive, LastRun } from './last-run.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
+import { SnapshotKeeper } from './snapshot-keeper.ts'
 import type { StoreProcess } from './store-process.ts'
 
 type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'publish' | 'onLearned' | 'onReady' | 'stop'
@@ -55,6 +56,8 @@ function missesWhatPasses(config: RunRequest['config']): boolean {
 }
 
 const TICK_MS = 250
+const MAX_INVENTORY_BYTES = 64 * 1024 * 1024
+const MAX_LEARNING_BYTES = 512 * 1024 * 1024
 /** An incident that is told later than this was found in old traffic: a capture that a command feeds. */
 const MAX_LATENCY_SECONDS = 600
 /** States of an action that are on the way to one worth telling. */
@@ -87,7 +90,8 @@ class Control implements Daemon {
   #outbox!: Outbox
   #store: StoreProcess | null = null
   #rows: ControlRows | null = null
-  #inventory!: InventoryKeeper
+  #inventory!: SnapshotKeeper
+  #learning!: SnapshotKeeper
   #kafka: KafkaDesk | null = null
   #server: ApiServer | null = null
   #watch: Watch | null = null
@@ -123,8 +127,24 @@ class Control implements Daemon {
     this.#actions = await openMap<Action>(parts, join(state, 'actions'))
     const lastRun = new LastRun(await openMap<Alive>(parts, join(state, 'alive')))
     closers.add('last run', () => lastRun.end(this.#cleanEnd))
-    this.#inventory = new InventoryKeeper(inventoryPath(folder), logger)
+    this.#inventory = new SnapshotKeeper({
+      path: inventoryPath(folder),
+      what: 'inventory',
+      maxBytes: MAX_INVENTORY_BYTES,
+      logger,
+    })
     closers.add('inventory', () => this.#inventory.close())
+    this.#learning = new SnapshotKeeper({
+      path: learningPath(folder),
+      what: 'learning',
+      maxBytes: MAX_LEARNING_BYTES,
+      packed: true,
+      keepsPrevious: true,
+      logger,
+      // An incident that came before it must be kept before it.
+      settled: () => Promise.all(this.#under),
+    })
+    closers.add('learning', () => this.#learning.close())
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
     this.#warnOfActions()
@@ -170,7 +190,11 @@ class Control implements Daemon {
     await this.#response.start()
     this.#keepTime()
     this.#watchPolicies()
-    this.done = this.#run(missesWhatPasses(config) ? gapSeconds : 0, await this.#inventory.load())
+    this.done = this.#run(
+      missesWhatPasses(config) ? gapSeconds : 0,
+      await this.#inventory.load(),
+      await this.#learning.places(),
+    )
     // Whoever waits for `done` hears of it; whoever closes first need not.
     const over = this.done.catch(() => undefined)
     closers.add('watch', () => {
@@ -194,7 +218,7 @@ class Control implements Daemon {
     return this.#closing
   }
 
-  async #run(gapSeconds: number, inventory: string | null): Promise<ReplaySummary> {
+  async #run(gapSeconds: number, inventory: string | null, learning: readonly string[]): Promise<ReplaySummary> {
     const { config, key, logger, learnFrom, shiftFilesUs, publish, onLearned, onReady, stop } = this.#request
     const store = this.#store
     this.#watch = watch({
@@ -206,6 +230,8 @@ class Control implements Daemon {
       gapSeconds,
       inventory,
       onInventory: (part) => this.#inventory.take(part),
+      learning,
+      onLearning: (chunk) => this.#learning.take(chunk),
       ...(this.#kafka === null ? {} : { kafka: this.#kafka }),
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),

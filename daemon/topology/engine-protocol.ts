@@ -16,6 +16,7 @@ import type { Occupancies } from '../telemetry/occupancy.ts'
 import type { SourceState } from '../telemetry/sensor-windows.ts'
 import type { DeadLetter } from './kafka-feed.ts'
 import type { ReplaySummary } from './replay.ts'
+import type { SnapshotPart } from './snapshot-keeper.ts'
 
 /**
  * What control and engine say to each other over the process channel, cloned (`serialization: 'advanced'`, for the bytes
@@ -108,6 +109,8 @@ export interface StartMessage {
   readonly gapSeconds: number
   /** The inventory that the last run kept, to go on with. */
   readonly inventory: string | null
+  /** Descriptors of the files that hold what was learnt, the newest first. */
+  readonly learning: readonly number[]
 }
 
 /** How the engine is doing, told every second. */
@@ -150,12 +153,14 @@ export type ToEngine =
   | { readonly kind: 'positions_kept'; readonly positions: readonly KafkaPosition[] }
   | { readonly kind: 'stop' }
 
-/** A snapshot of the inventory as JSON Lines, in parts: `first` begins a new one, also where another was not brought to its end. */
-export interface InventoryPart {
+/** A snapshot of the inventory as JSON Lines, in parts. */
+export interface InventoryPart extends SnapshotPart {
   readonly kind: 'inventory'
-  readonly text: string
-  readonly first: boolean
-  readonly last: boolean
+}
+
+/** What is learnt, as a file of it holds it (learning-file.ts), in parts as those of the inventory. */
+export interface LearningChunk extends SnapshotPart {
+  readonly kind: 'learning'
 }
 
 export type FromEngine =
@@ -175,6 +180,7 @@ export type FromEngine =
   | { readonly kind: 'dead_letters'; readonly letters: readonly DeadLetter[] }
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | InventoryPart
+  | LearningChunk
   | { readonly kind: 'warning'; readonly message: string }
   /** `held`: the incidents that are open, as they stand. */
   | { readonly kind: 'done'; readonly summary: ReplaySummary; readonly held: readonly HeldIncident[] }

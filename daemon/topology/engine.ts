@@ -24,6 +24,8 @@ import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
 import { KafkaSession } from './kafka-session.ts'
+import { LearningFeed } from './learning-feed.ts'
+import { type Covers, RefusedLearning, restoreLearning } from './learning-file.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
@@ -33,6 +35,8 @@ const DRAIN_MS = 2000
 /** For the last rows to be sealed. */
 const SEAL_MS = 10_000
 const STATUS_EVERY_MS = 1000
+/** A clock further ahead of the host's is not gone on with: everything that comes would be late. */
+const MAX_AHEAD_US = 60_000_000
 /** Event time stays this far behind the host's while every capture is down: what one still brings is not late. */
 const CAPTURE_LAG_US = 250_000
 
@@ -54,6 +58,8 @@ export class Engine {
   /** Null while nothing is stored, and while it learns. */
   #rows: RowStage | null = null
   #inventory: InventoryFeed | null = null
+  /** Null while nothing is learnt. */
+  #learning: LearningFeed | null = null
   /** Of a sensor, which analyses nothing. */
   #publisher: KafkaPublisher | null = null
 
@@ -110,13 +116,13 @@ export class Engine {
         detect: start.publish === null ? buildDetection : null,
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
         policies: start.policies,
-        held: start.held,
         listeners: {
           transaction: (transaction) => {
             this.#inventory?.observe(transaction)
             this.#rows?.transaction(transaction)
             for (const session of this.#kafka) session.emitted(transaction)
           },
+          learnt: (transaction) => this.#kafka.some((session) => session.isLearnt(transaction)),
           signal: (signal) => this.#rows?.signal(signal),
           incident: (change) => {
             this.#rows?.incident(change)
@@ -130,6 +136,21 @@ export class Engine {
       this.#assembly = assembly
       if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)
       this.#inventory = await this.#openInventory(assembly, start.inventory)
+      const covers = await this.#putBack(assembly, start)
+      assembly.resume(start.held, covers.now)
+      if (start.publish === null) {
+        this.#learning = new LearningFeed({
+          parts: () => assembly.learning,
+          keyId: keyFrom(Buffer.from(start.key, 'base64')).id,
+          everySeconds: start.config.state.snapshot_seconds,
+          covers: () => ({
+            now: Number.isFinite(assembly.chain.now) ? assembly.chain.now : null,
+            topics: this.#kafka.flatMap((session) => session.covers()),
+          }),
+          send: (chunk) => this.#tell(chunk),
+          failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the snapshot of learning', error) }),
+        })
+      }
       if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
       beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
       if (start.learnFrom !== null) {
@@ -151,7 +172,7 @@ export class Engine {
       }
       this.#onlyLive = lives.length === start.inputs.length && lives.length > 0
       const reading = lives.map((live) => this.#live(assembly, live))
-      reading.push(...this.#openTopics(assembly, start, files.length > 0))
+      reading.push(...this.#openTopics(assembly, start, files.length > 0, covers))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.race([Promise.all(reading), assembly.chain.broken])
@@ -160,6 +181,7 @@ export class Engine {
       await Promise.all(this.#kafka.map((session) => session.finish()))
       await this.#publisher?.close(SEAL_MS)
       this.#inventory.finish()
+      this.#learning?.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()), held })
@@ -183,6 +205,7 @@ export class Engine {
     this.#rows?.beat(chain.now)
     for (const session of this.#kafka) session.checkpoint()
     this.#inventory?.beat()
+    this.#learning?.beat()
     this.#tell({
       kind: 'status',
       status: {
@@ -222,6 +245,29 @@ export class Engine {
     })
   }
 
+  /** What was learnt before, from the newest file that is whole; how far it was learnt. */
+  async #putBack(assembly: Assembly, start: StartMessage): Promise<Covers> {
+    const keyId = keyFrom(Buffer.from(start.key, 'base64')).id
+    const isLive = start.inputs.some(({ kind }) => kind === 'live')
+    const latest = isLive ? hostClock() + MAX_AHEAD_US : Number.POSITIVE_INFINITY
+    for (const descriptor of start.learning) {
+      try {
+        const { covers, refused } = await restoreLearning({ descriptor }, assembly.learning, keyId, latest)
+        for (const part of refused) {
+          this.#tell({ kind: 'warning', message: `part of what was learnt cannot be used, and begins anew: ${part}` })
+        }
+        if (covers.now !== null) assembly.chain.advance(covers.now)
+        return covers
+      } catch (error) {
+        if (!(error instanceof RefusedLearning)) throw error
+        const last = descriptor === start.learning.at(-1)
+        const then = last ? 'baselines begin anew' : 'the snapshot before it is tried'
+        this.#tell({ kind: 'warning', message: `what was learnt is not used, ${error.message}; ${then}` })
+      }
+    }
+    return { now: null, topics: [] }
+  }
+
   async #learn(assembly: Assembly, input: EngineFile): Promise<void> {
     await this.#files(assembly, [input])
     assembly.chain.settle()
@@ -248,7 +294,7 @@ export class Engine {
   }
 
   /** What is read from topics. Rows carry ids while they may be stored already. */
-  #openTopics(assembly: Assembly, start: StartMessage, reread: boolean): Promise<void>[] {
+  #openTopics(assembly: Assembly, start: StartMessage, reread: boolean, covers: Covers): Promise<void>[] {
     const topics = start.inputs.filter((input): input is EngineKafka => input.kind === 'kafka')
     const doubtChanged = () => {
       this.#rows?.reread(reread || this.#kafka.some((session) => session.inDoubt))
@@ -262,6 +308,7 @@ export class Engine {
         tell: this.#tell,
         doubtChanged,
       })
+      session.resume(covers.topics)
       this.#kafka.push(session)
     }
     return this.#kafka.map((session) => session.run(this.#stop.signal))

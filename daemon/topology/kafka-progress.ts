@@ -3,6 +3,12 @@ import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
 
 type Place = Pick<Position, 'topic' | 'partition'>
 
+/** All records before `reach`, save those in `open`. */
+export interface Covered extends Place {
+  readonly reach: number
+  readonly open: ReadonlySet<number>
+}
+
 interface PartitionProgress extends Place {
   /** After the last record that was read. */
   next: number
@@ -80,6 +86,23 @@ export class KafkaProgress {
     return [...this.#partitions.values()].map(({ topic, partition, next }) => ({ topic, partition, next }))
   }
 
+  /** By partition: what was read and is learnt, and what is not yet. */
+  covered(): Covered[] {
+    return [...this.#partitions.values()].map(({ topic, partition, next, open }) => ({
+      topic,
+      partition,
+      reach: next,
+      open: new Set(open.keys()),
+    }))
+  }
+
+  /** Where a transaction under way comes from. */
+  placeOf(transaction: Transaction): Position | null {
+    const place = this.#places.get(transaction)
+    if (place === undefined) return null
+    return { topic: place.held.topic, partition: place.held.partition, next: place.offset }
+  }
+
   #of(place: Place): PartitionProgress {
     const key = partitionKey(place)
     let held = this.#partitions.get(key)
@@ -89,6 +112,16 @@ export class KafkaProgress {
     }
     return held
   }
+}
+
+export function covers({ reach, open }: Covered, offset: number): boolean {
+  return offset < reach && !open.has(offset)
+}
+
+/** What either covers. */
+export function eitherOf(a: Covered, b: Covered): Covered {
+  const [low, high] = a.reach <= b.reach ? [a, b] : [b, a]
+  return { ...high, open: new Set([...high.open].filter((offset) => !covers(low, offset))) }
 }
 
 function letGo({ open }: PartitionProgress, offset: number): void {

@@ -7,7 +7,8 @@ import { type Position, partitionKey, type UnreadableRange } from '../sources/ka
 import type { Assembly } from './assemble.ts'
 import type { EngineKafka, FromEngine, KafkaPosition, KafkaStatus } from './engine-protocol.ts'
 import { type DeadLetter, KafkaFeed } from './kafka-feed.ts'
-import { KafkaProgress } from './kafka-progress.ts'
+import { type Covered, covers, eitherOf, KafkaProgress } from './kafka-progress.ts'
+import type { TopicCover } from './learning-file.ts'
 import type { RowStage } from './row-stage.ts'
 
 export interface KafkaSessionOptions {
@@ -45,6 +46,8 @@ export class KafkaSession {
   /** By partition: the offset below which rows may be stored already. */
   readonly #doubt = new Map<string, number>()
   readonly #kept = new Map<string, Position>()
+  /** By partition: what is learnt already and may be read again. */
+  readonly #covered = new Map<string, Covered>()
   #pending: { readonly until: number; readonly positions: readonly Position[] }[] = []
   #told = ''
   #letters: DeadLetter[] = []
@@ -111,6 +114,35 @@ export class KafkaSession {
     this.#feed.close()
   }
 
+  /** What was learnt in an earlier life. Before `run`. */
+  resume(topics: readonly TopicCover[]): void {
+    for (const { group, topic, partition, reach, open } of topics) {
+      if (group !== this.#options.input.options.groupId) continue
+      this.#covered.set(partitionKey({ topic, partition }), { topic, partition, reach, open: new Set(open) })
+    }
+  }
+
+  /** Whether what this transaction was made from is learnt already. Before `emitted`. */
+  isLearnt(transaction: Transaction): boolean {
+    if (this.#covered.size === 0) return false
+    const place = this.#progress.placeOf(transaction)
+    if (place === null) return false
+    const covered = this.#covered.get(partitionKey(place))
+    return covered !== undefined && covers(covered, place.next)
+  }
+
+  /** How far its records are learnt now. */
+  covers(): TopicCover[] {
+    const group = this.#options.input.options.groupId
+    return [...this.#learnt().values()].map(({ topic, partition, reach, open }) => ({
+      group,
+      topic,
+      partition,
+      reach,
+      open: [...open],
+    }))
+  }
+
   emitted(transaction: Transaction): void {
     this.#progress.emitted(transaction)
   }
@@ -133,6 +165,10 @@ export class KafkaSession {
       return
     }
     const positions = this.#progress.done()
+    for (const position of positions) {
+      const key = partitionKey(position)
+      if ((this.#covered.get(key)?.reach ?? Number.POSITIVE_INFINITY) <= position.next) this.#covered.delete(key)
+    }
     const told = JSON.stringify(positions)
     if (told !== this.#told) {
       this.#told = told
@@ -168,6 +204,7 @@ export class KafkaSession {
     }
     this.#pending = []
     this.#told = ''
+    for (const [key, covered] of this.#learnt()) this.#covered.set(key, covered)
     this.#progress.clear()
     this.#queue.keepOnly(() => false)
     this.#source.rewind([...this.#kept.values()], 'rows were given up, so their records are read again')
@@ -244,9 +281,20 @@ export class KafkaSession {
   #onRestarted(place: Pick<Position, 'topic' | 'partition'>): void {
     this.#doubt.delete(partitionKey(place))
     this.#kept.delete(partitionKey(place))
+    this.#covered.delete(partitionKey(place))
     this.#progress.forget(place)
     this.#feed.forget(place.topic, place.partition)
     this.#queue.keepOnly((batch) => partitionKey(batch) !== partitionKey(place))
+  }
+
+  #learnt(): Map<string, Covered> {
+    const learnt = new Map(this.#covered)
+    for (const covered of this.#progress.covered()) {
+      const key = partitionKey(covered)
+      const before = this.#covered.get(key)
+      learnt.set(key, before === undefined ? covered : eitherOf(before, covered))
+    }
+    return learnt
   }
 
   #named(positions: readonly Position[]): KafkaPosition[] {

@@ -23,6 +23,7 @@ import type {
   InventoryPart,
   KafkaPosition,
   KafkaStatus,
+  LearningChunk,
   StartMessage,
   ToEngine,
 } from './engine-protocol.ts'
@@ -64,8 +65,12 @@ export interface RunRequest {
   readonly seal?: (batch: RowBatch) => Promise<void>
   /** At an orderly end, before `done`: the open incidents as they stand. */
   onHeld?(held: readonly HeldIncident[]): void
+  /** Files that hold what was learnt, the newest first: gone on with where nothing is read twice. */
+  readonly learning?: readonly string[]
   /** A snapshot of the inventory, in parts: every 30 s, and at an orderly end. */
   onInventory?(part: InventoryPart): void
+  /** The same of what is learnt, every state.snapshot_seconds. */
+  onLearning?(chunk: LearningChunk): void
   /** Every second. */
   onStatus?(status: EngineStatus): void
   readonly stop: AbortSignal
@@ -127,6 +132,8 @@ class Control {
     }
     const learn = learnFrom === undefined ? null : this.#open(learnFrom.path, learnFrom.shiftUs)
     const inputs = config.sources.map((source, index) => this.#input(source, index))
+    const readsFiles = inputs.some((input) => input.kind === 'file') || learn !== null
+    const learning = readsFiles ? [] : (this.#request.learning ?? []).flatMap((path) => this.#open(path, 0).descriptor)
     const engine = this.#spawn()
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
@@ -151,7 +158,6 @@ class Control {
         else if (message.kind === 'dead_letters') this.#request.kafka?.lay(message.letters)
         else this.#heard(message)
       })
-      const readsFiles = inputs.some((input) => input.kind === 'file')
       const start: StartMessage = {
         kind: 'start',
         config,
@@ -166,6 +172,7 @@ class Control {
         publish: this.#request.publish ?? null,
         gapSeconds: this.#request.gapSeconds ?? 0,
         inventory: readsFiles ? null : (this.#request.inventory ?? null),
+        learning,
       }
       this.#tell(start)
       const end = () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' }))
@@ -233,7 +240,9 @@ class Control {
     )
   }
 
-  #heard(message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'inventory' | 'warning' | 'status' }>): void {
+  #heard(
+    message: Extract<FromEngine, { kind: 'learned' | 'incident' | 'inventory' | 'learning' | 'warning' | 'status' }>,
+  ): void {
     switch (message.kind) {
       case 'learned':
         this.#request.onLearned?.(message.records)
@@ -243,6 +252,9 @@ class Control {
         return
       case 'inventory':
         this.#request.onInventory?.(message)
+        return
+      case 'learning':
+        this.#request.onLearning?.(message)
         return
       case 'status':
         this.#topics = message.status.kafka

@@ -11,7 +11,7 @@ import { Counters } from '../../daemon/telemetry/counters.ts'
 import { createLogger } from '../../daemon/telemetry/log.ts'
 import type { InventoryPart } from '../../daemon/topology/engine-protocol.ts'
 import { InventoryFeed } from '../../daemon/topology/inventory-feed.ts'
-import { InventoryKeeper } from '../../daemon/topology/inventory-keeper.ts'
+import { SnapshotKeeper } from '../../daemon/topology/snapshot-keeper.ts'
 import { handMade, learnFrom, routesOf, SCENE } from './learn.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offpath-inventory-'))
@@ -62,7 +62,8 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
   mkdirSync(state)
   const logged: string[] = []
   const logger = createLogger('info', { write: (line) => void logged.push(line) })
-  const keeper = new InventoryKeeper(inventoryPath(folder), logger)
+  const options = { path: inventoryPath(folder), what: 'inventory', maxBytes: 1e8, logger }
+  const keeper = new SnapshotKeeper(options)
   expect(await keeper.load()).toBeNull()
   const { inventory, send } = handMade()
   send({ target: '/v1/orders/1' })
@@ -72,12 +73,12 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
   feed.finish()
   for (const part of parts) keeper.take(part)
   // The next one has no end: the engine was killed.
-  keeper.take({ kind: 'inventory', text: '{"kind":"inventory","version":1}\n', first: true, last: false })
+  keeper.take({ text: '{"kind":"inventory","version":1}\n', first: true, last: false })
   await keeper.close()
   expect(readdirSync(state)).toEqual(['inventory'])
   expect(statSync(inventoryPath(folder)).mode & 0o777).toBe(0o600)
   expect(await readInventory(folder)).toEqual(inventory.state())
-  const again = await new InventoryKeeper(inventoryPath(folder), logger).load()
+  const again = await new SnapshotKeeper(options).load()
   expect(again).toBe(readFileSync(inventoryPath(folder), 'utf8'))
   expect(logged).toEqual([])
 })
