@@ -201,7 +201,7 @@ export class DetectorSet {
     now: EventTime,
   ): void {
     // Whoever was given what an endpoint leaks has done nothing.
-    if (subject.kind === 'endpoint') return
+    if (subject.kind === 'endpoint' || subject.kind === 'service') return
     const caller = this.#names.callerOf(subject)
     const forPayload = this.#running.some(({ id, readsPayloads }) => readsPayloads && id === detector)
     this.#payloads?.suspect(caller, open, forPayload, now)

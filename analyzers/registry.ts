@@ -1,19 +1,31 @@
 import type { DetectorDeclaration } from './detector.ts'
 import { authBruteforce } from './detectors/auth-bruteforce.ts'
+import { authMissing } from './detectors/auth-missing.ts'
+import { authTokenForged } from './detectors/auth-token-forged.ts'
+import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
 import { injectionDetectors } from './detectors/injection.ts'
+import { inventoryShadow } from './detectors/inventory-shadow.ts'
+import { inventoryZombie } from './detectors/inventory-zombie.ts'
 import { leakDetectors } from './detectors/leak.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
 import { scanProbing } from './detectors/scan-probing.ts'
+import { scanTripwire } from './detectors/scan-tripwire.ts'
 
 /** Every detector there is, by id. A new one is one file in detectors/, its test, and one line here. */
 export const DETECTORS: readonly DetectorDeclaration[] = [
   authBruteforce,
+  authMissing,
+  authTokenForged,
+  authTokenHygiene,
   captureBlind,
   captureSilent,
   ...injectionDetectors,
+  inventoryShadow,
+  inventoryZombie,
   ...leakDetectors,
   objectEnumeration,
   scanProbing,
+  scanTripwire,
 ].sort((a, b) => (a.id < b.id ? -1 : 1))

@@ -19,15 +19,21 @@ interface Request {
   readonly query?: string
   /** Of the answer, a page. */
   readonly page?: string
+  /** Of the answer, as JSON. */
+  readonly answer?: unknown
+  /** A token of another make than that of `user`. */
+  readonly token?: string
 }
 
 function line(request: Request): string {
-  const { at, ip, path, method = 'GET', status = 200, user, body, query = '', page } = request
+  const { at, ip, path, method = 'GET', status = 200, user, body, query = '', page, answer } = request
+  const bearer = request.token ?? (user === undefined ? null : token(user))
+  const given = page ?? (answer === undefined ? null : JSON.stringify(answer))
   const text = body === undefined ? '' : JSON.stringify(body)
   const headers = [
     ['host', 'api.shop.test'],
     ['user-agent', 'ShopApp/5.2'],
-    ...(user === undefined ? [] : [['authorization', `Bearer ${token(user)}`]]),
+    ...(bearer === null ? [] : [['authorization', `Bearer ${bearer}`]]),
     ...(body === undefined ? [] : [['content-type', 'application/json']]),
   ]
   return JSON.stringify({
@@ -47,18 +53,25 @@ function line(request: Request): string {
     request_headers: headers,
     response_headers: [['content-type', page === undefined ? 'application/json' : 'text/html']],
     request_body_bytes: text.length,
-    response_body_bytes: page?.length ?? (status === 200 ? 400 : 40),
+    response_body_bytes: given?.length ?? (status === 200 ? 400 : 40),
     request_body: text,
-    response_body: page ?? '',
+    response_body: given ?? '',
     state: 'complete',
     pairing: 'exact',
   })
 }
 
 /** Nobody checks it: what is watched is traffic that a server has judged. */
-function token(user: string): string {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  return `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ iss: 'https://id.shop.test', sub: user })}.${'x'.repeat(43)}`
+function token(user: string, claims: object = {}): string {
+  return `${tokenPart({ alg: 'HS256', typ: 'JWT' })}.${tokenPart({ iss: 'https://id.shop.test', sub: user, ...claims })}.${'x'.repeat(43)}`
+}
+
+function unsigned(user: string): string {
+  return `${tokenPart({ alg: 'none', typ: 'JWT' })}.${tokenPart({ iss: 'https://id.shop.test', sub: user })}.`
+}
+
+function tokenPart(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
@@ -112,6 +125,52 @@ const PAYLOADS: readonly Omit<Request, 'at' | 'ip'>[] = [
 
 function search(value: string): Omit<Request, 'at' | 'ip'> {
   return { path: '/v1/products', query: `q=${encodeURIComponent(value)}` }
+}
+
+const invoice = (i: number) => ({ number: 9000 + i, total: 120 + i, customer: { email: `person${i}@shop.test` } })
+
+/** People who read their invoices, and somebody without a token who is refused. */
+function invoices(): Request[] {
+  return range(60).map((i) => ({
+    at: seconds(30 + i * 2),
+    ip: person(i % 12),
+    path: `/v1/invoices/${9000 + i}`,
+    user: `u_${i % 12}`,
+    answer: invoice(i),
+  }))
+}
+
+/** A day of a service that is called every ten minutes or so, by whoever is about. */
+function quietDay(): Request[] {
+  return range(240).map((i) => ({
+    at: seconds(i * 360),
+    ip: person(i % 20),
+    path: `/v1/${['products', 'cart', 'me', 'news'][i % 4]}`,
+    user: `u_${i % 20}`,
+  }))
+}
+
+const DAY = 86_400
+/** Somebody looks in once a day. */
+function quietWeeks(days: number): Request[] {
+  return range(days).flatMap((i) =>
+    ['products', 'cart', 'products'].map((name, k) => ({
+      at: seconds(i * DAY + k),
+      ip: person(i % 9),
+      path: `/v1/${name}`,
+      user: `u_${i % 9}`,
+    })),
+  )
+}
+
+function reports(day: number, from: string, answer: unknown): Request[] {
+  return range(12).map((i) => ({
+    at: seconds(day * DAY + 60 * i + 5),
+    ip: from,
+    path: '/v1/reports',
+    user: `u_${i % 3}`,
+    answer,
+  }))
 }
 
 const SQL_ERROR =
@@ -202,6 +261,120 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
       status: 500,
       page: STACK,
     })),
+  ],
+  // Invoices were for those who are signed in; then they are for everybody.
+  'open-invoices.jsonl': [
+    ...people(8),
+    ...invoices(),
+    ...range(5).map((i) => ({ at: seconds(200 + i), ip: EVIL, path: `/v1/invoices/${9000 + i}`, answer: invoice(i) })),
+  ],
+  // Strangers read products as well as those who are signed in; at invoices they are refused, or sent to a form.
+  'strangers-at-the-shop.jsonl': [
+    ...people(8),
+    ...invoices(),
+    ...range(60).map((i) => ({
+      at: seconds(30 + i * 2),
+      ip: `203.0.${i}.5`,
+      path: '/v1/products',
+      ...(i % 2 === 0 ? {} : { user: `u_${i}` }),
+      answer: [{ name: 'Tea', contact: 'hello@shop.test' }],
+    })),
+    ...range(6).map((i) => ({ at: seconds(200 + i), ip: EVIL, path: `/v1/invoices/${9000 + i}`, status: 401 })),
+    { at: seconds(210), ip: EVIL, path: '/v1/invoices/9001', page: '<form action="/login"></form>' },
+    { at: seconds(211), ip: EVIL, path: '/v1/invoices/9002', answer: { error: 'sign in first' } },
+  ],
+  // Tokens without a signature in the names of others: refused, then one endpoint takes them.
+  'unsigned-tokens.jsonl': [
+    ...people(8),
+    { at: seconds(28), ip: person(60), path: '/v1/orders/20000', status: 401 },
+    ...range(12).map((i) => ({
+      at: seconds(30 + i),
+      ip: EVIL,
+      path: `/v1/orders/${20_000 + i * 37}`,
+      token: unsigned(`u_${i}`),
+      status: i < 6 ? 401 : 200,
+    })),
+  ],
+  // An app goes on with a token that has ended, until it is refused and renews it; a gateway hands on tokens without their signature.
+  'stale-tokens.jsonl': [
+    ...people(8),
+    ...range(20).map((i) => ({
+      at: seconds(30 + i),
+      ip: person(i % 8),
+      path: '/v1/cart',
+      status: 401,
+      token: token(`u_${i % 8}`, { exp: NINE / 1e6 - 30 * DAY }),
+    })),
+    ...range(20).map((i) => ({ at: seconds(60 + i), ip: person(i % 8), path: '/v1/products', user: `u_${i % 8}` })),
+  ],
+  // A client puts its token into the URL.
+  'token-in-url.jsonl': [
+    ...people(8),
+    ...range(6).map((i) => ({
+      at: seconds(30 + i),
+      ip: person(3),
+      path: '/v1/cart',
+      query: `page=1&access_token=${token('u_3')}`,
+    })),
+  ],
+  // Mailed links, signed links, codes: secrets that are good once.
+  'mailed-links.jsonl': [
+    ...people(8),
+    ...range(8).map((i) => ({
+      at: seconds(30 + i),
+      ip: person(i),
+      path: ['/v1/verify', '/v1/files/7', '/v1/callback'][i % 3]!,
+      query: [
+        `token=${'a1b2c3d4'.repeat(4)}${i}`,
+        `Expires=1&Signature=${'Qz9'.repeat(12)}`,
+        `code=${'x7y8'.repeat(6)}&state=1`,
+      ][i % 3]!,
+    })),
+  ],
+  // Somebody touches what nothing links to.
+  'decoy.jsonl': [...people(8), { at: seconds(40), ip: EVIL, path: '/offpath-decoy/customers.csv', status: 404 }],
+  // A test endpoint that was left behind is found, and gives away customers.
+  'left-behind.jsonl': [
+    ...quietDay(),
+    ...range(6).map((i) => ({
+      at: seconds(DAY + i * 5),
+      ip: EVIL,
+      path: `/v0/debug/customers/${100 + i}`,
+      answer: { id: 100 + i, email: `person${i}@shop.test` },
+    })),
+  ],
+  // A release brings endpoints: one for those who are signed in, one for everybody with nothing in it; a scanner finds nothing.
+  'release.jsonl': [
+    ...quietDay(),
+    ...range(12).flatMap((i) => [
+      {
+        at: seconds(DAY + i * 5),
+        ip: person(i),
+        path: '/v2/profile',
+        user: `u_${i}`,
+        answer: { email: `p${i}@shop.test` },
+      },
+      { at: seconds(DAY + i * 5 + 1), ip: person(i), path: '/v2/stores', answer: [{ city: 'Ulm' }] },
+      {
+        at: seconds(DAY + i * 5 + 2),
+        ip: EVIL,
+        path: `/internal/${WORDS[i]}`,
+        status: 404,
+        answer: { email: 'x@shop.test' },
+      },
+    ]),
+  ],
+  // Reports of an old version, unused for six weeks, are asked for again.
+  'old-reports.jsonl': [
+    ...quietWeeks(44),
+    ...reports(1, person(2), { total: 1 }),
+    ...reports(43, EVIL, { total: 1, owner: 'ada@shop.test' }),
+  ],
+  // Reports once a month.
+  'monthly-reports.jsonl': [
+    ...quietWeeks(44),
+    ...reports(1, person(2), { total: 1 }),
+    ...reports(32, person(2), { total: 1 }),
   ],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [

@@ -1,0 +1,54 @@
+import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
+import { KeyedTable, type Occupancy } from '../../baselines/keyed-table.ts'
+
+/** Endpoints that are found without joining a key. */
+const MAX_NEAR = 512
+
+interface Near<Value> {
+  readonly service: string
+  readonly value: Value
+}
+
+/** Something for each endpoint of each service, in a KeyedTable; what was asked for within the last minute is at hand. */
+export class EndpointTable<Value> {
+  readonly #table: KeyedTable<Value>
+  readonly #near = new Map<string, Near<Value>>()
+  #since: EventTime = 0
+
+  constructor(limit: number, create: () => Value) {
+    this.#table = new KeyedTable(limit, create)
+  }
+
+  get occupancy(): Occupancy {
+    return this.#table.occupancy
+  }
+
+  /** Made if need be. */
+  use(service: string, endpoint: string): Value {
+    const near = this.#near.get(endpoint)
+    if (near !== undefined && near.service === service) return near.value
+    const value = this.#table.use(keyOf(service, endpoint))
+    if (this.#near.size >= MAX_NEAR) this.#near.clear()
+    this.#near.set(endpoint, { service, value })
+    return value
+  }
+
+  peek(service: string, endpoint: string): Value | undefined {
+    return this.#table.peek(keyOf(service, endpoint))
+  }
+
+  mean(of: (value: Value) => number): number {
+    return this.#table.mean(of)
+  }
+
+  /** What is at hand is forgotten once a minute, so that eviction learns what is in use. */
+  tick(now: EventTime): void {
+    if (now - this.#since < MINUTE_US) return
+    this.#since = now
+    this.#near.clear()
+  }
+}
+
+function keyOf(service: string, endpoint: string): string {
+  return `${service} ${endpoint}`
+}

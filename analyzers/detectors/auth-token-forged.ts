@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import type { Signal } from '../../daemon/model/signal.ts'
+import { DAY_US, type EventTime, SECOND_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { DistinctCounter } from '../baselines/distinct-counter.ts'
+import { KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
+import { networkOf } from '../baselines/principal-key.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { isGranted, sourceAddress } from './access/answer.ts'
+import { EndpointTable } from './access/endpoint-table.ts'
+import { GuardedEndpoint } from './access/guarded-endpoint.ts'
+import { Forger, type Forgery, forgedSignal } from './auth-token-forged/forger.ts'
+
+const Options = z.strictObject({
+  longExpiredDays: z.number().min(1).default(7).describe('a token this long past its end is nobody’s by mistake'),
+  plainTokens: z.int().min(1).default(20).describe('ordinary tokens a service has shown before an odd one is judged'),
+  maxSources: z.int().min(16).default(16_384).describe('sources of odd tokens with state'),
+  maxServices: z.int().min(1).default(1024).describe('services with state'),
+  maxEndpoints: z.int().min(16).default(8192).describe('endpoints with state'),
+})
+type ForgedOptions = z.infer<typeof Options>
+
+/** Networks that show one kind of oddity at a service before it is how things are done there. */
+const HABIT_NETWORKS = 3
+
+const BY_WEIRD: Readonly<Record<string, Forgery>> = {
+  'jwt.alg_none': 'unsigned',
+  'jwt.embedded_key': 'own_key',
+  'jwt.odd_kid': 'odd_key_id',
+  'jwt.remote_key': 'remote_key',
+}
+
+class Service {
+  /** Requests with a token that nothing is odd about. */
+  plain = 0
+  /** Networks that showed each oddity, as far as that may be a habit. */
+  readonly habits = new Map<Forgery, DistinctCounter>()
+}
+
+class AuthTokenForged implements Detector {
+  readonly #plainTokens: number
+  readonly #longExpiredUs: number
+  readonly #services: KeyedTable<Service>
+  readonly #endpoints: EndpointTable<GuardedEndpoint>
+  readonly #sources: KeyedTable<Forger>
+  #lastName = ''
+  #lastService: Service | null = null
+
+  constructor(options: ForgedOptions) {
+    this.#plainTokens = options.plainTokens
+    this.#longExpiredUs = options.longExpiredDays * DAY_US
+    this.#services = new KeyedTable(options.maxServices, () => new Service())
+    this.#endpoints = new EndpointTable(options.maxEndpoints, () => new GuardedEndpoint())
+    this.#sources = new KeyedTable(options.maxSources, () => new Forger())
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { claims, service: name, endpoint, status } = tx
+    if (name === null || status === null) return null
+    if (claims === null) {
+      if (endpoint !== null && (status === 401 || isGranted(status))) this.#endpoints.use(name, endpoint).learnOne(tx)
+      return null
+    }
+    const service = this.#serviceOf(name)
+    const forgery = this.#forgeryOf(tx)
+    if (forgery === null) {
+      service.plain++
+      return null
+    }
+    return this.#judge(tx, forgery, service, name, now)
+  }
+
+  tick(now: EventTime): void {
+    this.#lastService = null
+    this.#endpoints.tick(now)
+  }
+
+  sizes() {
+    return {
+      services: this.#services.occupancy,
+      endpoints: this.#endpoints.occupancy,
+      sources: this.#sources.occupancy,
+    }
+  }
+
+  maturity(): number {
+    return this.#services.mean((service) => Math.min(1, service.plain / this.#plainTokens))
+  }
+
+  #serviceOf(name: string): Service {
+    if (this.#lastService === null || name !== this.#lastName) {
+      this.#lastName = name
+      this.#lastService = this.#services.use(name)
+    }
+    return this.#lastService
+  }
+
+  #forgeryOf(tx: Transaction): Forgery | null {
+    const weirds = tx.ownWeirds ?? tx.weirds
+    for (let i = 0; i < weirds.length; i++) {
+      const forgery = BY_WEIRD[weirds[i]!]
+      if (forgery !== undefined) return forgery
+    }
+    const { exp } = tx.claims!
+    return exp !== null && tx.time - exp * SECOND_US > this.#longExpiredUs ? 'long_expired' : null
+  }
+
+  #judge(tx: Transaction, forgery: Forgery, service: Service, name: string, now: EventTime): Signal | null {
+    // Behind a gateway that checks tokens and takes their signature off, all of them are odd.
+    if (service.plain < this.#plainTokens) return null
+    const granted = isGranted(tx.status)
+    const endpoint = tx.endpoint === null ? undefined : this.#endpoints.peek(name, tx.endpoint)
+    const address = sourceAddress(tx)
+    if (forgery === 'remote_key' || forgery === 'long_expired') {
+      // Old clients show old tokens, and issuers say where their keys are: only what is rare, and worked, tells anything.
+      if (!granted || this.#isHabit(service, forgery, address)) return null
+    }
+    if (granted && endpoint?.isOpen === true) return null
+    if (!granted && (tx.status! < 400 || tx.status! >= 500)) return null
+    const source = this.#sources.use(address)
+    source.add(tx, forgery, granted, now)
+    return forgedSignal(tx, forgery, source, address, endpoint?.refuses === true, now)
+  }
+
+  #isHabit(service: Service, forgery: Forgery, address: string): boolean {
+    let networks = service.habits.get(forgery)
+    if (networks === undefined) {
+      networks = new DistinctCounter()
+      service.habits.set(forgery, networks)
+    }
+    networks.learnOne(hashText(networkOf(address)))
+    return networks.count >= HABIT_NETWORKS
+  }
+}
+
+export const authTokenForged = defineDetector({
+  id: 'auth.token_forged',
+  title: 'Forged tokens',
+  owasp: ['API2:2023'],
+  attack: ['T1550.001'],
+  describes: {
+    detects:
+      'Tokens that anybody can make: unsigned (alg none, or no signature), with their own key inside (jwk), with a key id that is a path or a piece of SQL, with a key somewhere else (jku, x5u), or long past their end; and above all a server that takes one.',
+    statistic:
+      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else and a token longExpiredDays past its end count only when granted, and until 3 networks do the same: then it is how things are done there. Tokens are read, never verified.',
+    memory:
+      'maxSources sources of odd tokens, 0.3 KiB each and 2 KiB with evidence; maxServices services; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
+    warmUp: 'plainTokens requests with ordinary tokens at the service.',
+    traps:
+      'A gateway that takes signatures off before it hands tokens on (all tokens of the service are odd, and nothing is said), endpoints that answer strangers too (a token there proves nothing), an app that goes on showing an expired token and is refused, issuers that name the address of their keys. Missed: a forged signature that looks like one; a service whose tokens are all odd; a forged token that is granted where strangers are answered as well.',
+    tuning: 'longExpiredDays; plainTokens where a service is seldom called.',
+  },
+  options: Options,
+  create: (options) => new AuthTokenForged(options),
+})

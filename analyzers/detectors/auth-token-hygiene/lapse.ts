@@ -1,0 +1,81 @@
+import type { Severity, Signal } from '../../../daemon/model/signal.ts'
+import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
+import type { Transaction } from '../../../daemon/model/transaction.ts'
+import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { hashText } from '../../baselines/lookup-hash.ts'
+import { principalKey } from '../../baselines/principal-key.ts'
+import { countText, EvidenceTrail, signalOf } from '../../finding.ts'
+
+export type LapseKind = 'in_url' | 'expired' | 'long_lived'
+
+const SEVERITY: Readonly<Record<LapseKind, Severity>> = { in_url: 'medium', expired: 'high', long_lived: 'low' }
+const DOES: Readonly<Record<LapseKind, string>> = {
+  in_url: 'send a credential in the URL',
+  expired: 'are granted requests with tokens past their end',
+  long_lived: 'have tokens that live for months',
+}
+const SHOULD: Readonly<Record<LapseKind, string>> = {
+  in_url: 'credentials in headers',
+  expired: 'expired tokens are refused',
+  long_lived: 'tokens that end within weeks',
+}
+const MAX_ENDPOINTS = 16
+const AGAIN_US = HOUR_US
+
+/** One kind of carelessness at one service. */
+export class Lapse {
+  requests = 0
+  readonly #callers = new DistinctCounter()
+  readonly endpoints = new Set<string>()
+  readonly trail = new EvidenceTrail()
+  #quietUntil: EventTime = 0
+
+  get callers(): number {
+    return Math.round(this.#callers.count)
+  }
+
+  /** Whether that is worth telling: somebody new, or it was not told for an hour. */
+  add(tx: Transaction, now: EventTime): boolean {
+    this.requests++
+    // Past 64 callers a new one is a guess, and no news.
+    const isNew = this.#callers.learnOne(hashText(principalKey(tx.principal))) > 0 && this.#callers.exact
+    if (tx.endpoint !== null && this.endpoints.size < MAX_ENDPOINTS) this.endpoints.add(tx.endpoint)
+    if (isNew || now >= this.#quietUntil) return true
+    this.trail.add(tx)
+    return false
+  }
+
+  tellAgainAfter(now: EventTime): void {
+    this.#quietUntil = now + AGAIN_US
+  }
+}
+
+export class ServiceLapses {
+  readonly #lapses = new Map<LapseKind, Lapse>()
+
+  of(kind: LapseKind): Lapse {
+    let lapse = this.#lapses.get(kind)
+    if (lapse === undefined) {
+      lapse = new Lapse()
+      this.#lapses.set(kind, lapse)
+    }
+    return lapse
+  }
+}
+
+export function lapseSignal(tx: Transaction, kind: LapseKind, lapse: Lapse, now: EventTime): Signal {
+  const endpoints = [...lapse.endpoints]
+  const callers = countText(lapse.callers, 'caller')
+  return signalOf('auth.token_hygiene', tx, now, {
+    log10P: -9,
+    maturity: 1,
+    severity: SEVERITY[kind],
+    why: `at ${tx.service}, ${callers} ${DOES[kind]}: ${countText(lapse.requests, 'request')} to ${countText(endpoints.length, 'endpoint')}`,
+    expected: SHOULD[kind],
+    observed: `${countText(lapse.requests, 'request')} of ${callers}`,
+    evidence: { kind, requests: lapse.requests, callers: lapse.callers, endpoints },
+    subject: { kind: 'service', value: tx.service ?? '' },
+    outcome: { answered: lapse.requests, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0 },
+    evidenceBefore: lapse.trail.take(),
+  })
+}
