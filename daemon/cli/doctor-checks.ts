@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
+import { CDN_HEADERS } from '../identity/forwarded.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
 import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
@@ -282,13 +283,13 @@ export function examineKey(config: ValidatedConfig, environment: Environment): F
 
 function examineHops(config: ValidatedConfig): Finding {
   const hops = config.identity.trusted_hops
+  const { cdn } = config.identity
+  const header = cdn === null ? '' : `; ${CDN_HEADERS[cdn]} of ${cdn} where the list ends at one of them`
+  if (hops.length > 0) return { check: 'trusted hops', level: 'ok', found: `${hops.join(', ')}${header}` }
   return {
     check: 'trusted hops',
     level: 'ok',
-    found:
-      hops.length > 0
-        ? hops.join(', ')
-        : 'defaults: loopback, private and link-local peers; callers found through them are marked forwarded.default',
+    found: `defaults: loopback, private and link-local peers${header}; callers found through them are marked forwarded.default, and no action is pointed at them. With identity.trusted_hops set, those are believed and nobody else`,
   }
 }
 

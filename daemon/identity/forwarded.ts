@@ -19,6 +19,16 @@ const MAX_HOPS = 16
 const MAX_HEADER = 2048
 const RECENT = 16_384
 
+/** Delivery networks, and the header in which each names the caller: `identity.cdn`. */
+export const CDN_HEADERS = {
+  akamai: 'true-client-ip',
+  azure: 'x-azure-clientip',
+  cloudflare: 'cf-connecting-ip',
+  fastly: 'fastly-client-ip',
+} as const
+
+export type Cdn = keyof typeof CDN_HEADERS
+
 /** How much a peer's word counts: not at all, because nothing else was configured, or because an operator named it. */
 export type Trust = 'none' | 'default' | 'configured'
 
@@ -50,9 +60,29 @@ export class TrustedHops {
     return this.#defaults.has(address) ? 'default' : 'none'
   }
 
-  /** `peer`: how far the transport peer is trusted. Headers as sent, several X-Forwarded-For joined with commas. */
-  caller(peer: Trust, forwardedFor: string | null, forwarded: string | null, realIp: string | null): Caller {
+  /**
+   * `peer`: how far the transport peer is trusted. Headers as sent, several X-Forwarded-For joined with commas; `named`: what
+   * the header of the delivery network says. Anybody who goes past the network can send that one too, so it counts only
+   * where the list ends at a trusted hop, as it does behind the network's edge.
+   */
+  caller(
+    peer: Trust,
+    forwardedFor: string | null,
+    forwarded: string | null,
+    realIp: string | null,
+    named: string | null = null,
+  ): Caller {
     if (peer === 'none') return NOBODY
+    const walked = this.#listed(peer, forwardedFor, forwarded, realIp)
+    const address = named === null ? null : readAddress(named.trim())
+    if (address === null) return walked
+    const last = walked.forwarded.at(-1)
+    if (last === undefined) return { forwarded: [address], trust: peer }
+    if (last === address || this.trust(last) === 'none') return walked
+    return { forwarded: [...walked.forwarded, address], trust: walked.trust }
+  }
+
+  #listed(peer: Trust, forwardedFor: string | null, forwarded: string | null, realIp: string | null): Caller {
     const header = forwardedFor ?? forwarded ?? realIp
     if (header === null) return NOBODY
     const form = forwardedFor !== null ? 'x' : forwarded !== null ? 'f' : 'r'

@@ -5,7 +5,7 @@ import type { Telemetry } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type BodyText, NO_TEXT } from './body-text.ts'
 import { CredentialReader, NOTHING, type Presented } from './credentials.ts'
-import { canonicalAddress, TrustedHops } from './forwarded.ts'
+import { CDN_HEADERS, canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
 import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
@@ -58,6 +58,7 @@ export class NativeReader {
   readonly #pseudonyms: Pseudonyms
   readonly #ids: TransactionIds
   readonly #hops: TrustedHops
+  readonly #cdnHeader: string | null
   readonly #hasher = new SecretHasher()
   readonly #raw: CredentialReader
   readonly #kept: CredentialReader
@@ -71,7 +72,9 @@ export class NativeReader {
     this.#sourceName = settings.sourceName
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
-    this.#hops = new TrustedHops(settings.options.trustedHops)
+    const { trustedHops, cdn } = settings.options
+    this.#hops = new TrustedHops(trustedHops)
+    this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
     this.#raw = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
     this.#kept = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, true)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
@@ -125,7 +128,8 @@ export class NativeReader {
     const forwardedFor = all(requestHeaders, 'x-forwarded-for', ', ')
     const forwardedHeader = all(requestHeaders, 'forwarded', ', ')
     const realIp = find(requestHeaders, 'x-real-ip')
-    const said = forwardedFor ?? forwardedHeader ?? realIp
+    const named = this.#cdnHeader === null ? null : find(requestHeaders, this.#cdnHeader)
+    const said = forwardedFor ?? forwardedHeader ?? realIp ?? named
     if (!kept && peer === 'none' && said !== null && !weirds.includes('forwarded.untrusted')) {
       weirds.push('forwarded.untrusted')
     }
@@ -174,7 +178,7 @@ export class NativeReader {
       tx.forwarded = forwardedGiven.filter((each) => each !== '')
       tx.trust = peer
     } else if (said !== null) {
-      const caller = this.#hops.caller(peer, forwardedFor, forwardedHeader, realIp)
+      const caller = this.#hops.caller(peer, forwardedFor, forwardedHeader, realIp, named)
       tx.forwarded = caller.forwarded
       tx.trust = caller.trust
     }

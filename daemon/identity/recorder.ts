@@ -10,7 +10,7 @@ import type { KnownCaller } from './caller-memory.ts'
 import { CallerReader } from './caller-reader.ts'
 import { CREDENTIAL_DEFAULTS, mayNameCaller, NOTHING } from './credentials.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
-import { type Caller, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
 import {
@@ -35,11 +35,13 @@ import { TransactionIds } from './transaction-id.ts'
 export interface IdentityOptions {
   /** `identity.trusted_hops`: networks whose forwarding headers are believed; empty means loopback, private and link-local. */
   readonly trustedHops: readonly string[]
+  /** `identity.cdn`: the delivery network whose header names the caller; null where there is none. */
+  readonly cdn: Cdn | null
   readonly apiKeyHeaders: readonly string[]
   readonly sessionCookies: readonly string[]
 }
 
-export const IDENTITY_DEFAULTS: IdentityOptions = { trustedHops: [], ...CREDENTIAL_DEFAULTS }
+export const IDENTITY_DEFAULTS: IdentityOptions = { trustedHops: [], cdn: null, ...CREDENTIAL_DEFAULTS }
 
 export interface RecorderSettings {
   readonly key: PrivacyKey
@@ -93,6 +95,7 @@ export class Recorder {
   readonly #telemetry: Telemetry
   readonly #pseudonyms: Pseudonyms
   readonly #hops: TrustedHops
+  readonly #cdnHeader: string | null
   readonly #callers: CallerReader
   readonly #hasher: SecretHasher
   readonly #targets = new TargetMemory()
@@ -102,7 +105,9 @@ export class Recorder {
     this.#emit = settings.emit
     this.#telemetry = settings.telemetry
     this.#pseudonyms = new Pseudonyms(settings.key)
-    this.#hops = new TrustedHops(settings.options.trustedHops)
+    const { trustedHops, cdn } = settings.options
+    this.#hops = new TrustedHops(trustedHops)
+    this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
     this.#hasher = new SecretHasher(settings.hashKey)
     this.#callers = new CallerReader(this.#pseudonyms, this.#hasher, settings.options)
     const apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
@@ -128,7 +133,6 @@ export class Recorder {
     this.#callers.close()
     this.#headerJson.close()
     this.#tools.headerLists.close()
-    this.#payloads?.close()
     this.#pseudonyms.close()
   }
 
@@ -190,13 +194,16 @@ export class Recorder {
 
   /** Who is said to stand behind the peer; null when nobody says so. */
   #forwardingOf(head: Head, trust: Trust): Caller | null {
-    if (!says(head, X_FORWARDED_FOR) && !says(head, FORWARDED) && !says(head, X_REAL_IP)) return null
+    const named = this.#cdnHeader === null ? null : head.header(this.#cdnHeader)
+    const listed = says(head, X_FORWARDED_FOR) || says(head, FORWARDED) || says(head, X_REAL_IP)
+    if (!listed && named === null) return null
     if (trust === 'none') return UNTRUSTED
     return this.#hops.caller(
       trust,
       joined(head, 'x-forwarded-for'),
       joined(head, 'forwarded'),
       head.header('x-real-ip'),
+      named,
     )
   }
 

@@ -367,6 +367,22 @@ describe('callers behind proxies', () => {
     expect(send({ client: '10.0.0.5', headers: [['X-Real-IP', '198.51.100.9']] }).principal.id).toBe('198.51.100.9')
   })
 
+  test("a delivery network's header counts behind its edge only, and only where it was named", () => {
+    const hops = { trustedHops: ['203.0.113.0/24', '192.0.2.0/24'], cdn: 'cloudflare' } as const
+    const cf = (value: string): Header => ['CF-Connecting-IP', value]
+    const { send } = resolving(hops)
+    const ends = (...headers: Header[]) => send({ headers }).forwarded
+    expect(ends(cf('198.51.100.9'))).toEqual(['198.51.100.9'])
+    expect(ends(via('192.0.2.17'), cf('198.51.100.9'))).toEqual(['192.0.2.17', '198.51.100.9'])
+    expect(ends(via('198.51.100.9, 192.0.2.17'), cf('198.51.100.9'))).toEqual(['192.0.2.17', '198.51.100.9'])
+    expect(ends(via('198.51.100.66'), cf('10.9.9.9')), 'sent past the network').toEqual(['198.51.100.66'])
+    expect(ends(cf('garbage'))).toEqual([])
+    expect(ends(['True-Client-IP', '198.51.100.9']), 'of another network').toEqual([])
+    const past = send({ client: '198.51.100.1', headers: [cf('198.51.100.9')] })
+    expect([past.forwarded, past.weirds]).toEqual([[], ['forwarded.untrusted']])
+    expect(resolving({ ...hops, cdn: null }).send({ headers: [cf('198.51.100.9')] }).forwarded).toEqual([])
+  })
+
   test('configured hops are believed, and nobody else', () => {
     const { send } = resolving({ trustedHops: ['203.0.113.0/24'] })
     expect(send({ headers: [via('198.51.100.9')] }).principal).toMatchObject({ id: '198.51.100.9', via: 'forwarded' })
