@@ -18,6 +18,7 @@ function record(exchange: Parameters<typeof fakeExchange>[0], bodies = true): { 
     key: TEST_KEY,
     options: IDENTITY_DEFAULTS,
     bodies,
+    payloads: true,
     telemetry: fakeTelemetry(),
     emit: (tx) => {
       resolver.resolve(tx)
@@ -36,6 +37,21 @@ test.each(PLANTED)('no secret planted in %s is in any field of the transaction o
     expect(JSON.stringify({ ...tx, headers: tx.requestHeaders, body: tx.requestBody })).not.toContain(secret)
   }
   expect(line).not.toContain(Buffer.from(PASSWORD).toString('base64').slice(0, 12))
+})
+
+test.each(PLANTED)('nor is one in the marks of payloads around it, planted in %s', (_, exchange) => {
+  // Every value that a caller chooses becomes an attack, too.
+  const attack = (text: string) =>
+    text.replaceAll(/(?<=[=:] ?"?)(?=[A-Za-z0-9])/g, "x'||(select 1)--<script>alert(1)</script>")
+  const { body } = exchange
+  const { tx } = record({
+    ...exchange,
+    target: `${exchange.target ?? '/'}${exchange.target?.includes('?') ? '&' : '?'}q=%3Cscript%3Ealert(1)%3C/script%3E`,
+    ...(typeof body === 'string' ? { body: attack(body) } : {}),
+  })
+  const marks = JSON.stringify(tx.marks)
+  expect(marks).toContain('"kind":"payload"')
+  for (const secret of SECRETS) expect(marks).not.toContain(secret)
 })
 
 test('one token has one pseudonym in headers, cookies, query, paths, forms, JSON and multipart', () => {

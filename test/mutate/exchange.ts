@@ -12,6 +12,10 @@ export interface ExchangeOptions {
   readonly responseBytes?: number
   /** Added to both initial sequence numbers. */
   readonly isn?: number
+  /** Bytes that the client sends; default: a GET of `path`. */
+  readonly request?: Buffer
+  /** Bytes that the server answers; default: a text of `responseBytes`. */
+  readonly response?: Buffer
 }
 
 const SERVER_PORT = 8080
@@ -19,7 +23,8 @@ const SEGMENT_BYTES = 1000
 const PSH = 8
 
 /** Every frame of the exchange, a millisecond apart: handshake, request, response in segments that are acknowledged, FINs. */
-export function exchange({ atMs, number, path = '/v1/orders', responseBytes = 200, isn = 0 }: ExchangeOptions) {
+export function exchange(options: ExchangeOptions) {
+  const { atMs, number, path = '/v1/orders', responseBytes = 200, isn = 0 } = options
   const frames: CapturedFrame[] = []
   let clientSeq = 1000 + number * 7919 + isn
   let serverSeq = 500_000_000 + number * 104_729 + isn
@@ -45,9 +50,9 @@ export function exchange({ atMs, number, path = '/v1/orders', responseBytes = 20
   send(true, SYN, nothing)
   send(false, SYN | ACK, nothing)
   send(true, ACK, nothing)
-  send(true, ACK | PSH, Buffer.from(`GET ${path} HTTP/1.1\r\nHost: api.shop.test\r\n\r\n`))
+  send(true, ACK | PSH, options.request ?? Buffer.from(`GET ${path} HTTP/1.1\r\nHost: api.shop.test\r\n\r\n`))
   const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${responseBytes}\r\n\r\n`
-  const response = Buffer.from(head + 'x'.repeat(responseBytes))
+  const response = options.response ?? Buffer.from(head + 'x'.repeat(responseBytes))
   for (let from = 0; from < response.length; from += SEGMENT_BYTES) {
     send(false, ACK | PSH, response.subarray(from, from + SEGMENT_BYTES))
     send(true, ACK, nothing)
