@@ -3,7 +3,6 @@ import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { snakeCase } from '../../analyzers/option-names.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 import { CDN_HEADERS, type Cdn } from '../identity/forwarded.ts'
-import { CDN_HEADERS, type Cdn } from '../identity/forwarded.ts'
 import { kafkaSink } from './kafka-schema.ts'
 import { sources } from './source-schema.ts'
 import { addressBlock, file, wholeNumber } from './values.ts'
@@ -26,17 +25,6 @@ const identity = z
       .describe(
         'Proxies whose Forwarded and X-Forwarded-For headers are believed. While it is empty, loopback, private and link-local ' +
           'peers are believed, and a caller found that way is marked `forwarded.default`.',
-      ),
-    cdn: z
-      .enum(Object.keys(CDN_HEADERS) as [Cdn, ...Cdn[]])
-      .nullable()
-      .default(null)
-      .describe(
-        'The delivery network in front, whose own header names the caller: ' +
-          `${Object.entries(CDN_HEADERS)
-            .map(([cdn, header]) => `${cdn} (${header})`)
-            .join(', ')}. ` +
-          'It is believed where X-Forwarded-For leads to no address that is not trusted; name the edges of the network in `trusted_hops`.',
       ),
     cdn: z
       .enum(Object.keys(CDN_HEADERS) as [Cdn, ...Cdn[]])

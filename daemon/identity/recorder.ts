@@ -133,6 +133,7 @@ export class Recorder {
     this.#callers.close()
     this.#headerJson.close()
     this.#tools.headerLists.close()
+    this.#payloads?.close()
     this.#pseudonyms.close()
   }
 

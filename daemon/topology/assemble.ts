@@ -223,7 +223,6 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
     identity: {
       trustedHops: identity.trusted_hops,
       cdn: identity.cdn,
-      cdn: identity.cdn,
       apiKeyHeaders: identity.api_key_headers,
       sessionCookies: identity.session_cookies,
     },
