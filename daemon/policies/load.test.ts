@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fakeSignal } from '../../test/fake-signal.ts'
+import type { FoldingRule } from '../incidents/rules.ts'
 import { HOUR_US, MINUTE_US } from '../model/time.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -48,7 +49,7 @@ describe('a policy file', () => {
       metadata: { id: 'mine', title: 'Mine', owner: null },
       when: { detectors: ['scan.probing'] },
       budget: { keysPerWeek: 100_000, falseIncidentsPerWeek: 1 },
-      group: { by: ['subject'], reopenWithin: '6h' },
+      group: { by: ['subject'], joins: [], reopenWithin: '6h' },
       mode: 'simulate',
       overrides: {},
       respond: [],
@@ -72,7 +73,7 @@ describe('a policy file', () => {
     [
       'a detector of the future',
       POLICY.replace('scan.probing', 'auth.stuffing'),
-      /when.detectors\[0\]: expected one of auth.bruteforce, capture.blind, capture.silent, object.enumeration, scan.probing, found "auth.stuffing"/,
+      /when.detectors\[0\]: expected one of auth.bruteforce, .*scan.probing.*, found "auth.stuffing"/,
     ],
     [
       'a detector that stands twice',
@@ -136,17 +137,13 @@ describe('loadPolicies', () => {
     write('.hidden.yaml', 'broken: [')
     write('notes.txt', 'not a policy')
     const { policies, rules } = load()
-    expect(policies.map(({ id }) => id)).toEqual([
-      'auth-bruteforce',
-      'capture-blind',
-      'capture-silent',
-      'mine',
-      'object-enumeration',
-      'scan-probing',
-    ])
+    const shipped = shippedPolicies().policies.map(({ id }) => id)
+    expect(shipped).toContain('auth-bruteforce')
+    expect(policies.map(({ id }) => id)).toEqual([...shipped, 'mine'].sort())
     expect(rules.map(({ policy }) => policy)).toEqual(policies.map(({ id }) => id))
-    expect(policies[3]).toMatchObject({ origin: join(folder, 'mine.yaml'), mode: 'simulate' })
-    expect(policies[0]!.origin).toBe('shipped auth-bruteforce.yaml')
+    const own = policies.find(({ id }) => id === 'mine')
+    expect(own).toMatchObject({ origin: join(folder, 'mine.yaml'), mode: 'simulate' })
+    expect(policies.find(({ id }) => id === 'auth-bruteforce')!.origin).toBe('shipped auth-bruteforce.yaml')
   })
 
   test('an own policy replaces the shipped one of its id', () => {
@@ -206,13 +203,14 @@ describe('compilePolicies', () => {
   const withWhen = (more: string) => POLICY.replace('[scan.probing]}', `[scan.probing], ${more}}`)
 
   test('the shipped rules are the ones that were built in', () => {
-    const life = ({ maxLog10P, reopenWithinUs, autoCloseUs, title }: (typeof rules)[number]) => ({
+    const life = ({ maxLog10P, reopenWithinUs, autoCloseUs, title }: FoldingRule) => ({
       maxLog10P,
       reopenWithinUs,
       autoCloseUs,
       title,
     })
-    const { rules } = shippedPolicies()
+    const builtIn = ['auth-bruteforce', 'capture-blind', 'capture-silent', 'object-enumeration', 'scan-probing']
+    const rules = shippedPolicies().rules.filter(({ policy }) => builtIn.includes(policy))
     expect(rules.map(life)).toEqual([
       { maxLog10P: -5, reopenWithinUs: 24 * HOUR_US, autoCloseUs: 6 * HOUR_US, title: 'Password guessing' },
       {
