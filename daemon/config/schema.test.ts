@@ -14,6 +14,7 @@ const SECOND_US = 1_000_000
 test('the defaults of the configuration are those of the stages', () => {
   expect(identity).toEqual({
     trusted_hops: IDENTITY_DEFAULTS.trustedHops,
+    cdn: IDENTITY_DEFAULTS.cdn,
     api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
     session_cookies: IDENTITY_DEFAULTS.sessionCookies,
   })
