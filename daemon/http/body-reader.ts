@@ -131,9 +131,9 @@ export class BodyReader {
 
   #take(message: HttpMessage, bytes: Buffer, from: number, to: number): void {
     message.bodyBytes += to - from
-    const { bodies, limits } = this.#context
+    const { bodies, buffers, limits } = this.#context
     if (!bodies) return
-    const grown = keepBody(message, limits.maxBodyBytes, bytes, from, to)
+    const grown = keepBody(message, buffers, limits.maxBodyBytes, bytes, from, to)
     if (grown > 0) this.#keep.grow(message, grown)
   }
 

@@ -1,3 +1,4 @@
+import type { BodyBuffers } from './body-buffers.ts'
 import type { HttpMessage } from './message.ts'
 
 /** First storage of a body whose length is not announced. */
@@ -7,9 +8,17 @@ const TRUSTED_BYTES = 8192
 
 /**
  * Appends [from, to) to the kept body of a message, up to `limit` bytes in all; what does not fit is marked as cut.
- * Storage belongs to the message: as large as announced once some of it is there, else grown by doubling. Returns by how much it grew.
+ * Storage is the message's until it is handed over: as large as announced once some of it is there, else grown by doubling.
+ * Returns by how much it grew.
  */
-export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, from: number, to: number): number {
+export function keepBody(
+  message: HttpMessage,
+  buffers: BodyBuffers,
+  limit: number,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): number {
   // After a hole the rest would stand in the wrong place: keep the part before it.
   if (message.gap || message.bodyCut) {
     message.bodyCut = true
@@ -29,9 +38,12 @@ export function keepBody(message: HttpMessage, limit: number, bytes: Buffer, fro
       store === null
         ? Math.min(Math.max(message.announced, FIRST_BYTES), TRUSTED_BYTES)
         : Math.max(message.announced, store.length * 2)
-    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(limit, wanted)))
+    const larger = buffers.take(Math.max(needed, Math.min(limit, wanted)))
     grown = larger.length - (store?.length ?? 0)
-    if (store !== null) store.copy(larger, 0, 0, message.stored)
+    if (store !== null) {
+      store.copy(larger, 0, 0, message.stored)
+      buffers.giveBack(store)
+    }
     store = larger
     message.store = larger
   }

@@ -1,4 +1,5 @@
 import type { Telemetry } from '../telemetry/counters.ts'
+import { BodyBuffers } from './body-buffers.ts'
 import type { ExchangeSink } from './exchange.ts'
 import { Framing } from './framing.ts'
 import { HeadSlabs } from './head.ts'
@@ -20,6 +21,7 @@ export class HttpContext {
   readonly search: StartLineSearch
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
+  readonly buffers = new BodyBuffers()
   readonly messages = new MessagePool()
   /** Complete requests without an answer. */
   readonly waiting: TimerQueue

@@ -1,5 +1,6 @@
 import type { EventTime } from '../model/time.ts'
 import type { Weird } from '../telemetry/weirds.ts'
+import type { BodyBuffers } from './body-buffers.ts'
 import { NO_HEAD, type ParsedHead } from './head.ts'
 
 /** A capture timestamp this far from the event clock is bogus (contracts.md, the event clock). */
@@ -119,9 +120,11 @@ export class HttpMessage {
   }
 
   /** It was handed over: what is still to come of it is not kept. */
-  letGo(): void {
+  letGo(buffers: BodyBuffers): void {
     this.head = NO_HEAD
+    if (this.store !== null) buffers.giveBack(this.store)
     this.store = null
+    this.stored = 0
     this.bodyCut = true
   }
 

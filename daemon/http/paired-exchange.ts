@@ -29,11 +29,17 @@ class HandedMessage implements Message {
     this.position = message.position
     this.bogusTime = message.bogusTime
     this.bodyBytes = message.bodyBytes
-    this.body = message.store === null ? null : message.store.subarray(0, message.stored)
+    this.body = message.store === null ? null : copyOf(message.store, message.stored)
     this.bodyCut = message.bodyCut
     this.gap = message.gap
     this.whole = message.whole
   }
+}
+
+function copyOf(bytes: Buffer, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length)
+  bytes.copy(copy, 0, 0, length)
+  return copy
 }
 
 /** What pairing hands over: its state and weirds follow from the two halves, which may be used again afterwards. */

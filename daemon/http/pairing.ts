@@ -424,8 +424,8 @@ export class Pairing implements Waiter {
     for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) telemetry.weirds.add(weirds[i]!)
     if (sink !== null) {
       sink(new PairedExchange(this.#flow, this.clientSide, request, response, grade, weirds, now))
-      request?.letGo()
-      response?.letGo()
+      request?.letGo(this.#context.buffers)
+      response?.letGo(this.#context.buffers)
     }
     if (request !== null) this.#keep.drop(request)
     if (response !== null) this.#keep.drop(response)
