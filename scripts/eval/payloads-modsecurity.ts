@@ -5,7 +5,7 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { attacks } from '../../test/payload/attacks.ts'
+import { type Attack, attacks } from '../../test/payload/attacks.ts'
 import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
 import type { CorpusRequest, CorpusSet } from '../../test/payload/corpus-request.ts'
 import { scan } from '../../test/payload/scan.ts'
@@ -23,6 +23,8 @@ const LONGEST_START_MS = 20_000
 interface Row {
   readonly name: string
   readonly classes: Map<string, [found: number, total: number]>
+  /** Attacks as they are written in books: no encoding, no trick. */
+  readonly plain: [found: number, total: number]
   found: number
   attacks: number
   alarms: number
@@ -42,11 +44,11 @@ export async function compareModSecurity(set: CorpusSet, seed: number): Promise<
   const harmless = [...sampled(benign(set, REPORTED), EVERY_BENIGN, seed % EVERY_BENIGN)]
   const scanner = newScanner()
   const ours = row('offpath')
-  for (const { class: name, request } of hostile)
+  for (const attack of hostile)
     note(
       ours,
-      name,
-      scan(scanner, request).some(({ logOdds }) => logOdds >= SIGNAL),
+      attack,
+      scan(scanner, attack.request).some(({ logOdds }) => logOdds >= SIGNAL),
     )
   for (const { request } of harmless)
     note(
@@ -64,13 +66,13 @@ type Send = (request: CorpusRequest) => Promise<number>
 
 async function judged(
   name: string,
-  hostile: readonly { readonly class: string; readonly request: CorpusRequest }[],
+  hostile: readonly Attack[],
   harmless: readonly { readonly request: CorpusRequest }[],
   send: Send,
 ): Promise<Row> {
   const result = row(name)
   const all = [
-    ...hostile.map(({ class: of, request }) => ({ of, request })),
+    ...hostile.map((of) => ({ of, request: of.request })),
     ...harmless.map(({ request }) => ({ of: null, request })),
   ]
   let next = 0
@@ -178,10 +180,10 @@ function statusOf(socketPath: string, agent: Agent, { method, target, headers, b
 }
 
 function row(name: string): Row {
-  return { name, classes: new Map(), found: 0, attacks: 0, alarms: 0, benign: 0, refused: 0 }
+  return { name, classes: new Map(), plain: [0, 0], found: 0, attacks: 0, alarms: 0, benign: 0, refused: 0 }
 }
 
-function note(result: Row, of: string | null, found: boolean): void {
+function note(result: Row, of: Attack | null, found: boolean): void {
   if (of === null) {
     result.benign++
     if (found) result.alarms++
@@ -189,8 +191,12 @@ function note(result: Row, of: string | null, found: boolean): void {
   }
   result.attacks++
   if (found) result.found++
-  const [before, total] = result.classes.get(of) ?? [0, 0]
-  result.classes.set(of, [before + (found ? 1 : 0), total + 1])
+  const counted = found ? 1 : 0
+  const [before, total] = result.classes.get(of.class) ?? [0, 0]
+  result.classes.set(of.class, [before + counted, total + 1])
+  if (of.encoding !== 'plain' || of.trick !== 'none') return
+  result.plain[0] += counted
+  result.plain[1]++
 }
 
 function print(rows: readonly Row[]): void {
@@ -200,6 +206,7 @@ function print(rows: readonly Row[]): void {
   write('', ({ name }) => name)
   write('recall', ({ found, attacks: of }) => percent(found, of))
   write('  of these refused by nginx', ({ refused, attacks: of }) => percent(refused, of))
+  write('  as in a book', ({ plain }) => percent(...plain))
   write('false alarms', ({ alarms, benign: of }) => percent(alarms, of))
   write('attacks', ({ attacks: of }) => String(of))
   write('benign requests', ({ benign: of }) => String(of))

@@ -3,6 +3,8 @@ import { PayloadScanner } from '../../daemon/payload/scanner.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import type { Attack } from '../../test/payload/attacks.ts'
 import type { Benign } from '../../test/payload/benign/requests.ts'
+import { FRESH_ATTACKS, FRESH_BENIGN } from '../../test/payload/fresh.ts'
+import { PLACEMENTS } from '../../test/payload/placements.ts'
 import { scan } from '../../test/payload/scan.ts'
 
 /** From here on a finding is a signal about a field nobody knows. */
@@ -109,6 +111,28 @@ function count(share: Share, found: boolean, named: boolean): void {
 function bump(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1)
 }
+
+/** Payloads and texts of test/payload/fresh.ts as they are written, in the placements of bodies and parameters. */
+export function freshLook(): { readonly attacks: Share; readonly benign: Share } {
+  const scanner = newScanner()
+  const places = PLACEMENTS.filter(({ name }) => FRESH_PLACES.has(name))
+  const look = (texts: readonly string[]): Share => {
+    const share = { total: 0, found: 0, named: 0 }
+    for (const text of texts)
+      for (const { put } of places) {
+        const request = put(text)
+        if (request !== null)
+          count(
+            share,
+            scan(scanner, request).some(({ logOdds }) => logOdds >= SIGNAL),
+            false,
+          )
+      }
+    return share
+  }
+  return { attacks: look(FRESH_ATTACKS.map(([, text]) => text)), benign: look(FRESH_BENIGN) }
+}
+const FRESH_PLACES = new Set(['query', 'form', 'json', 'xml text', 'multipart'])
 
 /** Every `step`th, from the `offset`th on. */
 export function* sampled<T>(all: Iterable<T>, step: number, offset: number): Generator<T> {

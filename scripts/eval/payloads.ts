@@ -4,7 +4,7 @@ import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
 import type { CorpusSet } from '../../test/payload/corpus-request.ts'
 import { payloadCost } from './payloads-cost.ts'
 import { compareModSecurity } from './payloads-modsecurity.ts'
-import { alarmsOf, recallOf, type Share, type Shares, sampled, sorted } from './payloads-score.ts'
+import { alarmsOf, freshLook, recallOf, type Share, type Shares, sampled, sorted } from './payloads-score.ts'
 
 const { values } = parseArgs({
   options: {
@@ -78,6 +78,10 @@ function evaluate(): void {
       write('\nmissed')
       for (const [name, count] of sorted(recall.misses)) write(`  ${String(count).padStart(5)} ${JSON.stringify(name)}`)
     }
+    const { attacks: fresh, benign: calm } = freshLook()
+    write(
+      `\nwritten after the tuning: ${percent(fresh.found, fresh.total)} of ${fresh.total} found, ${percent(calm.found, calm.total)} of ${calm.total} false`,
+    )
     write(`\nns a byte at ${['16', '32', '64'].join(', ')} KiB; benign ${cost.benignNs.toFixed(1)}`)
     for (const { name, ns } of cost.hostile)
       write(`  ${name.padEnd(30)} ${ns.map((each) => each.toFixed(1).padStart(7)).join(' ')}`)

@@ -162,7 +162,7 @@ function judged(text: string, at: number, meta: string, run: Command, field: Fie
   // A line of prose or code may begin with any word.
   if (meta === '\n' && at > 0 && field.place !== 'query' && field.place !== 'path') logOdds -= 3
   // A name in a sentence, as Markdown writes it.
-  if (meta === '`' && QUOTED_NAME.test(run.after)) logOdds -= 5
+  if (meta === '`' && isCodeSpan(text, at, run.after)) logOdds -= 5
   return logOdds < 3
     ? null
     : evidence(text, at, `command.${substitutes ? 'substitution' : 'chained'}`, Math.min(logOdds, 13), meta, run)
@@ -176,6 +176,16 @@ function alone(text: string, at: number, run: Command, meta: string): boolean {
 
 const NO_WORD = new Set('id ls pwd env ps df lsof rm sh awk sed grep ssh scp dir'.split(' '))
 const ONE_WORD = /^[^\s;|&]{0,64}\s{0,2}$/
+/** A piece of code in a sentence, as Markdown writes it: between words, or at the end of a text that has one before. */
+function isCodeSpan(text: string, at: number, after: string): boolean {
+  if (QUOTED_NAME.test(after)) return true
+  if (!WORD_BEFORE.test(text.slice(Math.max(0, at - 32), at))) return false
+  return WORD_AFTER.test(after) || (SPAN_ENDS.test(after) && text.slice(0, at).includes('`'))
+}
+
+const SPAN_ENDS = /^[^`\n]{0,120}`[.,;:)?]?\s{0,2}$/
+const WORD_BEFORE = /(?:^|\s)[A-Za-z]{2,24}\s$/
+const WORD_AFTER = /^[^`\n]{0,120}`[.,;:)?]?\s{1,2}[A-Za-z]{2,24}[\s.,;:?]/
 const QUOTED_NAME = /^`[\s.,:;)]{1,2}(?:[a-z]|$)/i
 const WILD_PATH = /^\/[\w?*]{0,8}[?*][\w?*]{0,8}\/[\w?*.]{1,16}$/
 /** What a program is given: an option, a path, an address, a redirection, a host, a number alone. */

@@ -75,7 +75,7 @@ const WRAPPER =
   /^(?:php:\/\/(?:filter|input|fd|memory|temp)|expect:\/\/|phar:\/\/|zip:\/\/|compress\.(?:zlib|bzip2):\/\/|glob:\/\/|netdoc:|jar:(?:https?|file):|file:\/{1,3}(?:[a-z]:[/\\]{1,2}(?:win|boot|inetpub)|etc|proc|var|usr|root|home\/\w{1,64}\/\.|tmp|\w{1,64}$))/i
 const INNER_WRAPPER = /\b(?:php:\/\/(?:filter|input)|expect:\/\/\w|phar:\/\/|file:\/\/\/(?:etc|proc|c:))/i
 const SYSTEM_FILE =
-  /^[\s"'(]{0,4}(?:\/{1,4}(?:\.\/){0,4}etc\/(?:passwd|shadow|hosts|group|issue|crontab|ssh\/\w{1,32}|nginx\/|apache2\/|mysql\/|php)|\/{1,4}proc\/(?:self|version|\d{1,7}|cmdline|mounts|net)\b|\/{1,4}var\/log\/(?:apache|nginx|httpd|auth|syslog|mail|secure)|\/{1,4}root\/\.|\/{1,4}home\/\w{1,64}\/\.ssh|[a-z]:[/\\]{1,4}(?:windows|winnt|boot\.ini|inetpub|users[/\\]{1,4}administrator)|web-inf[/\\]|\/web-inf\/)/i
+  /^[\s"'(]{0,4}(?:\/{1,4}(?:\.\/){0,4}etc\/(?:passwd|shadow|hosts|hostname|resolv\.conf|os-release|sudoers|fstab|mtab|profile|group|issue|crontab|ssh\/\w{1,32}|nginx\/|apache2\/|mysql\/|php)|\/{1,4}proc\/(?:self|version|\d{1,7}|cmdline|mounts|net)\b|\/{1,4}var\/log\/(?:apache|nginx|httpd|auth|syslog|mail|secure)|\/{1,4}root\/\.|\/{1,4}home\/\w{1,64}\/\.ssh|[a-z]:[/\\]{1,4}(?:windows|winnt|boot\.ini|inetpub|users[/\\]{1,4}administrator)|web-inf[/\\]|\/web-inf\/)/i
 
 function checkFiles({ text }: Unwrapped, field: Field): readonly Evidence[] {
   const wrapper = WRAPPER.exec(text)

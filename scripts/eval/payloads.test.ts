@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { attacks } from '../../test/payload/attacks.ts'
+import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
+import { payloadCost } from './payloads-cost.ts'
+import { alarmsOf, freshLook, recallOf, sampled } from './payloads-score.ts'
+
+/** Of the reporting set, one in ten: the whole is `npm run eval -- payloads`. */
+const STEP = 10
+
+test('what attacks are found, in each class, and how much of what only looks like them', () => {
+  const recall = recallOf(sampled(attacks('reporting'), STEP, 3))
+  expect(recall.all.found / recall.all.total).toBeGreaterThanOrEqual(0.97)
+  for (const [name, { found, total }] of recall.classes) expect(found / total, name).toBeGreaterThanOrEqual(0.9)
+  const alarms = alarmsOf(sampled(benign('reporting', REPORTED), STEP, 3))
+  expect(alarms.all.found / alarms.all.total).toBeLessThanOrEqual(0.002)
+})
+
+test('what was written after the tuning stays found', () => {
+  const { attacks: fresh, benign: calm } = freshLook()
+  expect(fresh.found / fresh.total).toBeGreaterThanOrEqual(0.97)
+  expect(calm.found).toBe(0)
+})
+
+test('no hostile body costs more a byte the longer it is, and none much more than a benign one', () => {
+  const { benignNs, hostile } = payloadCost(4)
+  for (const { name, ns } of hostile) {
+    // What is quadratic costs four times as much.
+    expect(ns.at(-1)! / ns[0]!, name).toBeLessThan(3)
+    expect(ns.at(-1)! / benignNs, name).toBeLessThan(60)
+  }
+})
