@@ -39,6 +39,7 @@ const COMMANDS: readonly (readonly [name: string, load: () => Promise<AddCommand
   ['doctor', async () => (await import('./doctor.ts')).addDoctor],
   ['config', async () => (await import('./config.ts')).addConfig],
   ['detector', async () => (await import('./detector.ts')).addDetector],
+  ['baseline', async () => (await import('./baseline.ts')).addBaseline],
   ['status', async () => (await import('./status.ts')).addStatus],
   ['top', async () => (await import('./top.ts')).addTop],
   ['routes', async () => (await import('./routes.ts')).addRoutes],

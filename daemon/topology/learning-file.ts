@@ -96,6 +96,13 @@ export async function outlineOf(place: LearningPlace): Promise<LearningOutline> 
   return { keyId, now, parts }
 }
 
+/** The lines as they are, without the seal. Throws RefusedLearning, at the end at the latest. */
+export async function textLines(place: LearningPlace): Promise<string[]> {
+  const lines: string[] = []
+  await eachLine(place, (_, text) => void lines.push(text))
+  return lines
+}
+
 export interface Restored {
   readonly covers: Covers
   /** Parts that begin anew, and why. */
@@ -149,7 +156,7 @@ type Line =
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'covers'; readonly covers: Covers }
 
-async function eachLine(place: LearningPlace, take: (line: Line) => void): Promise<void> {
+async function eachLine(place: LearningPlace, take: (line: Line, text: string) => void): Promise<void> {
   let seen = 0
   let inPart = false
   try {
@@ -157,7 +164,7 @@ async function eachLine(place: LearningPlace, take: (line: Line) => void): Promi
       const line = parse(text, seen++ === 0)
       if (line.kind === 'line' && !inPart) throw new RefusedLearning('a line stands outside of any part')
       if (line.kind === 'part') inPart = true
-      take(line)
+      take(line, text)
     }
   } catch (error) {
     if (error instanceof RefusedLearning) throw error

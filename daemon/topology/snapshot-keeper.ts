@@ -81,6 +81,11 @@ export class SnapshotKeeper {
       })
   }
 
+  /** Whether the last one could not be kept. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
   async close(): Promise<void> {
     await this.#work
     await this.#drop()

@@ -49,7 +49,7 @@ export async function command(connect: Connect, args: readonly string[], termina
   return { status, stdout: out.join(''), stderr: err.join('') }
 }
 
-function sink(into: string[], tty: boolean): NodeJS.WriteStream {
+export function sink(into: string[], tty: boolean): NodeJS.WriteStream {
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       into.push(chunk.toString())
