@@ -2,6 +2,7 @@ import pc from 'picocolors'
 import { stateText } from './action-table.ts'
 import { escapeTerminal } from './escape.ts'
 import { evidencePlot } from './evidence-plot.ts'
+import { renderPayloads } from './explain-payloads.ts'
 import { indent, outcomeText, percent, renderHead } from './incident-page.ts'
 import {
   clockTime,
@@ -37,6 +38,7 @@ export function renderExplanation(detail: DetailInput, look: Look): string {
   const parts = [
     renderHead(incident, look),
     part('Signals', signalsPart(incident, signals, look)),
+    part('Payloads', renderPayloads(signals, { ...look, width: look.width - 2 })),
     part(...plotPart(detail, look)),
     part('Policy', sentences(policySentences(incident, signals, detail.policy), look)),
     part('Doubts', sentences(doubtSentences(incident, signals, transactions), look)),
