@@ -245,6 +245,25 @@ test('a hole in a head drops that message, and later lockstep pairs are inferred
   expect(flow.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
 })
 
+test('a hole that the last answer acknowledges hides no request: the next pair is judged by that answer, though it was handed over', () => {
+  const lost = (beforeAnswer: boolean) => {
+    const flow = new HttpDriver()
+    flow.send(0, get('/a'))
+    if (beforeAnswer) flow.lose(0, 5)
+    flow.send(1, OK)
+    if (!beforeAnswer) flow.lose(0, 5)
+    flow.send(0, get('/b'))
+    flow.send(1, OK)
+    return flow.close().lines()
+  }
+  expect(lost(true)).toEqual(['GET /a 200 complete exact', 'GET /b 200 complete inferred'])
+  expect(lost(false)).toEqual([
+    'GET /a 200 complete exact',
+    'GET /b - request_only ambiguous',
+    '- 200 response_only ambiguous',
+  ])
+})
+
 test('a connection picked up midway keeps its last pairs at the end of the input once enough of them agreed', () => {
   const flow = new HttpDriver({ fromStart: false })
   for (let i = 0; i < 20; i++) {
