@@ -278,6 +278,32 @@ describe('IncidentBook', () => {
       ])
     })
 
+    test('a signal joins the open incident of a policy that it names, whichever was first, and opens its own otherwise', () => {
+      const rules = [
+        rule({ policy: 'paths', detectors: ['scan.probing'], joins: ['payloads'] }),
+        rule({ policy: 'payloads', detectors: ['injection.sqli'], joins: ['paths'] }),
+      ]
+      const payload = (time: number, given: Partial<Signal> = {}) =>
+        signal(time, { detector: 'injection.sqli', ...given })
+      const { book: incidents } = book({ rules })
+      incidents.push(signal(START))
+      incidents.push(payload(START + SECOND_US, { severity: 'high', why: 'the query broke' }))
+      const [joined, ...others] = incidents.open()
+      expect(others).toEqual([])
+      expect(joined).toMatchObject({
+        policy: 'paths',
+        detectors: ['scan.probing', 'injection.sqli'],
+        severity: 'high',
+        why: 'the query broke',
+      })
+      incidents.push(payload(START + 2 * SECOND_US, { subject: { kind: 'ip', value: '198.51.100.1' } }))
+      incidents.push(signal(START + 3 * SECOND_US, { subject: { kind: 'ip', value: '198.51.100.1' } }))
+      expect(incidents.open().map(({ policy, signalCount }) => [policy, signalCount])).toEqual([
+        ['paths', 2],
+        ['payloads', 2],
+      ])
+    })
+
     test('a signal that a policy is not about is passed over, and counted', () => {
       const { book: incidents, counters } = book({ rules: [rule({ accepts: () => false })] })
       expect(incidents.push(signal(START))).toEqual([])
