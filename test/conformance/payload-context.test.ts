@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import { DetectorSet } from '../../analyzers/analysis.ts'
+import { injectionDetectors } from '../../analyzers/detectors/injection.ts'
+import { leakDetectors } from '../../analyzers/detectors/leak.ts'
+import { IncidentBook } from '../../daemon/incidents/incident-book.ts'
+import type { Signal } from '../../daemon/model/signal.ts'
+import { MINUTE_US } from '../../daemon/model/time.ts'
+import type { PayloadMark, Transaction } from '../../daemon/model/transaction.ts'
+import { shippedPolicies } from '../../daemon/policies/load.ts'
+import { fakeTelemetry } from '../fake-exchange.ts'
+import { START, transaction, user } from './traffic.ts'
+
+const CHAINED: PayloadMark = {
+  kind: 'payload',
+  class: 'command',
+  rule: 'command.chained',
+  field: 'body:/code',
+  score: 0.99,
+  logOdds: 11,
+  layers: [],
+  excerpt: '; rm -rf build',
+  tokens: '; rm',
+  reflected: false,
+  delayMs: null,
+}
+const SQL: PayloadMark = { ...CHAINED, class: 'sqli', rule: 'sqli.union', field: 'query:q' }
+const ERROR: PayloadMark = { ...CHAINED, class: 'leak_sql_error', rule: 'leak_sql_error.mysql', field: 'response' }
+
+/** The payload detectors and the incidents of the shipped policies; an open incident suspends learning from its caller. */
+class Watch {
+  readonly #telemetry = fakeTelemetry()
+  readonly book = new IncidentBook({ telemetry: this.#telemetry, rules: shippedPolicies().rules })
+  readonly #set = new DetectorSet(
+    [...injectionDetectors, ...leakDetectors].map((declaration) => ({ declaration, options: {} })),
+    this.#telemetry,
+  )
+  now = START
+
+  see(given: Partial<Transaction>): readonly Signal[] {
+    this.now += 10_000_000
+    this.tick(this.now)
+    const tx = transaction({ endpoint: 'POST /v1/snippets', ...given, time: this.now })
+    const signals = [...this.#set.observe(tx, this.now)]
+    for (const signal of signals) this.#tell(this.book.push(signal))
+    return signals
+  }
+
+  tick(now: number): void {
+    this.now = now
+    this.#set.tick(now)
+    this.#tell(this.book.tick(now))
+  }
+
+  #tell(changes: ReturnType<IncidentBook['push']>): void {
+    for (const { kind, incident } of changes) {
+      if (kind === 'updated') continue
+      for (const detector of incident.detectors)
+        this.#set.suspect(detector, incident.subject, kind === 'opened', this.now)
+    }
+  }
+}
+
+const person = (i: number) => ({ ...user(`p${i}`), clientIp: `198.51.${i % 40}.7` })
+const range = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+test('a clear attack on a field nobody knows is a signal and an incident at once', () => {
+  const watch = new Watch()
+  const [signal] = watch.see({ ...person(1), marks: [SQL], status: 403 })
+  expect(signal).toMatchObject({ detector: 'injection.sqli', severity: 'low', outcome: { refused: 1 } })
+  expect(watch.book.open()).toMatchObject([{ policy: 'attack-payloads', severity: 'low' }])
+})
+
+test('a code editor is learnt, though each of its users was a suspect at first; an attack elsewhere still stands out', () => {
+  const watch = new Watch()
+  for (const i of range(40)) watch.see(person(i))
+  watch.tick(watch.now + 60 * MINUTE_US)
+  let first = 0
+  for (const i of range(40)) first += watch.see({ ...person(i), marks: [CHAINED] }).length
+  expect(first).toBeGreaterThan(0)
+  watch.tick(watch.now + 60 * MINUTE_US)
+  expect(range(40).flatMap((i) => watch.see({ ...person(i), marks: [CHAINED] }))).toEqual([])
+  expect(watch.see({ ...person(7), marks: [SQL] })).toHaveLength(1)
+})
+
+test('one attacker cannot teach it, however often he tries', () => {
+  const watch = new Watch()
+  for (const i of range(40)) watch.see(person(i))
+  watch.tick(watch.now + 60 * MINUTE_US)
+  for (const _ of range(1000)) watch.see({ ...person(1), marks: [CHAINED] })
+  watch.tick(watch.now + 24 * 60 * MINUTE_US)
+  expect(watch.see({ ...person(2), marks: [CHAINED] })).toHaveLength(1)
+})
+
+test('a scanner over classes, endpoints and services is one incident, which grows graver when something works', () => {
+  const watch = new Watch()
+  for (const [i, mark] of [SQL, CHAINED, { ...SQL, class: 'xss', rule: 'xss.script' }].entries()) {
+    watch.see({ ...person(1), marks: [mark], status: 400, endpoint: `GET /v1/e${i}`, service: `s${i}.test` })
+  }
+  expect(watch.book.open()).toMatchObject([{ severity: 'low', detectors: { length: 3 }, endpoints: { length: 3 } }])
+  watch.see({ ...person(1), marks: [SQL, ERROR], status: 500 })
+  const [incident, ...others] = watch.book.open()
+  expect(others).toEqual([])
+  expect(incident).toMatchObject({ severity: 'high', outcome: { pSuccess: 0.8 } })
+  expect(incident!.why).toMatch(/database error/)
+})
+
+test.each([
+  ['the delay it asks for', { marks: [{ ...SQL, delayMs: 5000 }], durationUs: 5_020_000 }, 'high'],
+  ['a shorter time', { marks: [{ ...SQL, delayMs: 5000 }], durationUs: 1_000_000 }, 'medium'],
+  [
+    'a file in the answer',
+    { marks: [CHAINED, { ...ERROR, class: 'leak_source', rule: 'leak_source.passwd' }] },
+    'critical',
+  ],
+  ['an unescaped echo', { marks: [{ ...SQL, class: 'xss', rule: 'xss.script', reflected: true }] }, 'high'],
+] as const)('what came of it decides how grave it is: %s', (_, given, severity) => {
+  expect(new Watch().see({ ...person(1), ...given }).map((signal) => signal.severity)).toEqual([severity])
+})
+
+test('an answer that gives something away without an attack is an incident of its endpoint, and no reason to suspect who got it', () => {
+  const watch = new Watch()
+  for (const i of range(3)) watch.see({ ...person(i), marks: [ERROR], status: 500 })
+  expect(watch.book.open()).toMatchObject([
+    { policy: 'leaking-answers', severity: 'medium', subject: { kind: 'endpoint' }, signalCount: 3 },
+  ])
+})
