@@ -217,6 +217,13 @@ test('bytes that the receiver has not acknowledged either are waited for: a forg
   expect(wire.lines.slice(0, 3)).toEqual(['0 data a', '0 data bcd', '0 data forged'])
 })
 
+test('a receiver that was heard while an earlier hole was waited for says nothing of the next one', () => {
+  const wire = new Wire().handshake().send(0, 0, 1001, 'a').send(0, 0, 1005, 'x')
+  wire.send(1, 0, 5001, '', { ack: 1002, afterUs: SECOND_US }).send(0, 0, 1002, 'bcd')
+  wire.send(0, 0, 1010, 'y').wait(3)
+  expect(wire.lines).toEqual(['0 data a', '0 data bcd', '0 data x', '0 gap 4', '0 data y'])
+})
+
 test('the first copy of overlapping bytes wins, and a differing second copy is a weird', () => {
   const wire = new Wire().handshake().send(0, 0, 1003, 'CDE').send(0, 0, 1001, 'abxxxfg') // covers the held bytes with others
   expect(wire.lines).toEqual(['0 data ab', '0 data CDE', '0 data fg'])
@@ -608,6 +615,12 @@ test('a direction that is never seen is no loss but one side; a server that is s
   for (let i = 0; i < 3; i++) half.send(0, PSH, 1001 + 2 * i, 'ab', { ack: 5001 + 700 * i, vni: 9 })
   half.wait(11)
   expect(tally(half)).toMatchObject({ unseenBytes: 0, links: [{ vni: 9, both: 0, first: 1, second: 0 }] })
+})
+
+test('a direction that only acknowledges is seen', () => {
+  const wire = named().handshake()
+  wire.send(1, PSH, 5001, 'xy', { ack: 1001 }).send(0, 0, 1001, '', { ack: 5003 }).wait(11)
+  expect(tally(wire).links).toEqual([{ vlan: -1, vni: -1, both: 1, first: 0, second: 0 }])
 })
 
 test('a connection that ends before it was judged is judged once, at its end', () => {
