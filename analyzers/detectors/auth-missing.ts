@@ -30,6 +30,10 @@ const PLAINLY_PUBLIC = 16
 const MAX_LOOKS = 16
 /** Of public endpoints at most one in ten hands out personal data. */
 const PERSONAL_IN_PUBLIC = 0.1
+/** And at most a third say whose the object is. */
+const OWNED_IN_PUBLIC = 0.3
+const OWNER = /"(?:owner|user|customer|account|tenant|member|patient)_?id"\s*:/i
+const MAX_OWNER_LOOK = 4096
 const MATURE_ANSWERS = 300
 
 class EndpointUse {
@@ -59,8 +63,17 @@ class Flagged {
   readonly networks = new DistinctCounter()
   readonly objects = new DistinctCounter()
   readonly classes = new Set<SensitiveClass>()
+  /** The answer says whose the object is. */
+  owned = false
   answers = 0
   looks = 0
+
+  /** Why strangers are not meant to be there: how much rarer such an answer is at a public endpoint. Null: no sign of it. */
+  rarity(refusals: number): number | null {
+    if (this.classes.size > 0) return PERSONAL_IN_PUBLIC
+    if (this.owned) return OWNED_IN_PUBLIC
+    return refusals > 0 ? 1 : null
+  }
 
   constructor(since: EventTime) {
     this.since = since
@@ -139,12 +152,17 @@ class AuthMissing implements Detector {
     const { flagged } = use
     // Headers and bodies are only read where they could matter, and at a public endpoint less and less often.
     const worthALook = ++flagged.looks <= MAX_LOOKS || isPowerOfTwo(flagged.looks)
-    if (use.refusals + flagged.classes.size === 0 && !worthALook) return null
+    if (flagged.rarity(use.refusals) === null && !worthALook) return null
     if (showsCredential(tx) || !gaveSomething(tx)) return null
-    if (worthALook) for (const kind of personalData(tx.responseBody)) flagged.classes.add(kind)
+    if (worthALook) {
+      const body = tx.responseBody
+      for (const kind of personalData(body)) flagged.classes.add(kind)
+      flagged.owned ||= body !== undefined && OWNER.test(body.slice(0, MAX_OWNER_LOOK))
+    }
     // That nobody else came so far is no sign that strangers may not: a shop’s pages are first read by its customers.
-    if (use.refusals + flagged.classes.size === 0) return null
-    const pValue = flagged.classes.size > 0 ? share * PERSONAL_IN_PUBLIC : share
+    const rarity = flagged.rarity(use.refusals)
+    if (rarity === null) return null
+    const pValue = share * rarity
     if (pValue > report) return null
     flagged.answers++
     flagged.networks.learnOne(hashText(voteKey(tx.principal)))
@@ -181,7 +199,12 @@ function missingSignal(tx: Transaction, use: EndpointUse, flagged: Flagged, pVal
   const classes = [...flagged.classes]
   const objects = Math.round(flagged.objects.count)
   const callers = Math.round(use.signedIn.count)
-  const given = classes.length === 0 ? '' : `, with ${classes.join(', ').replaceAll('_', ' ')} in the answer`
+  const given =
+    classes.length === 0
+      ? flagged.owned
+        ? ', with the owner named in the answer'
+        : ''
+      : `, with ${classes.join(', ').replaceAll('_', ' ')} in the answer`
   const refused = use.refusals > 0 ? `, and ${countText(use.refusals, 'stranger')} refused` : ''
   return signalOf('auth.missing', tx, now, {
     log10P: Math.log10(pValue),
@@ -197,6 +220,7 @@ function missingSignal(tx: Transaction, use: EndpointUse, flagged: Flagged, pVal
       strangers_answered: flagged.answers,
       networks: Math.round(flagged.networks.count),
       sensitive: classes,
+      names_an_owner: flagged.owned,
     },
     subject: endpointSubject(tx),
     outcome: { answered: flagged.answers, refused: 0, objectsExposed: objects, accounts: [], pSuccess: 0.9 },
@@ -213,12 +237,12 @@ export const authMissing = defineDetector({
     detects:
       'An endpoint that has answered signed-in callers only, and now answers somebody who shows no credential at all: a check that a release lost, a route around the gateway.',
     statistic:
-      'Two things must come together. Per endpoint, the chance that an answer goes to a stranger as things were: (networks of strangers + 0.5) / (answers to signed-in callers + networks + 1), at most five answers a caller. And a sign that strangers are not meant to be there: personal data in the answer (public endpoints seldom give any: a tenth), or strangers who were refused here before (1 / (1 + 2 x refusals)). Networks of strangers count after quarantine, and not what was flagged. One incident per endpoint; its severity is by what was given: card, bank, identity numbers, passwords and tokens critical, e-mail and phone high, else medium.',
+      'Two things must come together. Per endpoint, the chance that an answer goes to a stranger as things were: (networks of strangers + 0.5) / (answers to signed-in callers + networks + 1), at most five answers a caller. And a sign that strangers are not meant to be there: personal data in the answer (public endpoints seldom give any: a tenth), an owner named in it (owner_id, customer_id: a third), or strangers who were refused here before (1 / (1 + 2 x refusals)). Networks of strangers count after quarantine, and not what was flagged. One incident per endpoint; its severity is by what was given: card, bank, identity numbers, passwords and tokens critical, e-mail and phone high, else medium.',
     memory: 'maxEndpoints endpoints, 0.3 KiB each, 2 KiB with more than 64 callers. Evictions are counted.',
     warmUp:
       'Answers nothing for an endpoint before leastCallers signed-in callers were answered by it, at least 50 times where personal data is given, some 500 times where not and nobody was refused.',
     traps:
-      'Public endpoints (strangers are among the first hundreds of callers), pages for people, empty answers and errors sent with a 200, signed links, client certificates that a header tells of, cookies of any name (they may be a session that is not known). An endpoint that was opened on purpose is told once, and taken for public after a day with strangers from publicNetworks networks. Missed: what was open from the start; an endpoint without personal data that has not refused anybody yet, and without bodies every such one; HTML; credentials that are shown and not checked (auth.token_forged); a stranger with a cookie of any kind.',
+      'Public endpoints (strangers are among the first hundreds of callers), pages for people, empty answers and errors sent with a 200, signed links, client certificates that a header tells of, cookies of any name (they may be a session that is not known). An endpoint that was opened on purpose is told once, and taken for public after a day with strangers from publicNetworks networks. Missed: what was open from the start; an endpoint that names no person and no owner and has not refused anybody yet, and without bodies every one that has not; HTML; credentials that are shown and not checked (auth.token_forged); a stranger with a cookie of any kind.',
     tuning: 'leastCallers and report; publicNetworks for services with few callers.',
   },
   options: Options,

@@ -21,8 +21,11 @@ const Options = z.strictObject({
 })
 type ForgedOptions = z.infer<typeof Options>
 
-/** Networks that show one kind of oddity at a service before it is how things are done there. */
+/** Networks that show one kind of oddity at a service before it is how things are done there, and their share of all. */
 const HABIT_NETWORKS = 3
+const HABIT_SHARE = 0.02
+/** Of ordinary tokens, one in so many has its network noted. */
+const NOTE_ONE_IN = 16
 
 const BY_WEIRD: Readonly<Record<string, Forgery>> = {
   'jwt.alg_none': 'unsigned',
@@ -34,6 +37,7 @@ const BY_WEIRD: Readonly<Record<string, Forgery>> = {
 class Service {
   /** Requests with a token that nothing is odd about. */
   plain = 0
+  readonly networks = new DistinctCounter()
   /** Networks that showed each oddity, as far as that may be a habit. */
   readonly habits = new Map<Forgery, DistinctCounter>()
 }
@@ -65,7 +69,7 @@ class AuthTokenForged implements Detector {
     const service = this.#serviceOf(name)
     const forgery = this.#forgeryOf(tx)
     if (forgery === null) {
-      service.plain++
+      if (service.plain++ % NOTE_ONE_IN === 0) service.networks.learnOne(hashText(networkOf(tx.clientIp)))
       return null
     }
     return this.#judge(tx, forgery, service, name, now)
@@ -130,7 +134,7 @@ class AuthTokenForged implements Detector {
       service.habits.set(forgery, networks)
     }
     networks.learnOne(hashText(networkOf(address)))
-    return networks.count >= HABIT_NETWORKS
+    return networks.count >= Math.max(HABIT_NETWORKS, HABIT_SHARE * service.networks.count)
   }
 }
 
@@ -143,7 +147,7 @@ export const authTokenForged = defineDetector({
     detects:
       'Tokens that anybody can make: unsigned (alg none, or no signature), with their own key inside (jwk), with a key id that is a path or a piece of SQL, with a key somewhere else (jku, x5u), or long past their end; and above all a server that takes one.',
     statistic:
-      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else and a token longExpiredDays past its end count only when granted, and until 3 networks do the same: then it is how things are done there. Tokens are read, never verified.',
+      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else and a token longExpiredDays past its end count only when granted, and until 3 networks, and 2 % of all that show tokens, do the same: then it is how things are done there. Tokens are read, never verified.',
     memory:
       'maxSources sources of odd tokens, 0.3 KiB each and 2 KiB with evidence; maxServices services; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
     warmUp: 'plainTokens requests with ordinary tokens at the service.',
