@@ -34,6 +34,16 @@ export class KeySketch {
     for (let i = 0; i < 4; i++) this.#words[i]! |= other.#words[i]!
   }
 
+  /** Its four words. */
+  toState(): [number, number, number, number] {
+    return [this.#words[0]!, this.#words[1]!, this.#words[2]!, this.#words[3]!]
+  }
+
+  /** Takes a state in. */
+  addState(words: readonly number[]): void {
+    for (let i = 0; i < 4; i++) this.#words[i]! |= words[i]!
+  }
+
   get size(): number {
     let bits = 0
     for (let i = 0; i < 4; i++) bits += ones(this.#words[i]!)

@@ -2,8 +2,10 @@ import { BoundedMap } from '../identity/bounded-map.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Doorkeeper } from './doorkeeper.ts'
+import { type CandidateState, type EndpointLine, EndpointLineState } from './endpoint-state.ts'
+import { NodeBudget } from './path-node.ts'
 import { isMultiplexed, rpcOperation } from './rpc-operation.ts'
-import { NodeBudget, SegmentTree } from './segment-tree.ts'
+import { SegmentTree } from './segment-tree.ts'
 import { type PathTemplate, templateOf } from './template.ts'
 
 export interface EndpointOptions {
@@ -155,6 +157,56 @@ export class EndpointMapper {
     }
   }
 
+  /** What is known of services: they and the places in their paths, then endpoints and candidates, the longest unseen first. */
+  *snapshot(): Generator<EndpointLine> {
+    yield ['counts', this.#looks, this.#unadmitted]
+    for (const [name, { tree, unproven, refusedOnly, established }] of this.#services.entries()) {
+      yield ['service', name, unproven, refusedOnly, established]
+      for (const [path, state] of tree.places()) yield ['place', name, path, state]
+    }
+    for (const [key, known] of this.#established.entries()) yield ['endpoint', key, candidateState(known)]
+    for (const [key, known] of this.#candidates.entries()) yield ['candidate', key, candidateState(known)]
+  }
+
+  restore(line: unknown): void {
+    const kept = EndpointLineState.parse(line)
+    switch (kept[0]) {
+      case 'counts':
+        ;[, this.#looks, this.#unadmitted] = kept
+        return
+      case 'service': {
+        const service = new Service(kept[1], this.#places)
+        ;[, , service.unproven, service.refusedOnly, service.established] = kept
+        this.#services.set(kept[1], service)
+        return
+      }
+      case 'place':
+        this.#services.peek(kept[1])?.tree.restore(kept[2], kept[3])
+        return
+      default: {
+        const [endpoint, name, answers, principals, grants, refusedOnly] = kept[2]
+        const service = this.#services.peek(name)
+        // It was pushed out, and counts for it count for nobody.
+        if (service === undefined) return
+        const candidate = new Candidate(endpoint, service)
+        candidate.answers = answers
+        candidate.principals.push(...principals)
+        candidate.grants = grants
+        candidate.refusedOnly = refusedOnly
+        const map = kept[0] === 'endpoint' ? this.#established : this.#candidates
+        map.set(kept[1], candidate)
+      }
+    }
+  }
+
+  /** Begins anew. */
+  reset(): void {
+    for (const [, { tree }] of this.#services.entries()) tree.close()
+    for (const map of [this.#services, this.#established, this.#candidates]) map.clear()
+    this.#looks = 0
+    this.#unadmitted = 0
+  }
+
   #serviceOf(tx: Transaction): string | null {
     if (tx.host === null || tx.scheme !== 'http') return serviceOf(tx)
     const known = this.#hosts.get(tx.host)
@@ -292,6 +344,10 @@ export class EndpointMapper {
     if (this.#candidates.has(newKey)) this.#settle(newKey, target)
     return target
   }
+}
+
+function candidateState({ endpoint, service, answers, principals, grants, refusedOnly }: Candidate): CandidateState {
+  return [endpoint, service.name, answers, [...principals], grants, refusedOnly]
 }
 
 /** `#OrderDetail` where a path serves many operations, else nothing. */

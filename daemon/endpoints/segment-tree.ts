@@ -1,19 +1,12 @@
 import { KeySketch } from './key-sketch.ts'
+import { type NodeBudget, PathNode, type PathNodeState } from './path-node.ts'
 import type { PathTemplate } from './template.ts'
 import { extensionOf, shapeOf } from './word-shape.ts'
 
-/** What may be learnt, over all services together and beside one another. */
-export class NodeBudget {
-  readonly limit: number
-  used = 0
-
-  constructor(limit: number) {
-    this.limit = limit
-  }
-}
-
 /** Siblings of one place that are looked at before anything is decided; more are not followed. */
 const MOST_SIBLINGS = 96
+/** So far down a place outlives the process. */
+const MOST_KEPT_DEPTH = 64
 /** Nodes of one service. */
 const MOST_NODES = 8192
 /** Codes, values by their looks, words by what they answer, and anything by number alone. */
@@ -38,32 +31,6 @@ const MOST_JOINED = 256
 const RESERVED =
   /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|add|remove|create|update|delete|enable|disable|cancel|approve|reject|rename|move|copy|merge|lock|unlock|transfer|defaults?|v\d+)$/i
 
-/** One place in the paths of a service. */
-class Node {
-  /** By segment; variable ones as `{id}`, `{date}`, `{id}.png`, without number. */
-  readonly children = new Map<string, Node>()
-  /** Field names of all answers here and below. */
-  readonly keys = new KeySketch()
-  /** Answers that said enough to be counted in. */
-  samples = 0
-  /** Endpoints that end here. */
-  readonly endpoints: string[] = []
-  /** Two of those who were answered, which is enough. */
-  readonly principals: string[] = []
-  /** Extensions (and '' for none) of the literal children that are one variable segment from now on. */
-  learnt: Set<string> | null = null
-  /** Single values that are no literal children any more, though nothing is learnt of their sort. */
-  joined: Set<string> | null = null
-  /** Literal children that are tracked. */
-  literals = 0
-  frequent: Map<string, Frequent> | null = null
-}
-
-interface Frequent {
-  readonly keys: KeySketch
-  count: number
-}
-
 /**
  * Learns which segments of a service's paths stand for objects though they look like words: product names, users, cities.
  *
@@ -73,7 +40,7 @@ interface Frequent {
  * proves to be different later is taken out again. Only granted answers teach, to two principals at least; all of it is bounded.
  */
 export class SegmentTree {
-  readonly #root = new Node()
+  readonly #root = new PathNode()
   readonly #budget: NodeBudget
   #nodes = 0
   /** Whether anything was learnt: until then no path needs to be walked. */
@@ -86,13 +53,13 @@ export class SegmentTree {
   /** The template with what was learnt put in. The same object when nothing was. */
   rewrite(found: PathTemplate): PathTemplate {
     const segments = found.template.split('/')
-    let node: Node | undefined = this.#root
+    let node: PathNode | undefined = this.#root
     let values: string[] | null = null
     let variables = 0
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
       const variable = segment.charCodeAt(0) === OPEN_BRACE
-      const own: Node | undefined = node.children.get(variable ? unnumbered(segment) : segment)
+      const own: PathNode | undefined = node.children.get(variable ? unnumbered(segment) : segment)
       const extension: string | null = variable || own !== undefined ? null : learntExtension(node, segment)
       if (extension !== null) {
         values ??= [...found.values]
@@ -141,13 +108,38 @@ export class SegmentTree {
 
   /** An endpoint that was named anew has this template now. */
   place(template: string, endpoint: string): void {
-    let node: Node | undefined = this.#root
+    let node: PathNode | undefined = this.#root
     const segments = template.split('/')
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
       node = node.children.get(segment.charCodeAt(0) === OPEN_BRACE ? unnumbered(segment) : segment)
     }
     if (node !== undefined && !node.endpoints.includes(endpoint)) node.endpoints.push(endpoint)
+  }
+
+  /** Every place but the root, with the way to it; those above first. Places far down are left out. */
+  *places(): Generator<[path: string[], state: PathNodeState]> {
+    const walk = function* (node: PathNode, above: readonly string[]): Generator<[string[], PathNodeState]> {
+      for (const [key, child] of [...node.children]) {
+        const path = [...above, key]
+        yield [path, child.toState()]
+        if (path.length < MOST_KEPT_DEPTH) yield* walk(child, path)
+      }
+    }
+    const { learnt, joined } = this.#root
+    if (learnt !== null || joined !== null) yield [[], this.#root.toState()]
+    yield* walk(this.#root, [])
+  }
+
+  /** Puts a place back below one that was put back before. What the limits do not allow is left out. */
+  restore(path: readonly string[], state: PathNodeState): void {
+    let node: PathNode | undefined = this.#root
+    for (const key of path.slice(0, -1)) node = node?.children.get(key)
+    const key = path.at(-1)
+    const place = key === undefined || node === undefined ? node : this.#grow(node, key)
+    place?.restore(state)
+    const [, , , , learnt, joined] = state
+    if (learnt !== null || joined !== null) this.learnt = true
   }
 
   /** Gives back what it took of the budget. */
@@ -162,23 +154,23 @@ export class SegmentTree {
    */
   look(raw: string, body: string | undefined): boolean {
     const segments = raw.split('/')
-    let node: Node | undefined = this.#root
+    let node: PathNode | undefined = this.#root
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
       const variable = segment.charCodeAt(0) === OPEN_BRACE
-      const own: Node | undefined = node.children.get(variable ? unnumbered(segment) : segment)
+      const own: PathNode | undefined = node.children.get(variable ? unnumbered(segment) : segment)
       if (own !== undefined || variable || node.learnt === null) {
         node = own
         continue
       }
-      const shared: Node | undefined = node.children.get(`{id}${extensionOf(segment)}`)
+      const shared: PathNode | undefined = node.children.get(`{id}${extensionOf(segment)}`)
       if (shared !== undefined && this.#differs(node, shared, segment, body)) return this.#grow(node, segment) !== null
       node = shared
     }
     return false
   }
 
-  #differs(parent: Node, shared: Node, segment: string, body: string | undefined): boolean {
+  #differs(parent: PathNode, shared: PathNode, segment: string, body: string | undefined): boolean {
     const keys = new KeySketch()
     if (body === undefined || !keys.addJson(body)) return false
     parent.frequent ??= new Map()
@@ -198,11 +190,11 @@ export class SegmentTree {
     return shared.samples > 0 && seen.keys.within(shared.keys) < UNALIKE
   }
 
-  #grow(parent: Node, key: string): Node | null {
+  #grow(parent: PathNode, key: string): PathNode | null {
     const literal = key.charCodeAt(0) !== OPEN_BRACE
     if (this.#nodes >= MOST_NODES || this.#budget.used >= this.#budget.limit) return null
     if (literal && parent.literals >= MOST_SIBLINGS) return null
-    const child = new Node()
+    const child = new PathNode()
     parent.children.set(key, child)
     if (literal) parent.literals++
     this.#nodes++
@@ -211,7 +203,7 @@ export class SegmentTree {
   }
 
   /** Whether the literal children of the sort of `key` are one variable segment; if so, makes them one. */
-  #decide(parent: Node, key: string): string[] | null {
+  #decide(parent: PathNode, key: string): string[] | null {
     const extension = extensionOf(key)
     const one = this.#join(parent, key, extension)
     if (one !== null || parent.learnt?.has(extension) === true) return one
@@ -228,7 +220,7 @@ export class SegmentTree {
   }
 
   /** One value that is like those beside it, which are ids by their looks or learnt ones: left out before, or of another sort of id. */
-  #join(parent: Node, key: string, extension: string): string[] | null {
+  #join(parent: PathNode, key: string, extension: string): string[] | null {
     const shared = parent.children.get(`{id}${extension}`)
     if (shared === undefined) return null
     const node = parent.children.get(key)!
@@ -244,7 +236,7 @@ export class SegmentTree {
     return this.#merge(parent, [key], `{id}${extension}`)
   }
 
-  #noteJoined(parent: Node, key: string): void {
+  #noteJoined(parent: PathNode, key: string): void {
     parent.joined ??= new Set()
     if (parent.joined.size >= MOST_JOINED) {
       for (const first of parent.joined) {
@@ -256,10 +248,10 @@ export class SegmentTree {
     this.learnt = true
   }
 
-  #merge(parent: Node, names: readonly string[], key: string): string[] {
+  #merge(parent: PathNode, names: readonly string[], key: string): string[] {
     let shared = parent.children.get(key)
     if (shared === undefined) {
-      shared = new Node()
+      shared = new PathNode()
       parent.children.set(key, shared)
       this.#nodes++
       this.#budget.used++
@@ -274,7 +266,7 @@ export class SegmentTree {
   }
 
   /** Puts what is known of one place into another; its endpoints are to be named anew. */
-  #fold(from: Node, to: Node, renamed: string[]): void {
+  #fold(from: PathNode, to: PathNode, renamed: string[]): void {
     renamed.push(...from.endpoints)
     to.keys.add(from.keys)
     to.samples += from.samples
@@ -297,14 +289,14 @@ export class SegmentTree {
 }
 
 /** All endpoints at a place and below it, which it gives up: they are named anew, and learnt again under their new names. */
-function collect(node: Node, renamed: string[]): void {
+function collect(node: PathNode, renamed: string[]): void {
   renamed.push(...node.endpoints)
   node.endpoints.length = 0
   for (const child of node.children.values()) collect(child, renamed)
 }
 
 /** Those of the siblings that are of one sort, if they are enough to say so; else null. */
-function alikeOf(parent: Node, names: readonly string[], extension: string): string[] | null {
+function alikeOf(parent: PathNode, names: readonly string[], extension: string): string[] | null {
   const shapes = names.map((name) => shapeOf(name.slice(0, name.length - extension.length)))
   const codes = names.filter((_, i) => shapes[i] === 'code')
   if (codes.length >= ENOUGH_CODES && answeredToTwo(parent, codes)) return codes
@@ -334,14 +326,14 @@ function alikeOf(parent: Node, names: readonly string[], extension: string): str
   return alike.length >= ENOUGH_AT_ALL && sampled <= 0.2 * alike.length ? alike : null
 }
 
-function answeredToTwo(parent: Node, names: readonly string[]): boolean {
+function answeredToTwo(parent: PathNode, names: readonly string[]): boolean {
   const principals = new Set<string>()
   for (const name of names) for (const principal of parent.children.get(name)!.principals) principals.add(principal)
   return principals.size >= 2
 }
 
 /** What lies below a place, and below its objects; what looks like a value is of no account, since it may be one. */
-function kinds(node: Node): string[] {
+function kinds(node: PathNode): string[] {
   const found: string[] = []
   for (const [key, child] of node.children) {
     const variable = key.charCodeAt(0) === OPEN_BRACE
@@ -352,12 +344,12 @@ function kinds(node: Node): string[] {
   return found
 }
 
-function isTypical({ samples, keys }: Node, answer: KeySketch): boolean {
+function isTypical({ samples, keys }: PathNode, answer: KeySketch): boolean {
   return samples < A_FEW || (samples < TYPICAL && answer.within(keys) >= UNALIKE)
 }
 
 /** The extension behind a segment that is known to vary there; null when it is not. */
-function learntExtension(node: Node, segment: string): string | null {
+function learntExtension(node: PathNode, segment: string): string | null {
   if ((node.learnt === null && node.joined === null) || RESERVED.test(segment)) return null
   const extension = extensionOf(segment)
   return node.learnt?.has(extension) === true || node.joined?.has(segment) === true ? extension : null

@@ -61,6 +61,11 @@ export class BoundedMap<Key, Value> {
     return entry.value
   }
 
+  /** The value; counts as no use. */
+  peek(key: Key): Value | undefined {
+    return this.#entries.get(key)?.value
+  }
+
   has(key: Key): boolean {
     return this.#entries.has(key)
   }
@@ -79,6 +84,13 @@ export class BoundedMap<Key, Value> {
       this.evicted++
       this.#owner?.evicted(oldest.value)
     }
+  }
+
+  /** What is held, the longest unused first. */
+  entries(): [Key, Value][] {
+    const found: [Key, Value][] = []
+    for (let entry = this.#order.oldest; entry !== null; entry = entry.newer) found.push([entry.key, entry.value])
+    return found
   }
 
   delete(key: Key): void {

@@ -61,7 +61,17 @@ export class AnalysisStage implements Analysis {
 
   /** All that is learnt. */
   get learning(): readonly LearningPart[] {
-    return this.#detection?.detectors.parts() ?? []
+    const endpoints = this.#endpoints
+    return [
+      {
+        name: 'endpoints',
+        version: 1,
+        snapshot: () => endpoints.snapshot(),
+        restore: (line) => endpoints.restore(line),
+        reset: () => endpoints.reset(),
+      },
+      ...(this.#detection?.detectors.parts() ?? []),
+    ]
   }
 
   /**
