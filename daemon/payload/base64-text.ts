@@ -16,6 +16,8 @@ for (const [index, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 SIX_BITS[0x2d] = 62
 SIX_BITS[0x5f] = 63
 
+const IN_RUN = Uint8Array.from(SIX_BITS, (bits) => (bits >= 0 ? 1 : 0))
+
 /** Bytes of ASCII text. */
 const TEXT = new Uint8Array(256)
 for (let byte = 0x20; byte < 0x7f; byte++) TEXT[byte] = 1
@@ -30,14 +32,15 @@ export class Base64Text {
   some(bytes: Uint8Array, start: number, end: number, look: (decoded: Uint8Array, length: number) => boolean): boolean {
     this.#bytes = bytes
     let from = start
-    for (let at = start; at <= end; at++) {
-      const byte = at < end ? bytes[at]! : 0
-      if (at < end && SIX_BITS[byte]! >= 0) continue
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!
+      if (IN_RUN[byte] === 1) continue
       if (at - from >= LEAST && this.#look(from, at, look)) return true
-      from = at + (byte === PERCENT ? 3 : 1)
-      if (byte === PERCENT) at = Math.min(at + 2, end)
+      // What follows an escape begins anew.
+      if (byte === PERCENT) at += 2
+      from = at + 1
     }
-    return false
+    return end - from >= LEAST && this.#look(from, end, look)
   }
 
   /** A slash may be part of a run, or stand before it in a path. */
@@ -48,9 +51,8 @@ export class Base64Text {
         decodings++
         if (look(this.#decoded, this.#decode(at, Math.min(end, at + MOST)))) return true
       }
-      const slash = this.#bytes.indexOf(SLASH, at)
-      if (slash < 0 || slash >= end) return false
-      at = slash + 1
+      while (at < end && this.#bytes[at] !== SLASH) at++
+      at++
     }
     return false
   }

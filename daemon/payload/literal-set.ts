@@ -11,6 +11,8 @@ export interface Literal {
 
 const PERCENT = 0x25
 const BACKSLASH = 0x5c
+/** First byte of U+2000-U+2FFF. */
+const WIDE = 0xe2
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 /** -1: no hexadecimal digit. */
@@ -132,7 +134,7 @@ export class LiteralSet {
     return found
   }
 
-  /** The same over text that is unwrapped already; characters past U+00FF are part of no literal. */
+  /** The same over text that is unwrapped already; characters past U+00FF are what most of them begin with in UTF-8. */
   scanText(text: string): number {
     const classes = this.#classes
     const next = this.#next
@@ -142,7 +144,7 @@ export class LiteralSet {
     let found = 0
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
-      state = next[state + (code < 256 ? classes[code]! : 0)]!
+      state = next[state + classes[code < 256 ? code : WIDE]!]!
       found |= masks[state >> shift]!
       // The wide ones end in the bytes of a line end, which is all that some servers keep of them.
       if (code === LINE_FEED || code === CARRIAGE_RETURN || code === 0x560a || code === 0x560d) found |= this.#line
@@ -174,7 +176,7 @@ export class LiteralSet {
           i++
         }
       }
-      state = next[state + (code < 256 ? classes[code]! : 0)]!
+      state = next[state + classes[code < 256 ? code : WIDE]!]!
       found |= masks[state >> shift]!
     }
     return found
@@ -185,7 +187,7 @@ export class LiteralSet {
     let state = 0
     for (let i = from; i < text.length; i++) {
       const code = text.charCodeAt(i)
-      state = this.#next[state + (code < 256 ? this.#classes[code]! : 0)]!
+      state = this.#next[state + this.#classes[code < 256 ? code : WIDE]!]!
       if (this.#masks[state >> this.#shift] !== 0) return i + 1
     }
     return -1

@@ -103,9 +103,9 @@ export class PayloadScanner {
 
   /** Whether a request with these bytes in its head, or body, needs `request` at all. */
   suspects(bytes: Uint8Array, start: number, end: number): boolean {
-    const { literals } = this.#requests
     const stop = Math.min(end, start + MAX_BODY)
-    return literals.scan(bytes, start, stop) !== 0 || this.#base64.some(bytes, start, stop, this.#holdsLiteral)
+    if (this.#requests.literals.scan(bytes, start, stop) !== 0) return true
+    return this.#base64.some(bytes, start, stop, this.#holdsLiteral)
   }
 
   suspectsText(text: string): boolean {

@@ -98,11 +98,32 @@ function checkFiles({ text }: Unwrapped, field: Field): readonly Evidence[] {
   ]
 }
 
+/** What attackers call their programs. */
+const RUN_NAMES = ['c99', 'r57', 'wso', 'b374k', 'shell', 'cmd', 'webshell', 'backdoor', 'cmdshell', 'x', 'a', 's']
+
 /** A program of another host, to be included. */
 export const rfi: PayloadCheck = {
   class: 'rfi',
   side: 'request',
-  literals: ['://', '//', '\\\\', 'data:'],
+  literals: [
+    '\\\\',
+    'data:text',
+    'data:;base64',
+    'data:application/x-httpd',
+    'ftp://',
+    'ftps://',
+    'ogg://',
+    'ssh2.',
+    '.phtml',
+    '.phar',
+    '.txt?',
+    '.inc?',
+    '.ps1',
+    '.sh?',
+    '//1',
+    '//2',
+    ...RUN_NAMES.map((name) => `/${name}.`),
+  ],
   check: ({ text, layers }, field): readonly Evidence[] => {
     if (field.place === 'header') return NO_EVIDENCE
     // What a NUL cut off was appended to be cut off.
@@ -137,6 +158,6 @@ const REMOTE =
   /^(?:(?:https?|ftps?|ogg|ssh2\.\w{1,8}):)?\/\/[^\s/?#]{1,256}\/[^\s?#]{0,512}?(\.(?:php[3457s]?|phtml|phar|asp|aspx|ashx|jsp|jspx|cfm|cgi|sh|ps1|txt|inc)\?{1,2}$|\.(?:php[3457s]?|phtml|jsp|asp|sh|ps1)$|\?{1,2}$)/i
 /** Callbacks and pages end in .php, too; these are no pages. */
 const MEANT_TO_RUN =
-  /^(?:ftps?|ogg|ssh2\.\w{1,8}):|\.(?:phtml|phar|txt\?{1,2}|inc\?{1,2}|sh|ps1)$|\/(?:c99|r57|wso|b374k|shell|cmd|webshell|backdoor|cmdshell|sh|x|a|s|1)\.\w{2,5}\?{0,2}$|:\/\/[^/]{1,256}\/?\?{1,2}$|:\/\/(?:\d{1,3}\.){3}\d{1,3}[:/]/i
+  /^(?:ftps?|ogg|ssh2\.\w{1,8}):|\.(?:phtml|phar|txt\?{1,2}|inc\?{1,2}|sh|ps1)$|\/(?:c99|r57|wso|b374k|shell|cmd|webshell|backdoor|cmdshell|x|a|s)\.\w{2,5}\?{0,2}$|:\/\/[^/]{1,256}\/?\?{1,2}$|:\/\/(?:\d{1,3}\.){3}\d{1,3}[:/]/i
 const SHARE = /^\\\\[\w.-]{1,255}\\[\w$.-]{1,80}(?:\\|$)/
 const DATA = /^data:(?:text\/(?:plain|html)|application\/x-httpd-php)?;base64,(?:PD9|PCU)/i
