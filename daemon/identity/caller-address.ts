@@ -13,7 +13,8 @@ export class CallerAddress {
   #youngSince: EventTime = 0
   /** Until when several people are known to be behind it (NAT, an office, a carrier). */
   sharedUntil: EventTime = 0
-  readonly #people: { id: string; time: EventTime }[] = []
+  /** Made when somebody is at home: a flood of addresses brings none. */
+  #people: { id: string; time: EventTime }[] | null = null
 
   constructor(principal: Principal) {
     this.principal = principal
@@ -35,6 +36,7 @@ export class CallerAddress {
 
   /** Somebody at home here: a caller with a credential of their own that was accepted again and again. */
   note(id: string, time: EventTime): void {
+    this.#people ??= []
     const people = this.#people
     const known = people.findIndex((each) => each.id === id)
     if (known >= 0) people.splice(known, 1)
