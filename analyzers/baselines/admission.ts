@@ -157,7 +157,7 @@ export class Admission<Summary, State = unknown> {
         ]
       }
     }
-    for (const part of partsOf([...this.#votes.entries(({ count }) => count)])) yield ['votes', part]
+    for (const part of partsOf(this.#votes.entries(({ count }) => count))) yield ['votes', part]
   }
 
   restore(state: AdmissionState): void {
@@ -198,6 +198,13 @@ export class Admission<Summary, State = unknown> {
   }
 }
 
-function* partsOf<Element>(list: readonly Element[]): IterableIterator<Element[]> {
-  for (let at = 0; at < list.length; at += PART) yield list.slice(at, at + PART)
+function* partsOf<Element>(list: Iterable<Element>): IterableIterator<Element[]> {
+  let part: Element[] = []
+  for (const element of list) {
+    part.push(element)
+    if (part.length < PART) continue
+    yield part
+    part = []
+  }
+  if (part.length > 0) yield part
 }

@@ -50,8 +50,10 @@ class Part<Value> {
     this.#order.refresh(slot)
   }
 
-  *inOrder(): IterableIterator<Slot<Value>> {
-    for (let slot = this.#order.oldest; slot !== null; slot = slot.newer) yield slot
+  inOrder(): Slot<Value>[] {
+    const slots: Slot<Value>[] = []
+    for (let slot = this.#order.oldest; slot !== null; slot = slot.newer) slots.push(slot)
+    return slots
   }
 }
 
@@ -120,7 +122,7 @@ export class KeyedTable<Value> {
       [true, this.#residents],
       [false, this.#newcomers],
     ] as const) {
-      for (const slot of [...part.inOrder()]) yield [isResident, slot.key, slot.uses, slot.touched, toState(slot.value)]
+      for (const slot of part.inOrder()) yield [isResident, slot.key, slot.uses, slot.touched, toState(slot.value)]
     }
   }
 
