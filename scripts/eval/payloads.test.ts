@@ -22,10 +22,16 @@ test('what was written after the tuning stays found', () => {
 })
 
 test('no hostile body costs more a byte the longer it is, and none much more than a benign one', () => {
-  const { benignNs, hostile } = payloadCost(4)
-  for (const { name, ns } of hostile) {
+  // Other work on the machine makes single measurements slow: what is slow every time is slow.
+  let slow: string[] = []
+  for (let tries = 0; tries < 4; tries++) {
+    const { benignNs, hostile } = payloadCost(4)
     // What is quadratic costs four times as much.
-    expect(ns.at(-1)! / ns[0]!, name).toBeLessThan(3)
-    expect(ns.at(-1)! / benignNs, name).toBeLessThan(60)
+    const now = hostile
+      .filter(({ ns }) => ns.at(-1)! / ns[0]! >= 3 || ns.at(-1)! / benignNs >= 60)
+      .map(({ name }) => name)
+    slow = tries === 0 ? now : slow.filter((name) => now.includes(name))
+    if (slow.length === 0) break
   }
+  expect(slow).toEqual([])
 })
