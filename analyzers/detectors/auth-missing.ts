@@ -152,7 +152,8 @@ class AuthMissing implements Detector {
     const { flagged } = use
     // Headers and bodies are only read where they could matter, and at a public endpoint less and less often.
     const worthALook = ++flagged.looks <= MAX_LOOKS || isPowerOfTwo(flagged.looks)
-    if (flagged.rarity(use.refusals) === null && !worthALook) return null
+    const sign = flagged.rarity(use.refusals)
+    if (!worthALook && (sign === null || share * sign > report)) return null
     if (showsCredential(tx) || !gaveSomething(tx)) return null
     if (worthALook) {
       const body = tx.responseBody
