@@ -137,7 +137,7 @@ export function wilsonLow(hits: number, trials: number): number {
   const z = 1.96
   const share = hits / trials
   const spread = z * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials))
-  return (share + (z * z) / (2 * trials) - spread) / (1 + (z * z) / trials)
+  return Math.max(0, (share + (z * z) / (2 * trials) - spread) / (1 + (z * z) / trials))
 }
 
 export function median(values: readonly number[]): number | null {
