@@ -172,6 +172,16 @@ export class DetectorSet {
         reset: () => this.#gate.restore([false, null, []]),
       },
     ]
+    const payloads = this.#payloads
+    if (payloads !== null) {
+      parts.push({
+        name: 'payload-context',
+        version: 1,
+        snapshot: () => payloads.snapshot(),
+        restore: (line) => payloads.restore(line),
+        reset: () => payloads.reset(),
+      })
+    }
     for (const running of this.#running) {
       const { id, detector, failed, create } = running
       if (failed || detector.stateVersion === undefined) continue

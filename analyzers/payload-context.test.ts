@@ -165,10 +165,11 @@ test('what it has learnt goes on after a restart as if nothing had happened', ()
   const service = withPeople(20)
   trip(service, 20)
   const restored = new Service()
-  restored.context = PayloadContext.fromState(JSON.parse(JSON.stringify(service.context.toState())))
+  for (const line of service.context.snapshot()) restored.context.restore(JSON.parse(JSON.stringify(line)))
   restored.now = service.now
   expect(restored.odds()).toBe(service.odds())
-  expect(restored.context.toState()).toEqual(service.context.toState())
+  expect([...restored.context.snapshot()]).toEqual([...service.context.snapshot()])
+  for (const wrong of [null, {}, ['habit', 1], ['else']]) expect(() => restored.context.restore(wrong)).toThrow()
   for (const each of [service, restored]) {
     for (const i of range(5)) each.send(person(i), [{ ...MARK, field: 'query:q' }])
     each.wait(30 * MINUTE_US)

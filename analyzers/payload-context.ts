@@ -68,11 +68,11 @@ class Habit {
   readonly networks = new DistinctCounter()
 }
 
-export interface PayloadContextState {
-  readonly endpoints: readonly (readonly [key: string, seen: DistinctState, callers: DistinctState])[]
-  readonly habits: readonly (readonly [key: string, calm: DistinctState, crowd: DistinctState, from: DistinctState])[]
-  readonly established: FirstTouchState
-}
+/** One value of `snapshot`. */
+type Learnt =
+  | readonly ['endpoint', key: string, seen: DistinctState, callers: DistinctState]
+  | readonly ['habit', key: string, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
+  | readonly ['established', FirstTouchState]
 
 /**
  * What each field normally carries: how many of an endpoint's callers tripped a rule in it while nothing was wrong. All payload
@@ -86,8 +86,8 @@ export interface PayloadContextState {
  * Memory    4,096 endpoints and 16,384 pairs of field and rule, at most 4 KiB each, typically 300 B; 65,536 votes in quarantine
  */
 export class PayloadContext {
-  readonly #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
-  readonly #habits = new KeyedTable<Habit>(MAX_HABITS, () => new Habit())
+  #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
+  #habits = new KeyedTable<Habit>(MAX_HABITS, () => new Habit())
   #established = new FirstTouch(MAX_ESTABLISHED)
   readonly #admission: Admission<Vote>
   /** Suspected for payloads only. */
@@ -172,36 +172,51 @@ export class PayloadContext {
     return this.#endpoints.mean(({ callers }) => maturityOf(callers.count))
   }
 
-  /** What waits in quarantine is not part of it. */
-  toState(): PayloadContextState {
-    const endpoints: [string, DistinctState, DistinctState][] = []
-    const habits: [string, DistinctState, DistinctState, DistinctState][] = []
+  /** What it has learnt, as plain JSON values. What waits in quarantine is not part of it. */
+  snapshot(): Iterable<unknown> {
+    const lines: Learnt[] = [['established', this.#established.toState()]]
     this.#endpoints.forEach(({ key, seen, callers }) => {
-      endpoints.push([key, seen.toState(), callers.toState()])
+      lines.push(['endpoint', key, seen.toState(), callers.toState()])
     })
     this.#habits.forEach(({ key, calm, crowd, networks }) => {
-      habits.push([key, calm.toState(), crowd.toState(), networks.toState()])
+      lines.push(['habit', key, calm.toState(), crowd.toState(), networks.toState()])
     })
-    return { endpoints, habits, established: this.#established.toState() }
+    return lines
   }
 
-  static fromState(state: PayloadContextState): PayloadContext {
-    const context = new PayloadContext()
-    for (const [key, seen, callers] of state.endpoints.slice(0, MAX_ENDPOINTS)) {
-      const endpoint = context.#endpoints.use(key)
-      endpoint.key = key
-      endpoint.seen.merge(DistinctCounter.fromState(seen))
-      endpoint.callers.merge(DistinctCounter.fromState(callers))
+  /** Puts back one value of `snapshot` into one that has learnt nothing. Throws when it is none. */
+  restore(line: unknown): void {
+    const learnt = line as Learnt
+    switch (learnt[0]) {
+      case 'established':
+        this.#established = FirstTouch.fromState(learnt[1], MAX_ESTABLISHED)
+        return
+      case 'endpoint': {
+        const endpoint = this.#endpoints.use(keyOf(learnt[1]))
+        endpoint.key = learnt[1]
+        endpoint.seen.merge(DistinctCounter.fromState(learnt[2]))
+        endpoint.callers.merge(DistinctCounter.fromState(learnt[3]))
+        return
+      }
+      case 'habit': {
+        const habit = this.#habits.use(keyOf(learnt[1]))
+        habit.key = learnt[1]
+        habit.calm.merge(DistinctCounter.fromState(learnt[2]))
+        habit.crowd.merge(DistinctCounter.fromState(learnt[3]))
+        habit.networks.merge(DistinctCounter.fromState(learnt[4]))
+        return
+      }
+      default:
+        throw new TypeError('not a line of what fields carry')
     }
-    for (const [key, calm, crowd, networks] of state.habits.slice(0, MAX_HABITS)) {
-      const habit = context.#habits.use(key)
-      habit.key = key
-      habit.calm.merge(DistinctCounter.fromState(calm))
-      habit.crowd.merge(DistinctCounter.fromState(crowd))
-      habit.networks.merge(DistinctCounter.fromState(networks))
-    }
-    context.#established = FirstTouch.fromState(state.established, MAX_ESTABLISHED)
-    return context
+  }
+
+  /** Forgets what it has learnt. */
+  reset(): void {
+    this.#near.clear()
+    this.#endpoints = new KeyedTable(MAX_ENDPOINTS, () => new Endpoint())
+    this.#habits = new KeyedTable(MAX_HABITS, () => new Habit())
+    this.#established = new FirstTouch(MAX_ESTABLISHED)
   }
 
   #endpointOf(service: string, name: string | null): Endpoint {
@@ -297,4 +312,9 @@ function endpointKey(service: string | null, endpoint: string | null): string {
 
 function habitKey(endpoint: string, { field, rule }: PayloadMark): string {
   return `${endpoint}\n${field}\n${rule}`
+}
+
+function keyOf(key: unknown): string {
+  if (typeof key !== 'string') throw new TypeError('a key is a text')
+  return key
 }
