@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DETECTORS } from '../../analyzers/registry.ts'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { HOSTILE_TEXT, hasUnshowable } from '../hostile-text.ts'
@@ -278,13 +279,7 @@ describe('doctor', () => {
 describe('detector', () => {
   test('list names the registered detectors', async () => {
     const list = JSON.parse((await offpath(['detector', 'list', '-o', 'json'])).stdout) as { id: string }[]
-    expect(list.map(({ id }) => id).sort()).toEqual([
-      'auth.bruteforce',
-      'capture.blind',
-      'capture.silent',
-      'object.enumeration',
-      'scan.probing',
-    ])
+    expect(list.map(({ id }) => id).sort()).toEqual(DETECTORS.map(({ id }) => id).sort())
   })
 
   test('show prints its documentation and its options', async () => {
