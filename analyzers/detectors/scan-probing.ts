@@ -33,12 +33,6 @@ type ScanOptions = z.infer<typeof Options>
 const WINDOW_US = 15 * MINUTE_US
 /** Requests in a window below which a caller's miss rate says nothing. */
 const LEAST_REQUESTS = 3
-/**
- * A signed-in caller who misses has a broken client sooner than he probes: one in so many, each further path that is gone with this
- * chance. What the walk says is heard up to what a scan is likelier than that, some ten paths for an incident.
- */
-const BROKEN_CLIENT = 0.01
-const GONE_TOO = 0.4
 /** Requests that matched an endpoint before a caller counts as established at a service. */
 const ESTABLISHED_HITS = 5
 
@@ -245,19 +239,13 @@ class ScanProbing implements Detector {
     visit.note(tx, miss, after - before, now)
     const targets = visit.targets(now, this.#halfLifeUs)
     if (walk.evidence + targets >= this.#report && !visit.signalled) visit.withdraw((each) => service.isBroken(each))
-    const heard = isAuthenticated(tx.principal) ? this.#overBrokenClient(visit.missed) : Number.POSITIVE_INFINITY
-    const evidence = Math.min(walk.evidence, heard) + targets
+    const evidence = walk.evidence + targets
     if (evidence < this.#report) {
       visit.trail.add(tx)
       return null
     }
     visit.signalled = true
     return probingSignal(tx, visit, service, evidence, usual.mean, now)
-  }
-
-  /** ln of how much likelier so many different missing paths are from a scanner than from a broken client. */
-  #overBrokenClient(paths: number): number {
-    return paths * Math.log(this.#attackRate / GONE_TOO) - Math.log(BROKEN_CLIENT)
   }
 
   #closeWindow({ principal }: Caller, visit: Visit, now: EventTime): void {
@@ -288,7 +276,7 @@ export const scanProbing = defineDetector({
     warmUp:
       'Works from the first request on the shipped prior. 401 and 403 on an unknown path count only after 200 requests of the service matched an endpoint.',
     traps:
-      'A release that calls removed routes: a signed-in caller needs some ten missing paths, twice what an unknown one does (known targets count in full); and a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything, link checkers. Missed: fewer than five or six ordinary missing paths; word lists at reading speed between many different good pages (one miss in fifty, seconds apart); probing for paths that exist; a service that is first seen while it is broken looks like one whose callers all probe.',
+      'A release that calls a removed route: a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything, link checkers. Missed: fewer than five or six ordinary missing paths; word lists at reading speed between many different good pages (one miss in fifty, seconds apart); probing for paths that exist; a service that is first seen while it is broken looks like one whose callers all probe.',
     tuning:
       "report lowers or raises what becomes a signal; brokenCallers and brokenShare say when a missing path is everybody's. Not an address list: a caller behind a shared address without an account is judged as that address.",
   },
