@@ -2,7 +2,7 @@ import { BoundedMap } from '../identity/bounded-map.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Doorkeeper } from './doorkeeper.ts'
-import { type CandidateState, type EndpointLine, EndpointLineState } from './endpoint-state.ts'
+import { type CandidateState, type EndpointLine, endpointLine } from './endpoint-state.ts'
 import { NodeBudget } from './path-node.ts'
 import { isMultiplexed, rpcOperation } from './rpc-operation.ts'
 import { SegmentTree } from './segment-tree.ts'
@@ -169,7 +169,7 @@ export class EndpointMapper {
   }
 
   restore(line: unknown): void {
-    const kept = EndpointLineState.parse(line)
+    const kept = endpointLine(line)
     switch (kept[0]) {
       case 'counts':
         ;[, this.#looks, this.#unadmitted] = kept

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { MAX_KEPT_NAMES } from './endpoint-state.ts'
 import { KeySketch } from './key-sketch.ts'
 
 /** What may be learnt, over all services together and beside one another. */
@@ -11,23 +11,15 @@ export class NodeBudget {
   }
 }
 
-/** Of one place, so many names outlive the process. */
-const MOST_KEPT = 4096
-
-const word = z.int().min(0).max(0xffffffff)
-const text = z.string().max(65_536)
-const texts = z.array(text)
-
 /** Field names, samples, endpoints, principals, learnt extensions, joined values. */
-export const PathNodeState = z.tuple([
-  z.tuple([word, word, word, word]),
-  z.int().min(0),
-  texts.max(MOST_KEPT),
-  texts.max(2),
-  texts.max(MOST_KEPT).nullable(),
-  texts.max(MOST_KEPT).nullable(),
-])
-export type PathNodeState = z.infer<typeof PathNodeState>
+export type PathNodeState = [
+  keys: [number, number, number, number],
+  samples: number,
+  endpoints: string[],
+  principals: string[],
+  learnt: string[] | null,
+  joined: string[] | null,
+]
 
 /** One place in the paths of a service. */
 export class PathNode {
@@ -53,10 +45,10 @@ export class PathNode {
     return [
       this.keys.toState(),
       this.samples,
-      this.endpoints.slice(0, MOST_KEPT),
+      this.endpoints.slice(0, MAX_KEPT_NAMES),
       [...this.principals],
-      this.learnt === null ? null : [...this.learnt].slice(0, MOST_KEPT),
-      this.joined === null ? null : [...this.joined].slice(0, MOST_KEPT),
+      this.learnt === null ? null : [...this.learnt].slice(0, MAX_KEPT_NAMES),
+      this.joined === null ? null : [...this.joined].slice(0, MAX_KEPT_NAMES),
     ]
   }
 
