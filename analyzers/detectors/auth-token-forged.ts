@@ -51,6 +51,9 @@ class AuthTokenForged implements Detector {
   #lastName = ''
   #lastService: Service | null = null
 
+  /** While the sensor is blind nothing is learnt. */
+  #frozen = false
+
   constructor(options: ForgedOptions) {
     this.#plainTokens = options.plainTokens
     this.#longExpiredUs = options.longExpiredDays * DAY_US
@@ -63,13 +66,15 @@ class AuthTokenForged implements Detector {
     const { claims, service: name, endpoint, status } = tx
     if (name === null || status === null) return null
     if (claims === null) {
-      if (endpoint !== null && (status === 401 || isGranted(status))) this.#endpoints.use(name, endpoint).learnOne(tx)
+      if (endpoint !== null && !this.#frozen && (status === 401 || isGranted(status)))
+        this.#endpoints.use(name, endpoint).learnOne(tx)
       return null
     }
     const service = this.#serviceOf(name)
     const forgery = this.#forgeryOf(tx)
     if (forgery === null) {
-      if (service.plain++ % NOTE_ONE_IN === 0) service.networks.learnOne(hashText(networkOf(tx.clientIp)))
+      if (!this.#frozen && service.plain++ % NOTE_ONE_IN === 0)
+        service.networks.learnOne(hashText(networkOf(tx.clientIp)))
       return null
     }
     return this.#judge(tx, forgery, service, name, now)
@@ -78,6 +83,10 @@ class AuthTokenForged implements Detector {
   tick(now: EventTime): void {
     this.#lastService = null
     this.#endpoints.tick(now)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
   }
 
   sizes() {
@@ -133,7 +142,7 @@ class AuthTokenForged implements Detector {
       networks = new DistinctCounter()
       service.habits.set(forgery, networks)
     }
-    networks.learnOne(hashText(networkOf(address)))
+    if (!this.#frozen) networks.learnOne(hashText(networkOf(address)))
     return networks.count >= Math.max(HABIT_NETWORKS, HABIT_SHARE * service.networks.count)
   }
 }

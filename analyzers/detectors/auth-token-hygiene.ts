@@ -29,6 +29,9 @@ class AuthTokenHygiene implements Detector {
   readonly #services: KeyedTable<ServiceLapses>
   readonly #endpoints: EndpointTable<GuardedEndpoint>
 
+  /** While the sensor is blind nothing is learnt. */
+  #frozen = false
+
   constructor(options: HygieneOptions) {
     this.#leewayUs = options.leewayMinutes * MINUTE_US
     this.#maxLifetime = (options.maxLifetimeDays * DAY_US) / SECOND_US
@@ -43,7 +46,8 @@ class AuthTokenHygiene implements Detector {
     const granted = isGranted(status)
     if (granted && holdsSecret(tx.query)) return this.#note(tx, 'in_url', service, now)
     if (tx.claims === null) {
-      if (endpoint !== null && (granted || status === 401)) this.#endpoints.use(service, endpoint).learnOne(tx)
+      if (endpoint !== null && !this.#frozen && (granted || status === 401))
+        this.#endpoints.use(service, endpoint).learnOne(tx)
       return null
     }
     if (!granted) return null
@@ -55,6 +59,10 @@ class AuthTokenHygiene implements Detector {
 
   tick(now: EventTime): void {
     this.#endpoints.tick(now)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
   }
 
   sizes() {

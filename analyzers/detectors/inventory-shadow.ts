@@ -78,6 +78,9 @@ class InventoryShadow implements Detector {
   #lastName = ''
   #lastService: Service | null = null
 
+  /** While the sensor is blind nothing is learnt. */
+  #frozen = false
+
   constructor(options: ShadowOptions) {
     this.#options = options
     this.#services = new KeyedTable(options.maxServices, () => new Service())
@@ -87,7 +90,8 @@ class InventoryShadow implements Detector {
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, endpoint, status } = tx
-    if (name === null || endpoint === null || status === null || status < 200 || status >= 300) return null
+    if (this.#frozen || name === null || endpoint === null || status === null || status < 200 || status >= 300)
+      return null
     const service = this.#serviceOf(name, now)
     if (tx.knownEndpoint) {
       service.match(now, this.#options)
@@ -102,6 +106,10 @@ class InventoryShadow implements Detector {
     this.#lastService = null
     this.#candidates.tick(now)
     this.#siblings.tick(now)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
   }
 
   sizes() {

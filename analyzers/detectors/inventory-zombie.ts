@@ -58,6 +58,9 @@ class InventoryZombie implements Detector {
   #lastName = ''
   #lastService: Service | null = null
 
+  /** While the sensor is blind nothing is learnt. */
+  #frozen = false
+
   constructor(options: ZombieOptions) {
     this.#options = options
     this.#services = new KeyedTable(options.maxServices, () => new Service())
@@ -66,7 +69,7 @@ class InventoryZombie implements Detector {
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, endpoint, status } = tx
-    if (name === null || endpoint === null || !tx.knownEndpoint) return null
+    if (this.#frozen || name === null || endpoint === null || !tx.knownEndpoint) return null
     if (status === null || status < 200 || status >= 300) return null
     const service = this.#serviceOf(name)
     service.see(now)
@@ -82,6 +85,10 @@ class InventoryZombie implements Detector {
   tick(now: EventTime): void {
     this.#lastService = null
     this.#endpoints.tick(now)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
   }
 
   sizes() {

@@ -218,7 +218,9 @@ test('the same sensor says the same', () => {
 })
 
 test('every detector that learns can be frozen', () => {
-  for (const declaration of DETECTORS) {
+  // What was declared is all it knows.
+  const learning = DETECTORS.filter(({ id }) => id !== 'scan.tripwire')
+  for (const declaration of learning) {
     const detector = declaration.create(declaration.options.parse({}))
     expect(detector.freeze !== undefined || detector.sense !== undefined, declaration.id).toBe(true)
   }
