@@ -58,11 +58,11 @@ test('what the ledger does not have is listed from the store, by the same filter
     const { stdout } = await command(connectByConfig, ['incident', 'list', '-o', 'json', '--config', replayed, ...args])
     return (JSON.parse(stdout) as { policy: string }[]).map(({ policy }) => policy).sort()
   }
-  const both = ['auth-bruteforce', 'scan-probing']
-  expect(await list()).toEqual(both)
+  const all = ['auth-bruteforce', 'auth-token-hygiene', 'leaking-answers', 'scan-probing']
+  expect(await list()).toEqual(all)
   expect(await list('--policy', 'scan-probing')).toEqual(['scan-probing'])
-  expect(await list('--severity', 'low', '--since', '2026-11-21T19:00:00Z')).toEqual(both)
-  expect(await list('--severity', 'high')).toEqual([])
+  expect(await list('--severity', 'low', '--since', '2026-11-21T19:00:00Z')).toEqual(all)
+  expect(await list('--severity', 'high')).toEqual(['leaking-answers'])
   expect(await list('--since', '2026-11-21T23:00:00Z')).toEqual([])
   expect(await list('--limit', '1')).toHaveLength(1)
 })
