@@ -319,3 +319,11 @@ export function mayNameCaller(query: string): boolean {
 function credential(kind: PrincipalKind, id: string, via: string, proof: string): Credential {
   return { principal: { kind, id, display: shortPseudonym(id), via, app: null }, proof }
 }
+
+/** Tokens of a recording were good then, and are good at the time it was moved to. */
+export function movedInTime(presented: Presented, seconds: number): Presented {
+  const { claims } = presented
+  if (claims === null) return presented
+  const later = (time: number | null) => (time === null ? null : time + seconds)
+  return { ...presented, claims: { ...claims, iat: later(claims.iat), exp: later(claims.exp) } }
+}

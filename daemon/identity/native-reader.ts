@@ -1,10 +1,10 @@
 import type { JsonText } from '../model/json-text.ts'
-import { type EventTime, parseTime } from '../model/time.ts'
+import { type EventTime, parseTime, SECOND_US } from '../model/time.ts'
 import type { Claims, Header, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { type BodyText, NO_TEXT } from './body-text.ts'
-import { CredentialReader, NOTHING, type Presented } from './credentials.ts'
+import { CredentialReader, movedInTime, NOTHING, type Presented } from './credentials.ts'
 import { CDN_HEADERS, canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
 import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tokensInAnswer } from './login-attempt.ts'
@@ -31,6 +31,8 @@ export interface NativeReaderSettings {
   readonly telemetry: Telemetry
   /** Name of the input, for records that do not say where they come from. */
   readonly sourceName: string
+  /** See SourceInfo.movedUs. */
+  readonly movedUs?: number
 }
 
 const STATES: readonly TransactionState[] = [
@@ -55,6 +57,7 @@ export class NativeReader {
   readonly #bodies: boolean
   readonly #telemetry: Telemetry
   readonly #sourceName: string
+  readonly #movedSeconds: number
   readonly #pseudonyms: Pseudonyms
   readonly #ids: TransactionIds
   readonly #hops: TrustedHops
@@ -70,6 +73,7 @@ export class NativeReader {
     this.#bodies = settings.bodies
     this.#telemetry = settings.telemetry
     this.#sourceName = settings.sourceName
+    this.#movedSeconds = Math.round((settings.movedUs ?? 0) / SECOND_US)
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
     const { trustedHops, cdn } = settings.options
@@ -240,7 +244,7 @@ export class NativeReader {
     const reader = kept ? this.#kept : this.#raw
     const keyHeader = this.#apiKeyHeaders.find((name) => find(requestHeaders, name) !== null) ?? ''
     const setCookies = responseHeaders.filter(([name]) => name.toLowerCase() === 'set-cookie').map(([, value]) => value)
-    const presented = reader.read(
+    const read = reader.read(
       all(requestHeaders, 'authorization', ', '),
       all(requestHeaders, 'cookie', '; '),
       keyHeader === '' ? gatewayKey : find(requestHeaders, keyHeader),
@@ -252,6 +256,7 @@ export class NativeReader {
     if (tx.status !== null && tx.status >= 301 && tx.status <= 308) {
       tx.sentToLogin = isLoginPage(find(responseHeaders, 'location'))
     }
+    const presented = this.#movedSeconds === 0 ? read : movedInTime(read, this.#movedSeconds)
     if (!kept && presented.weird !== null) tx.addWeird(presented.weird)
     const open = claims === null || kept ? claims : this.#openClaims(claims)
     tx.claims = open ?? presented.claims

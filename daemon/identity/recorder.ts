@@ -2,13 +2,14 @@ import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
 import { ParsedHead } from '../http/head.ts'
 import { knownIndex } from '../http/known-headers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
+import { SECOND_US } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import type { KnownCaller } from './caller-memory.ts'
 import { CallerReader } from './caller-reader.ts'
-import { CREDENTIAL_DEFAULTS, mayNameCaller, NOTHING } from './credentials.ts'
+import { CREDENTIAL_DEFAULTS, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
 import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
@@ -70,6 +71,8 @@ class FlowFacts {
   readonly source: Transaction['source']
   readonly idKey: Int32Array
   readonly number: number
+  /** See SourceInfo.movedUs. */
+  readonly movedSeconds: number
 
   constructor(recorder: Recorder, flow: FlowInfo, hops: TrustedHops, idKey: Int32Array, number: number) {
     this.recorder = recorder
@@ -79,6 +82,7 @@ class FlowFacts {
     this.source = { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni }
     this.idKey = idKey
     this.number = number
+    this.movedSeconds = Math.round((flow.source.movedUs ?? 0) / SECOND_US)
   }
 }
 
@@ -188,7 +192,7 @@ export class Recorder {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, query, known, material)
+    this.#identify(record, request, response, query, known, material, facts.movedSeconds)
     if (this.#payloads !== null) record.marks = this.#payloads.ofExchange(request, response, material)
     this.#emit(record)
   }
@@ -241,6 +245,7 @@ export class Recorder {
     query: string,
     known: KnownCaller | null,
     material: ExchangeMaterial,
+    moved: number,
   ): void {
     let issued: readonly string[] = NOTHING.issued
     if (response !== null && says(response.head, SET_COOKIE)) {
@@ -270,6 +275,7 @@ export class Recorder {
       }
     }
     record.presented = this.#callers.read(request === null ? null : request.head, query, issued, known)
+    if (moved !== 0) record.presented = movedInTime(record.presented, moved)
     record.claims = record.presented.claims
     const { weird } = record.presented
     if (weird !== null) {

@@ -30,4 +30,6 @@ export interface SourceInfo {
   readonly kind: 'pcap' | 'exec' | 'udp-tunnel' | 'kafka' | 'file'
   /** Interface, file name without its folder, or topic. */
   readonly name: string
+  /** By how much a recording was moved in time; tokens in it were made for the time before. */
+  readonly movedUs?: number
 }

@@ -43,7 +43,7 @@ function isProse(text: string): boolean {
   let words = 0
   let asks = false
   for (const [word] of text.matchAll(WORD)) {
-    const lower = word.toLowerCase().replace(/['’].*$/, '')
+    const lower = stem(word.toLowerCase())
     if (STOP_WORDS.has(lower)) stops++
     else if (word.length >= 3 && !KEYWORDS.has(lower)) words++
     if (STOP_WORDS.has(lower) || words > 1) asks ||= ENDS_IN_QUESTION.test(text)
@@ -51,6 +51,12 @@ function isProse(text: string): boolean {
       return true
   }
   return false
+}
+
+/** `don` of `don't`. */
+function stem(word: string): string {
+  const at = word.search(/['’]/)
+  return at < 0 ? word : word.slice(0, at)
 }
 
 const ENDS_IN_QUESTION = /\w\s?\?\s{0,4}$/

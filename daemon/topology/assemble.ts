@@ -201,6 +201,7 @@ export function nativeReader(assembly: Assembly, source: SourceInfo): NativeRead
     payloads: options.payloads,
     telemetry,
     sourceName: source.name,
+    ...(source.movedUs === undefined ? {} : { movedUs: source.movedUs }),
   })
 }
 

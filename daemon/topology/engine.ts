@@ -280,7 +280,7 @@ export class Engine {
     for (const file of files) {
       const stdin = inheritedStream(file.descriptor, this.#stop.signal)
       const opened = await openInput('-', { stdin, counters: assembly.intake.counters })
-      const info: SourceInfo = { kind: 'file', name: file.name }
+      const info: SourceInfo = { kind: 'file', name: file.name, movedUs: file.shiftUs }
       inputs.push({
         opened: file.shiftUs === 0 ? opened : shifted(opened, file.shiftUs),
         info,

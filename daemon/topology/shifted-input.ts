@@ -1,5 +1,5 @@
 import type { FrameBatch } from '../model/frame.ts'
-import { formatTime, parseTime } from '../model/time.ts'
+import { formatTime, parseTime, SECOND_US } from '../model/time.ts'
 import type { OpenedInput } from '../sources/capture-file.ts'
 import type { NativeBatch } from '../sources/native-file.ts'
 
@@ -52,7 +52,7 @@ function shiftRecords(batch: NativeBatch, byUs: number): NativeBatch {
     records: batch.records.map((record) => ({
       ...record,
       clock: record.clock + byUs,
-      record: { ...record.record, ...shiftTimes(record.record, byUs) },
+      record: { ...record.record, ...shiftTimes(record.record, byUs), ...shiftClaims(record.record, byUs) },
     })),
   }
 }
@@ -65,4 +65,16 @@ function shiftTimes(record: Record<string, unknown>, byUs: number): Record<strin
     if (time !== null) times[key] = formatTime(time + byUs)
   }
   return times
+}
+
+/** Tokens of a recording were good then, and are good now. */
+function shiftClaims(record: Record<string, unknown>, byUs: number): Record<string, unknown> {
+  const { claims } = record
+  if (typeof claims !== 'object' || claims === null) return {}
+  const moved: Record<string, unknown> = { ...claims }
+  for (const key of ['iat', 'exp']) {
+    const seconds = moved[key]
+    if (typeof seconds === 'number') moved[key] = seconds + Math.round(byUs / SECOND_US)
+  }
+  return { claims: moved }
 }

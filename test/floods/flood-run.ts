@@ -53,6 +53,7 @@ export interface FloodOptions {
   readonly emit: 'summary' | 'transactions' | 'none'
   readonly environment: NodeJS.ProcessEnv
   readonly configFile?: string
+  readonly nodeFlags?: readonly string[]
 }
 
 const CLOCK_TICKS = 100
@@ -86,7 +87,10 @@ export async function runFlood(flood: Flood, options: FloodOptions): Promise<Flo
   const format = options.emit === 'summary' ? ['-o', 'json'] : []
   const config = options.configFile === undefined ? [] : ['--config', options.configFile]
   const command = [options.program, 'replay', '-', '--emit', options.emit, ...format, ...config]
-  const child = spawn(process.execPath, command, { env: options.environment, stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), ...command], {
+    env: options.environment,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const samples: Usage[] = []
   const watch = setInterval(() => {
     const sample = usage(child.pid!)

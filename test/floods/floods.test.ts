@@ -11,7 +11,11 @@ const SHARE = 1 / 40
 /** CPU of the program, start-up included, as seconds a flood of this length may cost and as megabytes. */
 const MOST_SECONDS = 15
 const MOST_MB = 350
+/** All at once fill every table there is; the budget of the process (limits.memory_mib) is 1024. */
+const MOST_MB_OF_EVERYTHING = 640
 
+/** What lives is measured, not how long the collector of a small heap takes its time (daemon/topology/heap-growth.ts). */
+const nodeFlags = ['--heap-growing-percent=50']
 const environment = { PATH: process.env.PATH, HOME: '/nonexistent', OFFPATH_PRIVACY_KEY: '11'.repeat(32) }
 
 const PROGRAM = join(ROOT, 'dist', 'offpath.js')
@@ -21,24 +25,26 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeAll(ensureBuilt)
 
 describe.each(FLOODS.map((flood) => [flood.name, flood] as const))('a flood of %s', (_, flood) => {
+  const mostMb = flood.name === 'everything' ? MOST_MB_OF_EVERYTHING : MOST_MB
   const options = {
     program: PROGRAM,
     units: Math.max(20, Math.ceil(flood.units * SHARE)),
     environment,
+    nodeFlags,
   }
 
   test.concurrent('leaves the honest traffic in it paired', async () => {
     const ran = await runFlood(flood, { ...options, emit: 'transactions' })
     expect(ran.honestPairs).toBeGreaterThan(0)
     expect(ran.honestFound).toBe(ran.honestPairs)
-    expect(ran.peakRssMb).toBeLessThan(MOST_MB)
+    expect(ran.peakRssMb).toBeLessThan(mostMb)
   })
 
   test.concurrent('is counted to the last frame, byte, message and pair', async () => {
     const ran = await runFlood(flood, { ...options, emit: 'summary' })
     expect(unexplained(ran.funnel!)).toEqual([])
     expect(ran.cpuSeconds).toBeLessThan(MOST_SECONDS)
-    expect(ran.peakRssMb).toBeLessThan(MOST_MB)
+    expect(ran.peakRssMb).toBeLessThan(mostMb)
   })
 })
 
@@ -69,7 +75,7 @@ describe('memory does not follow the length', () => {
     ['long-paths', 1500],
   ])('of a flood of %s', async (name, units) => {
     const flood = FLOODS.find((each) => each.name === name)!
-    const options = { program: PROGRAM, emit: 'summary', environment, configFile } as const
+    const options = { program: PROGRAM, emit: 'summary', environment, configFile, nodeFlags } as const
     const once = await runFlood(flood, { ...options, units })
     const long = await runFlood(flood, { ...options, units: LONGER * units })
     expect(long.frames).toBeGreaterThan((LONGER - 1) * once.frames)

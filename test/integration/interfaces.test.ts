@@ -172,6 +172,6 @@ describe.skipIf(whyNot !== null)('two interfaces at once', () => {
     // Recovery closes its incident, and not an hour of silence.
     const told = await folder.json<{ subject: { value: string }; status: string }[]>('incident', 'list')
     const statuses = Object.fromEntries(told.map(({ subject, status }) => [subject.value, status]))
-    expect(statuses).toEqual({ [`pcap:${FIRST.here}`]: 'resolved', [`pcap:${SECOND.here}`]: 'open' })
+    expect(statuses).toEqual({ [`source:pcap:${FIRST.here}`]: 'resolved', [`source:pcap:${SECOND.here}`]: 'open' })
   })
 })

@@ -4,13 +4,21 @@ import type { Transaction } from '../../../daemon/model/transaction.ts'
 /** Names of headers and parameters in which something may stand that opens doors, also such as the resolver does not know. */
 const HEADER = /^(?:cookie|dpop)$|auth(?!ority)|token|api-?key|session|secret|signature|credential|cert|x-amz-security/i
 const NO_CREDENTIAL = /csrf|xsrf|^sec-/i
-const PARAMETER = /(?:^|&)[^=&]*(?:token|key|sig|auth|session|sid|ticket|credential|hmac|code)[^=&]*=/i
+const PARAMETER = /token|key|sig|auth|session|sid|ticket|credential|hmac|code/i
+const MAX_PARAMETERS = 64
 
 /** Whether a request bears anything that might be a credential. Makes the list of headers: only for the few that are in doubt. */
 export function showsCredential(tx: Transaction): boolean {
   if (tx.claims !== null || tx.consumer !== null) return true
-  if (tx.query !== '' && PARAMETER.test(tx.query)) return true
+  if (tx.query !== '' && namesCredential(tx.query)) return true
   return tx.requestHeaders.some(
     ([name, value]) => isPseudonym(value) || (HEADER.test(name) && !NO_CREDENTIAL.test(name)),
   )
+}
+
+function namesCredential(query: string): boolean {
+  return query.split('&', MAX_PARAMETERS).some((pair) => {
+    const equals = pair.indexOf('=')
+    return equals > 0 && PARAMETER.test(pair.slice(0, equals))
+  })
 }

@@ -95,7 +95,7 @@ export const xss: PayloadCheck = {
 
 const SCRIPT = /<\s{0,8}script(?:[\s/>]|$)/i
 const SCRIPT_WITH =
-  /<\s{0,8}script[^<>]{0,200}(?:src|href)\s{0,4}=|<\s{0,8}script[^<>]{0,64}>[^<]{0,400}[\w$)\]][^<]{0,400}<\//i
+  /<\s{0,8}script[^<>]{0,200}(?:src|href)\s{0,4}=|<\s{0,8}script[^<>]{0,64}>\s{0,16}[^<\s][^<]{0,400}<\//i
 /** Code, not an ellipsis or the braces of a component. */
 const RUNS = /^\s{0,8}["'`]?\s{0,8}[\w$.[\]"'+\\/]{0,48}\s{0,4}[(`=;[]/
 const HANDLER = /<[a-z!/?][^<>]{0,400}?[\s/"'\u000c](on[a-z]{3,24})\s{0,16}=/i
