@@ -4,6 +4,7 @@ import type { InventoryLoss } from '../inventory/snapshot.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { InventoryPart } from './engine-protocol.ts'
+import { SnapshotSender } from './snapshot-sender.ts'
 
 /** Beats, of a second each, to the first snapshot and between snapshots. */
 const FIRST_BEAT = 5
@@ -19,58 +20,41 @@ export interface InventoryFeedOptions {
   failed(error: unknown): void
 }
 
-/** The engine's end of the inventory: learns from transactions, and hands control a snapshot every 30 s and at the end, in parts. */
+/** The engine's end of the inventory: learns from transactions, and hands control a snapshot every 30 s and at the end. */
 export class InventoryFeed {
   readonly #options: InventoryFeedOptions
-  #beats = EVERY_BEATS - FIRST_BEAT
-  #on = true
-  #sending = false
-  #ended = false
+  readonly #sender: SnapshotSender<InventoryPart>
   #told: InventoryLoss
 
   constructor(options: InventoryFeedOptions) {
     this.#options = options
     this.#told = options.inventory.loss()
+    this.#sender = new SnapshotSender({
+      everyBeats: EVERY_BEATS,
+      firstBeat: FIRST_BEAT,
+      parts: () => this.#parts(),
+      send: (part) => options.send(part),
+      pause: () => setImmediate(),
+      failed: (error) => options.failed(error),
+    })
   }
 
   observe(transaction: Transaction): void {
-    if (!this.#on) return
+    if (!this.#sender.on) return
     try {
       this.#options.inventory.observe(transaction)
     } catch (error) {
-      this.#fail(error)
+      this.#sender.fail(error)
     }
   }
 
   /** Every second. */
   beat(): void {
-    if (++this.#beats < EVERY_BEATS || this.#sending || !this.#on) return
-    this.#beats = 0
-    this.#sending = true
-    this.#send()
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#sending = false
-      })
+    this.#sender.beat()
   }
 
-  /** The last snapshot, at once; one that is under way is given up. */
   finish(): void {
-    this.#ended = true
-    if (!this.#on) return
-    try {
-      for (const part of this.#parts()) this.#options.send(part)
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  async #send(): Promise<void> {
-    for (const part of this.#parts()) {
-      this.#options.send(part)
-      await setImmediate()
-      if (this.#ended) return
-    }
+    this.#sender.finish()
   }
 
   *#parts(): IterableIterator<InventoryPart> {
@@ -95,11 +79,5 @@ export class InventoryFeed {
       if (more > 0) counters.add(`inventory.${name}_not_kept`, more)
     }
     this.#told = loss
-  }
-
-  #fail(error: unknown): void {
-    if (!this.#on) return
-    this.#on = false
-    this.#options.failed(error)
   }
 }

@@ -3,6 +3,7 @@ import { sealedParts } from '../durable/sealed-lines.ts'
 import type { LearningPart } from '../model/learning.ts'
 import type { LearningChunk } from './engine-protocol.ts'
 import { type Covers, learningLines } from './learning-file.ts'
+import { SnapshotSender } from './snapshot-sender.ts'
 
 /** Characters of a part: made in a few milliseconds, between which traffic is read and control packs it. */
 const PART = 128 * 1024
@@ -19,47 +20,29 @@ export interface LearningFeedOptions {
   failed(error: unknown): void
 }
 
-/** The engine's end of snapshots: hands control what is learnt every so many seconds and at the end, in parts. */
+/** Hands control what is learnt, every so many seconds and at the end. */
 export class LearningFeed {
   readonly #options: LearningFeedOptions
-  #beats = 0
-  #on = true
-  #sending = false
-  #ended = false
+  readonly #sender: SnapshotSender<LearningChunk>
 
   constructor(options: LearningFeedOptions) {
     this.#options = options
+    this.#sender = new SnapshotSender({
+      everyBeats: options.everySeconds,
+      parts: () => this.#chunks(),
+      send: (chunk) => options.send(chunk),
+      pause: () => setTimeout(PAUSE_MS),
+      failed: (error) => options.failed(error),
+    })
   }
 
   /** Every second. */
   beat(): void {
-    if (++this.#beats < this.#options.everySeconds || this.#sending || !this.#on) return
-    this.#beats = 0
-    this.#sending = true
-    this.#send()
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#sending = false
-      })
+    this.#sender.beat()
   }
 
-  /** The last snapshot, at once; one that is under way is given up. */
   finish(): void {
-    this.#ended = true
-    if (!this.#on) return
-    try {
-      for (const chunk of this.#chunks()) this.#options.send(chunk)
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  async #send(): Promise<void> {
-    for (const chunk of this.#chunks()) {
-      if (this.#ended) return
-      this.#options.send(chunk)
-      await setTimeout(PAUSE_MS)
-    }
+    this.#sender.finish()
   }
 
   *#chunks(): Generator<LearningChunk> {
@@ -74,11 +57,5 @@ export class LearningFeed {
       before = text
     }
     yield { kind: 'learning', text: before ?? '', first, last: true }
-  }
-
-  #fail(error: unknown): void {
-    if (!this.#on) return
-    this.#on = false
-    this.#options.failed(error)
   }
 }
