@@ -72,3 +72,14 @@ test('a token that ended weeks ago and is granted counts until it is a habit; re
   const habit = Array.from({ length: 9 }, (_, i) => old(i, 200, `203.0.${i}.9`))
   expect(run([...usual(), ...habit])).toHaveLength(2)
 })
+
+test('while the sensor is blind it learns nothing', () => {
+  const maturityAfter = (frozen: boolean) => {
+    const detector = authTokenForged.create(authTokenForged.options.parse({}))
+    detector.freeze!(frozen, START)
+    play(usual(), detector, () => undefined)
+    return detector.maturity()
+  }
+  expect(maturityAfter(false)).toBeGreaterThan(0)
+  expect(maturityAfter(true)).toBe(0)
+})
