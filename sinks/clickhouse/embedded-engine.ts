@@ -1,10 +1,15 @@
 import { chmodSync, mkdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import type { CompactResult, Engine, Settings } from './engine.ts'
 
 /** Beyond the engine's own limit, which it looks at between blocks only. The thread goes on; nobody waits for it. */
 const READ_TIMEOUT_MS = 15_000
+
+/** A process that was killed holds its folder until its threads are gone, which takes a busy machine a moment. */
+const OPEN_TRIES = 5
+const OPEN_AGAIN_MS = 400
 
 type ChdbModule = typeof import('chdb/connection')
 
@@ -17,10 +22,13 @@ export async function openEmbedded(folder: string): Promise<Engine> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
   const where = `embedded ${folder}`
-  try {
-    return new EmbeddedEngine(where, folder, chdb)
-  } catch (cause) {
-    throw locked(cause, folder)
+  for (let tries = 1; ; tries++) {
+    try {
+      return new EmbeddedEngine(where, folder, chdb)
+    } catch (cause) {
+      if (tries === OPEN_TRIES) throw locked(cause, folder)
+      await sleep(OPEN_AGAIN_MS)
+    }
   }
 }
 
