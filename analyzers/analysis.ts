@@ -1,3 +1,4 @@
+import type { DeployMark } from '../daemon/model/deploy.ts'
 import type { LearningPart } from '../daemon/model/learning.ts'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
@@ -128,6 +129,18 @@ export class DetectorSet {
     if (this.#gate.update([...blindTo], reading.now)) this.#freeze(this.#gate.state.frozen, reading.now)
     if (this.#gate.state.frozen) this.#telemetry.counters.add('learning.frozen_seconds')
     return signals
+  }
+
+  /** A service was released: event time has just come to it. */
+  deployed(mark: DeployMark): void {
+    for (const running of this.#running) {
+      if (running.failed) continue
+      try {
+        running.detector.deployed?.(mark)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
   }
 
   /** Whether baselines learn, and if not, why. */

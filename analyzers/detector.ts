@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { DeployMark } from '../daemon/model/deploy.ts'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
@@ -21,6 +22,8 @@ export interface Detector {
   sense?(reading: SensorReading): readonly Signal[]
   /** Sources, as `kind:name`, that it finds blind or silent since the last `sense`. While there are any, no baseline learns. */
   readonly blindTo?: readonly string[]
+  /** A service was released: event time has just come to it. */
+  deployed?(mark: DeployMark): void
   /** Learning stands still for everybody, or goes on. */
   freeze?(frozen: boolean, now: EventTime): void
   /**

@@ -8,6 +8,8 @@ import type {
   Decision,
   DeliveryFilter,
   DeliveryJson,
+  DeployJson,
+  DeployRequest,
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
@@ -83,6 +85,14 @@ export class ApiClient implements Operations {
 
   redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }> {
     return this.#ask('POST', '/api/v1/deliveries/redeliver', which)
+  }
+
+  async deploys(): Promise<readonly DeployJson[]> {
+    return (await this.#ask<{ deploys: DeployJson[] }>('GET', '/api/v1/deploys')).deploys
+  }
+
+  markDeploy(deploy: DeployRequest): Promise<DeployJson> {
+    return this.#ask('POST', '/api/v1/deploys', deploy)
   }
 
   async query({ sql, params, maxRows }: StoreQuery): Promise<StoreResult> {

@@ -57,6 +57,7 @@ test('what changes something needs the daemon, and so does the status', async ()
     offpath.revertAction('act1', by),
     offpath.reloadPolicies(),
     offpath.redeliver({}),
+    offpath.markDeploy({ service: 's', version: '1', who: 'ada' }),
   ]) {
     await expect(asked).rejects.toMatchObject({ code: 'OFFPATH_E_UNREACHABLE', exitCode: 69 })
   }

@@ -1,10 +1,11 @@
 import { actionJson } from '../../sinks/action-json.ts'
 import { incidentFields } from '../../sinks/incident-json.ts'
 import { ACTION_STATES, type Action, type ActionState } from '../model/action.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { Incident } from '../model/incident.ts'
-import { parseTime } from '../model/time.ts'
+import { formatTime, parseTime } from '../model/time.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import type { ActionFilter, ActionJson, IncidentFilter, IncidentJson } from './operations.ts'
+import type { ActionFilter, ActionJson, DeployJson, IncidentFilter, IncidentJson } from './operations.ts'
 import { takingTurns } from './turns.ts'
 
 export { actionJson }
@@ -49,6 +50,14 @@ export async function selectIncidents(
     await turn()
   }
   return told
+}
+
+export function deployJson({ id, service, version, commit, at, who }: DeployMark): DeployJson {
+  return { id, service, version, commit, at: formatTime(at), who }
+}
+
+export function newestDeploys(marks: Iterable<DeployMark>): DeployJson[] {
+  return [...marks].sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1)).map(deployJson)
 }
 
 /** Those that pass, newest first. */

@@ -5,15 +5,17 @@ import { DurableMap } from '../durable/durable-map.ts'
 import type { InventoryState } from '../inventory/snapshot.ts'
 import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { incidentDetail, type KnownIncident } from './incident-detail.ts'
 import { readInventory, selectClients, selectRoutes } from './inventory-file.ts'
-import { selectActions, selectIncidents } from './json-forms.ts'
+import { newestDeploys, selectActions, selectIncidents } from './json-forms.ts'
 import type {
   ActionFilter,
   ActionJson,
   DeliveryFilter,
   DeliveryJson,
+  DeployJson,
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
@@ -109,6 +111,14 @@ export class OfflineOperations implements Operations {
 
   redeliver(): Promise<{ readonly queued: number }> {
     return Promise.reject(this.#needsDaemon('only the daemon delivers'))
+  }
+
+  async deploys(): Promise<readonly DeployJson[]> {
+    return newestDeploys((await this.#read<DeployMark>('deploys')).values())
+  }
+
+  markDeploy(): Promise<DeployJson> {
+    return Promise.reject(this.#needsDaemon('a release is compared while it happens'))
   }
 
   async query(query: StoreQuery): Promise<StoreResult> {

@@ -31,6 +31,10 @@ export interface Operations {
   deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]>
   /** Queues dead letters again: one event, or all of an endpoint's. */
   redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }>
+  /** Newest first. */
+  deploys(): Promise<readonly DeployJson[]>
+  /** A service was released: what comes before and after is compared. The newest one of a service said again is that one. */
+  markDeploy(deploy: DeployRequest): Promise<DeployJson>
   query(query: StoreQuery): Promise<StoreResult>
   /** What the API is, as seen, by service, path and method. */
   routes?(filter: InventoryFilter): Promise<readonly RouteJson[]>
@@ -48,6 +52,24 @@ export interface InventoryFilter {
 export interface Decision {
   readonly who: string
   readonly reason: string
+}
+
+export interface DeployRequest {
+  /** Host, or server address and port, as `offpath routes list` prints it. */
+  readonly service: string
+  readonly version: string
+  readonly commit?: string
+  /** Who told it, for the record. */
+  readonly who: string
+}
+
+export interface DeployJson {
+  readonly id: string
+  readonly service: string
+  readonly version: string
+  readonly commit: string | null
+  readonly at: string
+  readonly who: string
 }
 
 export interface IncidentFilter {

@@ -1,6 +1,13 @@
 import type { z } from 'zod'
 import { OffpathError } from '../telemetry/errors.ts'
-import type { ActionFilter, DeliveryFilter, IncidentFilter, InventoryFilter, Operations } from './operations.ts'
+import type {
+  ActionFilter,
+  DeliveryFilter,
+  DeployRequest,
+  IncidentFilter,
+  InventoryFilter,
+  Operations,
+} from './operations.ts'
 import * as schema from './schemas.ts'
 import { wireStatus } from './store-status.ts'
 
@@ -132,6 +139,27 @@ export const ROUTES: readonly Route[] = [
         ...(endpoint === undefined ? {} : { endpoint }),
       })
     },
+  },
+  {
+    ...plain,
+    method: 'GET',
+    path: '/api/v1/deploys',
+    operationId: 'deploys',
+    summary: 'Releases that were marked, newest first.',
+    answer: schema.Deploys,
+    problems: [],
+    run: async (operations) => ({ deploys: await operations.deploys() }),
+  },
+  {
+    ...plain,
+    method: 'POST',
+    path: '/api/v1/deploys',
+    operationId: 'markDeploy',
+    summary: 'Marks a release of a service; what comes before and after it is compared.',
+    body: schema.DeployBody,
+    answer: schema.DeploySchema,
+    problems: [409],
+    run: (operations, { body }) => operations.markDeploy(body as DeployRequest),
   },
   {
     ...plain,

@@ -345,6 +345,18 @@ export const Incidents = z.strictObject({ incidents: z.array(IncidentSchema).max
 export const Actions = z.strictObject({ actions: z.array(ActionSchema).max(MOST_LISTED) })
 export const Policies = z.strictObject({ policies: z.array(PolicySchema) })
 export const Deliveries = z.strictObject({ deliveries: z.array(DeliverySchema).max(MOST_LISTED) })
+export const DeploySchema = named(
+  'Deploy',
+  z.strictObject({
+    id: z.string(),
+    service: z.string(),
+    version: z.string(),
+    commit: z.string().nullable(),
+    at: time(),
+    who: z.string(),
+  }),
+)
+export const Deploys = z.strictObject({ deploys: z.array(DeploySchema) })
 export const Queued = z.strictObject({ queued: count() })
 export const QueryResult = named(
   'QueryResult',
@@ -382,6 +394,12 @@ export const NoPath = z.strictObject({})
 export const DecisionBody = z.strictObject({
   who: text(128).describe('Who decided, for the record.'),
   reason: text(1000),
+})
+export const DeployBody = z.strictObject({
+  service: text(300).describe('Host, or server address and port, as `offpath routes list` prints it.'),
+  version: text(128),
+  commit: text(128).optional(),
+  who: text(128).describe('Who told it, for the record.'),
 })
 export const RedeliverBody = z
   .strictObject({

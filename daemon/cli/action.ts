@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import { renderActionTable } from '../../sinks/action-table.ts'
 import type { ActionJson, Decision, Operations } from '../api/operations.ts'
@@ -15,6 +14,7 @@ import {
 import type { CliContext } from './context.ts'
 import { DEFAULT_LIMIT, MAX_LIMIT, parseLimit } from './incident.ts'
 import { resolveId } from './resolve-id.ts'
+import { userName } from './user-name.ts'
 import { writeText } from './write-text.ts'
 
 const MAX_REASON = 500
@@ -110,17 +110,6 @@ async function list(operations: Operations, options: ListOptions, context: CliCo
 async function incidentId(operations: Operations, given: string): Promise<string> {
   const known = (await operations.incidents({ limit: MAX_LIMIT })).map(({ id }) => id)
   return resolveId('incident', given, known)
-}
-
-/** Who decides: under sudo the person behind it. */
-function userName({ environment }: CliContext): string {
-  if (process.getuid?.() === 0 && environment.SUDO_USER) return environment.SUDO_USER
-  try {
-    return userInfo().username
-  } catch {
-    // A container may run under a number that has no name.
-    return `uid ${process.getuid?.() ?? 'unknown'}`
-  }
 }
 
 function parseReason(text: string): string {

@@ -48,6 +48,7 @@ const COMMANDS: readonly (readonly [name: string, load: () => Promise<AddCommand
   ['policy', async () => (await import('./policy.ts')).addPolicy],
   ['incident', async () => (await import('./incident.ts')).addIncident],
   ['action', async () => (await import('./action.ts')).addAction],
+  ['deploy', async () => (await import('./deploy.ts')).addDeploy],
   ['store', async () => (await import('./store.ts')).addStore],
   ['webhook', async () => (await import('./webhook.ts')).addWebhook],
   ['tap', async () => (await import('./tap.ts')).addTap],
@@ -72,6 +73,8 @@ async function buildProgram(argv: readonly string[], context: CliContext): Promi
     .version(offpathVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
+    // A command may have a --version of its own: deploy mark.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),

@@ -3,6 +3,7 @@ import { isAboutSource } from '../../analyzers/detectors/capture/sensor-finding.
 import type { EndpointMapper } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { LearningPart } from '../model/learning.ts'
 import type { Signal } from '../model/signal.ts'
@@ -43,6 +44,8 @@ export class AnalysisStage implements Analysis {
   readonly #detection: Detection | null
   readonly #listeners: AnalysisListeners
   readonly #sense: (now: EventTime) => SensorReading
+  /** Released later than event time has come. Control bounds them. */
+  #deploys: readonly DeployMark[] = []
 
   /** `sense` tells, at each tick, what the sources brought and lost up to it. */
   constructor(
@@ -91,6 +94,11 @@ export class AnalysisStage implements Analysis {
     this.#report(detection.incidents.restore(held), detection, latest)
   }
 
+  /** A service was released: detectors hear of it when event time has come to it. */
+  deploy(mark: DeployMark): void {
+    if (this.#detection !== null) this.#deploys = [...this.#deploys, mark].sort((a, b) => a.at - b.at)
+  }
+
   /** Whether anybody looks at transactions. */
   get watches(): boolean {
     return this.#detection !== null || this.#listeners.transaction !== undefined
@@ -121,6 +129,7 @@ export class AnalysisStage implements Analysis {
     const detection = this.#detection
     const reading = this.#sense(now)
     if (detection !== null) {
+      this.#released(detection, now)
       detection.detectors.tick(now)
       const signals = detection.detectors.sense(reading)
       detection.incidents.blind = detection.detectors.learning.blindTo.length > 0
@@ -135,6 +144,13 @@ export class AnalysisStage implements Analysis {
       ...prefixed('identity', this.#resolver.sizes()),
       ...prefixed('endpoints', this.#endpoints.sizes()),
       ...this.#detection?.detectors.sizes(),
+    }
+  }
+
+  #released(detection: Detection, now: EventTime): void {
+    while (this.#deploys.length > 0 && this.#deploys[0]!.at <= now) {
+      detection.detectors.deployed(this.#deploys[0]!)
+      this.#deploys = this.#deploys.slice(1)
     }
   }
 

@@ -8,6 +8,7 @@ import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { NativeReader } from '../identity/native-reader.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
 import type { LearningPart } from '../model/learning.ts'
@@ -82,6 +83,8 @@ export interface Assembly {
   readonly learning: readonly LearningPart[]
   /** Incidents of an earlier run go on. `learntUntil`: what was learnt was put back, and knows of what was opened before. */
   resume(held: readonly HeldIncident[], learntUntil: EventTime | null): void
+  /** A service was released: it counts from its event time on. */
+  deploy(mark: DeployMark): void
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
   finish(): readonly Incident[]
   /** How full the bounded tables of the analysis are. */
@@ -125,6 +128,9 @@ export function assemble(request: AssemblyRequest): Assembly {
     },
     resume: (held, learntUntil) => {
       if (analysis instanceof AnalysisStage) analysis.resume(held, learntUntil)
+    },
+    deploy: (mark) => {
+      if (analysis instanceof AnalysisStage) analysis.deploy(mark)
     },
     tables: () => analysis.sizes(),
     setPolicies: (policies) => built?.setPolicies(policies),

@@ -9,6 +9,8 @@ import type {
   Decision,
   DeliveryFilter,
   DeliveryJson,
+  DeployJson,
+  DeployRequest,
   IncidentDetailJson,
   IncidentFilter,
   IncidentJson,
@@ -25,10 +27,12 @@ import { policyJson } from '../policies/policy-json.ts'
 import type { PolicyStore } from '../policies/policy-store.ts'
 import type { Response } from '../response/response.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import type { DeployLedger } from './deploy-ledger.ts'
 import type { IncidentLedger } from './incident-ledger.ts'
 
 export interface OperationsParts {
   readonly ledger: IncidentLedger
+  readonly deploys: DeployLedger
   readonly actions: DurableMap<Action>
   readonly response: Response
   readonly policies: PolicyStore
@@ -106,6 +110,14 @@ export class DaemonOperations implements Operations {
 
   redeliver(which: { readonly event?: string; readonly endpoint?: string }): Promise<{ readonly queued: number }> {
     return this.#parts.outbox.redeliver(which)
+  }
+
+  async deploys(): Promise<readonly DeployJson[]> {
+    return this.#parts.deploys.list()
+  }
+
+  markDeploy(deploy: DeployRequest): Promise<DeployJson> {
+    return this.#parts.deploys.mark(deploy)
   }
 
   async query(query: StoreQuery): Promise<StoreResult> {

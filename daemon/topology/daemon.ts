@@ -11,6 +11,7 @@ import type { Operations, StatusJson } from '../api/operations.ts'
 import type { ApiServer } from '../api/server.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
 import type { Action, Connector } from '../model/action.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
 import { PolicyStore, reloadFailure } from '../policies/policy-store.ts'
 import { Response } from '../response/response.ts'
@@ -20,6 +21,7 @@ import { ControlRows } from './control-rows.ts'
 import { DaemonOperations } from './daemon-operations.ts'
 import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from './daemon-parts.ts'
 import { DaemonStatus } from './daemon-status.ts'
+import { DeployLedger } from './deploy-ledger.ts'
 import type { KafkaEntry } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 import { KafkaDesk } from './kafka-desk.ts'
@@ -96,6 +98,7 @@ class Control implements Daemon {
   #server: ApiServer | null = null
   #watch: Watch | null = null
   #actions!: DurableMap<Action>
+  #deploys!: DeployLedger
   #context!: EventContext
   #ready = false
   readonly #end = new AbortController()
@@ -114,7 +117,7 @@ class Control implements Daemon {
   }
 
   async start(): Promise<void> {
-    const { config, key, version, logger } = this.#request
+    const { config, key, version, logger, publish } = this.#request
     const closers = this.#closers
     const parts = { ...this.#request, closers }
     this.#context = { deployment: key.id, version }
@@ -125,6 +128,12 @@ class Control implements Daemon {
     // Opened first, closed last: everything below writes to them until its end.
     const entries = await openMap<LedgerEntry>(parts, join(state, 'incidents'))
     this.#actions = await openMap<Action>(parts, join(state, 'actions'))
+    this.#deploys = new DeployLedger({
+      marks: await openMap<DeployMark>(parts, join(state, 'deploys')),
+      nowMs: Date.now,
+      tell: (mark) => this.#watch?.deploy(mark),
+      refused: publish === undefined ? null : 'a sensor compares nothing',
+    })
     const lastRun = new LastRun(await openMap<Alive>(parts, join(state, 'alive')))
     closers.add('last run', () => lastRun.end(this.#cleanEnd))
     this.#inventory = new SnapshotKeeper({
@@ -170,6 +179,7 @@ class Control implements Daemon {
     })
     this.operations = new DaemonOperations({
       ledger: this.#ledger,
+      deploys: this.#deploys,
       actions: this.#actions,
       response: this.#response,
       policies: this.#policies,
@@ -227,6 +237,7 @@ class Control implements Daemon {
       logger,
       policies: this.#policies.current.documents,
       held: this.#ledger.held(),
+      deploys: this.#deploys.all(),
       gapSeconds,
       inventory,
       onInventory: (part) => this.#inventory.take(part),

@@ -2,6 +2,7 @@ import type { LearningState } from '../../analyzers/learning-gate.ts'
 import type { Starved } from '../../analyzers/needs.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
@@ -101,6 +102,8 @@ export interface StartMessage {
   readonly policies: readonly PolicyDocument[]
   /** Incidents that were open when the daemon ended. */
   readonly held: readonly HeldIncident[]
+  /** Releases that were marked, oldest first. */
+  readonly deploys: readonly DeployMark[]
   /** Whether rows are made for the store. */
   readonly rows: boolean
   /** Where transactions go of an engine that analyses nothing: a sensor's. */
@@ -147,6 +150,7 @@ export type ToEngine =
       readonly why: string | null
     }
   | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }
+  | { readonly kind: 'deploy'; readonly mark: DeployMark }
   /** A batch of rows is in the spool, or was given up (`lost`). */
   | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }
   /** These positions are on disk. */

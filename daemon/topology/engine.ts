@@ -87,6 +87,9 @@ export class Engine {
       case 'policies':
         this.#assembly?.setPolicies(message.policies)
         return
+      case 'deploy':
+        this.#assembly?.deploy(message.mark)
+        return
       case 'settled':
         this.#rows?.settled(message.sequence)
         for (const session of this.#kafka) {
@@ -138,6 +141,8 @@ export class Engine {
       this.#inventory = await this.#openInventory(assembly, start.inventory)
       const covers = await this.#putBack(assembly, start)
       assembly.resume(start.held, covers.now)
+      // What was learnt up to then knows of those before.
+      for (const mark of start.deploys) if (mark.at > (covers.now ?? 0)) assembly.deploy(mark)
       if (start.publish === null) {
         this.#learning = new LearningFeed({
           parts: () => assembly.learning,

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { StatusJson } from '../api/operations.ts'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
@@ -49,6 +50,8 @@ export interface RunRequest {
   readonly policies?: readonly PolicyDocument[]
   /** Incidents that were open when the daemon ended: taken up again where nothing is read twice. */
   readonly held?: readonly HeldIncident[]
+  /** Releases that were marked, oldest first. */
+  readonly deploys?: readonly DeployMark[]
   /** How long nothing was watched before this start, in seconds, when the last end was no clean one. */
   readonly gapSeconds?: number
   /** The inventory of the last run: gone on with where nothing is read twice. */
@@ -83,6 +86,8 @@ export interface Watch {
   /** Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start. */
   readonly done: Promise<ReplaySummary>
   setPolicies(policies: readonly PolicyDocument[]): void
+  /** A service was released. */
+  deploy(mark: DeployMark): void
   sources(): SourceStatus[]
   processes(): { name: string; pid: number | null }[]
 }
@@ -95,6 +100,7 @@ export function watch(request: RunRequest): Watch {
   return {
     done: control.run().finally(() => control.close()),
     setPolicies: (policies) => control.setPolicies(policies),
+    deploy: (mark) => control.deploy(mark),
     sources: () => control.sources(),
     processes: () => control.processes(),
   }
@@ -168,6 +174,7 @@ class Control {
         policies: this.#request.policies ?? shippedPolicies().documents,
         // A file is read from its beginning, and finds them again.
         held: readsFiles ? [] : (this.#request.held ?? []),
+        deploys: this.#request.deploys ?? [],
         rows: this.#request.seal !== undefined,
         publish: this.#request.publish ?? null,
         gapSeconds: this.#request.gapSeconds ?? 0,
@@ -190,6 +197,10 @@ class Control {
 
   setPolicies(policies: readonly PolicyDocument[]): void {
     this.#tell({ kind: 'policies', policies })
+  }
+
+  deploy(mark: DeployMark): void {
+    this.#tell({ kind: 'deploy', mark })
   }
 
   sources(): SourceStatus[] {

@@ -36,6 +36,8 @@ const CALLS: readonly ((offpath: Operations) => Promise<unknown>)[] = [
   (offpath) => offpath.reloadPolicies(),
   (offpath) => offpath.deliveries({ state: 'dead', endpoint: 'soc' }),
   (offpath) => offpath.redeliver({ endpoint: 'soc' }),
+  (offpath) => offpath.deploys(),
+  (offpath) => offpath.markDeploy({ service: 's', version: '2', who: 'ada' }),
   (offpath) => offpath.query({ sql: 'SELECT 1', params: { ids: ['a'], n: 1, b: true }, maxRows: 7 }),
 ]
 

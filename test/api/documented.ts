@@ -43,6 +43,12 @@ export const EXAMPLES: Readonly<Record<string, Asked>> = {
   reloadPolicies: { method: 'POST', path: '/api/v1/policies/reload' },
   deliveries: { path: '/api/v1/deliveries?state=dead&endpoint=soc' },
   redeliver: { method: 'POST', path: '/api/v1/deliveries/redeliver', body: { event: 'evt1' } },
+  deploys: { path: '/api/v1/deploys' },
+  markDeploy: {
+    method: 'POST',
+    path: '/api/v1/deploys',
+    body: { service: 'api.shop.test', version: '2.4.1', commit: '9fceb02', who: 'pipeline' },
+  },
   routes: { path: '/api/v1/routes?service=api.shop.test&limit=5' },
   clients: { path: '/api/v1/clients?limit=5' },
   query: {

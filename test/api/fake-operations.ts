@@ -1,5 +1,12 @@
 import { incidentJson } from '../../daemon/api/json-forms.ts'
-import type { Decision, DeliveryJson, IncidentDetailJson, Operations, PolicyJson } from '../../daemon/api/operations.ts'
+import type {
+  Decision,
+  DeliveryJson,
+  DeployJson,
+  IncidentDetailJson,
+  Operations,
+  PolicyJson,
+} from '../../daemon/api/operations.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import { actionJson } from '../../sinks/action-json.ts'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
@@ -29,6 +36,15 @@ export const DELIVERY: DeliveryJson = {
   delivered_at: null,
   last_status: 503,
   last_error: 'status 503',
+}
+
+export const DEPLOY: DeployJson = {
+  id: 'd1',
+  service: 'api.shop.test',
+  version: '2.4.1',
+  commit: '9fceb02',
+  at: '2026-11-21T20:00:00.000000Z',
+  who: 'pipeline',
 }
 
 /** Answers as the daemon would: one incident `inc1`, one action `act1` that waits, and what it was asked, in `asked`. */
@@ -107,6 +123,16 @@ export class FakeOperations implements Operations {
   async clients(filter: object) {
     this.#ask('clients', filter)
     return [sampleCaller()]
+  }
+
+  async deploys() {
+    this.#ask('deploys')
+    return [DEPLOY]
+  }
+
+  async markDeploy(deploy: object) {
+    this.#ask('markDeploy', deploy)
+    return DEPLOY
   }
 
   async query(query: StoreQuery): Promise<StoreResult> {

@@ -34,6 +34,8 @@ test('schemas and types are the same', () => {
     true satisfies Same<z.infer<typeof schemas.IncidentDetail>, operations.IncidentDetailJson>,
     true satisfies Same<z.infer<typeof schemas.RouteSchema>, RouteJson>,
     true satisfies Same<z.infer<typeof schemas.ClientSchema>, ClientJson>,
+    true satisfies Same<z.infer<typeof schemas.DeploySchema>, operations.DeployJson>,
+    true satisfies keyof operations.DeployRequest extends keyof Query<typeof schemas.DeployBody> ? true : never,
     true satisfies keyof operations.InventoryFilter extends keyof Query<typeof schemas.RouteQuery> ? true : never,
     true satisfies Same<z.infer<typeof schemas.DecisionBody>, operations.Decision>,
     true satisfies keyof Query<typeof schemas.IncidentQuery> extends keyof operations.IncidentFilter ? true : never,

@@ -86,6 +86,7 @@ describe('help', () => {
     incident: ['list', 'show', 'explain', 'export'],
     action: ['list', 'approve', 'deny', 'revert'],
     store: ['status', 'migrate', 'query'],
+    deploy: ['mark'],
     webhook: ['verify', 'deliveries', 'redeliver'],
   }
   const commands = [...single, ...Object.keys(groups)]
@@ -122,6 +123,12 @@ describe('help', () => {
   test('the version is that of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
     expect((await offpath(['--version'])).stdout).toBe(`${version}\n`)
+  })
+
+  test('--version of deploy mark is the version of what was released', async () => {
+    const { code, stdout, stderr } = await offpath(['deploy', 'mark', '--service', 'a', '--version', '2'])
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' })
+    expect(stderr).toContain('no daemon answers')
   })
 })
 
