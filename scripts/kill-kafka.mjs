@@ -36,7 +36,10 @@ const TOPIC = 'transactions'
 const GROUP = 'offpath'
 const PARTITIONS = 6
 const NAMES = ['a', 'b']
-const PAGE = 1000
+/** The most that one question may bring. */
+const PAGE = 100_000
+/** The embedded engine can fail in a thread of its own while a short process ends; the question is then asked again. */
+const ASKS = 3
 let state = Number(values.seed) | 1
 const random = () => {
   state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
@@ -78,7 +81,7 @@ async function main(plain) {
   const killed = { one: 0, both: 0 }
   for (let run = 0; run < runs; run++) {
     for (const name of NAMES) if (!daemons.has(name)) await start(name)
-    const until = Date.now() + 300 + random() * 2000
+    const until = Date.now() + 200 + random() * 1000
     while (Date.now() < until) {
       await produce()
       await sleep(random() * 40)
@@ -87,7 +90,7 @@ async function main(plain) {
     killed[victims.length === 1 ? 'one' : 'both']++
     for (const name of victims) await kill(name)
     // The group gives its partitions to the other, which goes on for a while before the first is back.
-    const alone = Date.now() + random() * 3000
+    const alone = Date.now() + random() * 2000
     while (Date.now() < alone) {
       await produce()
       await sleep(random() * 40)
@@ -207,18 +210,23 @@ function stored(name) {
 }
 
 function query(name, sql) {
-  const args = [program, 'store', 'query', sql, '-o', 'jsonl']
-  const asked = spawnSync(process.execPath, args, {
-    cwd: join(home, name),
-    env: environment,
-    encoding: 'utf8',
-    maxBuffer: 1e8,
-  })
-  if (asked.status !== 0) throw new Error(asked.stderr)
-  return asked.stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((text) => JSON.parse(text))
+  const args = [program, 'store', 'query', sql, '--max-rows', String(PAGE), '-o', 'jsonl']
+  for (let ask = 1; ; ask++) {
+    const asked = spawnSync(process.execPath, args, {
+      cwd: join(home, name),
+      env: environment,
+      encoding: 'utf8',
+      maxBuffer: 1e8,
+    })
+    if (asked.status === 0) {
+      return asked.stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((text) => JSON.parse(text))
+    }
+    if (asked.signal === null || ask === ASKS) throw new Error(`${name}: ${asked.signal ?? asked.stderr}`)
+    console.error(`${name}: a question to the store ended by ${asked.signal}; asked again`)
+  }
 }
 
 function idOf(number) {

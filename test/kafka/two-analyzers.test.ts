@@ -15,7 +15,7 @@ test.skipIf(missing !== null)(
   },
   async () => {
     ensureBuilt()
-    const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, '--runs', '5', '--seed', '7'])
-    expect(stdout).toMatch(/^runs 5: \d+ sent, lost 0, doubled 0, roll-ups off 0, /)
+    const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, '--runs', '20', '--seed', '7'])
+    expect(stdout).toMatch(/^runs 20: \d+ sent, lost 0, doubled 0, roll-ups off 0, /)
   },
 )
