@@ -1,8 +1,9 @@
 // Evaluations on labelled traffic of a made-up company, fresh each time unless --seed is given. Exit 1 when a gate fails.
 //   npm run eval -- map [--seed TEXT] [--requests 200000] [--input records|packets] [--short] [-o table|json]    who and what: principals, endpoints
-//   npm run eval -- detectors [--seed TEXT] [--attacks 130] [--requests 3000000] [--classes PREFIX,...] [--short] [-o table|json]    what is found, and what is false
+//   npm run eval -- detectors [--seed TEXT] [--attacks 130] [--requests 3000000] [--classes NAME,...] [--medium|--short] [--jobs N] [-o table|json]    what is found, and what is false
 //   npm run eval -- payloads [--set tuning|reporting] [--seed N] [--short] [--misses] [--beside-modsecurity] [-o table|json]    recall, false alarms, cost
 import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -14,7 +15,8 @@ if (!EVALS.includes(name)) {
   process.stderr.write(`there is no evaluation ${name || 'without a name'}; one of: ${EVALS.join(', ')}\n`)
   process.exit(2)
 }
-const outfile = join(root, '.cache', 'eval', `${name}.mjs`)
+// Of this run alone: another that starts meanwhile, of another state of the code, must not replace it.
+const outfile = join(root, '.cache', 'eval', `${name}-${process.pid}.mjs`)
 await build({
   entryPoints: [join(import.meta.dirname, 'eval', `${name}.ts`)],
   outfile,
@@ -27,4 +29,5 @@ await build({
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
 })
 const ran = spawnSync(process.execPath, ['--expose-gc', outfile, ...args], { stdio: 'inherit', cwd: root })
+rmSync(outfile, { force: true })
 process.exitCode = ran.status ?? 1

@@ -54,7 +54,7 @@ export class World {
   readonly estate: Estate
   readonly population: Population
   readonly connections = new Connections()
-  readonly conditions: Condition[] = []
+  conditions: Condition[] = []
   readonly #visitors = new TimeHeap<Visitor>()
   readonly #open = new TimeHeap<Exchange>()
   #serial = 0
@@ -74,6 +74,11 @@ export class World {
   conditionOf(operation: Operation, nowUs: number): Condition | null {
     for (const condition of this.conditions) if (holds(condition, operation, nowUs)) return condition
     return null
+  }
+
+  /** Forgets those that are over: every call asks for the present one. */
+  endConditions(nowUs: number): void {
+    this.conditions = this.conditions.filter(({ untilUs }) => untilUs > nowUs)
   }
 
   /** Tells apart what would have the same name. */

@@ -1,7 +1,8 @@
 import { DAY_US, SECOND_US } from '../../daemon/model/time.ts'
 import { INTENSITIES, type Intensity } from '../../world/attacks/attack.ts'
-import { hasDetector } from './detectors-plan.ts'
-import { type AttackScore, type DetectorJudge, type FalseIncident, median, wilsonLow } from './detectors-score.ts'
+import { ATTACKS, attackNamed } from '../../world/attacks/registry.ts'
+import { hasDetector, withoutAttack } from './detectors-plan.ts'
+import { type AttackOutcome, type FalseIncident, median, type WorldResult, wilsonLow } from './detectors-score.ts'
 
 /** Recall that the lower end of its confidence interval must reach. */
 const RECALL: Readonly<Record<Intensity, number>> = { blatant: 0.97, moderate: 0.88, stealthy: 0.6 }
@@ -43,18 +44,21 @@ export interface Report {
   readonly classes: readonly ClassRow[]
   readonly gates: readonly Gate[]
   readonly false_incidents: readonly FalseIncident[]
+  /** Detectors of the contract that no attack of the world is meant for. */
+  readonly without_attack: readonly string[]
   readonly records_per_cpu_second: number
 }
 
-/** `spanUs`: event time of all worlds together; `cpuUs`: what the program took for it. */
-export function reportOf(judges: readonly DetectorJudge[], spanUs: number, cpuUs: number): Report {
-  const scores = judges.flatMap((judge) => [...judge.attacks.values()])
+/** `spanUs`: event time of all worlds together. */
+export function reportOf(worlds: readonly WorldResult[], spanUs: number): Report {
+  const scores = worlds.flatMap(({ outcomes }) => outcomes)
   const classes = rowsOf(scores)
-  const falseOnes = judges.flatMap((judge) => judge.falseIncidents())
-  const sum = (of: (judge: DetectorJudge) => number) => judges.reduce((total, judge) => total + of(judge), 0)
-  const benign = sum((judge) => judge.benign)
-  const hostile = sum((judge) => judge.hostile)
-  const incidents = sum((judge) => judge.incidents)
+  const falseOnes = worlds.flatMap(({ falseIncidents }) => falseIncidents)
+  const sum = (of: (world: WorldResult) => number) => worlds.reduce((total, world) => total + of(world), 0)
+  const benign = sum((world) => world.benign)
+  const hostile = sum((world) => world.hostile)
+  const incidents = sum((world) => world.incidents)
+  const cpuUs = sum((world) => world.cpuUs)
   const weeks = spanUs / WEEK_US
   return {
     benign,
@@ -64,28 +68,41 @@ export function reportOf(judges: readonly DetectorJudge[], spanUs: number, cpuUs
     classes,
     gates: gatesOf(scores, falseOnes, { benign, incidents, weeks }),
     false_incidents: falseOnes,
+    without_attack: withoutAttack(),
     records_per_cpu_second: Math.round((benign + hostile) / (cpuUs / SECOND_US)),
   }
 }
 
-function rowsOf(scores: readonly AttackScore[]): ClassRow[] {
-  const groups = grouped(scores, ({ attack, intensity }) => `${attack.name} ${intensity}`)
-  return [...groups.values()].map((group) => {
-    const { attack, intensity } = group[0]!
-    const found = group.filter((each) => each.incidents.size > 0)
+function rowsOf(scores: readonly AttackOutcome[]): ClassRow[] {
+  const groups = grouped(scores, ({ name, intensity }) => `${name} ${intensity}`)
+  const inOrder = ATTACKS.flatMap(({ name }) =>
+    INTENSITIES.map((intensity) => groups.get(`${name} ${intensity}`) ?? []),
+  )
+  return inOrder.flatMap((group) => {
+    if (group.length === 0) return []
+    const { name, intensity } = group[0]!
+    const found = group.filter(isFound)
     return {
-      name: attack.name,
+      name,
       intensity,
-      detector: hasDetector(attack),
+      detector: isGated(name),
       attacks: group.length,
       found: found.length,
       low: wilsonLow(found.length, group.length),
-      byOwn: group.filter((each) => each.own.size > 0).length,
+      byOwn: group.filter((each) => each.own > 0).length,
       incidentsPerAttack: incidentsPerAttack(found),
       delayRequests: median(found.map((each) => each.delayRequests)),
       delaySeconds: found.length === 0 ? null : median(found.map((each) => each.delayUs))! / SECOND_US,
     }
   })
+}
+
+function isFound({ incidents }: AttackOutcome): boolean {
+  return incidents > 0
+}
+
+function isGated(name: string): boolean {
+  return hasDetector(attackNamed(name)!)
 }
 
 function grouped<T>(list: readonly T[], by: (each: T) => string): Map<string, T[]> {
@@ -98,12 +115,12 @@ function grouped<T>(list: readonly T[], by: (each: T) => string): Map<string, T[
   return groups
 }
 
-function incidentsPerAttack(found: readonly AttackScore[]): number | null {
-  return found.length === 0 ? null : found.reduce((sum, each) => sum + each.incidents.size, 0) / found.length
+function incidentsPerAttack(found: readonly AttackOutcome[]): number | null {
+  return found.length === 0 ? null : found.reduce((sum, each) => sum + each.incidents, 0) / found.length
 }
 
 function gatesOf(
-  scores: readonly AttackScore[],
+  scores: readonly AttackOutcome[],
   falseOnes: readonly FalseIncident[],
   { benign, incidents, weeks }: { readonly benign: number; readonly incidents: number; readonly weeks: number },
 ): Gate[] {
@@ -112,13 +129,13 @@ function gatesOf(
     gates.push({ what, value, limit, least: true, passed: value >= limit })
   const most = (what: string, value: number, limit: number) =>
     gates.push({ what, value, limit, least: false, passed: value <= limit })
-  const gated = scores.filter(({ attack }) => hasDetector(attack))
+  const gated = scores.filter(({ name }) => isGated(name))
   for (const intensity of INTENSITIES) {
     const group = gated.filter((each) => each.intensity === intensity)
-    const found = group.filter((each) => each.incidents.size > 0)
+    const found = group.filter(isFound)
     least(`recall, ${intensity}, at least (95 %)`, wilsonLow(found.length, group.length), RECALL[intensity])
   }
-  const found = gated.filter((each) => each.incidents.size > 0)
+  const found = gated.filter(isFound)
   least('precision of incidents', incidents === 0 ? 0 : 1 - falseOnes.length / incidents, PRECISION)
   most('false incidents per million benign', (falseOnes.length * 1e6) / Math.max(1, benign), FALSE_PER_MILLION)
   const policies = new Map<string, number>()
@@ -140,7 +157,7 @@ export function tableOf(report: Report): string {
   for (const row of classes.filter(({ detector }) => detector)) lines.push(rowText(row))
   lines.push('', 'without a detector of their own, not gated; what others found of them:')
   for (const row of classes.filter(({ detector }) => !detector)) lines.push(rowText(row))
-  lines.push('')
+  lines.push('', `no attack in this world is meant for: ${report.without_attack.join(', ')}`, '')
   for (const { what, value, limit, least, passed } of gates) {
     lines.push(
       `${passed ? 'ok  ' : 'FAIL'}  ${what.padEnd(42)}${value.toFixed(3).padStart(9)}   ${least ? '>=' : '<='} ${limit}`,

@@ -3,7 +3,7 @@ import { buildDetection } from '../../daemon/topology/detection.ts'
 import { World } from '../../world/world.ts'
 import { type PlanSettings, planWorlds } from './detectors-plan.ts'
 import { type Report, reportOf } from './detectors-report.ts'
-import { DetectorJudge } from './detectors-score.ts'
+import { DetectorJudge, type WorldResult } from './detectors-score.ts'
 import { judgeRecords } from './run-world.ts'
 
 export interface RunSettings extends PlanSettings {
@@ -12,24 +12,47 @@ export interface RunSettings extends PlanSettings {
   readonly requests: number
 }
 
-/** Several worlds one after the other, each through a program that knows nothing yet. */
-export async function evaluate(settings: RunSettings, progress: (text: string) => void = () => {}): Promise<Report> {
+/** What plays the world of this number. */
+export type WorldPlayer = (settings: RunSettings, world: number) => Promise<WorldResult>
+
+/** One world, through a program that knows nothing yet. */
+export async function playWorld(settings: RunSettings, number: number): Promise<WorldResult> {
   const { worlds, days, users, requests } = settings
-  const judges: DetectorJudge[] = []
-  let cpu = 0
-  for (const plan of planWorlds(settings)) {
-    const judge = new DetectorJudge(plan.planned)
-    const world = new World({ seed: plan.seed, users })
-    const { startUs, assaults } = plan
-    const exchanges = world.run({ startUs, days, rate: requests / worlds / (days * 86_400), assaults })
-    cpu += await judgeRecords(exchanges, plan.seed, (transaction, truth) => judge.take(transaction, truth), {
-      detect: buildDetection,
-      listeners: { incident: (change) => judge.incident(change) },
-    })
-    judges.push(judge)
-    progress(
-      `world ${judges.length} of ${worlds}: ${judge.benign + judge.hostile} transactions, ${judge.incidents} incidents`,
-    )
+  const { seed, startUs, assaults, planned } = planWorlds(settings)[number]!
+  const judge = new DetectorJudge(planned)
+  const world = new World({ seed, users })
+  const exchanges = world.run({ startUs, days, rate: requests / worlds / (days * 86_400), assaults })
+  const cpuUs = await judgeRecords(exchanges, seed, (transaction, truth) => judge.take(transaction, truth), {
+    detect: buildDetection,
+    listeners: { incident: (change) => judge.incident(change) },
+  })
+  return judge.result(cpuUs)
+}
+
+/** All worlds, `jobs` at a time. */
+export async function evaluate(
+  settings: RunSettings,
+  { player = playWorld, jobs = 1, progress = () => {} }: EvaluateOptions = {},
+): Promise<Report> {
+  const { worlds, days } = settings
+  const results: WorldResult[] = []
+  let next = 0
+  let done = 0
+  const work = async (): Promise<void> => {
+    while (next < worlds) {
+      const number = next++
+      const result = await player(settings, number)
+      results[number] = result
+      const { benign, hostile, incidents } = result
+      progress(`world ${++done} of ${worlds}: ${benign + hostile} transactions, ${incidents} incidents`)
+    }
   }
-  return reportOf(judges, worlds * days * DAY_US, cpu)
+  await Promise.all(Array.from({ length: Math.min(jobs, worlds) }, work))
+  return reportOf(results, worlds * days * DAY_US)
+}
+
+interface EvaluateOptions {
+  readonly player?: WorldPlayer
+  readonly jobs?: number
+  readonly progress?: (text: string) => void
 }

@@ -10,16 +10,37 @@ const PART = 0.1
 const TRUE = 0.5
 
 /** What became of one attack. */
-export interface AttackScore {
+export interface AttackOutcome {
+  /** Of its class. */
+  readonly name: string
+  readonly intensity: Intensity
+  /** That it has a part in. */
+  readonly incidents: number
+  /** Of them, of the detector it is named after. */
+  readonly own: number
+  /** Its requests until the first of them opened, that request included; and microseconds. -1 of one that was not found. */
+  readonly delayRequests: number
+  readonly delayUs: EventTime
+}
+
+/** What came of one world; plain, so that another process can hand it over. */
+export interface WorldResult {
+  readonly benign: number
+  readonly hostile: number
+  readonly incidents: number
+  readonly outcomes: readonly AttackOutcome[]
+  readonly falseIncidents: readonly FalseIncident[]
+  /** What the program took. */
+  readonly cpuUs: number
+}
+
+interface AttackScore {
   readonly attack: Attack
   readonly intensity: Intensity
   requests: number
   firstAt: EventTime
-  /** Incidents it has a part in. */
   readonly incidents: Set<string>
-  /** Those of the detector it is named after. */
   readonly own: Set<string>
-  /** Its requests until the first of them opened, that request included; and microseconds. */
   delayRequests: number
   delayUs: EventTime
 }
@@ -40,17 +61,17 @@ interface Seen {
 
 /** Takes one world's transactions with their truth, and the incidents as they are reported; says what was found. */
 export class DetectorJudge {
-  readonly attacks = new Map<string, AttackScore>()
+  readonly #attacks = new Map<string, AttackScore>()
   benign = 0
   hostile = 0
   readonly #seen = new Map<string, Seen>()
   readonly #incidents = new Map<string, Incident>()
-  readonly #texts = new Map<string, string>()
+  readonly #kinds = new Map<string, Seen>()
 
   constructor(planned: readonly Planned[]) {
     for (const { attack, intensity, label } of planned) {
       if (attack.detector === null) continue
-      this.attacks.set(label, {
+      this.#attacks.set(label, {
         attack,
         intensity,
         requests: 0,
@@ -65,13 +86,13 @@ export class DetectorJudge {
 
   take({ id, endTime }: Transaction, truth: Truth): void {
     const { attack, twin, role, service, operation } = truth
-    this.#seen.set(id, { label: attack, told: this.#text(twin?.split('#')[0] ?? `${role}: ${service} ${operation}`) })
+    this.#seen.set(id, this.#kindOf(attack, twin?.split('#')[0] ?? `${role}: ${service} ${operation}`))
     if (attack === null) {
       this.benign++
       return
     }
     this.hostile++
-    const score = this.attacks.get(attack)
+    const score = this.#attacks.get(attack)
     if (score === undefined) return
     if (score.requests++ === 0) score.firstAt = endTime
   }
@@ -80,8 +101,8 @@ export class DetectorJudge {
     this.#incidents.set(incident.id, incident)
     const { labels, total } = this.#evidence(incident)
     for (const [label, count] of labels) {
-      const score = label === null ? undefined : this.attacks.get(label)
-      if (score === undefined || count < PART * total || score.incidents.has(incident.id)) continue
+      const score = label === null ? undefined : this.#attacks.get(label)
+      if (score === undefined || count < PART * total) continue
       if (score.incidents.size === 0) {
         score.delayRequests = score.requests
         score.delayUs = incident.updatedAt - score.firstAt
@@ -95,7 +116,23 @@ export class DetectorJudge {
     return this.#incidents.size
   }
 
-  falseIncidents(): FalseIncident[] {
+  /** `cpuUs`: what the program took for this world. */
+  result(cpuUs: number): WorldResult {
+    const outcomes = [...this.#attacks.values()].map(
+      ({ attack, intensity, incidents, own, delayRequests, delayUs }): AttackOutcome => ({
+        name: attack.name,
+        intensity,
+        incidents: incidents.size,
+        own: own.size,
+        delayRequests,
+        delayUs,
+      }),
+    )
+    const { benign, hostile, incidents } = this
+    return { benign, hostile, incidents, outcomes, falseIncidents: this.#falseIncidents(), cpuUs }
+  }
+
+  #falseIncidents(): FalseIncident[] {
     const found: FalseIncident[] = []
     for (const incident of this.#incidents.values()) {
       const { labels, truths, total } = this.#evidence(incident)
@@ -122,12 +159,15 @@ export class DetectorJudge {
     return { labels, truths, total: evidence.length }
   }
 
-  /** One copy of each text: there are as many transactions as texts otherwise. */
-  #text(text: string): string {
-    const known = this.#texts.get(text)
-    if (known !== undefined) return known
-    this.#texts.set(text, text)
-    return text
+  /** One object for each sort of transaction: there are millions of them. */
+  #kindOf(label: string | null, told: string): Seen {
+    const key = `${label} ${told}`
+    let kind = this.#kinds.get(key)
+    if (kind === undefined) {
+      kind = { label, told }
+      this.#kinds.set(key, kind)
+    }
+    return kind
   }
 }
 

@@ -21,6 +21,8 @@ export interface Attack {
   /** Id of the detector that should open an incident; null for what must stay silent. */
   readonly detector: string | null
   readonly summary: string
+  /** It takes hold of a whole service, or of everybody who signs in: two at once could not be told apart. */
+  readonly crowded: boolean
   /** `vary`: numbers of requests, people and seconds are drawn about those of the intensity, not taken as they are. */
   begin(world: World, intensity: Intensity, label: Label, nowUs: number, vary?: Random): readonly Part[]
 }
@@ -30,6 +32,7 @@ interface AttackModule<Parameters> {
   readonly name: string
   readonly detector: string | null
   readonly summary: string
+  readonly crowded?: boolean
   readonly intensities: Readonly<Record<Intensity, Parameters>>
   begin(world: World, parameters: Parameters, label: Label, nowUs: number): readonly Part[]
 }
@@ -41,11 +44,12 @@ export interface Assault {
 }
 
 export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
-  const { name, detector, summary, intensities } = module
+  const { name, detector, summary, crowded = false, intensities } = module
   return {
     name,
     detector,
     summary,
+    crowded,
     begin: (world, intensity, label, nowUs, vary) => {
       const parameters = intensities[intensity]
       return module.begin(world, vary === undefined ? parameters : varied(parameters, vary), label, nowUs)

@@ -98,6 +98,7 @@ export const crowdStuffing = defineAttack<Stuffing>({
   name: 'auth.stuffing.crowd',
   detector: 'auth.stuffing',
   summary: 'leaked pairs of account and password from thousands of addresses, three tries each',
+  crowded: true,
   intensities: {
     blatant: { tries: 3, everyUs: 20 * SECOND_US, sources: 3000, overUs: 60 * MINUTE_US, hits: 0.01 },
     moderate: { tries: 3, everyUs: 3 * MINUTE_US, sources: 1500, overUs: 360 * MINUTE_US, hits: 0.01 },

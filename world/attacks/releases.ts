@@ -22,8 +22,10 @@ function change(
     name,
     detector,
     summary,
+    crowded: true,
     intensities: { blatant, moderate, stealthy },
     begin: (world, { forUs, ...rest }, label, nowUs) => {
+      world.endConditions(nowUs)
       world.conditions.push({ ...pick(world), ...rest, fromUs: nowUs, untilUs: nowUs + forUs, label })
       return []
     },
