@@ -189,7 +189,7 @@ export class DetectorSet {
     if (payloads !== null) {
       parts.push({
         name: 'payload-context',
-        version: 1,
+        version: 2,
         snapshot: () => payloads.snapshot(),
         restore: (line) => payloads.restore(line),
         reset: () => payloads.reset(),

@@ -62,8 +62,8 @@ function withPeople(count: number): Service {
   return service
 }
 
-function trip(service: Service, count: number, given: Partial<Transaction> = {}): void {
-  for (const i of range(count)) service.send(person(i), [MARK], given)
+function trip(service: Service, count: number, given: Partial<Transaction> = {}, mark = MARK): void {
+  for (const i of range(count)) service.send(person(i), [mark], given)
   service.wait(HOUR_US)
 }
 
@@ -77,6 +77,28 @@ test('what many callers send stops mattering, and only in that field and for tha
   expect(service.odds()).toBeLessThan(2)
   expect(service.odds({ ...MARK, field: 'query:q' })).toBeGreaterThanOrEqual(10)
   expect(service.odds({ ...MARK, rule: 'command.substitution' })).toBeGreaterThanOrEqual(10)
+})
+
+test('a field that learns faint findings of a rule does not learn clear ones; clear ones teach it both', () => {
+  const faint = { ...MARK, logOdds: 6 }
+  const clear = { ...MARK, logOdds: 8 }
+  const service = withPeople(20)
+  trip(service, 20, {}, faint)
+  expect(service.odds(faint)).toBeLessThan(2)
+  expect(service.odds(clear)).toBeGreaterThanOrEqual(8)
+  expect(service.odds()).toBeGreaterThanOrEqual(10)
+  trip(service, 20, {}, clear)
+  expect(service.odds(clear)).toBeLessThan(2)
+  expect(service.odds()).toBeGreaterThanOrEqual(10)
+})
+
+test('in a field for texts, where other rules fire for many, a rule that never did is no more than it was', () => {
+  const service = withPeople(1000)
+  const other = { ...MARK, rule: 'sqli.comment', class: 'sqli', logOdds: 6 }
+  expect(service.odds(other)).toBeGreaterThan(7)
+  trip(service, 20, {}, { ...MARK, logOdds: 5 })
+  expect(service.odds(other)).toBe(6)
+  expect(service.odds({ ...other, field: 'query:q' })).toBeGreaterThan(7)
 })
 
 test('what nobody of many sends matters more, within limits', () => {

@@ -30,12 +30,14 @@ const LEAST_NETWORKS = 3
 const CROWD_SHARE = 0.05
 /** A field in which a rule never fired makes it mean more, by at most e^3. */
 const MAX_RISE = 3
+/** Natural log-odds from which a mark is a signal about an unknown field, and from which nothing benign looks like it. */
+const LEVELS = [7, 9] as const
 
 /** What a field that carried nothing of the kind, or did, makes of a mark. */
 export interface Judgement {
   /** Natural log of the odds, by what the field normally carries. */
   readonly logOdds: number
-  /** Callers in whose benign requests the rule fired in this field. */
+  /** Callers in whose benign requests the rule fired in this field, no less clearly. */
   readonly carried: number
   /** Callers of the endpoint that are known by now. */
   readonly callers: number
@@ -45,6 +47,8 @@ interface Vote {
   /** Of the endpoint, or of the field and rule. */
   readonly key: string
   readonly of: 'endpoint' | 'habit'
+  /** How clearly the rule fired: see LEVELS. */
+  readonly level: number
   readonly hash: number
   readonly network: number
 }
@@ -60,24 +64,38 @@ class Endpoint {
 }
 
 /** Who tripped a rule in a field while all was well. */
-class Habit {
-  key = ''
+class Tally {
   readonly calm = new DistinctCounter()
   /** Also those who are suspected for it, and whence they came. */
   readonly crowd = new DistinctCounter()
   readonly networks = new DistinctCounter()
 }
 
+/**
+ * A tally for each level, of those who tripped the rule at least so clearly: prose that says "select" does not teach a field
+ * to carry `' UNION SELECT`.
+ */
+class Habit {
+  key = ''
+  readonly levels: (Tally | null)[] = [null, null, null]
+
+  at(level: number): Tally {
+    this.levels[level] ??= new Tally()
+    return this.levels[level]
+  }
+}
+
 /** One value of `snapshot`. */
 type Learnt =
   | readonly ['endpoint', key: string, seen: DistinctState, callers: DistinctState]
-  | readonly ['habit', key: string, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
+  | readonly ['habit', key: string, level: number, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
   | readonly ['established', FirstTouchState]
 
 /**
  * What each field normally carries: how many of an endpoint's callers tripped a rule in it while nothing was wrong. All payload
  * detectors share one. With k of n callers and the rule's shipped p0, p = (k + 20 p0) / (n + 20), so a rule that fires for
- * many callers of a field stops mattering there, and one that never fired for a thousand matters more.
+ * many callers of a field stops mattering there, and one that never fired for a thousand matters more: unless callers trip
+ * other rules there, since then it is a field for texts, in which anything may stand once.
  *
  * Votes     one per caller (per network for addresses), from requests answered 2xx or 3xx without a sign of success, by
  *           callers the service has known for a quarantine; again quarantined. Nobody under suspicion votes, with one exception:
@@ -110,7 +128,7 @@ export class PayloadContext {
       endpoint.last = tx.principal
       const hash = hashText(voteKey(tx.principal))
       if (endpoint.seen.learnOne(hash) > 0)
-        this.#offer(tx, { key: endpoint.key, of: 'endpoint', hash, network: 0 }, now)
+        this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
     }
     if (tx.marks.length > 0) this.#observeMarks(tx, now)
   }
@@ -147,14 +165,15 @@ export class PayloadContext {
   judge(tx: Transaction, mark: PayloadMark): Judgement {
     const key = endpointKey(tx.service, tx.endpoint)
     const callers = Math.round(this.#endpoints.peek(key)?.callers.count ?? 0)
-    const habit = this.#habits.peek(habitKey(key, mark))
-    const carried = Math.round(habit?.crowd.count ?? 0)
-    const votes = habit === undefined ? 0 : votesOf(habit, callers)
+    const tally = this.#habits.peek(habitKey(key, mark.field, mark.rule))?.levels[levelOf(mark)] ?? null
+    const carried = Math.round(tally?.crowd.count ?? 0)
+    const votes = tally === null ? 0 : votesOf(tally, callers)
     // Too few to say that it is normal, and too many to say that it never happens.
     if (votes === null) return { logOdds: mark.logOdds, carried, callers }
     const usual = P_ATTACK * Math.exp(-mark.logOdds)
     const p = (votes + PRIOR_CALLERS * usual) / (Math.max(callers, votes) + PRIOR_CALLERS)
-    const logOdds = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + MAX_RISE)
+    const rise = this.#isForTexts(key, mark.field, callers) ? 0 : MAX_RISE
+    const logOdds = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + rise)
     return { logOdds, carried, callers }
   }
 
@@ -178,8 +197,12 @@ export class PayloadContext {
     this.#endpoints.forEach(({ key, seen, callers }) => {
       lines.push(['endpoint', key, seen.toState(), callers.toState()])
     })
-    this.#habits.forEach(({ key, calm, crowd, networks }) => {
-      lines.push(['habit', key, calm.toState(), crowd.toState(), networks.toState()])
+    this.#habits.forEach(({ key, levels }) => {
+      for (const [level, tally] of levels.entries()) {
+        if (tally === null) continue
+        const { calm, crowd, networks } = tally
+        lines.push(['habit', key, level, calm.toState(), crowd.toState(), networks.toState()])
+      }
     })
     return lines
   }
@@ -201,9 +224,11 @@ export class PayloadContext {
       case 'habit': {
         const habit = this.#habits.use(keyOf(learnt[1]))
         habit.key = learnt[1]
-        habit.calm.merge(DistinctCounter.fromState(learnt[2]))
-        habit.crowd.merge(DistinctCounter.fromState(learnt[3]))
-        habit.networks.merge(DistinctCounter.fromState(learnt[4]))
+        if (learnt[2] !== 0 && learnt[2] !== 1 && learnt[2] !== 2) throw new TypeError('there are three levels')
+        const tally = habit.at(learnt[2])
+        tally.calm.merge(DistinctCounter.fromState(learnt[3]))
+        tally.crowd.merge(DistinctCounter.fromState(learnt[4]))
+        tally.networks.merge(DistinctCounter.fromState(learnt[5]))
         return
       }
       default:
@@ -249,11 +274,19 @@ export class PayloadContext {
     const network = hashText(networkOf(tx.forwarded[0] ?? tx.clientIp))
     const endpoint = endpointKey(tx.service, tx.endpoint)
     for (const mark of asked) {
-      const key = habitKey(endpoint, mark)
-      const known = this.#habits.use(key)
-      known.key = key
-      this.#offer(tx, { key, of: 'habit', hash, network }, now)
+      this.#offerHabit(tx, habitKey(endpoint, mark.field, mark.rule), levelOf(mark), hash, network, now)
+      this.#offerHabit(tx, habitKey(endpoint, mark.field, ANY_RULE), 0, hash, network, now)
     }
+  }
+
+  #offerHabit(tx: Transaction, key: string, level: number, hash: number, network: number, now: EventTime): void {
+    this.#habits.use(key).key = key
+    this.#offer(tx, { key, of: 'habit', level, hash, network }, now)
+  }
+
+  #isForTexts(endpoint: string, field: string, callers: number): boolean {
+    const tally = this.#habits.peek(habitKey(endpoint, field, ANY_RULE))?.levels[0] ?? null
+    return tally !== null && votesOf(tally, callers) !== 0
   }
 
   #offer(tx: Transaction, vote: Vote, now: EventTime): void {
@@ -262,7 +295,7 @@ export class PayloadContext {
     this.#admission.offer(caller, voteKey(tx.principal), vote, false, now)
   }
 
-  #learn({ key, of, hash, network }: Vote, caller: string, now: EventTime): void {
+  #learn({ key, of, level, hash, network }: Vote, caller: string, now: EventTime): void {
     if (of === 'endpoint') {
       this.#endpoints.peek(key)?.callers.learnOne(hash)
       this.#established.learnOne(0, hash, 1, true)
@@ -270,10 +303,14 @@ export class PayloadContext {
     }
     const habit = this.#habits.peek(key)
     if (habit === undefined) return
-    habit.crowd.learnOne(hash)
-    habit.networks.learnOne(network)
     const since = this.#suspects.get(caller)
-    if (since === undefined || now - since > SUSPECT_US) habit.calm.learnOne(hash)
+    const isCalm = since === undefined || now - since > SUSPECT_US
+    for (let each = 0; each <= level; each++) {
+      const tally = habit.at(each)
+      tally.crowd.learnOne(hash)
+      tally.networks.learnOne(network)
+      if (isCalm) tally.calm.learnOne(hash)
+    }
   }
 
   #isEstablished(hash: number): boolean {
@@ -299,7 +336,7 @@ export function isDelayed({ durationUs }: Transaction, { delayMs }: PayloadMark)
 }
 
 /** Null where they are neither enough nor none. */
-function votesOf({ calm, crowd, networks }: Habit, callers: number): number | null {
+function votesOf({ calm, crowd, networks }: Tally, callers: number): number | null {
   const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
   if (isCrowd) return crowd.count
   if (calm.count >= LEAST_CALM) return calm.count
@@ -310,8 +347,15 @@ function endpointKey(service: string | null, endpoint: string | null): string {
   return `${service} ${endpoint ?? ''}`
 }
 
-function habitKey(endpoint: string, { field, rule }: PayloadMark): string {
+/** Stands for all rules of a field. */
+const ANY_RULE = ''
+
+function habitKey(endpoint: string, field: string, rule: string): string {
   return `${endpoint}\n${field}\n${rule}`
+}
+
+function levelOf({ logOdds }: PayloadMark): number {
+  return logOdds >= LEVELS[1] ? 2 : logOdds >= LEVELS[0] ? 1 : 0
 }
 
 function keyOf(key: unknown): string {

@@ -93,7 +93,7 @@ export function alarmsOf(requests: Iterable<Benign>): BenignScore {
   return score
 }
 
-function share(shares: Shares, name: string): Share {
+export function share(shares: Shares, name: string): Share {
   let found = shares.get(name)
   if (found === undefined) {
     found = { total: 0, found: 0, named: 0 }
@@ -102,7 +102,7 @@ function share(shares: Shares, name: string): Share {
   return found
 }
 
-function count(share: Share, found: boolean, named: boolean): void {
+export function count(share: Share, found: boolean, named: boolean): void {
   share.total++
   if (found) share.found++
   if (named) share.named++

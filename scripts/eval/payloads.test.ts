@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { attacks } from '../../test/payload/attacks.ts'
 import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
+import { contextOf } from './payloads-context.ts'
 import { payloadCost } from './payloads-cost.ts'
 import { alarmsOf, freshLook, recallOf, sampled } from './payloads-score.ts'
 
@@ -13,6 +14,15 @@ test('what attacks are found, in each class, and how much of what only looks lik
   for (const [name, { found, total }] of recall.classes) expect(found / total, name).toBeGreaterThanOrEqual(0.9)
   const alarms = alarmsOf(sampled(benign('reporting', REPORTED), STEP, 3))
   expect(alarms.all.found / alarms.all.total).toBeLessThanOrEqual(0.002)
+})
+
+test('as traffic of applications that learn, attacks stay found and what is benign is learnt', () => {
+  const context = contextOf(benign('reporting', REPORTED), sampled(attacks('reporting'), STEP * 10, 3))
+  expect(context.lateBefore.found).toBeGreaterThan(5)
+  expect(context.late.found / context.late.total).toBeLessThanOrEqual(0.0001)
+  expect(context.attacks.found / context.attacks.total).toBeGreaterThanOrEqual(0.97)
+  for (const [name, { attacks: sent }] of context.applications)
+    expect(sent.found / sent.total, name).toBeGreaterThanOrEqual(0.93)
 })
 
 test('what was written after the tuning stays found', () => {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { attacks } from '../../test/payload/attacks.ts'
 import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
 import type { CorpusSet } from '../../test/payload/corpus-request.ts'
+import { type Application, type ContextScore, contextOf } from './payloads-context.ts'
 import { payloadCost } from './payloads-cost.ts'
 import { compareModSecurity } from './payloads-modsecurity.ts'
 import { alarmsOf, freshLook, recallOf, type Share, type Shares, sampled, sorted } from './payloads-score.ts'
@@ -31,12 +32,15 @@ else evaluate()
 function evaluate(): void {
   const recall = recallOf(sampled(attacks(set), step, offset))
   const alarms = alarmsOf(sampled(benign(set, REPORTED), step, offset))
+  const context = contextOf(sampled(benign(set, REPORTED), step, offset), sampled(attacks(set), step, offset))
   const cost = payloadCost(values.short ? 5 : 20)
   const worst = Math.max(...cost.hostile.map(({ ns }) => ns.at(-1)! / cost.benignNs))
   const steepest = Math.max(...cost.hostile.map(({ ns }) => ns.at(-1)! / ns[0]!))
   const gates = [
-    { what: 'recall', value: recall.all.found / recall.all.total, limit: 0.97, least: true },
-    { what: 'false alarms before context', value: alarms.all.found / alarms.all.total, limit: 0.001, least: false },
+    { what: 'recall', value: shareOf(recall.all), limit: 0.97, least: true },
+    { what: 'false alarms before context', value: shareOf(alarms.all), limit: 0.001, least: false },
+    { what: 'false alarms after context', value: shareOf(context.late), limit: 0.0001, least: false },
+    { what: 'recall after context', value: shareOf(context.attacks), limit: 0.97, least: true },
     { what: 'clean 500 bytes, us', value: cost.cleanUs, limit: 3, least: false },
     { what: 'a byte at four times the size, against one', value: steepest, limit: 2, least: false },
   ]
@@ -58,6 +62,13 @@ function evaluate(): void {
         places: sorted(alarms.places),
         rules: sorted(alarms.rules),
       },
+      context: {
+        ...context,
+        applications: Object.fromEntries(context.applications),
+        classes: plain(context.classes),
+        placements: plain(context.placements),
+        rules: sorted(context.rules),
+      },
       cost,
       gates,
     }
@@ -74,6 +85,7 @@ function evaluate(): void {
     write('\nfalse alarms by place and by rule')
     for (const [name, count] of [...sorted(alarms.places), ...sorted(alarms.rules)])
       write(`  ${name.padEnd(30)} ${count}`)
+    writeContext(context)
     if (values.misses) {
       write('\nmissed')
       for (const [name, count] of sorted(recall.misses)) write(`  ${String(count).padStart(5)} ${JSON.stringify(name)}`)
@@ -88,14 +100,38 @@ function evaluate(): void {
     write(`worst hostile byte against a benign one: ${worst.toFixed(1)}\n`)
     for (const gate of gates)
       write(
-        `${passes(gate) ? 'ok  ' : 'FAIL'} ${gate.what}: ${gate.value.toFixed(4)} (${gate.least ? 'at least' : 'at most'} ${gate.limit})`,
+        `${passes(gate) ? 'ok  ' : 'FAIL'} ${gate.what}: ${gate.value.toFixed(5)} (${gate.least ? 'at least' : 'at most'} ${gate.limit})`,
       )
   }
   process.exitCode = gates.every(passes) ? 0 : 1
 }
 
+function shareOf({ found, total }: Share): number {
+  return found / total
+}
+
 function passes({ value, limit, least }: { value: number; limit: number; least: boolean }): boolean {
   return least ? value >= limit : value <= limit
+}
+
+function writeContext(context: ContextScore): void {
+  write('\nthe same as traffic of applications that learn (an attack: sent to each of them when all is learnt)')
+  write('false alarms                      all of it  second half   before       of    attacks')
+  const row = (name: string, { all, late, lateBefore, attacks: sent }: Application) => {
+    const [whole, second, before, found] = [all, late, lateBefore, sent].map(fine)
+    write(`  ${name.padEnd(30)} ${whole}    ${second} ${before}   ${String(late.total).padStart(6)} ${found}`)
+  }
+  for (const [name, application] of context.applications) row(name, application)
+  row('all', context)
+  write(`incidents opened: ${context.incidents.all}, in the second half ${context.incidents.late}`)
+  for (const [rule, times] of sorted(context.rules)) write(`  ${rule.padEnd(30)} ${times}`)
+  write('')
+  shares('class, after context', context.classes)
+  shares('placement, after context', context.placements)
+}
+
+function fine(share: Share): string {
+  return `${(100 * shareOf(share)).toFixed(3).padStart(7)} %`
 }
 
 function shares(what: string, table: Shares): void {

@@ -59,7 +59,8 @@ const KINDS: readonly Kind[] = [
   { name: 'token', parts: 6, long: false, make: (g) => g.text(TOKENS) },
 ]
 
-const NAMES_OF_FIELDS = [
+/** Names that the main field of a request may have. */
+export const NAMES_OF_FIELDS = [
   'q',
   'name',
   'note',
