@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { SensorReading, SourceReading } from '../../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from '../baselines/keyed-table.ts'
-import { text, time } from '../baselines/state.ts'
+import { text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
 import { sensorSignal } from './capture/sensor-finding.ts'
-import { RhythmState, type Silence, SLOT_US, SourceRhythm } from './capture-silent/rhythm.ts'
+import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which a silence is a signal'),
@@ -19,36 +19,22 @@ type SilentOptions = z.infer<typeof Options>
 
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
-/** A silence of a day is how it is now. */
-const ACCEPTED_AFTER_US = 24 * HOUR_US
 const CERTAIN_LOG10_P = -12
 
-/** What is recent is so no more when nobody looked for longer. */
-const RECENT_FOR_US = 15 * MINUTE_US
-
-/** Source, rhythm, last slot; of a silence that was told: begin of it, last traffic, when it was told. */
-const Kept = z.tuple([text, RhythmState, time, z.tuple([time, time, time]).nullable()])
+/** Source and what is known of it. */
+const Kept = z.tuple([text, SilenceState])
 type Kept = z.infer<typeof Kept>
 
 interface Watched {
-  readonly rhythm: SourceRhythm
+  readonly watch: SilenceWatch
   /** Segments and records so far. */
   seen: number
-  /** Of the slot that is being filled. */
-  slotAt: EventTime
-  slotCount: number
-  /** Slots that stayed empty, not learnt yet: they teach when something comes, unless they were told as a silence. */
-  empty: number
-  activeAt: EventTime
-  /** Begin of the silence that was told. */
-  silentFrom: EventTime
   downSince: EventTime | null
-  toldAt: EventTime | null
 }
 
 class CaptureSilent implements Detector {
-  readonly stateVersion = 1
-  readonly #kept = new Map<string, Kept>()
+  readonly stateVersion = 2
+  readonly #kept = new Map<string, SilenceState>()
   readonly #options: SilentOptions
   /** By `kind:name`. The sensor bounds its sources. */
   readonly #sources = new Map<string, Watched>()
@@ -74,11 +60,14 @@ class CaptureSilent implements Detector {
     for (const source of sources) {
       const name = `${source.kind}:${source.name}`
       const watched = this.#watched(name, now)
-      const back = this.#count(source, watched, now)
+      const { watch } = watched
+      const seen = source.total.segments + source.total.records
+      const back = watch.count(seen - watched.seen, now)
+      watched.seen = seen
       const signal =
-        back && watched.toldAt !== null ? this.#over(name, watched, now) : this.#judge(name, source, watched, now)
+        back && watch.toldAt !== null ? this.#over(name, watched, now) : this.#judge(name, source, watched, now)
       if (signal !== null) signals.push(signal)
-      if (watched.toldAt !== null) blindTo.push(name)
+      if (watch.toldAt !== null) blindTo.push(name)
     }
     this.#blindTo = blindTo
     return signals
@@ -95,92 +84,52 @@ class CaptureSilent implements Detector {
   #watched(name: string, now: EventTime): Watched {
     let watched = this.#sources.get(name)
     if (watched === undefined) {
-      watched = this.#begun(name, now)
+      const kept = this.#kept.get(name)
+      const watch = kept === undefined ? new SilenceWatch(now) : SilenceWatch.fromState(kept, now)
+      watched = { watch, seen: 0, downSince: null }
       this.#sources.set(name, watched)
     }
     return watched
   }
 
-  /** What the daemon did not see while it was away teaches nothing; a silence it had told goes on. */
-  #begun(name: string, now: EventTime): Watched {
-    const [, rhythmState, slotAt, told] = this.#kept.get(name) ?? [name, null, 0, null]
-    const rhythm = rhythmState === null ? new SourceRhythm() : SourceRhythm.fromState(rhythmState)
-    if (now - slotAt > RECENT_FOR_US) rhythm.forget()
-    const [silentFrom, activeAt, toldAt] = told ?? [now, now, null]
-    return {
-      rhythm,
-      seen: 0,
-      slotAt: slotOf(now),
-      slotCount: 0,
-      empty: 0,
-      activeAt,
-      silentFrom,
-      downSince: null,
-      toldAt,
-    }
-  }
-
   *snapshot(): IterableIterator<Kept> {
-    for (const [name, kept] of this.#kept) if (!this.#sources.has(name)) yield kept
-    for (const [name, { rhythm, slotAt, silentFrom, activeAt, toldAt }] of this.#sources) {
-      yield [name, rhythm.toState(), slotAt, toldAt === null ? null : [silentFrom, activeAt, toldAt]]
-    }
+    for (const [name, kept] of this.#kept) if (!this.#sources.has(name)) yield [name, kept]
+    for (const [name, { watch }] of this.#sources) yield [name, watch.toState()]
   }
 
   restore(line: unknown): void {
-    const kept = Kept.parse(line)
-    if (this.#kept.size < MAX_SOURCES) this.#kept.set(kept[0], kept)
-  }
-
-  /** Brings the slots up to `now`. Whether something came. */
-  #count({ total }: SourceReading, watched: Watched, now: EventTime): boolean {
-    const seen = total.segments + total.records
-    const added = seen - watched.seen
-    watched.seen = seen
-    const slot = slotOf(now)
-    if (slot > watched.slotAt) {
-      if (watched.slotCount > 0) watched.rhythm.learnOne(watched.slotCount, watched.slotAt)
-      const passed = (slot - watched.slotAt) / SLOT_US
-      watched.empty += passed - (watched.slotCount > 0 ? 1 : 0)
-      watched.slotAt = slot
-      watched.slotCount = 0
-    }
-    if (added <= 0) return false
-    // A silence that was told is no lesson; an ordinary pause is one. Beyond an hour of it nothing is remembered anyway.
-    if (watched.toldAt === null) {
-      const pause = Math.min(watched.empty, HOUR_US / SLOT_US)
-      for (let back = pause; back > 0; back--) watched.rhythm.learnOne(0, slot - back * SLOT_US)
-    }
-    watched.empty = 0
-    watched.slotCount += added
-    watched.activeAt = now
-    return true
+    const [name, kept] = Kept.parse(line)
+    if (this.#kept.size < MAX_SOURCES) this.#kept.set(name, kept)
   }
 
   #judge(name: string, source: SourceReading, watched: Watched, now: EventTime): Signal | null {
     const { state } = source
+    const { watch } = watched
     if (state === 'ended') {
       watched.downSince = null
-      return watched.toldAt === null ? null : this.#over(name, watched, now)
+      return watch.toldAt === null ? null : this.#over(name, watched, now)
     }
-    if (watched.toldAt !== null && now - watched.activeAt >= ACCEPTED_AFTER_US && state !== 'down') {
-      watched.rhythm.forget()
+    if (state !== 'down' && watch.isAccepted(now)) {
+      watch.accept()
       return this.#over(name, watched, now)
     }
-    if (watched.toldAt !== null && now - watched.toldAt < REPEAT_US) return null
+    if (watch.toldAt !== null && now - watch.toldAt < REPEAT_US) return null
     if (state === 'down') {
       watched.downSince ??= now
       if (now - watched.downSince < this.#options.downSeconds * SECOND_US) return null
       return this.#down(name, source, watched, now)
     }
     watched.downSince = null
-    return this.#silent(name, watched, now)
+    const fallen = watch.fallen(this.#options, now)
+    if (fallen === null) return null
+    watch.told(now)
+    return sensorSignal(silentFinding(name, fallen), now)
   }
 
   #down(name: string, { why }: SourceReading, watched: Watched, now: EventTime): Signal {
     const span = spanText(now - watched.downSince!)
     const reason = why === null ? '' : `: ${why}`
-    watched.toldAt = now
+    watched.watch.told(now)
     return sensorSignal(
       {
         detector: 'capture.silent',
@@ -197,23 +146,9 @@ class CaptureSilent implements Detector {
     )
   }
 
-  #silent(name: string, watched: Watched, now: EventTime): Signal | null {
-    const silentUs = now - watched.rhythm.countsFrom(watched.activeAt, now)
-    const { silentSeconds, unknownHourSeconds, report } = this.#options
-    if (silentUs < silentSeconds * SECOND_US || watched.slotCount > 0) return null
-    const silence = watched.rhythm.silence(Math.floor(silentUs / SLOT_US), now)
-    if (silence === null || silence.log10P > Math.log10(report)) return null
-    if (!silence.hourKnown && silentUs < unknownHourSeconds * SECOND_US) return null
-    watched.toldAt = now
-    watched.silentFrom = watched.activeAt
-    return sensorSignal(silentFinding(name, silentUs, silence), now)
-  }
-
   #over(name: string, watched: Watched, now: EventTime): Signal {
-    if (watched.downSince === null) watched.rhythm.learnSilence(watched.silentFrom, now)
-    watched.toldAt = null
+    watched.watch.over(watched.downSince === null, now)
     watched.downSince = null
-    watched.empty = 0
     return sensorSignal(
       {
         detector: 'capture.silent',
@@ -232,7 +167,7 @@ class CaptureSilent implements Detector {
   }
 }
 
-function silentFinding(source: string, silentUs: number, { log10P, hourKnown, perMinute }: Silence) {
+function silentFinding(source: string, { silentUs, log10P, hourKnown, perMinute }: Fallen) {
   const usual = Math.max(1, Math.round(perMinute)).toLocaleString('en-US')
   return {
     detector: 'capture.silent',
@@ -249,10 +184,6 @@ function silentFinding(source: string, silentUs: number, { log10P, hourKnown, pe
       hour_known: hourKnown,
     },
   } as const
-}
-
-function slotOf(time: EventTime): EventTime {
-  return Math.floor(time / SLOT_US) * SLOT_US
 }
 
 export const captureSilent = defineDetector({

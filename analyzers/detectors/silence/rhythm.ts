@@ -8,14 +8,14 @@ const SLOTS_PER_HOUR = HOUR_US / SLOT_US
 const RECENT = SLOTS_PER_HOUR
 /** Slots before anything is said. */
 const LEAST_SLOTS = 90
-/** Share of slots with traffic from which a source counts as steady. */
+/** Share of slots with traffic from which it counts as steady. */
 const STEADY = 0.8
 /** Slots of an hour of the day, on earlier days, from which that hour is known. */
 const KNOWN_SLOTS = SLOTS_PER_HOUR / 2
 /** Days on which an hour was silent from which it is known to be: once may have been an outage. */
 const QUIET_DAYS = 1.5
 
-/** How a silence looks against what is known of the source. */
+/** How a silence looks against what is known. */
 export interface Silence {
   readonly log10P: number
   /** Whether this hour of the day was seen on an earlier day. */
@@ -42,12 +42,12 @@ export const RhythmState = z.tuple([
 export type RhythmState = z.infer<typeof RhythmState>
 
 /**
- * How steadily a source brings something, in slots of 10 s of event time: the last hour, and each hour of the day on
- * earlier days. A source that was often empty of late, or is known to be at this hour, is never silent: night is no outage.
+ * How steadily something comes, in slots of 10 s of event time: the last hour, and each hour of the day on
+ * earlier days. What was often empty of late, or is known to be at this hour, is never silent: night is no outage.
  *
  * Memory     360 bits and 24 hours
  */
-export class SourceRhythm {
+export class Rhythm {
   /** Counts of the last slots, newest last; at most RECENT. */
   #recent: number[] = []
   #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
@@ -110,7 +110,7 @@ export class SourceRhythm {
     return { log10P: Math.max(-300, log10P), hourKnown, perMinute: (sum / active) * 6 }
   }
 
-  /** Nothing came from `from` to `to`, although the source was not down: a night, perhaps. */
+  /** Nothing came from `from` to `to`, although nothing was down: a night, perhaps. */
   learnSilence(from: EventTime, to: EventTime): void {
     for (let at = Math.ceil(from / HOUR_US - 0.5) * HOUR_US; at + HOUR_US / 2 <= to; at += HOUR_US) {
       const hour = this.#hourOf(at)
@@ -130,8 +130,8 @@ export class SourceRhythm {
     ]
   }
 
-  static fromState([recent, hours]: RhythmState): SourceRhythm {
-    const rhythm = new SourceRhythm()
+  static fromState([recent, hours]: RhythmState): Rhythm {
+    const rhythm = new Rhythm()
     rhythm.#recent = recent
     rhythm.#hours = hours.map(([slots, active, day, today, quiet]) => ({ slots, active, day, today, quiet }))
     return rhythm
