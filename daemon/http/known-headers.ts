@@ -28,7 +28,7 @@ export const KNOWN_HEADERS = [
   'cf-connecting-ip',
   'true-client-ip',
   'origin',
-  'x-forwarded-host',
+  'x-forwarded-client-cert',
   'x-forwarded-proto',
   'proxy-authorization',
   'x-consumer-id',
