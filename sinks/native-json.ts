@@ -66,6 +66,8 @@ const ALG = literal(',"alg":')
 const KID = literal(',"kid":')
 const IAT = literal(',"iat":')
 const EXP = literal(',"exp":')
+const ACTOR = literal(',"actor":')
+const VERIFIED = literal(',"verified":')
 const FIELD = literal(',"field":')
 const ACCOUNT = literal(',"account":')
 const GUESS = literal(',"guess":')
@@ -263,6 +265,14 @@ function writeClaims(claims: Claims | null, text: JsonText): void {
   text.number(claims.iat)
   text.raw(EXP)
   text.number(claims.exp)
+  if (claims.actor !== undefined) {
+    text.raw(ACTOR)
+    text.string(claims.actor)
+  }
+  if (claims.verified !== undefined) {
+    text.raw(VERIFIED)
+    text.string(claims.verified)
+  }
   text.raw(END)
 }
 

@@ -115,17 +115,20 @@ class AuthTokenForged implements Detector {
       const forgery = BY_WEIRD[weirds[i]!]
       if (forgery !== undefined) return forgery
     }
-    const { exp } = tx.claims!
+    const { exp, verified } = tx.claims!
+    if (verified === 'no') return 'bad_signature'
     return exp !== null && tx.time - exp * SECOND_US > this.#longExpiredUs ? 'long_expired' : null
   }
 
   #judge(tx: Transaction, forgery: Forgery, service: Service, name: string, now: EventTime): Signal | null {
-    // Behind a gateway that checks tokens and takes their signature off, all of them are odd.
+    // Behind a gateway that checks tokens and takes their signature off, all of them are odd, whatever keys were supplied.
     if (service.plain < this.#plainTokens) return null
     const granted = isGranted(tx.status)
     const endpoint = tx.endpoint === null ? undefined : this.#endpoints.peek(name, tx.endpoint)
     const address = sourceAddress(tx)
-    if (forgery === 'remote_key' || forgery === 'long_expired') {
+    // A token that names no key is signed by any, also one that the operator did not hand over yet.
+    const mayBeUsual = forgery === 'bad_signature' && tx.claims!.kid === null
+    if (mayBeUsual || forgery === 'remote_key' || forgery === 'long_expired') {
       // Old clients show old tokens, and issuers say where their keys are: only what is rare, and worked, tells anything.
       if (!granted || this.#isHabit(service, forgery, address)) return null
     }
@@ -154,14 +157,14 @@ export const authTokenForged = defineDetector({
   attack: ['T1550.001'],
   describes: {
     detects:
-      'Tokens that anybody can make: unsigned (alg none, or no signature), with their own key inside (jwk), with a key id that is a path or a piece of SQL, with a key somewhere else (jku, x5u), or long past their end; and above all a server that takes one.',
+      'Tokens that anybody can make: unsigned (alg none, or no signature), with their own key inside (jwk), with a key id that is a path or a piece of SQL, with a key somewhere else (jku, x5u), long past their end, or, where identity.jwks has the keys, signed by none of them; and above all a server that takes one.',
     statistic:
-      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else and a token longExpiredDays past its end count only when granted, and until 3 networks, and 2 % of all that show tokens, do the same: then it is how things are done there. Tokens are read, never verified.',
+      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else, a token longExpiredDays past its end, and a bad signature without a key id count only when granted, and until 3 networks, and 2 % of all that show tokens, do the same: then it is how things are done there. A signature is checked only where identity.jwks has the keys, and only of tokens that were granted.',
     memory:
       'maxSources sources of odd tokens, 0.3 KiB each and 2 KiB with evidence; maxServices services; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
     warmUp: 'plainTokens requests with ordinary tokens at the service.',
     traps:
-      'A gateway that takes signatures off before it hands tokens on (all tokens of the service are odd, and nothing is said), endpoints that answer strangers too (a token there proves nothing), an app that goes on showing an expired token and is refused, issuers that name the address of their keys. Missed: a forged signature that looks like one; a service whose tokens are all odd; a forged token that is granted where strangers are answered as well.',
+      'A gateway that takes signatures off before it hands tokens on (all tokens of the service are odd, and nothing is said), endpoints that answer strangers too (a token there proves nothing), an app that goes on showing an expired token and is refused, issuers that name the address of their keys. Missed: without identity.jwks, a forged signature that looks like one; a service whose tokens are all odd; a forged token that is granted where strangers are answered as well.',
     tuning: 'longExpiredDays; plainTokens where a service is seldom called.',
   },
   options: Options,

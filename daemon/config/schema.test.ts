@@ -17,6 +17,8 @@ test('the defaults of the configuration are those of the stages', () => {
     cdn: IDENTITY_DEFAULTS.cdn,
     api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
     session_cookies: IDENTITY_DEFAULTS.sessionCookies,
+    certificate_headers: IDENTITY_DEFAULTS.certificateHeaders,
+    jwks: IDENTITY_DEFAULTS.keySets,
   })
   const { workers: _workers, memory_mib: _budget, evidence_mib: _evidence, ...stages } = limits
   expect(stages).toEqual({

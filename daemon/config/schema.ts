@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { snakeCase } from '../../analyzers/option-names.ts'
+import { CERTIFICATE_HEADERS } from '../identity/certificate.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 import { CDN_HEADERS, type Cdn } from '../identity/forwarded.ts'
 import { kafkaSink } from './kafka-schema.ts'
@@ -47,6 +48,31 @@ const identity = z
       .max(32)
       .default([])
       .describe('Cookies that carry a session, besides those whose name says so (sid, session, connect.sid …).'),
+    certificate_headers: z
+      .array(headerName)
+      .max(8)
+      .default([...CERTIFICATE_HEADERS])
+      .describe(
+        'Headers in which a proxy names the client certificate it saw (mTLS): `X-Forwarded-Client-Cert`, or one that holds the subject. ' +
+          'Believed like Forwarded, from trusted hops only.',
+      ),
+    jwks: z
+      .array(
+        z.strictObject({
+          file: z.string().min(1).describe('A JWK Set (RFC 7517), as the issuer publishes it. Read at the start.'),
+          issuer: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .describe('Claim `iss` of the tokens that its keys sign; null: of any token.'),
+        }),
+      )
+      .max(16)
+      .default([])
+      .describe(
+        'Keys to check tokens with that servers accept: RS, PS, ES, HS and EdDSA. Empty: tokens are read and not checked.',
+      ),
   })
   .prefault({})
   .describe('Who made a request.')

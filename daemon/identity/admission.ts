@@ -73,3 +73,8 @@ function isWord(path: string, start: number, end: number): boolean {
   }
   return true
 }
+
+/** 1xx, 2xx, or 3xx that leads to no login page. */
+export function answerAccepts({ status, sentToLogin }: TransactionRecord): boolean {
+  return status !== null && status >= 101 && status < 400 && !sentToLogin
+}

@@ -4,6 +4,7 @@ import { CallerMemory, type KnownCaller } from './caller-memory.ts'
 import { type CredentialOptions, CredentialReader, type Presented } from './credentials.ts'
 import type { SecretHasher } from './login-attempt.ts'
 import type { Pseudonyms } from './pseudonym.ts'
+import type { TokenVerifier } from './token-verifier.ts'
 
 /** The header an API key stood in, lower-case, and the key. */
 export interface KeyHeader {
@@ -20,8 +21,13 @@ export class CallerReader {
   readonly #apiKeyHeaders: readonly string[]
   readonly #callers: CallerMemory
 
-  constructor(pseudonyms: Pseudonyms, hasher: SecretHasher, options: CredentialOptions) {
-    this.credentials = new CredentialReader(pseudonyms, hasher, options)
+  constructor(
+    pseudonyms: Pseudonyms,
+    hasher: SecretHasher,
+    options: CredentialOptions,
+    verifier: TokenVerifier | null = null,
+  ) {
+    this.credentials = new CredentialReader(pseudonyms, hasher, options, verifier)
     this.#apiKeyHeaders = options.apiKeyHeaders.map((name) => name.toLowerCase())
     this.#callers = new CallerMemory(['authorization', 'cookie', ...this.#apiKeyHeaders])
   }

@@ -8,6 +8,7 @@ import { API_KEY_HEADERS, basicPseudonym, basicUser, cookieValue, splitAuthoriza
 import { percentDecode } from './redact-url.ts'
 import { normalName } from './secret-names.ts'
 import { isJwtShaped } from './token-shape.ts'
+import type { TokenVerifier } from './token-verifier.ts'
 
 /** One thing a caller presented, as pseudonyms only. */
 export interface Credential {
@@ -91,11 +92,22 @@ export class CredentialReader {
 
   readonly #hasher: SecretHasher
   readonly #kept: boolean
+  readonly #verifier: TokenVerifier | null
 
-  /** `kept`: values that are pseudonyms already stay what they are: only for records an operator named. */
-  constructor(pseudonyms: Pseudonyms, hasher: SecretHasher, options: CredentialOptions, kept = false) {
+  /**
+   * `verifier` gets the tokens to check. `kept`: values that are pseudonyms already stay what they are: only for records an operator
+   * named.
+   */
+  constructor(
+    pseudonyms: Pseudonyms,
+    hasher: SecretHasher,
+    options: CredentialOptions,
+    verifier: TokenVerifier | null = null,
+    kept = false,
+  ) {
     this.#pseudonyms = pseudonyms
     this.#hasher = hasher
+    this.#verifier = verifier
     this.#kept = kept
     this.#sessionCookies = new Set(options.sessionCookies.map((name) => name.toLowerCase()))
   }
@@ -223,6 +235,7 @@ export class CredentialReader {
     const proof = this.#proof(text)
     if (token === null)
       return { ...NO_PART, sessions: [credential('session', proof, via, proof)], weird: oddToken(text) }
+    this.#verifier?.remember(token.claims, text)
     if (token.user === null) {
       return {
         ...NO_PART,

@@ -3,7 +3,7 @@ import type { Weird } from '../telemetry/weirds.ts'
 import { PREFIX, type Pseudonyms } from './pseudonym.ts'
 import { isTokenShaped } from './token-shape.ts'
 
-/** A token is read, never verified: a passive listener fetches no keys and takes no part in the decision. */
+/** A token is read, never believed: a passive listener fetches no keys and takes no part in the decision. See TokenVerifier. */
 export const MAX_TOKEN_CHARACTERS = 8192
 const MAX_CLAIM_CHARACTERS = 256
 const MAX_LIST = 64
@@ -39,6 +39,7 @@ export function readToken(text: string, pseudonyms: Pseudonyms): Token | null {
     kid: claimText(header.kid),
     iat: claimSeconds(payload.iat),
     exp: claimSeconds(payload.exp),
+    ...actorOf(payload.act, pseudonyms),
   }
   return { claims, user: userOf(claims, pseudonyms), oddity: headerOddity(header, text.length - second - 1) }
 }
@@ -62,6 +63,14 @@ function headerOddity(header: Record<string, unknown>, signatureLength: number):
 /** Pseudonym of the user that claims name: from what stays in a record, so that a record read back names the same one. */
 export function userOf(claims: Claims, pseudonyms: Pseudonyms): string | null {
   return claims.sub === null ? null : pseudonyms.of('user', JSON.stringify([claims.iss, claims.sub, claims.tenant]))
+}
+
+/** The outermost actor acts now; those inside did before (RFC 8693 §4.1). */
+function actorOf(act: unknown, pseudonyms: Pseudonyms): Pick<Claims, 'actor'> {
+  if (typeof act !== 'object' || act === null) return {}
+  const { sub, client_id: client } = act as Readonly<Record<string, unknown>>
+  const text = subjectText(sub) ?? subjectText(client)
+  return text === null ? {} : { actor: redactSubject(text, pseudonyms) }
 }
 
 function decodePart(part: string): Record<string, unknown> | null {

@@ -103,6 +103,7 @@ export class NativeFields {
   claims(): Claims | null {
     const value = this.#object('claims')
     if (value === null) return null
+    const verified = VERDICTS.find((each) => each === value.verified)
     return {
       iss: textOrNull(value.iss),
       sub: textOrNull(value.sub),
@@ -113,6 +114,8 @@ export class NativeFields {
       kid: textOrNull(value.kid),
       iat: numberOrNull(value.iat),
       exp: numberOrNull(value.exp),
+      ...(typeof value.actor === 'string' ? { actor: value.actor } : {}),
+      ...(verified === undefined ? {} : { verified }),
     }
   }
 
@@ -160,6 +163,7 @@ export class NativeFields {
 
 const KINDS = ['user', 'session', 'api_key', 'consumer', 'device', 'ip'] as const
 const SOURCE_KINDS = ['pcap', 'exec', 'udp-tunnel', 'kafka', 'file'] as const
+const VERDICTS = ['yes', 'no', 'unknown'] as const
 const GUESSES = ['new', 'repeated', 'shared'] as const
 
 function readMark(value: unknown): Mark | null {

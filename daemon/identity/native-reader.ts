@@ -3,7 +3,9 @@ import { type EventTime, parseTime, SECOND_US } from '../model/time.ts'
 import type { Claims, Header, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { answerAccepts } from './admission.ts'
 import { type BodyText, NO_TEXT } from './body-text.ts'
+import { CertificateReader, isRefusedCertificate } from './certificate.ts'
 import { CredentialReader, movedInTime, NOTHING, type Presented } from './credentials.ts'
 import { CDN_HEADERS, canonicalAddress, TrustedHops } from './forwarded.ts'
 import { redactSubject, userOf } from './jwt.ts'
@@ -19,6 +21,7 @@ import { redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { grantInBody } from './token-grant.ts'
+import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
 export interface NativeReaderSettings {
@@ -63,6 +66,8 @@ export class NativeReader {
   readonly #hops: TrustedHops
   readonly #cdnHeader: string | null
   readonly #hasher = new SecretHasher()
+  readonly #verifier: TokenVerifier | null
+  readonly #certificates: CertificateReader
   readonly #raw: CredentialReader
   readonly #kept: CredentialReader
   readonly #headers: HeaderRedactor
@@ -79,8 +84,11 @@ export class NativeReader {
     const { trustedHops, cdn } = settings.options
     this.#hops = new TrustedHops(trustedHops)
     this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
-    this.#raw = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options)
-    this.#kept = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, true)
+    const { keySets, certificateHeaders } = settings.options
+    this.#verifier = keySets.length === 0 ? null : new TokenVerifier(keySets, settings.telemetry.counters)
+    this.#raw = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, this.#verifier)
+    this.#kept = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, null, true)
+    this.#certificates = new CertificateReader(certificateHeaders, this.#pseudonyms)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
     this.#payloads =
@@ -202,6 +210,8 @@ export class NativeReader {
   close(): void {
     this.#raw.close()
     this.#kept.close()
+    this.#verifier?.close()
+    this.#certificates.close()
     this.#pseudonyms.close()
   }
 
@@ -256,11 +266,33 @@ export class NativeReader {
     if (tx.status !== null && tx.status >= 301 && tx.status <= 308) {
       tx.sentToLogin = isLoginPage(find(responseHeaders, 'location'))
     }
-    const presented = this.#movedSeconds === 0 ? read : movedInTime(read, this.#movedSeconds)
+    const checked =
+      this.#verifier === null || kept || !answerAccepts(tx) ? read : this.#verifier.verified(read, tx.endTime)
+    const moved = this.#movedSeconds === 0 ? checked : movedInTime(checked, this.#movedSeconds)
+    const presented = this.#withCertificate(tx, moved, requestHeaders, kept)
     if (!kept && presented.weird !== null) tx.addWeird(presented.weird)
     const open = claims === null || kept ? claims : this.#openClaims(claims)
     tx.claims = open ?? presented.claims
     tx.presented = open === null || presented.user !== null ? presented : this.#withUser(presented, open)
+  }
+
+  /** Whose certificate the hop in front saw: see Recorder. What a gateway's log calls its consumer goes before it. */
+  #withCertificate(
+    tx: TransactionRecord,
+    presented: Presented,
+    requestHeaders: readonly Header[],
+    kept: boolean,
+  ): Presented {
+    const header = presented.consumer === null ? this.#certificates.headerIn(requestHeaders) : null
+    if (header === null) return presented
+    const peer = this.#hops.trust(tx.clientIp)
+    if (peer === 'none') {
+      if (!kept) tx.addWeird('certificate.untrusted')
+      return presented
+    }
+    if (isRefusedCertificate((name) => find(requestHeaders, name))) return presented
+    const consumer = this.#certificates.read(header, peer)
+    return consumer === null ? presented : { ...presented, consumer }
   }
 
   /** A record whose token was redacted before it came here: its claims say who it was. */
@@ -279,7 +311,12 @@ export class NativeReader {
   }
 
   #openClaims(claims: Claims): Claims {
-    return { ...claims, sub: claims.sub === null ? null : redactSubject(claims.sub, this.#pseudonyms) }
+    const hidden = (name: string) => redactSubject(name, this.#pseudonyms)
+    return {
+      ...claims,
+      sub: claims.sub === null ? null : hidden(claims.sub),
+      ...(claims.actor === undefined ? {} : { actor: hidden(claims.actor) }),
+    }
   }
 
   /** A principal given in the clear: what is no address becomes a pseudonym, whatever it looks like. */

@@ -7,13 +7,16 @@ import type { Transaction } from '../model/transaction.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
+import { answerAccepts } from './admission.ts'
 import type { KnownCaller } from './caller-memory.ts'
 import { CallerReader } from './caller-reader.ts'
+import { CERTIFICATE_HEADERS, CertificateReader, isRefusedCertificate } from './certificate.ts'
 import { CREDENTIAL_DEFAULTS, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
 import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
+import type { KeySource } from './key-set.ts'
 import {
   type LoginAttempt,
   loginInBody,
@@ -31,6 +34,7 @@ import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
 import { TargetMemory } from './target-memory.ts'
 import { grantInBody, type TokenGrant } from './token-grant.ts'
+import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
 export interface IdentityOptions {
@@ -40,9 +44,19 @@ export interface IdentityOptions {
   readonly cdn: Cdn | null
   readonly apiKeyHeaders: readonly string[]
   readonly sessionCookies: readonly string[]
+  /** `identity.jwks`: keys to check tokens with; empty: they are not checked. */
+  readonly keySets: readonly KeySource[]
+  /** `identity.certificate_headers`: where a trusted hop says whose certificate it saw. */
+  readonly certificateHeaders: readonly string[]
 }
 
-export const IDENTITY_DEFAULTS: IdentityOptions = { trustedHops: [], cdn: null, ...CREDENTIAL_DEFAULTS }
+export const IDENTITY_DEFAULTS: IdentityOptions = {
+  trustedHops: [],
+  cdn: null,
+  keySets: [],
+  certificateHeaders: CERTIFICATE_HEADERS,
+  ...CREDENTIAL_DEFAULTS,
+}
 
 export interface RecorderSettings {
   readonly key: PrivacyKey
@@ -101,6 +115,8 @@ export class Recorder {
   readonly #hops: TrustedHops
   readonly #cdnHeader: string | null
   readonly #callers: CallerReader
+  readonly #certificates: CertificateReader
+  readonly #verifier: TokenVerifier | null
   readonly #hasher: SecretHasher
   readonly #targets = new TargetMemory()
   #flowCount = 0
@@ -113,7 +129,10 @@ export class Recorder {
     this.#hops = new TrustedHops(trustedHops)
     this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
     this.#hasher = new SecretHasher(settings.hashKey)
-    this.#callers = new CallerReader(this.#pseudonyms, this.#hasher, settings.options)
+    const { keySets, certificateHeaders } = settings.options
+    this.#verifier = keySets.length === 0 ? null : new TokenVerifier(keySets, settings.telemetry.counters)
+    this.#callers = new CallerReader(this.#pseudonyms, this.#hasher, settings.options, this.#verifier)
+    this.#certificates = new CertificateReader(certificateHeaders, this.#pseudonyms)
     const apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     const headers = new HeaderRedactor(this.#pseudonyms, apiKeyHeaders)
     this.#payloads =
@@ -135,6 +154,8 @@ export class Recorder {
   /** Forgets every raw value. */
   close(): void {
     this.#callers.close()
+    this.#certificates.close()
+    this.#verifier?.close()
     this.#headerJson.close()
     this.#tools.headerLists.close()
     this.#payloads?.close()
@@ -192,7 +213,7 @@ export class Recorder {
       record.status = response.head.status
       record.responseBodyBytes = response.bodyBytes
     }
-    this.#identify(record, request, response, query, known, material, facts.movedSeconds)
+    this.#identify(record, request, response, query, known, material, trust, facts.movedSeconds)
     if (this.#payloads !== null) record.marks = this.#payloads.ofExchange(request, response, material)
     this.#emit(record)
   }
@@ -245,6 +266,7 @@ export class Recorder {
     query: string,
     known: KnownCaller | null,
     material: ExchangeMaterial,
+    peer: Trust,
     moved: number,
   ): void {
     let issued: readonly string[] = NOTHING.issued
@@ -275,6 +297,10 @@ export class Recorder {
       }
     }
     record.presented = this.#callers.read(request === null ? null : request.head, query, issued, known)
+    if (this.#verifier !== null && answerAccepts(record)) {
+      record.presented = this.#verifier.verified(record.presented, record.endTime)
+    }
+    if (request !== null) this.#readCertificate(record, request.head, peer)
     if (moved !== 0) record.presented = movedInTime(record.presented, moved)
     record.claims = record.presented.claims
     const { weird } = record.presented
@@ -282,6 +308,19 @@ export class Recorder {
       record.addWeird(weird)
       this.#telemetry.weirds.add(weird)
     }
+  }
+
+  /** Whose certificate the hop in front saw. Anybody can write the header, so from a peer that is not trusted it says nothing. */
+  #readCertificate(record: TransactionRecord, head: Head, peer: Trust): void {
+    const header = this.#certificates.headerOf(head)
+    if (header === null) return
+    if (peer === 'none') {
+      record.addWeird('certificate.untrusted')
+      this.#telemetry.weirds.add('certificate.untrusted')
+      return
+    }
+    const consumer = isRefusedCertificate((name) => head.header(name)) ? null : this.#certificates.read(header, peer)
+    if (consumer !== null) record.presented = { ...record.presented, consumer }
   }
 
   #loginOf(record: TransactionRecord, request: Message | null, material: ExchangeMaterial): LoginAttempt | null {

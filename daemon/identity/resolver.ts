@@ -1,8 +1,9 @@
 import type { LoginMark, Principal, Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import { Admission } from './admission.ts'
+import { Admission, answerAccepts } from './admission.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { CallerAddress } from './caller-address.ts'
+import { CERTIFICATE, CERTIFICATE_BY_DEFAULT } from './certificate.ts'
 import type { Credential, Presented } from './credentials.ts'
 import { addressPrincipal, type Trust } from './forwarded.ts'
 import { GuessMemory } from './guess-memory.ts'
@@ -86,9 +87,11 @@ export class Resolver {
     if (user !== null) {
       const known = this.#known(user, record, accepts)
       if (known !== null) {
-        if (known.owner !== null) this.#joinPerson(known, user.principal)
-        if (accepts) this.#linkSessions(sessions, user.principal)
-        return this.#somebody(known, user.principal, app, record, accepts)
+        // Somebody else acts in the name of the subject: neither their session nor their address is the subject's.
+        const acted = presented.claims?.actor !== undefined
+        if (known.owner !== null && !acted) this.#joinPerson(known, user.principal)
+        if (accepts && !acted) this.#linkSessions(sessions, user.principal)
+        return this.#somebody(known, user.principal, app, record, accepts, acted)
       }
     }
     let session: KnownCredential | null = null
@@ -115,18 +118,22 @@ export class Resolver {
       return app === null ? null : { ...this.#caller(record), app }
     }
     if (app !== null) return apiKey!.principal
-    if (consumer !== null && this.#known(consumer, record, accepts) !== null) return consumer.principal
+    // Whose certificate it was a hop has checked, whatever the server answered.
+    if (consumer !== null && (isCertificate(consumer) || this.#known(consumer, record, accepts) !== null)) {
+      return consumer.principal
+    }
     this.#telemetry?.counters.add('identity.credential_not_accepted')
     return null
   }
 
-  /** Who a good credential stands for, and that they were here. */
+  /** Who a good credential stands for, and that they were here; `acted`: somebody else was, in their name. */
   #somebody(
     known: KnownCredential,
     principal: Principal,
     app: string | null,
     record: TransactionRecord,
     accepts: boolean,
+    acted = false,
   ): Principal {
     const text = addressOf(record)
     if (known.addressText !== text) {
@@ -141,7 +148,7 @@ export class Resolver {
         known.young = null
       }
       // Once when at home there, and now and then after.
-      if ((++known.answersHere & AT_HOME_AGAIN) === AT_HOME) address.note(principal.id, record.endTime)
+      if ((++known.answersHere & AT_HOME_AGAIN) === AT_HOME && !acted) address.note(principal.id, record.endTime)
     }
     record.sharedAddress = record.endTime < address.sharedUntil
     return known.beside(principal, app)
@@ -246,11 +253,10 @@ function accountTried({ marks }: TransactionRecord): string | null {
   return mark?.kind === 'login' ? mark.account : null
 }
 
-function viaOf(trust: Trust): string {
-  return trust === 'configured' ? 'forwarded' : 'forwarded.default'
+function isCertificate({ principal }: Credential): boolean {
+  return principal.via === CERTIFICATE || principal.via === CERTIFICATE_BY_DEFAULT
 }
 
-function answerAccepts(record: TransactionRecord): boolean {
-  const status = record.status
-  return status !== null && status >= 101 && status < 400 && !record.sentToLogin
+function viaOf(trust: Trust): string {
+  return trust === 'configured' ? 'forwarded' : 'forwarded.default'
 }

@@ -1,3 +1,4 @@
+import { CERTIFICATE_BY_DEFAULT } from '../identity/certificate.ts'
 import type { Incident } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 
@@ -73,11 +74,11 @@ export class Involved {
 }
 
 /**
- * Whether an address in the signal was only told by a hop trusted by default. Such a hop may be the attacker, who writes
- * whom he likes into X-Forwarded-For: nothing may be enforced on that (contracts.md, Transaction).
+ * Whether an address in the signal, or the holder of a certificate, was only told by a hop trusted by default. Such a hop may be
+ * the attacker, who writes whom he likes into X-Forwarded-For: nothing may be enforced on that (contracts.md, Transaction).
  */
 function isHearsay(signal: Signal, hopsConfigured: boolean): boolean {
-  if (signal.principal.via === 'forwarded.default') return true
+  if (signal.principal.via === 'forwarded.default' || signal.principal.via === CERTIFICATE_BY_DEFAULT) return true
   // An identity of another kind says nothing of how the address beside it was found.
   return signal.forwarded === true && signal.principal.kind !== 'ip' && !hopsConfigured
 }

@@ -34,6 +34,10 @@ export interface Claims {
   /** Seconds since 1970, as in the token. */
   readonly iat: number | null
   readonly exp: number | null
+  /** Who acts in the name of the subject (`act`, RFC 8693 §4.1), redacted like `sub`; absent when nobody does. */
+  readonly actor?: string
+  /** By the keys in `identity.jwks`; absent where the token was not accepted, or no keys are given. */
+  readonly verified?: 'yes' | 'no' | 'unknown'
 }
 
 /**
@@ -110,6 +114,8 @@ export interface Transaction {
   /** Decoded, capped, redacted text; undefined when bodies are off. */
   readonly requestBody: string | undefined
   readonly responseBody: string | undefined
+  /** What the body of a request asks for where one path serves many operations: rpc-operation.ts. Read on demand; null where it names none. */
+  readonly operation?: string | null
   readonly claims: Claims | null
   /** Callers behind trusted hops, nearest trusted hop's view first. */
   readonly forwarded: readonly string[]

@@ -26,6 +26,7 @@ import { Chain } from './chain.ts'
 import { canStartFlowThreads, type StartFlowThread, startFlowThread } from './flow-thread.ts'
 import type { Analysis, Flows } from './flows.ts'
 import { FusedFlows } from './fused-flows.ts'
+import { readKeySource } from './key-sets.ts'
 import type { FlowStageOptions } from './options.ts'
 import type { ReplaySummary } from './replay.ts'
 import { SensorStage } from './sensor-stage.ts'
@@ -232,6 +233,8 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
       cdn: identity.cdn,
       apiKeyHeaders: identity.api_key_headers,
       sessionCookies: identity.session_cookies,
+      certificateHeaders: identity.certificate_headers,
+      keySets: identity.jwks.map(readKeySource),
     },
     http: {
       ...DEFAULT_HTTP_LIMITS,

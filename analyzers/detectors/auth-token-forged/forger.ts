@@ -5,9 +5,10 @@ import { DistinctCounter } from '../../baselines/distinct-counter.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { countText, signalOf, spanText } from '../../finding.ts'
 
-export type Forgery = 'unsigned' | 'own_key' | 'odd_key_id' | 'remote_key' | 'long_expired'
+export type Forgery = 'bad_signature' | 'unsigned' | 'own_key' | 'odd_key_id' | 'remote_key' | 'long_expired'
 
 const IN_WORDS: Readonly<Record<Forgery, string>> = {
+  bad_signature: 'that none of the supplied keys signed',
   unsigned: 'without a signature',
   own_key: 'with their own key inside',
   odd_key_id: 'with a key id that reaches past the keys',
@@ -17,6 +18,7 @@ const IN_WORDS: Readonly<Record<Forgery, string>> = {
 
 /** What few do by mistake is certain, what a broken client might is not. */
 const LOG10_P: Readonly<Record<Forgery, number>> = {
+  bad_signature: -9,
   unsigned: -9,
   own_key: -9,
   odd_key_id: -9,
