@@ -1,11 +1,12 @@
 // Kills one of two analyzers of a group, or both, at any moment, again and again, and counts what is lost or doubled:
 //
-//   node scripts/kill-kafka.mjs [--runs 20] [--seed N] [--program dist/offpath.js]
+//   node scripts/kill-kafka.mjs [--runs 20] [--seed N] [--program dist/offpath.js] [--keep]
 //
 // A real broker; each analyzer has a store of its own. What one leaves, the other takes over, and gives back when it is
 // there again. At the end every id that was produced must stand in one of the stores, none twice in the same, and no
 // offset may be committed beyond what is stored. What stands in both was sealed by one that was killed before it could
-// say so: two stores cannot know of each other, so this is counted, and must stay below what one seals in a second.
+// say so: two stores cannot know of each other, so this is counted, and must stay below what one seals in a second. What is
+// lost is named by partition and offset; --keep leaves all folders where they are.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     program: { type: 'string', default: join(root, 'dist/offpath.js') },
+    keep: { type: 'boolean', default: false },
   },
 })
 const program = resolve(values.program)
@@ -50,6 +52,8 @@ const broker = spawn(process.execPath, [join(root, 'scripts/kafka/start.mjs'), '
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const daemons = new Map()
+/** Where each record stands in the topic, by number. */
+const places = []
 let wrong = true
 try {
   wrong = await main(await firstLine(broker))
@@ -58,7 +62,8 @@ try {
   const gone = new Promise((done) => broker.once('exit', done))
   broker.kill('SIGTERM')
   await gone
-  rmSync(home, { recursive: true, force: true })
+  if (values.keep) console.error(`kept: ${home}`)
+  else rmSync(home, { recursive: true, force: true })
 }
 process.exit(wrong ? 1 : 0)
 
@@ -76,7 +81,16 @@ async function main(plain) {
       partition: Math.floor(random() * PARTITIONS),
       value: line(sent++),
     }))
-    await producer.send({ topic: TOPIC, messages })
+    const first = sent - messages.length
+    const next = new Map()
+    for (const { partition, baseOffset } of await producer.send({ topic: TOPIC, messages })) {
+      next.set(partition, Number(baseOffset))
+    }
+    for (const [index, { partition }] of messages.entries()) {
+      const offset = next.get(partition)
+      next.set(partition, offset + 1)
+      places[first + index] = { partition, offset }
+    }
   }
   const killed = { one: 0, both: 0 }
   for (let run = 0; run < runs; run++) {
@@ -110,12 +124,28 @@ function report(sent, killed) {
   const doubled = stores.reduce((sum, { rows, ids }) => sum + rows - ids.size, 0)
   const rolled = stores.reduce((sum, { rows, requests }) => sum + Math.abs(requests - rows), 0)
   const all = new Set(stores.flatMap(({ ids }) => [...ids]))
-  const lost = Array.from({ length: sent }, (_, number) => idOf(number)).filter((id) => !all.has(id)).length
+  const missing = Array.from({ length: sent }, (_, number) => number).filter((number) => !all.has(idOf(number)))
+  const lost = missing.length
+  if (lost > 0) console.error(`lost: ${ranges(missing)}`)
   const both = stores[0].ids.size + stores[1].ids.size - all.size
   console.log(
     `runs ${runs}: ${sent} sent, lost ${lost}, doubled ${doubled}, roll-ups off ${rolled}, in both stores ${both}; killed one ${killed.one} times, both ${killed.both} times`,
   )
   return lost + doubled + rolled > 0 || both > runs * 6000
+}
+
+/** Offsets of each partition, neighbours together. */
+function ranges(numbers) {
+  const found = []
+  const ordered = numbers
+    .map((number) => places[number])
+    .sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+  for (const { partition, offset } of ordered) {
+    const last = found.at(-1)
+    if (last?.partition === partition && last.to === offset - 1) last.to = offset
+    else found.push({ partition, from: offset, to: offset })
+  }
+  return found.map(({ partition, from, to }) => `${partition}/${from}-${to}`).join(', ')
 }
 
 function configure(name, plain) {

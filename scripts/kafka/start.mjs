@@ -4,8 +4,8 @@
 //
 // Its first line of output is JSON: the listeners, the folder with data and certificates, the jars, the pid of the node.
 // --data keeps what is in a folder from one start to the next, ports included; without it a temporary one is used.
-// User offpath, password offpath-secret. Listeners: PLAINTEXT, SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) and
-// SSL, which asks for a client certificate.
+// User offpath, password offpath-secret. Listeners: PLAINTEXT, SASL_PLAINTEXT and SASL_SSL (PLAIN, SCRAM-SHA-256,
+// SCRAM-SHA-512) and SSL, which asks for a client certificate.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -51,8 +51,8 @@ await listening(settings.ports)
 console.log(JSON.stringify({ ...settings, folder, jars, user: USER, password: PASSWORD, pid: node.pid }))
 
 async function prepare() {
-  const [plain, sasl, ssl, controller] = await freePorts(4)
-  const ports = { plain, sasl, ssl, controller }
+  const [plain, sasl, ssl, saslSsl, controller] = await freePorts(5)
+  const ports = { plain, sasl, ssl, saslSsl, controller }
   makeCertificates(folder)
   const plainUser = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${USER}="${PASSWORD}";`
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
@@ -62,14 +62,19 @@ async function prepare() {
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${sasl},SSL://127.0.0.1:${ssl},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${sasl},SSL://127.0.0.1:${ssl}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listeners=PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${sasl},SSL://127.0.0.1:${ssl},SASL_SSL://127.0.0.1:${saslSsl},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${sasl},SSL://127.0.0.1:${ssl},SASL_SSL://127.0.0.1:${saslSsl}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
-listener.name.sasl_plaintext.plain.sasl.jaas.config=${plainUser}
-listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=${scram}
-listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=${scram}
+${['sasl_plaintext', 'sasl_ssl']
+  .map(
+    (name) => `listener.name.${name}.plain.sasl.jaas.config=${plainUser}
+listener.name.${name}.scram-sha-256.sasl.jaas.config=${scram}
+listener.name.${name}.scram-sha-512.sasl.jaas.config=${scram}`,
+  )
+  .join('\n')}
+listener.name.sasl_ssl.ssl.client.auth=none
 ssl.keystore.type=PEM
 ssl.keystore.location=${join(folder, 'server.pem')}
 ssl.truststore.type=PEM
@@ -93,7 +98,7 @@ group.min.session.timeout.ms=500
   }
   const formatted = spawnSync('java', [...java(), 'kafka.tools.StorageTool', ...format], { encoding: 'utf8' })
   if (formatted.status !== 0) throw new Error(`the storage cannot be formatted: ${formatted.stdout}${formatted.stderr}`)
-  const made = { ports, plain: at(plain), sasl: at(sasl), ssl: at(ssl) }
+  const made = { ports, plain: at(plain), sasl: at(sasl), ssl: at(ssl), saslSsl: at(saslSsl) }
   writeFileSync(settingsFile, JSON.stringify(made))
   return made
 }

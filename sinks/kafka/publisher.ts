@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CompressionTypes, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { clientSettings, reasonOf } from '../../daemon/sources/kafka/client-settings.ts'
 import type { KafkaConnection } from '../../daemon/sources/kafka/kafka-options.ts'
-import { clientSettings, reasonOf } from '../../daemon/sources/kafka/kafka-source.ts'
 import type { Counters } from '../../daemon/telemetry/counters.ts'
 import { PublishBuffer, type PublishedRecord } from './publish-buffer.ts'
 

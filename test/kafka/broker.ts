@@ -14,11 +14,14 @@ export interface BrokerPlaces {
   readonly plain: string
   readonly sasl: string
   readonly ssl: string
+  readonly saslSsl: string
   /** With ca.pem, client.crt and client.key. */
   readonly folder: string
   readonly jars: string
   readonly user: string
   readonly password: string
+  /** Of the node. */
+  readonly pid: number
 }
 
 /** Why no broker can run here; null when one can. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CompressionTypes, Partitioners } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CompressionTypes, type Consumer, Kafka, Partitioners } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { KafkaOptions } from '../../daemon/sources/kafka/kafka-options.ts'
-import { KafkaSource } from '../../daemon/sources/kafka/kafka-source.ts'
+import { type KafkaPatience, KafkaSource } from '../../daemon/sources/kafka/kafka-source.ts'
 import type { Position, RecordsOfPartition, UnreadableRange } from '../../daemon/sources/kafka/record-source.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { Broker, brokerMissing, until } from './broker.ts'
@@ -27,7 +27,11 @@ class Member {
   assigned: readonly Pick<Position, 'topic' | 'partition'>[] = []
   readonly source: KafkaSource
 
-  constructor(options: Partial<KafkaOptions> & { topics: string[] }, kept: Position[] = []) {
+  constructor(
+    options: Partial<KafkaOptions> & { topics: string[] },
+    kept: Position[] = [],
+    patience: KafkaPatience = { lookMs: 5000, silentMs: 45_000, stalledMs: 60_000 },
+  ) {
     this.source = new KafkaSource({
       options: {
         brokers: [broker.places.plain],
@@ -39,6 +43,7 @@ class Member {
         ...options,
       },
       kept,
+      patience,
       counters: this.counters,
       events: {
         records: (batch) => this.batches.push(batch),
@@ -103,6 +108,85 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
       await second.has(3)
       expect(second.values).toEqual(lines(10).slice(7))
       expect(second.counters.get('kafka.passed_over')).toBe(3)
+    })
+  })
+
+  test('latest is where a group begins that has nothing, and holds: what comes while nobody reads is read', async () => {
+    const topic = 'latest'
+    await broker.createTopic(topic, 2)
+    for (const partition of [0, 1]) await broker.send(topic, ['before'], partition)
+    const options = { topics: [topic], from: 'latest' as const }
+    const first = new Member(options)
+    await reading(first, async () => {
+      const begun = async () => [...(await broker.committed(`group-${topic}`, topic)).values()].join() === '1,1'
+      await until(begun, 20_000)
+      await broker.send(topic, ['live'])
+      await first.has(1)
+      expect(first.values).toEqual(['live'])
+    })
+    await broker.send(topic, ['away'], 1)
+    const second = new Member(options, [{ topic, partition: 0, next: 2 }])
+    await reading(second, async () => {
+      await second.has(1)
+      expect(second.values).toEqual(['away'])
+    })
+  })
+
+  test('a group that was deleted goes on from the kept position, not from where it would begin', async () => {
+    const topic = 'forgotten'
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(10))
+    const first = new Member({ topics: [topic] })
+    await reading(first, async () => {
+      await first.has(10)
+      await first.source.commit([{ topic, partition: 0, next: 10 }])
+    })
+    const admin = broker.client().admin()
+    await admin.connect()
+    await admin.deleteGroups([`group-${topic}`])
+    await admin.disconnect()
+    await broker.send(topic, ['eleventh'])
+    for (const from of ['latest', 'beginning'] as const) {
+      const second = new Member({ topics: [topic], from, groupId: `${topic}-${from}` }, [
+        { topic, partition: 0, next: 10 },
+      ])
+      await reading(second, async () => {
+        await second.has(1)
+        expect(second.values).toEqual(['eleventh'])
+      })
+    }
+  })
+
+  test('what the brokers threw away before it was read is counted, and the rest is read', async () => {
+    const topic = 'expired'
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(10))
+    const admin = broker.client().admin()
+    await admin.connect()
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] })
+    await admin.disconnect()
+    const member = new Member({ topics: [topic], from: 'latest' }, [{ topic, partition: 0, next: 2 }])
+    await reading(member, async () => {
+      await member.has(4)
+      expect(member.values).toEqual(lines(10).slice(6))
+      await until(() => member.counters.get('kafka.expired') > 0, 10_000)
+      expect(member.counters.get('kafka.expired')).toBe(4)
+      expect(member.warnings.join()).toContain('expired/0: offsets 2 to 5')
+    })
+  })
+
+  test('a rewind reads again from the positions it is given', async () => {
+    const topic = 'rewound'
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(6))
+    const member = new Member({ topics: [topic] })
+    await reading(member, async () => {
+      await member.has(6)
+      await member.source.commit([{ topic, partition: 0, next: 3 }])
+      member.source.rewind([{ topic, partition: 0, next: 4 }], 'rows were given up')
+      await member.has(8)
+      expect(member.values.slice(6)).toEqual(lines(6).slice(4))
     })
   })
 
@@ -186,6 +270,30 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
     })
   })
 
+  test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('SASL %s over TLS', async (mechanism) => {
+    const topic = `sasl-tls-${mechanism}`
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(3))
+    const { saslSsl: address, user: username, password, folder } = broker.places
+    const pem = (name: string) => readFileSync(join(folder, name), 'utf8')
+    const sasl = { mechanism, username, password }
+    const tls = { ca: pem('ca.pem'), cert: null, key: null }
+    const member = new Member({ topics: [topic], brokers: [address], sasl, tls })
+    await reading(member, () => member.has(3))
+  })
+
+  test('brokers whose certificate is not of our authority get no password', async () => {
+    const { saslSsl: address, user: username, password, folder } = broker.places
+    const sasl = { mechanism: 'plain', username, password } as const
+    const tls = { ca: readFileSync(join(folder, 'client.crt'), 'utf8'), cert: null, key: null }
+    const member = new Member({ topics: ['any'], brokers: [address], sasl, tls })
+    await reading(member, async () => {
+      await until(() => member.warnings.length > 0, 20_000)
+      expect(member.source.state).toBe('down')
+      expect(member.warnings[0]).toMatch(/certificate/)
+    })
+  })
+
   test('TLS with a client certificate; without one it is refused', async () => {
     await broker.createTopic('tls')
     await broker.send('tls', lines(3))
@@ -262,14 +370,67 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
     })
   })
 
-  test('the broker goes away and comes back: nothing is lost or doubled', async () => {
+  test('brokers that do not answer any more: the consumer is built anew until they do', {
+    timeout: 60_000,
+  }, async () => {
+    const topic = 'silent'
+    await broker.createTopic(topic)
+    await broker.send(topic, lines(5))
+    const member = new Member({ topics: [topic] }, [], { lookMs: 200, silentMs: 3000, stalledMs: 60_000 })
+    await reading(member, async () => {
+      await member.has(5)
+      process.kill(broker.places.pid, 'SIGSTOP')
+      try {
+        await until(() => member.warnings.length > 0, 20_000)
+      } finally {
+        process.kill(broker.places.pid, 'SIGCONT')
+      }
+      expect(member.warnings[0]).toContain('no answer from the brokers')
+      expect(member.counters.get('kafka.silent')).toBeGreaterThan(0)
+      await broker.send(topic, ['again'])
+      await member.has(6)
+      expect(member.values.slice(5)).toEqual(['again'])
+      expect(member.source.state).toBe('capturing')
+    })
+  })
+
+  test('a consumer that goes on fetching and delivers nothing is built anew', async () => {
+    const topic = 'stalled'
+    await broker.createTopic(topic)
+    // No broker does this on demand: the client's own mark for a partition that it leaves out.
+    const made: Consumer[] = []
+    const consumer = Kafka.prototype.consumer
+    const spy = vi.spyOn(Kafka.prototype, 'consumer').mockImplementation(function (this: Kafka, settings) {
+      made.push(consumer.call(this, settings))
+      return made.at(-1)!
+    })
+    const member = new Member({ topics: [topic] }, [], { lookMs: 100, silentMs: 45_000, stalledMs: 1000 })
+    await reading(member, async () => {
+      await broker.send(topic, ['first'])
+      await member.has(1)
+      made[0]!.pause([{ topic }])
+      let sent = 1
+      const rebuilt = async () => {
+        await broker.send(topic, [`${sent++}`])
+        return member.counters.get('kafka.stalled') > 0
+      }
+      await until(rebuilt, 20_000)
+      await member.has(sent)
+      expect(member.warnings.join()).toContain('stalled/0 grows')
+      expect(member.values).toEqual(['first', ...Array.from({ length: sent - 1 }, (_, i) => `${i + 1}`)])
+    }).finally(() => spy.mockRestore())
+  })
+
+  test('the broker goes away and comes back: nothing is lost or doubled', { timeout: 90_000 }, async () => {
     await broker.createTopic('away')
     await broker.send('away', lines(50))
     const member = new Member({ topics: ['away'] })
     await reading(member, async () => {
       await member.has(50)
       await broker.stop()
-      await new Promise((resolve) => setTimeout(resolve, 3000))
+      // The client gives up at some point; this program does not.
+      await until(() => member.source.state === 'down', 40_000)
+      expect(member.source.why).not.toBeNull()
       await broker.start()
       await broker.send('away', lines(70).slice(50))
       await member.has(70)

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, type Consumer, type EachBatchPayload, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { type Admin, type Consumer, type EachBatchPayload, Kafka } from 'kafkajs'
 import type { Counters } from '../../telemetry/counters.ts'
-import { UNREADABLE } from './batch-codec.ts'
+import { recordsOf } from './batch-records.ts'
+import { clientSettings, reasonOf } from './client-settings.ts'
 import { registerCodecs } from './codecs.ts'
-import { type KafkaConnection, type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
+import { type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
 import {
   type PartitionLag,
   type Position,
@@ -11,9 +12,9 @@ import {
   type RecordSource,
   type RecordSourceEvents,
   type RecordSourceState,
-  type SourceRecord,
   type UnreadableRange,
 } from './record-source.ts'
+import { startsOf } from './starts.ts'
 
 export interface KafkaSourceRequest {
   readonly options: KafkaOptions
@@ -21,8 +22,17 @@ export interface KafkaSourceRequest {
   readonly kept: readonly Position[]
   readonly counters: Counters
   readonly events: RecordSourceEvents
-  /** A consumer that fetches nothing, not even an empty answer, for so long is built anew. */
-  readonly maxSilentMs?: number
+  readonly patience?: KafkaPatience
+}
+
+/** When a consumer is built anew that says nothing of its own trouble. Milliseconds. */
+export interface KafkaPatience {
+  /** Between two looks. */
+  readonly lookMs: number
+  /** Without fetching anything, not even an empty answer. */
+  readonly silentMs: number
+  /** Without a batch of a partition that grows. */
+  readonly stalledMs: number
 }
 
 interface Partition {
@@ -60,6 +70,8 @@ export class KafkaSource implements RecordSource {
   /** Ends the life of the consumer that runs, with the reason. */
   #end: (why: string) => void = () => undefined
   #joined = false
+  /** Where new partitions start is being asked: nothing of them may come before. */
+  #placing = false
   #paused = false
   #pausedAtMs = 0
   #lastFetchMs = 0
@@ -95,7 +107,7 @@ export class KafkaSource implements RecordSource {
     if (!this.#paused) return
     this.#paused = false
     this.#counters.add('kafka.paused_ms', Date.now() - this.#pausedAtMs)
-    if (this.#joined) this.#consumer?.resume(this.#topics())
+    if (this.#joined && !this.#placing) this.#consumer?.resume(this.#topics())
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
@@ -189,7 +201,7 @@ export class KafkaSource implements RecordSource {
     try {
       this.#listen(consumer)
       const started = this.#start(consumer, admin)
-      look = setInterval(() => this.#watch(), LOOK_MS)
+      look = setInterval(() => this.#watch(), this.#patience.lookMs)
       const failed = new Promise<string>((resolve) => void started.catch((error) => resolve(reasonOf(error))))
       return await Promise.race([ended, failed])
     } finally {
@@ -213,10 +225,10 @@ export class KafkaSource implements RecordSource {
   }
 
   async #start(consumer: Consumer, admin: Admin): Promise<void> {
-    const { topics, from } = this.#request.options
     await consumer.connect()
     await admin.connect()
-    await consumer.subscribe({ topics: [...topics], fromBeginning: from === 'beginning' })
+    // What the brokers have thrown away before it was read leaves the rest, not only what is new: `latest` is seen to below.
+    await consumer.subscribe({ topics: [...this.#request.options.topics], fromBeginning: true })
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -259,9 +271,26 @@ export class KafkaSource implements RecordSource {
     for (const key of this.#unsaid.keys()) {
       if (!before.has(key) || !this.#partitions.has(key)) this.#unsaid.delete(key)
     }
-    if (this.#paused) this.#applyPause()
+    this.#applyPause()
     this.#request.events.assigned([...this.#partitions.values()])
-    void this.#lookAtEnds()
+    void this.#place([...this.#partitions.values()].filter((held) => !before.has(partitionKey(held))))
+  }
+
+  async #place(fresh: readonly Partition[]): Promise<void> {
+    const [consumer, admin, partitions] = [this.#consumer, this.#admin, this.#partitions]
+    if (consumer === null || admin === null) return
+    this.#placing = true
+    try {
+      const starts = fresh.length === 0 ? [] : await startsOf(admin, this.#request.options, fresh, this.#kept)
+      if (this.#partitions !== partitions) return
+      for (const start of starts) consumer.seek({ ...start, offset: String(start.next) })
+      this.#placing = false
+      if (!this.#paused) consumer.resume(this.#topics())
+      if (starts.length > 0) await this.commit(starts)
+      await this.#lookAtEnds()
+    } catch (error) {
+      if (this.#partitions === partitions) this.#end(reasonOf(error))
+    }
   }
 
   #newPartition(topic: string, partition: number, key: string): Partition {
@@ -291,23 +320,8 @@ export class KafkaSource implements RecordSource {
       else resolveOffset(batch.lastOffset())
       return
     }
-    const records: SourceRecord[] = []
-    let bytes = 0
-    const unreadable: Unreadable[] = []
-    for (const { offset, timestamp, value, headers } of batch.messages) {
-      const at = Number(offset)
-      if (at < held.next) {
-        this.#counters.add('kafka.passed_over')
-        continue
-      }
-      const mark = headers?.[UNREADABLE]
-      if (mark !== undefined) {
-        noteUnreadable(unreadable, at, String(mark))
-        continue
-      }
-      bytes += value?.length ?? 0
-      records.push({ offset: at, timestampMs: Number(timestamp), value })
-    }
+    const { records, bytes, unreadable, passedOver } = recordsOf(batch, held.next)
+    if (passedOver > 0) this.#counters.add('kafka.passed_over', passedOver)
     held.next = next
     resolveOffset(batch.lastOffset())
     for (const range of unreadable) this.#unreadable({ topic, partition, ...range })
@@ -340,7 +354,7 @@ export class KafkaSource implements RecordSource {
 
   #watch(): void {
     const silentMs = Date.now() - this.#lastFetchMs
-    if (silentMs > (this.#request.maxSilentMs ?? MAX_SILENT_MS)) {
+    if (silentMs > this.#patience.silentMs) {
       this.#counters.add('kafka.silent')
       this.#end(`no answer from the brokers for ${Math.round(silentMs / 1000)} s`)
       return
@@ -356,9 +370,11 @@ export class KafkaSource implements RecordSource {
     for (const topic of topics) {
       const ends = await admin?.fetchTopicOffsets(topic).catch(() => [])
       if (this.#admin !== admin) return
-      for (const { partition, high } of ends ?? []) {
+      for (const { partition, low, high } of ends ?? []) {
         const held = this.#partitions.get(partitionKey({ topic, partition }))
-        if (held !== undefined) this.#compare(held, Number(high))
+        if (held === undefined) continue
+        this.#compare(held, Number(high))
+        if (held.next >= 0 && Number(low) > held.next) this.#expired(held, Number(low))
       }
     }
   }
@@ -368,10 +384,19 @@ export class KafkaSource implements RecordSource {
     held.lookedAt = high
     held.highWatermark = high
     if (this.#paused || held.next >= high) held.lastBatchMs = Date.now()
-    else if (grew && Date.now() - held.lastBatchMs > STALLED_MS) {
+    else if (grew && Date.now() - held.lastBatchMs > this.#patience.stalledMs) {
       this.#counters.add('kafka.stalled')
       this.#end(`${held.topic}/${held.partition} grows and nothing of it is delivered`)
     }
+  }
+
+  #expired(held: Partition, low: number): void {
+    const { topic, partition, next } = held
+    this.#counters.add('kafka.expired', low - next)
+    this.#request.events.warn(
+      `${topic}/${partition}: offsets ${next} to ${low - 1} were thrown away by the brokers before they were read`,
+    )
+    held.next = low
   }
 
   #applyPause(): void {
@@ -382,45 +407,13 @@ export class KafkaSource implements RecordSource {
     return this.#request.options.topics.map((topic) => ({ topic }))
   }
 
+  get #patience(): KafkaPatience {
+    return this.#request.patience ?? PATIENCE
+  }
+
   get #name(): string {
     return this.#request.options.topics.join(', ')
   }
-}
-
-type Unreadable = Omit<UnreadableRange, 'topic' | 'partition'>
-
-/** The first record of a broken batch says why; those after it are of the same batch. */
-function noteUnreadable(ranges: Unreadable[], at: number, why: string): void {
-  const current = ranges.at(-1)
-  if (why !== '' || current === undefined) ranges.push({ first: at, last: at, why: why === '' ? 'broken' : why })
-  else ranges[ranges.length - 1] = { ...current, last: at }
-}
-
-/** Of every client made here, so that doctor connects as the daemon does. */
-export function clientSettings({ brokers, sasl, tls }: KafkaConnection): KafkaConfig {
-  return {
-    clientId: 'offpath',
-    brokers: [...brokers],
-    connectionTimeout: 5000,
-    requestTimeout: 30_000,
-    logLevel: logLevel.NOTHING,
-    ...(tls === null
-      ? {}
-      : {
-          ssl: {
-            ...(tls.ca === null ? {} : { ca: [tls.ca] }),
-            ...(tls.cert === null ? {} : { cert: tls.cert }),
-            ...(tls.key === null ? {} : { key: tls.key }),
-          },
-        }),
-    ...(sasl === null ? {} : { sasl: { ...sasl } as NonNullable<KafkaConfig['sasl']> }),
-  }
-}
-
-export function reasonOf(error: unknown): string {
-  const { message } = error as Error
-  if (/not implemented/.test(message)) return `a record is compressed in a way that cannot be read (${message})`
-  return message
 }
 
 const FIRST_PAUSE_MS = 500
@@ -432,8 +425,6 @@ const MAX_HEARTBEAT_MS = 3000
 const MAX_WAIT_MS = 500
 const MAX_FETCH_BYTES = 32 * 1024 * 1024
 const CONCURRENT_PARTITIONS = 8
-const LOOK_MS = 5000
-const MAX_SILENT_MS = 45_000
-const STALLED_MS = 60_000
+const PATIENCE: KafkaPatience = { lookMs: 5000, silentMs: 45_000, stalledMs: 60_000 }
 /** Fewer are fetched and passed over: a seek asks the group again. */
 const FAR_BEHIND = 100_000

@@ -1,6 +1,6 @@
 import { ConfigResourceTypes, Kafka } from 'kafkajs'
+import { clientSettings, reasonOf } from './client-settings.ts'
 import { type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
-import { clientSettings, reasonOf } from './kafka-source.ts'
 
 export interface TopicLook {
   readonly level: 'ok' | 'warn' | 'fail'
