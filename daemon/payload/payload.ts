@@ -86,6 +86,8 @@ export interface Evidence {
   readonly excerpt: string
   /** The tokens that mattered, as the check reads them: `s & n o n`. */
   readonly tokens: string
+  /** The interpreter would run it in the midst of this very sentence: nobody who only talks about it writes it so. */
+  readonly works?: boolean
 }
 
 /** Looks for one class of payload. Pure: no state, no clock; linear in the text, which has a bounded length. */

@@ -59,6 +59,8 @@ export interface PayloadFinding {
 const WORTH_READING = 5
 /** What a text that people wrote, or a whole program, takes off the evidence for what would be damning as a value. */
 const TEXT_DISCOUNT = 5
+/** The same where an interpreter would run it there: it may be quoted all the same. */
+const WORKING_DISCOUNT = 1
 /** In a text, what is written about is no signal by itself: what the field normally carries decides. */
 const MOST_IN_TEXT = 6
 /** Classes whose payloads people write about, and paste. Markup in a sentence runs all the same, and so do lookups in a log. */
@@ -182,7 +184,8 @@ export class PayloadScanner {
           const pieces = TALKED_ABOUT.has(check.class)
             ? reading !== 'value'
             : PASTED.has(check.class) && reading === 'program'
-          if (pieces) logOdds = Math.max(2, Math.min(MOST_IN_TEXT, logOdds - TEXT_DISCOUNT))
+          if (pieces && reading === 'prose' && evidence.works === true) logOdds -= WORKING_DISCOUNT
+          else if (pieces) logOdds = Math.max(2, Math.min(MOST_IN_TEXT, logOdds - TEXT_DISCOUNT))
         }
         findings.push(findingOf(check.class, field, value, unwrapped, { ...evidence, logOdds }))
       }

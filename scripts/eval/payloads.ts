@@ -5,7 +5,16 @@ import type { CorpusSet } from '../../test/payload/corpus-request.ts'
 import { type Application, type ContextScore, contextOf } from './payloads-context.ts'
 import { payloadCost } from './payloads-cost.ts'
 import { compareModSecurity } from './payloads-modsecurity.ts'
-import { alarmsOf, freshLook, recallOf, type Share, type Shares, sampled, sorted } from './payloads-score.ts'
+import {
+  alarmsOf,
+  freshLook,
+  recallOf,
+  type Share,
+  type Shares,
+  sampled,
+  sorted,
+  wrappedLook,
+} from './payloads-score.ts'
 
 const { values } = parseArgs({
   options: {
@@ -93,6 +102,11 @@ function evaluate(): void {
     const { attacks: fresh, benign: calm } = freshLook()
     write(
       `\nwritten after the tuning: ${percent(fresh.found, fresh.total)} of ${fresh.total} found, ${percent(calm.found, calm.total)} of ${calm.total} false`,
+    )
+    const { classes, talk } = wrappedLook(set)
+    const inProse = [...classes].map(([name, share]) => `${name} ${percent(share.found, share.total)}`)
+    write(
+      `in the midst of prose: ${inProse.join(', ')} found; of ${talk.total} sentences about such things ${talk.found}`,
     )
     write(`\nns a byte at ${['16', '32', '64'].join(', ')} KiB; benign ${cost.benignNs.toFixed(1)}`)
     for (const { name, ns } of cost.hostile)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { attacks } from './attacks.ts'
 import { benign, REPORTED } from './benign/requests.ts'
 import { type CorpusRequest, corpusHash } from './corpus-request.ts'
+import { wrapped } from './wrapped.ts'
 
 /**
  * The reporting sets as they were before anything was tuned: what is measured on them was not fitted to them. A change of a seed, template or
@@ -9,6 +10,7 @@ import { type CorpusRequest, corpusHash } from './corpus-request.ts'
  */
 const FROZEN = {
   attacks: '39d10e614f4c6ce41c3490921e7ac86bd97df4d549eb531d5f06ca5a246e86ff',
+  wrapped: 'fc5c43a146b071f4d21b55e93469e57c27cd17ec83a73da49108750b24c3fd7e',
   benign: '341fece1a1a82b87c4ba44f5953d8dea103edfb4f44dec5fc1a8abe6d66c99d7',
 }
 
@@ -19,6 +21,7 @@ function* requestsOf(labelled: Iterable<{ readonly request: CorpusRequest }>): G
 test('the reporting sets are the frozen ones', () => {
   expect(REPORTED).toBeGreaterThanOrEqual(50_000)
   expect(corpusHash(requestsOf(attacks('reporting')))).toBe(FROZEN.attacks)
+  expect(corpusHash(requestsOf(wrapped('reporting')))).toBe(FROZEN.wrapped)
   expect(corpusHash(requestsOf(benign('reporting', REPORTED)))).toBe(FROZEN.benign)
 })
 

@@ -83,22 +83,47 @@ const CALLBACK =
 const REBINDING = /(?:^|\.)(?:nip\.io|sslip\.io|xip\.io|localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|rbndr\.us)$/i
 const INNER_NAME = /(?:^|\.)(?:localhost|internal|local|intranet|corp|lan|home\.arpa|svc|cluster\.local)$/i
 
-function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
+/** Addresses of a text that are looked at; where one may begin in it; and what is said in passing is worth less. */
+const MAX_IN_TEXT = 8
+const IN_TEXT = /[\s("'<[=,](?=[a-z][a-z0-9+.-]{1,15}:\/\/)/gi
+const TEXT_DISCOUNT = 3
+
+function check(unwrapped: Unwrapped, field: Field): readonly Evidence[] {
+  const found = whole(unwrapped, field)
+  if (found !== NO_EVIDENCE || field.place === 'path' || field.place === 'header') return found
+  // What follows links in texts (previews, importers) may be led to one.
+  const { text } = unwrapped
+  let strongest: Evidence | null = null
+  let looked = 0
+  for (const { index } of text.matchAll(IN_TEXT)) {
+    if (++looked > MAX_IN_TEXT) break
+    const from = index + 1
+    for (const evidence of whole({ text: text.slice(from, from + MAX_URL), layers: [] }, field)) {
+      const logOdds = evidence.logOdds - TEXT_DISCOUNT
+      if (strongest === null || logOdds > strongest.logOdds) strongest = { ...evidence, logOdds }
+    }
+  }
+  return strongest === null ? NO_EVIDENCE : [strongest]
+}
+
+const MAX_URL = 900
+
+function whole({ text }: Unwrapped, field: Field): readonly Evidence[] {
   // Where a request came from is no address the server would ask; and a path begins with slashes of its own.
   if (field.place === 'path' || field.name === 'header:referer' || field.name === 'header:origin') return NO_EVIDENCE
-  const whole = URL_IN_VALUE.exec(text)
-  if (whole === null) {
+  const url = URL_IN_VALUE.exec(text)
+  if (url === null) {
     const bare = BARE_HOST.exec(text)
     if (bare === null || /^header:x-(?:forwarded|real)|^header:(?:forwarded|via|x-client)/.test(field.name))
       return NO_EVIDENCE
     return [evidence('ssrf.host', /169|metadata/.test(bare[1]!) ? 9 : bare[2] === undefined ? 4 : 6, text, bare[0])]
   }
-  const [, scheme = '', authority = '', path = ''] = whole
+  const [, scheme = '', authority = '', path = ''] = url
   if (SCHEME.test(scheme)) return [evidence('ssrf.scheme', 10, text, scheme)]
   // What ends the authority for one parser is part of it for another: `good#@evil`, `good\\@evil`.
   const second = SECOND_AUTHORITY.exec(path)
   if (second !== null) {
-    const inner = check({ text: `http://${second[1]}`, layers: [] }, field)
+    const inner = whole({ text: `http://${second[1]}`, layers: [] }, field)
     if (inner !== NO_EVIDENCE) return inner
   }
   const at = authority.lastIndexOf('@')

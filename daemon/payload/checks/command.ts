@@ -138,7 +138,7 @@ const BIN = /^\/(?:usr\/)?(?:local\/)?s?(?:bin|b[i?*][n?*])\//
 function judged(text: string, at: number, meta: string, run: Command, field: Field): Evidence | null {
   const telling = TELLING.has(run.program) || run.path
   if (!telling && !PLAIN.has(run.program)) {
-    if (run.wild) return evidence(text, at, 'command.wildcard', 9, meta, run)
+    if (run.wild) return { ...evidence(text, at, 'command.wildcard', 9, meta, run), works: !ASKS.test(text) }
     return null
   }
   const substitutes = meta === '$(' || meta === '`' || meta === '<(' || meta === '>('
@@ -163,10 +163,13 @@ function judged(text: string, at: number, meta: string, run: Command, field: Fie
   if (meta === '\n' && at > 0 && field.place !== 'query' && field.place !== 'path') logOdds -= 3
   // A name in a sentence, as Markdown writes it.
   if (meta === '`' && isCodeSpan(text, at, run.after)) logOdds -= 5
-  return logOdds < 3
-    ? null
-    : evidence(text, at, `command.${substitutes ? 'substitution' : 'chained'}`, Math.min(logOdds, 13), meta, run)
+  if (logOdds < 3) return null
+  const rule = `command.${substitutes ? 'substitution' : 'chained'}`
+  return { ...evidence(text, at, rule, Math.min(logOdds, 13), meta, run), works: meta !== '\n' && !ASKS.test(text) }
 }
+
+/** Who asks about a command does not want it to run. */
+const ASKS = /\?\s{0,4}$|^\s{0,4}(?:how|what|why|which|when|does|do|is|can|could|should|where|who)\b/i
 
 /** The value is a command and no more, or ends one word with a command that is no word itself. */
 function alone(text: string, at: number, run: Command, meta: string): boolean {

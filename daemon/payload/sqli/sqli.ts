@@ -1,5 +1,5 @@
 import { type Evidence, type Field, NO_EVIDENCE, type PayloadCheck, type Unwrapped } from '../payload.ts'
-import { type SqlContext, type SqlTokens, sqlTokens } from './sql-tokens.ts'
+import { MAX_TOKENS, type SqlContext, type SqlTokens, sqlTokens } from './sql-tokens.ts'
 
 /** A shape of tokens, and how much it tells; `broken` ones count only where the value ends a string. */
 interface Rule {
@@ -253,16 +253,19 @@ const INNER_COMMENT = /\/\*[^!][^*]{0,64}\*\/|\/\*\*\//g
 const CONTEXTS: readonly SqlContext[] = ['', "'", '"']
 
 function read(text: string, field: Field, found: Evidence[]): void {
+  let sqlFrom = text.length
   for (const context of CONTEXTS) {
     if (context !== '' && !text.includes(context)) continue
     const tokens = sqlTokens(text, context)
+    const works = context !== '' && goesOnAsSql(tokens)
+    if (works) sqlFrom = Math.min(sqlFrom, tokens.texts[0]!.length)
     for (const rule of RULES) {
       if (rule.where === 'broken' && context === '') continue
       const match = rule.shape.exec(tokens.types)
       if (match === null) continue
       const excerpt = piece(tokens, match.index, match[0].length)
       if (rule.words !== undefined && !rule.words.test(excerpt.toLowerCase())) continue
-      found.push({ rule: `sqli.${rule.name}`, logOdds: rule.logOdds, excerpt, tokens: match[0] })
+      found.push({ rule: `sqli.${rule.name}`, logOdds: rule.logOdds, excerpt, tokens: match[0], works })
     }
   }
   const lower = text.toLowerCase()
@@ -270,7 +273,8 @@ function read(text: string, field: Field, found: Evidence[]): void {
     const match = pattern.exec(lower)
     if (match === null) continue
     const odds = FORMS_SQL.test(lower) ? logOdds : logOdds / 2
-    found.push({ rule: `sqli.${name}`, logOdds: odds, excerpt: text.slice(match.index, match.index + 64), tokens: 'f' })
+    const excerpt = text.slice(match.index, match.index + 64)
+    found.push({ rule: `sqli.${name}`, logOdds: odds, excerpt, tokens: 'f', works: match.index >= sqlFrom })
   }
   if (LONE_QUOTE.test(text) && field.place !== 'header') {
     found.push({ rule: 'sqli.quote', logOdds: 3, excerpt: text, tokens: 's' })
@@ -279,6 +283,25 @@ function read(text: string, field: Field, found: Evidence[]): void {
 
 /** A number or a single word with quotes at its end: how one asks whether a field is injectable. */
 const LONE_QUOTE = /^[\w.-]{0,40}(?:['"`]{1,4}|\\['"])[)]{0,3}$/
+
+/**
+ * Whether all that follows the string which the text ends is SQL, up to a comment or to a string that is left open: a statement around it stays
+ * whole. Texts about SQL go on with words.
+ */
+function goesOnAsSql({ types, texts }: SqlTokens): boolean {
+  if (types.length < 3 || types.length >= MAX_TOKENS) return false
+  const rest = types.slice(1)
+  if (!GOES_ON.test(rest) || PROSE_OR_ODD.test(rest)) return false
+  const last = texts.at(-1)!
+  return rest.endsWith('c') || (rest.endsWith('s') && LEFT_OPEN.test(last))
+}
+
+/** What a string can be followed by. */
+const GOES_ON = /^\)*[&UB;oc]/
+/** Two words that SQL does not know, side by side, or a sign that it does not have. */
+const PROSE_OR_ODD = /ww|x/
+/** What the statement's own string then begins with; a sentence would be the end of a quotation. */
+const LEFT_OPEN = /^['"][^\s'"]{0,16}$/
 
 function piece({ texts }: SqlTokens, from: number, count: number): string {
   return texts
