@@ -34,6 +34,16 @@ export class CallerAddress {
     if (this.young > 0) this.young--
   }
 
+  /** Who is at home here, and when they were last noted. */
+  people(): readonly (readonly [id: string, time: EventTime])[] {
+    return (this.#people ?? []).map(({ id, time }) => [id, time])
+  }
+
+  restore(sharedUntil: EventTime, people: readonly (readonly [id: string, time: EventTime])[]): void {
+    this.sharedUntil = sharedUntil
+    this.#people = people.slice(0, SHARED_BY).map(([id, time]) => ({ id, time }))
+  }
+
   /** Somebody at home here: a caller with a credential of their own that was accepted again and again. */
   note(id: string, time: EventTime): void {
     this.#people ??= []

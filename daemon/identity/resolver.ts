@@ -7,8 +7,12 @@ import { CERTIFICATE, CERTIFICATE_BY_DEFAULT } from './certificate.ts'
 import type { Credential, Presented } from './credentials.ts'
 import { addressPrincipal, type Trust } from './forwarded.ts'
 import { GuessMemory } from './guess-memory.ts'
+import { KeyGroup, KeyGroups } from './key-group.ts'
 import { KnownCredential } from './known-credential.ts'
+import { type Account, People } from './people.ts'
+import { isPseudonym } from './pseudonym.ts'
 import { TransactionRecord } from './record.ts'
+import { type KnownLine, readKnownLine } from './resolver-state.ts'
 
 export interface ResolverOptions {
   /** Credentials known to be good, and sessions whose user is known; the longest unused go first. */
@@ -32,8 +36,8 @@ export const RESOLVER_DEFAULTS: ResolverOptions = { maxCredentials: 262_144, max
  */
 export class Resolver {
   readonly #credentials: BoundedMap<string, KnownCredential>
-  /** The user a login account turned out to be, by the account's pseudonym. */
-  readonly #people: BoundedMap<string, Principal>
+  readonly #people: People
+  readonly #keyGroups: KeyGroups
   /** By address as seen, and by /64 for IPv6. */
   readonly #addresses: BoundedMap<string, CallerAddress>
   readonly #admission = new Admission()
@@ -42,7 +46,8 @@ export class Resolver {
 
   constructor(options: ResolverOptions = RESOLVER_DEFAULTS, telemetry: Telemetry | null = null) {
     this.#credentials = new BoundedMap(options.maxCredentials)
-    this.#people = new BoundedMap(options.maxCredentials)
+    this.#people = new People(options.maxCredentials)
+    this.#keyGroups = new KeyGroups(options.maxAddresses)
     this.#addresses = new BoundedMap(options.maxAddresses)
     this.#telemetry = telemetry
   }
@@ -66,11 +71,65 @@ export class Resolver {
     const size = (map: BoundedMap<string, unknown>) => ({ entries: map.size, limit: map.limit, evicted: map.evicted })
     return {
       credentials: size(this.#credentials),
-      people: size(this.#people),
+      ...this.#people.sizes(),
+      ...this.#keyGroups.sizes(),
       addresses: size(this.#addresses),
       ...this.#admission.sizes(),
       ...this.#guesses.sizes(),
     }
+  }
+
+  /** Whose sessions are, which accounts are one person, rotated keys and shared addresses: the last to go first. */
+  *snapshot(): IterableIterator<KnownLine> {
+    for (const [id, { used, person }] of this.#people.accounts()) yield ['account', id, used, person]
+    for (const [id, person] of this.#people.users()) yield ['user', id, person]
+    for (const [proof, { first, keys }] of this.#keyGroups.entries()) yield ['consumer', proof, first, keys]
+    for (const [proof, { account, owner }] of this.#credentials.entries()) {
+      // What is hashed under a key of this process means nothing to the next.
+      if (!isPseudonym(proof)) continue
+      if (account !== null) yield ['session', proof, account.principal.id]
+      else if (owner !== null) yield ['owned', proof, owner]
+    }
+    for (const [key, address] of this.#addresses.entries()) {
+      if (address.sharedUntil > 0 && key === addressKey(address.principal)) {
+        yield ['shared', address.principal, address.sharedUntil, address.people()]
+      }
+    }
+  }
+
+  /** Puts back one value of `snapshot`, in its order. Throws when it is none. */
+  restore(value: unknown): void {
+    const line = readKnownLine(value)
+    switch (line[0]) {
+      case 'account':
+        this.#people.restoreAccount(line[1], line[2], line[3])
+        break
+      case 'user':
+        this.#people.restoreUser(line[1], line[2])
+        break
+      case 'consumer':
+        this.#keyGroups.restore(line[1], new KeyGroup(line[2], line[3]))
+        break
+      case 'session':
+        this.#admit(line[1]).account = this.#people.account(line[2])
+        break
+      case 'owned':
+        this.#admit(line[1]).belongsTo(line[2])
+        break
+      case 'shared': {
+        const address = new CallerAddress(line[1])
+        address.restore(line[2], line[3])
+        this.#addresses.set(addressKey(line[1]), address)
+      }
+    }
+  }
+
+  /** Begins anew. */
+  reset(): void {
+    this.#credentials.clear()
+    this.#people.clear()
+    this.#keyGroups.clear()
+    this.#addresses.clear()
   }
 
   #actor(record: TransactionRecord, presented: Presented): Principal | null {
@@ -82,16 +141,20 @@ export class Resolver {
     }
     const accepts = answerAccepts(record)
     const key = apiKey === null ? null : this.#known(apiKey, record, accepts)
-    const app = key === null ? null : apiKey!.principal.id
+    if (key !== null && consumer !== null && key.keys === null && !isCertificate(consumer)) {
+      key.keys = this.#keyGroups.add(consumer.proof, apiKey!.principal)
+    }
+    const keyPrincipal = key === null ? null : (key.keys?.principalOf(apiKey!.principal) ?? apiKey!.principal)
+    const app = keyPrincipal === null ? null : keyPrincipal.id
 
     if (user !== null) {
       const known = this.#known(user, record, accepts)
       if (known !== null) {
         // Somebody else acts in the name of the subject: neither their session nor their address is the subject's.
         const acted = presented.claims?.actor !== undefined
-        if (known.owner !== null && !acted) this.#joinPerson(known, user.principal)
-        if (accepts && !acted) this.#linkSessions(sessions, user.principal)
-        return this.#somebody(known, user.principal, app, record, accepts, acted)
+        const person = this.#personOf(known, user.principal, acted)
+        if (accepts && !acted) this.#linkSessions(sessions, person)
+        return this.#somebody(known, person, app, record, accepts, acted)
       }
     }
     let session: KnownCredential | null = null
@@ -99,7 +162,7 @@ export class Resolver {
     for (const each of sessions) {
       const known = this.#known(each, record, accepts)
       if (known === null) continue
-      const owner = this.#ownerOf(known)
+      const owner = known.holder()
       if (owner !== null) return this.#somebody(known, owner, app, record, accepts)
       session ??= known
       sessionPrincipal ??= each.principal
@@ -117,7 +180,7 @@ export class Resolver {
       this.#telemetry?.counters.add('identity.credential_not_accepted')
       return app === null ? null : { ...this.#caller(record), app }
     }
-    if (app !== null) return apiKey!.principal
+    if (keyPrincipal !== null) return keyPrincipal
     // Whose certificate it was a hop has checked, whatever the server answered.
     if (consumer !== null && (isCertificate(consumer) || this.#known(consumer, record, accepts) !== null)) {
       return consumer.principal
@@ -175,52 +238,41 @@ export class Resolver {
   }
 
   #linkSessions(sessions: readonly Credential[], owner: Principal): void {
-    for (const { proof } of sessions) (this.#credentials.get(proof) ?? this.#admit(proof)).owner = owner
+    for (const { proof } of sessions) (this.#credentials.get(proof) ?? this.#admit(proof)).belongsTo(owner)
   }
 
   /** What an answer hands out counts from now on, and belongs to whoever logged in, renewed a token, or asked as a client. */
   #handOut(record: TransactionRecord, issued: readonly string[]): void {
-    const owner = this.#receiver(record)
+    const account = record.loginGranted ? this.#accountOf(record) : null
+    const { grant } = record
+    const renewed =
+      record.loginGranted || grant === null || grant.renewed === null ? undefined : this.#credentials.get(grant.renewed)
+    const client =
+      record.loginGranted || grant?.ownName !== true
+        ? null
+        : (grant.client ?? record.presented.basic?.principal ?? null)
     for (const proof of issued) {
       const known = this.#credentials.get(proof) ?? this.#admit(proof)
-      if (owner !== null) known.owner = owner
+      if (account !== null) {
+        known.owner = null
+        known.account = account
+      } else if (renewed !== undefined) known.inherit(renewed)
+      else if (client !== null) known.belongsTo(client)
     }
   }
 
-  #receiver(record: TransactionRecord): Principal | null {
-    if (record.loginGranted) {
-      const account = accountTried(record)
-      if (account === null) return null
-      const display = account.slice(0, 13)
-      return this.#people.get(account) ?? { kind: 'user', id: account, display, via: 'login', app: null }
-    }
-    const { grant } = record
-    if (grant === null) return null
-    if (grant.renewed !== null) {
-      const renewed = this.#credentials.get(grant.renewed)
-      return renewed === undefined ? null : this.#ownerOf(renewed)
-    }
-    return grant.ownName ? (grant.client ?? record.presented.basic?.principal ?? null) : null
+  #accountOf(record: TransactionRecord): Account | null {
+    const tried = accountTried(record)
+    return tried === null ? null : this.#people.account(tried)
   }
 
-  /**
-   * The account that was handed a token is the user that the token names: their sessions by password are one person's. The
-   * first user of an account stays, so that nobody moves from one tenant to another.
-   */
-  #joinPerson(known: KnownCredential, user: Principal): void {
-    const { owner } = known
-    known.owner = null
-    if (owner === null || owner.kind !== 'user' || owner.via !== 'login') return
-    if (this.#people.get(owner.id) === undefined) this.#people.set(owner.id, user)
-  }
-
-  #ownerOf(known: KnownCredential): Principal | null {
-    const { owner } = known
-    if (owner === null || owner.via !== 'login') return owner
-    const person = this.#people.get(owner.id)
-    if (person === undefined) return owner
-    known.owner = person
-    return person
+  /** As whom the user of a token is shown. A token that an account was handed says who the account is. */
+  #personOf(known: KnownCredential, user: Principal, acted: boolean): Principal {
+    if (known.person !== null && known.account === null) return known.person
+    if (acted) return this.#people.personOf(user)
+    known.person = known.account === null ? this.#people.personOf(user) : this.#people.join(known.account, user)
+    known.account = null
+    return known.person
   }
 
   #caller(record: TransactionRecord): Principal {
@@ -242,6 +294,11 @@ export class Resolver {
     if (id !== text) this.#addresses.set(`${via} ${id}`, address)
     return address
   }
+}
+
+/** Under which an address is kept, whatever host of its /64 was seen. */
+function addressKey({ id, via }: Principal): string {
+  return via === 'peer' && !id.includes('/') ? id : `${via} ${id}`
 }
 
 function addressOf({ forwarded, clientIp }: TransactionRecord): string {

@@ -65,7 +65,15 @@ export class AnalysisStage implements Analysis {
   /** All that is learnt. */
   get learning(): readonly LearningPart[] {
     const endpoints = this.#endpoints
+    const resolver = this.#resolver
     return [
+      {
+        name: 'callers',
+        version: 1,
+        snapshot: () => resolver.snapshot(),
+        restore: (line) => resolver.restore(line),
+        reset: () => resolver.reset(),
+      },
       {
         name: 'endpoints',
         version: 1,

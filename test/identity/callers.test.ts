@@ -121,3 +121,19 @@ test('act: the subject stays the caller, who acts stands in the claims', async (
   const [line] = await transactions([bearer(token({ iss: 'id', sub: 'u_1', act: { sub: 'agent_7' } }))], '')
   expect(line).toMatchObject({ principal: { kind: 'user', display: 'u_1' }, claims: { sub: 'u_1', actor: 'agent_7' } })
 })
+
+test('a new key of a consumer is the caller that the old one was; a consumer with many keys is a group', async () => {
+  const shown = (consumer: string, key: string) => ({ consumer, request_headers: [['X-Api-Key', key]] })
+  const lines = await transactions(
+    [
+      ...['k1', 'k2', 'k1'].map((key) => shown('acme', `${key}-0123456789`)),
+      ...['p1', 'p2', 'p3', 'p4', 'p1'].map((key) => shown('public', `${key}-0123456789`)),
+    ],
+    '',
+  )
+  const ids = lines.map(({ principal }) => principal.id)
+  expect(lines[0]?.principal.kind).toBe('api_key')
+  expect(new Set(ids.slice(0, 3)).size).toBe(1)
+  expect(ids[6]).not.toBe(ids[3])
+  expect(ids[7]).toBe(ids[3])
+})
