@@ -2,9 +2,9 @@ import { BoundedMap } from '../identity/bounded-map.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Doorkeeper } from './doorkeeper.ts'
+import { EndpointNames } from './endpoint-names.ts'
 import { type CandidateState, type EndpointLine, endpointLine } from './endpoint-state.ts'
 import { NodeBudget } from './path-node.ts'
-import { isMultiplexed, rpcOperation } from './rpc-operation.ts'
 import { SegmentTree } from './segment-tree.ts'
 import { type PathTemplate, templateOf } from './template.ts'
 
@@ -35,8 +35,6 @@ const CANDIDATES_PER_ESTABLISHED = 8
 /** A service may have so many endpoints that nobody seen so far may use, and one more for four that answer. */
 const REFUSED_AT_EASE = 4
 const MAX_METHOD = 16
-/** Requests of an operation are small; what is larger is not read. */
-const MAX_RPC_BODY = 65_536
 /** Of answers under learnt segments, one in so many is looked at again. */
 const LOOK_ONE_IN = 32
 /** Of granted answers that make no candidate, one in so many teaches. */
@@ -94,6 +92,7 @@ export class EndpointMapper {
   readonly #services: BoundedMap<string, Service>
   /** Host header, as sent, to service. */
   readonly #hosts: BoundedMap<string, string>
+  readonly #names = new EndpointNames()
   readonly #doorkeeper = new Doorkeeper()
   readonly #places: NodeBudget
   #looks = 0
@@ -116,9 +115,8 @@ export class EndpointMapper {
     if (service === null || tx.method === null || tx.path === null || tx.method.length > MAX_METHOD) return
     if (tx.path.charCodeAt(0) !== 0x2f) return
     const looks = templateOf(tx.path)
-    const operation = operationOf(tx)
     let template = looks.template
-    let key = `${service}\n${tx.method} ${template}${operation}`
+    let key = this.#names.key(service, template, tx)
     let known = this.#established.get(key)
     tx.objectIds = looks.values
     if (known === undefined) {
@@ -126,7 +124,7 @@ export class EndpointMapper {
       if (learnt !== looks) {
         template = learnt.template
         tx.objectIds = learnt.values
-        key = `${service}\n${tx.method} ${template}${operation}`
+        key = this.#names.key(service, template, tx)
         known = this.#established.get(key)
       }
     }
@@ -348,14 +346,6 @@ export class EndpointMapper {
 
 function candidateState({ endpoint, service, answers, principals, grants, refusedOnly }: Candidate): CandidateState {
   return [endpoint, service.name, answers, [...principals], grants, refusedOnly]
-}
-
-/** `#OrderDetail` where a path serves many operations, else nothing. */
-function operationOf(tx: Transaction): string {
-  if (tx.method !== 'POST' || tx.requestBodyBytes > MAX_RPC_BODY || !isMultiplexed(tx.path!)) return ''
-  const body = tx.requestBody
-  const operation = body === undefined || body === '' ? null : rpcOperation(body)
-  return operation === null ? '' : `#${operation}`
 }
 
 function isPowerOfTwo(count: number): boolean {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { fakeTelemetry } from '../../test/fake-exchange.ts'
+import { rpcOperation } from '../identity/rpc-operation.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper, type EndpointOptions } from './mapper.ts'
 
@@ -26,7 +27,7 @@ function mapping(options: Partial<EndpointOptions> = {}) {
       path,
       status,
       principal: { id: caller ?? `caller-${turn++ % 3}` },
-      requestBody: body,
+      operation: rpcOperation(body, () => false),
       requestBodyBytes: body.length,
       responseBody: answer,
       endpoint: null,
@@ -150,7 +151,6 @@ test('a service that answers any path grows to its limit and no further, and a p
     }
     few.mapper.map({
       ...tx,
-      requestBody: '',
       requestBodyBytes: 0,
       responseBody: USER,
       objectIds: [],

@@ -42,12 +42,12 @@ export function templateOf(path: string): PathTemplate {
     }
     if (++count > MAX_SEGMENTS)
       return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
-    if (isWholeNumber(path, start, end)) {
+    if (isWholeNumber(path, start, end) || isUuid(path, start, end)) {
       values ??= []
       values.push(path.slice(start, end))
       template += path.slice(copied, start) + placeholder('id', ++ids)
       copied = end
-    } else if (!isPlainWord(path, start, end)) {
+    } else if (!isPlainWord(path, start, end) && !isVersion(path, start, end)) {
       const raw = path.slice(start, end)
       const read = readSegment(raw)
       if (read.kind !== 'literal') {
@@ -95,6 +95,28 @@ function isWholeNumber(path: string, start: number, end: number): boolean {
   return true
 }
 
+function isUuid(path: string, start: number, end: number): boolean {
+  if (end - start !== 36) return false
+  for (let i = start; i < end; i++) {
+    const code = path.charCodeAt(i)
+    const at = i - start
+    const dash = at === 8 || at === 13 || at === 18 || at === 23
+    if (dash ? code !== 0x2d : !isHexDigit(code)) return false
+  }
+  return true
+}
+
+function isHexDigit(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66)
+}
+
+/** `v1`, as most versions are written. */
+function isVersion(path: string, start: number, end: number): boolean {
+  if (end - start !== 2 || path.charCodeAt(start) !== 0x76) return false
+  const digit = path.charCodeAt(start + 1)
+  return digit >= 0x30 && digit <= 0x39
+}
+
 interface Segment {
   readonly kind: 'literal' | 'id' | 'date'
   /** The literal as it stands in the template; the value as sent. */
@@ -107,7 +129,7 @@ function readSegment(raw: string): Segment {
   const bare = semicolon < 0 ? raw : raw.slice(0, semicolon)
   const decoded = bare.includes('%') ? decode(bare) : bare
   if (decoded === null) return { kind: 'id', value: bare, extension: '' }
-  const dot = decoded.lastIndexOf('.')
+  const dot = decoded.includes('.') ? decoded.lastIndexOf('.') : -1
   if (dot > 0 && EXTENSION.test(decoded.slice(dot + 1))) {
     const kind = kindOf(decoded.slice(0, dot))
     if (kind !== 'literal') {
@@ -134,7 +156,6 @@ function decode(segment: string): string | null {
 const VERSION = /^v\d{1,4}(?:\.\d{1,4}){0,3}(?:(?:alpha|beta|rc)\d{0,3})?$/i
 const NUMBERS = /^-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?)*$/
 const DATE = /^\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?(?:[T_]\d\d[:-]?\d\d.{0,16})?$/
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i
 const HEX = /^(?:0x)?[0-9a-f]{8,}$/i
 const EMAIL = /^[^@]{1,64}@[^@]{1,190}\.[a-z]{2,24}$/i
@@ -154,9 +175,10 @@ function kindOf(segment: string): Segment['kind'] {
     return made && !/[a-z]{5,}/.test(segment.slice(prefix)) ? 'id' : 'literal'
   }
   if (VERSION.test(segment)) return 'literal'
+  if (isUuid(segment, 0, length)) return 'id'
   if (NUMBERS.test(segment)) return 'id'
   if (DATE.test(segment)) return 'date'
-  if (HEX.test(segment) || UUID.test(segment) || ULID.test(segment)) return 'id'
+  if (HEX.test(segment) || ULID.test(segment)) return 'id'
   if (segment.startsWith('hmac:') || EMAIL.test(segment) || isAddress(segment)) return 'id'
   const prefixed = PREFIXED.exec(segment)?.[1]
   if (prefixed !== undefined && looksMade(prefixed)) return 'id'

@@ -6,11 +6,14 @@ class Entry<Key, Value> implements Linked<Entry<Key, Value>> {
   readonly weight: number
   older: Entry<Key, Value> | null = null
   newer: Entry<Key, Value> | null = null
+  /** Of BoundedMap.#moves, when it was last put at the end. */
+  movedAt: number
 
-  constructor(key: Key, value: Value, weight: number) {
+  constructor(key: Key, value: Value, weight: number, movedAt: number) {
     this.key = key
     this.value = value
     this.weight = weight
+    this.movedAt = movedAt
   }
 }
 
@@ -19,10 +22,16 @@ export interface EvictionListener<Value> {
   evicted(value: Value): void
 }
 
+/** Of its limit, the part that an entry stays where it is among the last used. */
+const SETTLED = 8
+
 /**
  * A map that forgets what was used longest ago. `limit` counts entries; `maxWeight`, if given, bounds the sum of the
  * weights callers state. Order of use decides what goes, never the keys themselves, so the content is the same in
  * every run.
+ *
+ * What is among the last eighth of the limit stays where it is when it is used again: its neighbours, of which it knows nothing, are
+ * in no cache (a third of what `get` cost).
  */
 export class BoundedMap<Key, Value> {
   readonly #limit: number
@@ -30,6 +39,8 @@ export class BoundedMap<Key, Value> {
   readonly #owner: EvictionListener<Value> | null
   readonly #entries = new Map<Key, Entry<Key, Value>>()
   readonly #order = new RecencyList<Entry<Key, Value>>()
+  readonly #settled: number
+  #moves = 0
   #weight = 0
   /** Entries pushed out since the start. */
   evicted = 0
@@ -39,6 +50,8 @@ export class BoundedMap<Key, Value> {
     this.#limit = limit
     this.#maxWeight = maxWeight
     this.#owner = owner
+    // Of a few heavy entries the order counts.
+    this.#settled = maxWeight === Number.POSITIVE_INFINITY ? Math.floor(limit / SETTLED) : 0
   }
 
   get size(): number {
@@ -53,11 +66,15 @@ export class BoundedMap<Key, Value> {
     return this.#limit
   }
 
-  /** The value, now the most recently used, or undefined. */
+  /** The value, now among the most recently used, or undefined. */
   get(key: Key): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#order.refresh(entry)
+    // So few moves ago it was the last: no more than that stand behind it.
+    if (this.#moves - entry.movedAt > this.#settled) {
+      entry.movedAt = ++this.#moves
+      this.#order.refresh(entry)
+    }
     return entry.value
   }
 
@@ -74,7 +91,7 @@ export class BoundedMap<Key, Value> {
     const former = this.#entries.get(key)
     if (former !== undefined) this.#forget(former)
     if (weight > this.#maxWeight) return
-    const entry = new Entry(key, value, weight)
+    const entry = new Entry(key, value, weight, ++this.#moves)
     this.#entries.set(key, entry)
     this.#order.append(entry)
     this.#weight += weight

@@ -12,6 +12,8 @@ import type { Pseudonyms } from './pseudonym.ts'
 import type { Material } from './record.ts'
 import { isJsonType, redactBody } from './redact-body.ts'
 import type { HeaderRedactor } from './redact-headers.ts'
+import { rpcOperation } from './rpc-operation.ts'
+import { redactText } from './token-shape.ts'
 import type { TransactionIds } from './transaction-id.ts'
 
 /** What naming and redacting an exchange takes. */
@@ -95,6 +97,12 @@ export class ExchangeMaterial implements Material {
   rawResponse(): BodyText {
     this.#rawResponse ??= this.#decode(this.#response)
     return this.#rawResponse
+  }
+
+  operation(): string | null {
+    if (!this.#tools.bodies) return null
+    const { text } = this.rawRequest()
+    return rpcOperation(text, (name) => redactText(name, this.#tools.pseudonyms) !== name)
   }
 
   #writeHeaders(message: Message | null, out: JsonText): void {

@@ -15,6 +15,7 @@ import type { BodyText } from './body-text.ts'
 import { NOTHING, type Presented } from './credentials.ts'
 import type { Trust } from './forwarded.ts'
 import type { LoginAttempt } from './login-attempt.ts'
+import { rpcOperation } from './rpc-operation.ts'
 import type { TokenGrant } from './token-grant.ts'
 
 /** What header arrays and bodies are made from, redacted on the way. */
@@ -31,6 +32,8 @@ export interface Material {
   /** Null when bodies are off. */
   requestBody(): BodyText | null
   responseBody(): BodyText | null
+  /** See Transaction.operation; absent where bodies are redacted already. */
+  operation?(): string | null
 }
 
 export const NO_TLS: Transaction['tls'] = { sni: null, ja4: null }
@@ -150,6 +153,14 @@ export class TransactionRecord implements Transaction {
 
   get responseBody(): string | undefined {
     return this.#response()?.text
+  }
+
+  get operation(): string | null {
+    const material = this.#material
+    if (material.operation !== undefined) return material.operation()
+    const body = this.requestBody
+    // Redacted, so there is no secret in it.
+    return body === undefined ? null : rpcOperation(body, () => false)
   }
 
   /** Reads the bodies, since decoding them may add some. */

@@ -16,7 +16,7 @@ import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import type { Exchange } from '../../world/exchange.ts'
 import { requestText, responseText } from '../../world/output/http-text.ts'
 
-const PASSES = 11
+const PASSES = 19
 
 export interface MapCost {
   /** Reading who a request says it is from, then telling principal and endpoint; CPU per transaction, median of the passes. */
@@ -28,7 +28,8 @@ export interface MapCost {
 /**
  * Parses exchanges once, then times what comes after the parser. Templates and callers are known from a first pass, as they are all but
  * the first minutes of a daemon's life; credentials are read anew in every pass. No record is kept: a
- * heap full of them would be moved about at the cost of what is measured.
+ * heap full of them would be moved about at the cost of what is measured. Passes follow one another as they come, what collecting
+ * garbage takes included: a full collection forced before each would throw compiled code away that no daemon is without.
  */
 export function mapCost(exchanges: readonly Exchange[]): MapCost {
   const parsed = parse(exchanges)
@@ -43,9 +44,7 @@ export function mapCost(exchanges: readonly Exchange[]): MapCost {
     mapper.map(transaction)
   }
   for (let pass = 0; pass < PASSES; pass++) {
-    globalThis.gc?.()
     const bare = recording(parsed, telemetry, nothing)
-    globalThis.gc?.()
     const told = recording(parsed, telemetry, tell)
     const read = reading(parsed)
     if (pass < 3) continue
