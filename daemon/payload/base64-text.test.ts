@@ -7,7 +7,7 @@ const runs = new Base64Text()
 function decoded(text: string): string[] {
   const found: string[] = []
   const bytes = Buffer.from(text, 'latin1')
-  runs.some(bytes, 0, bytes.length, (each, length) => {
+  runs.some(bytes, 0, bytes.length, text.includes('%'), (each, length) => {
     found.push(Buffer.from(each.subarray(0, length)).toString('latin1'))
     return false
   })
@@ -36,9 +36,29 @@ test('words, numbers, paths and random tokens are passed over', () => {
 test('a long run with many slashes is decoded no more than a few times', () => {
   let looks = 0
   const bytes = Buffer.from('/aGVsbG8gd29ybGQh'.repeat(2000))
-  runs.some(bytes, 0, bytes.length, () => {
+  runs.some(bytes, 0, bytes.length, false, () => {
     looks++
     return false
   })
   expect(looks).toBeLessThanOrEqual(4)
+})
+
+test('where nothing is percent-encoded, passing over most bytes finds the same', () => {
+  const text = fc
+    .array(fc.constantFrom('a', 'aGVsbG8', 'gd29ybGQh', 'aGVsbG8gd29ybGQh', '.', ' ', '/', '"'), { maxLength: 40 })
+    .map((all) => all.join(''))
+  const found = (text: string, encoded: boolean) => {
+    const all: string[] = []
+    const bytes = Buffer.from(`.${text}.`, 'latin1')
+    runs.some(bytes, 1, bytes.length - 1, encoded, (each, length) => {
+      all.push(Buffer.from(each.subarray(0, length)).toString('latin1'))
+      return false
+    })
+    return all
+  }
+  fc.assert(
+    fc.property(text, (text) => {
+      expect(found(text, false)).toEqual(found(text, true))
+    }),
+  )
 })

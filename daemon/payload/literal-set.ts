@@ -1,6 +1,6 @@
 /**
- * Many literals sought at once, in one pass over bytes: Aho and Corasick's automaton (CACM 18(6), 1975) as a dense table, its alphabet
- * reduced to the classes of bytes that the literals tell apart. Case, and which white space it is, make no difference.
+ * Many literals sought at once, in one pass over bytes: Aho and Corasick's automaton (CACM 18(6), 1975) as a dense table with a
+ * row of all bytes for each state. Case, and which white space it is, make no difference.
  */
 export interface Literal {
   /** As in PayloadCheck.literals. */
@@ -27,14 +27,57 @@ for (let digit = 10; digit < 16; digit++) {
 const FOLDED = new Uint8Array(256)
 for (let byte = 0; byte < 256; byte++) FOLDED[byte] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
 for (const space of [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0xa0, 0x2b]) FOLDED[space] = 0x20
+/** The bytes that are taken for each. */
+const ALIKE: readonly number[][] = Array.from({ length: 256 }, () => [])
+for (let byte = 0; byte < 256; byte++) ALIKE[FOLDED[byte]!]!.push(byte)
+
+/** States are 16-bit numbers. */
+const MAX_STATES = 0x1_0000
+/** Shorter pieces are read by one state; see `isClean`. */
+const LEAST_FOR_LANES = 64
+/** Set by a percent sign, which the fast pass does not decode. */
+const ENCODED = 1 << 31
+
+/** The literals as a tree: for each state its first child, and its next sibling. */
+class Trie {
+  readonly byte: number[] = [0]
+  readonly child: number[] = [0]
+  readonly sibling: number[] = [0]
+  readonly mask: number[] = [0]
+
+  add({ text, mask }: Literal): void {
+    let state = 0
+    for (let i = 0; i < text.length; i++) {
+      const byte = FOLDED[text.charCodeAt(i) & 0xff]!
+      state = this.find(state, byte) || this.#grow(state, byte)
+    }
+    this.mask[state]! |= mask
+  }
+
+  /** 0 if there is none. */
+  find(state: number, byte: number): number {
+    let child = this.child[state]!
+    while (child !== 0 && this.byte[child] !== byte) child = this.sibling[child]!
+    return child
+  }
+
+  #grow(state: number, byte: number): number {
+    const added = this.byte.length
+    this.byte.push(byte)
+    this.child.push(0)
+    this.sibling.push(this.child[state]!)
+    this.mask.push(0)
+    this.child[state] = added
+    return added
+  }
+}
 
 export class LiteralSet {
-  /** Byte to class of bytes, 0 for all that stand in no literal. */
-  readonly #classes = new Uint8Array(256)
-  readonly #shift: number
-  /** State and class to the next state, states shifted so that a class is added. */
-  readonly #next: Int32Array
+  /** Row of each state: for every byte the state that follows. States that found something come last. */
+  readonly #next: Uint16Array
   readonly #masks: Int32Array
+  /** The last state that found nothing. */
+  readonly #lastClean: number
   /** Set when a percent sign was itself percent-encoded: there is another layer below. */
   readonly #nested: number
   /** Set where a line ends inside of a value: percent-encoded, or in unwrapped text. */
@@ -44,76 +87,99 @@ export class LiteralSet {
   constructor(literals: readonly Literal[], nested: number, line = 0) {
     this.#nested = nested
     this.#line = line
-    const used = new Map<number, number>()
-    for (const { text } of literals) {
-      for (let i = 0; i < text.length; i++) {
-        const byte = FOLDED[text.charCodeAt(i) & 0xff]!
-        if (!used.has(byte)) used.set(byte, used.size + 1)
-      }
-    }
-    for (let byte = 0; byte < 256; byte++) this.#classes[byte] = used.get(FOLDED[byte]!) ?? 0
-    this.#shift = Math.ceil(Math.log2(used.size + 1))
-    const width = 1 << this.#shift
+    const trie = new Trie()
+    trie.add({ text: '%', mask: ENCODED })
+    for (const literal of literals) trie.add(literal)
+    this.states = trie.byte.length
+    if (this.states > MAX_STATES) throw new RangeError('more literals than states')
 
-    const space = this.#classes[0x20]!
-    const children: Map<number, number>[] = [new Map()]
-    const endsInSpace: boolean[] = [false]
-    const masks: number[] = [0]
-    for (const { text, mask } of literals) {
-      let state = 0
-      for (let i = 0; i < text.length; i++) {
-        const byteClass = this.#classes[text.charCodeAt(i) & 0xff]!
-        let child = children[state]!.get(byteClass)
-        if (child === undefined) {
-          child = children.length
-          children.push(new Map())
-          masks.push(0)
-          endsInSpace.push(byteClass === space && space !== 0)
-          children[state]!.set(byteClass, child)
-        }
-        state = child
+    const { order, failure } = linked(trie)
+    const clean = order.filter((state) => trie.mask[state] === 0)
+    const number = new Uint16Array(this.states)
+    for (const [index, state] of clean.entries()) number[state] = index
+    let found = clean.length
+    for (const state of order) if (trie.mask[state] !== 0) number[state] = found++
+    this.#lastClean = clean.length - 1
+
+    this.#masks = new Int32Array(this.states)
+    const next = new Uint16Array(this.states << 8)
+    this.#next = next
+    for (const state of order) {
+      this.#masks[number[state]!] = trie.mask[state]!
+      const row = number[state]! << 8
+      const back = number[failure[state]!]! << 8
+      // The shortest come first, so the row that this one is made from is complete.
+      if (state !== 0) next.copyWithin(row, back, back + 256)
+      for (let child = trie.child[state]!; child !== 0; child = trie.sibling[child]!) {
+        for (const byte of ALIKE[trie.byte[child]!]!) next[row + byte] = number[child]!
       }
-      masks[state]! |= mask
+      // A run of white space is one space.
+      if (state !== 0 && trie.byte[state] === 0x20) for (const byte of ALIKE[0x20]!) next[row + byte] = number[state]!
     }
-    this.states = children.length
-    this.#masks = Int32Array.from(masks)
-    this.#next = new Int32Array(children.length << this.#shift)
-    this.#link(children, width)
-    // A run of white space is one space.
-    for (let each = 0; each < children.length; each++)
-      if (endsInSpace[each]!) this.#next[(each << this.#shift) + space] = each << this.#shift
   }
 
-  /** Breadth first, so that the row of a state's failure is complete when the state is reached. */
-  #link(children: readonly ReadonlyMap<number, number>[], width: number): void {
+  /**
+   * Whether `scan` finds nothing and there is no percent sign. Each step waits for the one before, so one state alone leaves most
+   * of a processor idle: four go over a quarter each, and then on until what began before the next quarter has come to
+   * nothing. No branch depends on a byte: what was found shows at the end.
+   */
+  isClean(bytes: Uint8Array, start: number, end: number): boolean {
     const next = this.#next
-    const failure = new Int32Array(children.length)
-    const queue: number[] = [0]
-    for (let head = 0; head < queue.length; head++) {
-      const state = queue[head]!
-      const row = state << this.#shift
-      const back = failure[state]!
-      this.#masks[state]! |= this.#masks[back]!
-      for (let byteClass = 0; byteClass < width; byteClass++) {
-        const child = children[state]!.get(byteClass)
-        const fallback = state === 0 ? 0 : next[(back << this.#shift) + byteClass]!
-        if (child === undefined) {
-          next[row + byteClass] = fallback
-          continue
-        }
-        failure[child] = fallback >> this.#shift
-        next[row + byteClass] = child << this.#shift
-        queue.push(child)
-      }
+    const last = this.#lastClean | 0
+    const from = start | 0
+    const to = end | 0
+    const quarter = to - from < LEAST_FOR_LANES ? 0 : ((to - from) >> 2) | 0
+    const second = (from + quarter) | 0
+    const third = (second + quarter) | 0
+    const fourth = (third + quarter) | 0
+    let a = 0
+    let b = 0
+    let c = 0
+    let d = 0
+    // Negative once a state was past the last clean one.
+    let found = 0
+    for (let i = 0; i < quarter; i = (i + 1) | 0) {
+      a = next[(a << 8) | bytes[(from + i) | 0]!]!
+      b = next[(b << 8) | bytes[(second + i) | 0]!]!
+      c = next[(c << 8) | bytes[(third + i) | 0]!]!
+      d = next[(d << 8) | bytes[(fourth + i) | 0]!]!
+      found |= (last - a) | (last - b) | (last - c) | (last - d)
     }
+    if (found < 0) return false
+    return (
+      this.#comesToNothing(a, bytes, second, to) &&
+      this.#comesToNothing(b, bytes, third, to) &&
+      this.#comesToNothing(c, bytes, fourth, to) &&
+      this.#goesOn(d, bytes, (fourth + quarter) | 0, to)
+    )
+  }
+
+  /** Whether nothing that began before `from` ends in [from, end). */
+  #comesToNothing(begun: number, bytes: Uint8Array, from: number, end: number): boolean {
+    let state = begun
+    for (let i = from; i < end && state !== 0; i++) {
+      state = this.#next[(state << 8) | bytes[i]!]!
+      if (state > this.#lastClean) return false
+    }
+    return true
+  }
+
+  #goesOn(begun: number, bytes: Uint8Array, from: number, end: number): boolean {
+    const next = this.#next
+    const last = this.#lastClean
+    let state = begun
+    let found = 0
+    for (let i = from; i < end; i++) {
+      state = next[(state << 8) | bytes[i]!]!
+      found |= last - state
+    }
+    return found >= 0
   }
 
   /** The bits of all literals in [start, end), read as they are and percent-decoded once. */
   scan(bytes: Uint8Array, start: number, end: number): number {
-    const classes = this.#classes
     const next = this.#next
     const masks = this.#masks
-    const shift = this.#shift
     let state = 0
     let found = 0
     for (let i = start; i < end; i++) {
@@ -128,36 +194,32 @@ export class LiteralSet {
           else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) found |= this.#line
         }
       }
-      state = next[state + classes[byte]!]!
-      found |= masks[state >> shift]!
+      state = next[(state << 8) | byte]!
+      found |= masks[state]!
     }
-    return found
+    return found & ~ENCODED
   }
 
   /** The same over text that is unwrapped already; characters past U+00FF are what most of them begin with in UTF-8. */
   scanText(text: string): number {
-    const classes = this.#classes
     const next = this.#next
     const masks = this.#masks
-    const shift = this.#shift
     let state = 0
     let found = 0
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
-      state = next[state + classes[code < 256 ? code : WIDE]!]!
-      found |= masks[state >> shift]!
+      state = next[(state << 8) | (code < 256 ? code : WIDE)]!
+      found |= masks[state]!
       // The wide ones end in the bytes of a line end, which is all that some servers keep of them.
       if (code === LINE_FEED || code === CARRIAGE_RETURN || code === 0x560a || code === 0x560d) found |= this.#line
     }
-    return found
+    return found & ~ENCODED
   }
 
   /** The same over text of JSON, whose escapes hide line ends, quotes and slashes. */
   scanJson(text: string): number {
-    const classes = this.#classes
     const next = this.#next
     const masks = this.#masks
-    const shift = this.#shift
     let state = 0
     let found = 0
     for (let i = 0; i < text.length; i++) {
@@ -176,10 +238,10 @@ export class LiteralSet {
           i++
         }
       }
-      state = next[state + classes[code < 256 ? code : WIDE]!]!
-      found |= masks[state >> shift]!
+      state = next[(state << 8) | (code < 256 ? code : WIDE)]!
+      found |= masks[state]!
     }
-    return found
+    return found & ~ENCODED
   }
 
   /** Where a literal first ends at or after `from`; -1 if none does. */
@@ -187,9 +249,28 @@ export class LiteralSet {
     let state = 0
     for (let i = from; i < text.length; i++) {
       const code = text.charCodeAt(i)
-      state = this.#next[state + this.#classes[code < 256 ? code : WIDE]!]!
-      if (this.#masks[state >> this.#shift] !== 0) return i + 1
+      state = this.#next[(state << 8) | (code < 256 ? code : WIDE)]!
+      if ((this.#masks[state]! & ~ENCODED) !== 0) return i + 1
     }
     return -1
   }
+}
+
+/** States breadth first, and for each the longest other literal's beginning that it ends in; what that finds, the state finds, too. */
+function linked(trie: Trie): { readonly order: readonly number[]; readonly failure: Int32Array } {
+  const { byte, child, sibling, mask } = trie
+  const failure = new Int32Array(byte.length)
+  const order: number[] = [0]
+  for (let head = 0; head < order.length; head++) {
+    const state = order[head]!
+    mask[state]! |= mask[failure[state]!]!
+    for (let each = child[state]!; each !== 0; each = sibling[each]!) {
+      order.push(each)
+      if (state === 0) continue
+      let back = failure[state]!
+      while (back !== 0 && trie.find(back, byte[each]!) === 0) back = failure[back]!
+      failure[each] = trie.find(back, byte[each]!)
+    }
+  }
+  return { order, failure }
 }

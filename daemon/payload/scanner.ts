@@ -1,6 +1,6 @@
 import type { Head } from '../http/exchange.ts'
 import type { Counters } from '../telemetry/counters.ts'
-import { Base64Text } from './base64-text.ts'
+import { Base64Text, LEAST as LEAST_BASE64 } from './base64-text.ts'
 import { type Literal, LiteralSet } from './literal-set.ts'
 import type { Evidence, Field, Layer, PayloadCheck, PayloadClass, Place, Unwrapped } from './payload.ts'
 import { type Reading, readingOf } from './reading.ts'
@@ -99,15 +99,18 @@ export class PayloadScanner {
 
   constructor(checks: readonly PayloadCheck[], counters: Counters) {
     this.#counters = counters
-    this.#requests = sideOf(checks.filter(({ side }) => side === 'request'))
-    this.#responses = sideOf(checks.filter(({ side }) => side === 'response'))
+    const { requests, responses } = sidesOf(checks)
+    this.#requests = requests
+    this.#responses = responses
   }
 
   /** Whether a request with these bytes in its head, or body, needs `request` at all. */
   suspects(bytes: Uint8Array, start: number, end: number): boolean {
     const stop = Math.min(end, start + MAX_BODY)
-    if (this.#requests.literals.scan(bytes, start, stop) !== 0) return true
-    return this.#base64.some(bytes, start, stop, this.#holdsLiteral)
+    const { literals } = this.#requests
+    const clean = literals.isClean(bytes, start, stop)
+    if (!clean && literals.scan(bytes, start, stop) !== 0) return true
+    return stop - start >= LEAST_BASE64 && this.#base64.some(bytes, start, stop, !clean, this.#holdsLiteral)
   }
 
   suspectsText(text: string): boolean {
@@ -116,7 +119,7 @@ export class PayloadScanner {
     if (text.includes('%')) return true
     const length = Math.min(text.length, MAX_BODY)
     const written = this.#bytes.write(length < text.length ? text.slice(0, length) : text, 0, 'latin1')
-    return this.#base64.some(this.#bytes, 0, written, this.#holdsLiteral)
+    return this.#base64.some(this.#bytes, 0, written, false, this.#holdsLiteral)
   }
 
   #holds(text: string): boolean {
@@ -127,7 +130,9 @@ export class PayloadScanner {
 
   /** The same of an answer, which is read as it is: what is encoded in it was not meant to be read. */
   suspectsAnswer(bytes: Uint8Array, start: number, end: number): boolean {
-    return (this.#responses.literals.scan(bytes, start, Math.min(end, start + MAX_BODY)) & ~NESTED) !== 0
+    const { literals } = this.#responses
+    const stop = Math.min(end, start + MAX_BODY)
+    return !literals.isClean(bytes, start, stop) && (literals.scan(bytes, start, stop) & ~NESTED) !== 0
   }
 
   /** `body`: decoded text, empty if there is none. */
@@ -196,6 +201,26 @@ export class PayloadScanner {
 interface Side {
   readonly literals: LiteralSet
   readonly checks: readonly { readonly bit: number; readonly check: PayloadCheck }[]
+}
+
+interface Sides {
+  readonly requests: Side
+  readonly responses: Side
+}
+
+/** Of each list of checks: its tables take milliseconds and megabytes, and hold nothing of what is read. */
+const known = new WeakMap<readonly PayloadCheck[], Sides>()
+
+function sidesOf(checks: readonly PayloadCheck[]): Sides {
+  let sides = known.get(checks)
+  if (sides === undefined) {
+    sides = {
+      requests: sideOf(checks.filter(({ side }) => side === 'request')),
+      responses: sideOf(checks.filter(({ side }) => side === 'response')),
+    }
+    known.set(checks, sides)
+  }
+  return sides
 }
 
 function sideOf(checks: readonly PayloadCheck[]): Side {
