@@ -85,7 +85,8 @@ export class DetectorSet {
         const signal = running.detector.observe(transaction, now)
         if (signal === null) continue
         this.#names.note(signal)
-        signals.push(signal)
+        const limits = this.#needs.limitsOf(transaction, running.id)
+        signals.push(limits === null ? signal : { ...signal, limits })
       } catch (error) {
         this.#fail(running, error)
       }

@@ -16,6 +16,7 @@ const WHERE: Need = { any: ['client_address'], otherwise: 'starved', why: 'all c
 const ALL: Need = { any: ['unsampled'], otherwise: 'weaker', why: 'sampled records make counts and rates too low' }
 const ASKED: Need = { any: ['request_body'], otherwise: 'starved', why: 'there are no request bodies' }
 const ANSWERED: Need = { any: ['response_body'], otherwise: 'starved', why: 'there are no response bodies' }
+const TOKENS: Need = { any: ['authorization'], otherwise: 'starved', why: 'there are no tokens' }
 const SIZES: Need = { any: ['sizes'], otherwise: 'starved', why: 'there are no sizes' }
 
 /** By detector id or family; the longest that fits counts. */
@@ -31,6 +32,10 @@ const NEEDS: Readonly<Record<string, readonly Need[]>> = {
   'auth.missing': [
     { any: ['authorization', 'request_headers'], otherwise: 'starved', why: 'there are no authorization headers' },
   ],
+  'auth.otp': [{ any: ['login', 'request_body'], otherwise: 'starved', why: 'there are no request bodies' }, ALL],
+  'auth.token_forged': [TOKENS],
+  'auth.token_hygiene': [TOKENS],
+  'auth.token_theft': [{ ...WHO, otherwise: 'starved' }],
   object: [WHO, ALL],
   function: [WHO],
   property: [ANSWERED],
@@ -43,9 +48,12 @@ const NEEDS: Readonly<Record<string, readonly Need[]>> = {
   leak: [ANSWERED],
   scan: [WHERE, ALL],
   scrape: [WHO, ALL],
+  'scrape.exfiltration': [SIZES, WHO, ALL],
+  'inventory.drift': [ANSWERED],
   graphql: [ASKED],
   smuggling: [{ any: [], otherwise: 'starved', why: 'framing is seen in packets only' }],
   regression: [ALL],
+  'regression.security': [{ any: ['response_headers'], otherwise: 'starved', why: 'there are no headers of answers' }],
   'regression.latency': [{ any: ['duration'], otherwise: 'starved', why: 'there are no durations' }],
 }
 
@@ -65,7 +73,8 @@ export function starvedDetectors(ids: readonly string[], facts: ReadonlySet<Fact
   })
 }
 
-function needsOf(detector: string): readonly Need[] {
+/** Empty: it needs nothing that every record does not say. */
+export function needsOf(detector: string): readonly Need[] {
   return NEEDS[detector] ?? NEEDS[detector.split('.', 1)[0]!] ?? []
 }
 
@@ -83,13 +92,17 @@ export function noteFacts(transaction: Transaction, facts: Set<Fact>): void {
   if (transaction.responseHeaders.length > 0) facts.add('response_headers')
   if (transaction.requestBody) facts.add('request_body')
   if (transaction.responseBody) facts.add('response_body')
-  if (transaction.requestHeaders.some(([name]) => name.toLowerCase() === 'authorization')) facts.add('authorization')
+  if (transaction.claims !== null || transaction.requestHeaders.some(isAuthorization)) facts.add('authorization')
   if (transaction.principal.kind !== 'ip') facts.add('caller_identity')
   if (transaction.clientIp !== NO_ADDRESS || transaction.forwarded.length > 0) facts.add('client_address')
   if (transaction.query !== '') facts.add('query')
   if (transaction.requestBodyBytes > 0 || transaction.responseBodyBytes > 0) facts.add('sizes')
   if (transaction.durationUs !== null) facts.add('duration')
   if (transaction.marks.some(({ kind }) => kind === 'login')) facts.add('login')
+}
+
+function isAuthorization([name]: readonly [string, string]): boolean {
+  return name.toLowerCase() === 'authorization'
 }
 
 /** What stands for the address of a caller nobody knows. */

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import { transaction } from '../test/conformance/traffic.ts'
+import { DETECTOR_TAGS } from './detector-ids.ts'
+import { needsOf } from './needs.ts'
 import { SourceNeeds } from './source-needs.ts'
 
 const IDS = ['auth.bruteforce', 'object.enumeration', 'scan.probing']
@@ -45,9 +47,32 @@ test('without addresses scanning is off; sampled records only weaken', () => {
   expect(source?.detectors.find(({ detector }) => detector === 'object.enumeration')?.state).toBe('weaker')
 })
 
+test('what a finding rests without can be said of it, once the topic is judged', () => {
+  const needs = new SourceNeeds(IDS)
+  off(needs, {}, 199)
+  expect(needs.limitsOf(record(), 'object.enumeration')).toBeNull()
+  off(needs, {}, 1)
+  expect(needs.limitsOf(record(), 'object.enumeration')).toBe(
+    'topic logs does not say everything: callers are told apart by address only; 1 detector is off for it',
+  )
+  expect(needs.limitsOf(record(), 'scan.probing')).toBe('topic logs does not say everything: 1 detector is off for it')
+  expect(needs.limitsOf(record({ source: { ...TOPIC, kind: 'pcap' } }), 'scan.probing')).toBeNull()
+})
+
 test('packets are never judged, and one topic says nothing of another', () => {
   const needs = new SourceNeeds(IDS)
   expect(off(needs, { source: { ...TOPIC, kind: 'pcap' } }, 500)).toEqual([])
   off(needs, {}, 200)
   expect(off(needs, { source: { ...TOPIC, name: 'other' } }, 100)).toEqual([])
+})
+
+test('of every detector there may be it is said what it needs, or that it needs nothing of its own', () => {
+  const without = Object.keys(DETECTOR_TAGS).filter((id) => needsOf(id).length === 0)
+  expect([...new Set(without.map((id) => id.split('.', 1)[0]))].sort()).toEqual([
+    'baseline',
+    'capture',
+    'egress',
+    'inventory',
+  ])
+  expect(without.filter((id) => id.startsWith('inventory'))).toEqual(['inventory.shadow', 'inventory.zombie'])
 })

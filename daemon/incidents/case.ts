@@ -59,6 +59,8 @@ export class Case {
   #service: string | null = null
   /** A blind sensor saw some of it. */
   #blind = false
+  /** What the records of the newest signal's source do not say. */
+  #limits: string | null = null
 
   private constructor(rule: FoldingRule, beginning: Beginning) {
     this.rule = rule
@@ -127,6 +129,7 @@ export class Case {
     this.updatedAt = signal.time
     // What the sensor says of itself is no less true for that.
     if (blind && signal.transactionId !== null) this.#blind = true
+    if (signal.limits !== undefined) this.#limits = signal.limits
     this.#signals++
     this.#evidence.addSignal(signal)
     this.#detectors.add(signal.detector)
@@ -183,7 +186,7 @@ export class Case {
       attack: [...this.#attack].sort(),
       severity: this.#severity,
       title: this.rule.title,
-      why: this.#blind && !this.#why.endsWith(SEEN_BLIND) ? this.#why + SEEN_BLIND : this.#why,
+      why: this.#sentence(),
       openedAt: this.openedAt,
       updatedAt: this.updatedAt,
       closedAt: this.closedAt,
@@ -202,6 +205,13 @@ export class Case {
       targets: this.#involved.targets(),
       doubts: this.#doubts(),
     }
+  }
+
+  /** One that was put back has its endings already. */
+  #sentence(): string {
+    const limits = this.#limits === null ? [] : [` (Seen in records only: ${this.#limits}.)`]
+    const endings = this.#blind ? [...limits, SEEN_BLIND] : limits
+    return this.#why + endings.filter((ending) => !this.#why.includes(ending)).join('')
   }
 
   #doubts(): string[] {

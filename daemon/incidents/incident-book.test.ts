@@ -363,6 +363,19 @@ describe('IncidentBook', () => {
       expect(kinds(incidents.push(blind(START + 2 * MINUTE_US)))).toEqual(['opened'])
     })
 
+    test('an incident says what the records it was seen in leave out, once', () => {
+      const { book: incidents } = book()
+      const limits = 'topic logs does not say everything: callers are told apart by address only'
+      incidents.push(signal(START, { limits }))
+      incidents.push(signal(START + SECOND_US))
+      const [incident] = incidents.open()
+      expect(incident!.why).toMatch(/ \(Seen in records only: topic logs .* by address only\.\)$/)
+      const { book: next } = book()
+      next.restore(incidents.held())
+      next.push(signal(START + 2 * SECOND_US, { limits, severity: 'low' }))
+      expect(next.open()[0]!.why).toBe(incident!.why)
+    })
+
     test('is said by every incident that a blind sensor saw, and stays so', () => {
       const { book: incidents } = book()
       incidents.push(signal(START))

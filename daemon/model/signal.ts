@@ -50,6 +50,8 @@ export interface Signal {
   readonly evidenceBefore: readonly EvidenceRef[]
   /** Internal: false when the transaction was not seen whole (a gap, one side, an uncertain pairing). */
   readonly whole?: boolean
+  /** Internal: what the records of its source do not say, as a clause; absent when they say all that is needed. */
+  readonly limits?: string
   /** Internal: the caller's address was told by a hop (Forwarded, X-Forwarded-For), not seen. */
   readonly forwarded?: boolean
   /** Internal: several people are known to be behind the caller's address. */
