@@ -18,6 +18,8 @@ test('the defaults of the configuration are those of the stages', () => {
     api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
     session_cookies: IDENTITY_DEFAULTS.sessionCookies,
     certificate_headers: IDENTITY_DEFAULTS.certificateHeaders,
+    names: IDENTITY_DEFAULTS.names,
+    display: IDENTITY_DEFAULTS.display,
     jwks: IDENTITY_DEFAULTS.keySets,
   })
   const { workers: _workers, memory_mib: _budget, evidence_mib: _evidence, ...stages } = limits

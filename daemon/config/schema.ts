@@ -17,6 +17,8 @@ const headerName = z
   .string()
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/, { error: 'expected the name of a header or cookie' })
 
+const pseudonym = z.string().regex(/^hmac:[0-9a-f]{32}$/, { error: 'expected an id such as hmac: and 32 hex digits' })
+
 const identity = z
   .strictObject({
     trusted_hops: z
@@ -55,6 +57,39 @@ const identity = z
       .describe(
         'Headers in which a proxy names the client certificate it saw (mTLS): `X-Forwarded-Client-Cert`, or one that holds the subject. ' +
           'Believed like Forwarded, from trusted hops only.',
+      ),
+    names: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(64).describe('What the caller is called.'),
+          ids: z
+            .array(pseudonym)
+            .min(1)
+            .max(64)
+            .describe('Its ids, as `offpath clients show` tells them. All become the first.'),
+        }),
+      )
+      .max(1024)
+      .default([])
+      .describe('Callers that have a name of their own: keys that take turns, partners, jobs.'),
+    display: z
+      .array(
+        z.strictObject({
+          issuer: z.string().min(1).nullable().default(null).describe('Claim `iss`; null: any issuer.'),
+          claim: z
+            .string()
+            .min(1)
+            .max(64)
+            .nullable()
+            .default(null)
+            .describe('Claim that users of the issuer are shown by; null: their pseudonym.'),
+        }),
+      )
+      .max(64)
+      .default([])
+      .describe(
+        'How users of tokens are shown; the first that fits counts. Else by the subject. E-mail addresses, phone numbers and what looks like ' +
+          'a secret are never shown.',
       ),
     jwks: z
       .array(

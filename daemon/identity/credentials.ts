@@ -1,7 +1,8 @@
 import type { Claims, Principal, PrincipalKind } from '../model/transaction.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { isPhoneNumber, MAX_TOKEN_CHARACTERS, readToken } from './jwt.ts'
+import { CallerNames, type DisplayRule, type NamedCaller } from './caller-names.ts'
+import { MAX_TOKEN_CHARACTERS, readToken } from './jwt.ts'
 import type { SecretHasher } from './login-attempt.ts'
 import { isPseudonym, type Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { API_KEY_HEADERS, basicPseudonym, basicUser, cookieValue, splitAuthorization } from './redact-headers.ts'
@@ -64,9 +65,17 @@ export interface CredentialOptions {
   readonly apiKeyHeaders: readonly string[]
   /** Names besides those that say it themselves. */
   readonly sessionCookies: readonly string[]
+  /** `identity.names` and `identity.display`. */
+  readonly names: readonly NamedCaller[]
+  readonly display: readonly DisplayRule[]
 }
 
-export const CREDENTIAL_DEFAULTS: CredentialOptions = { apiKeyHeaders: API_KEY_HEADERS, sessionCookies: [] }
+export const CREDENTIAL_DEFAULTS: CredentialOptions = {
+  apiKeyHeaders: API_KEY_HEADERS,
+  sessionCookies: [],
+  names: [],
+  display: [],
+}
 
 const CACHE_ENTRIES = 32_768
 const CACHE_CHARACTERS = 16 * 1024 * 1024
@@ -93,6 +102,7 @@ export class CredentialReader {
   readonly #hasher: SecretHasher
   readonly #kept: boolean
   readonly #verifier: TokenVerifier | null
+  readonly #names: CallerNames
 
   /**
    * `verifier` gets the tokens to check. `kept`: values that are pseudonyms already stay what they are: only for records an operator
@@ -108,6 +118,7 @@ export class CredentialReader {
     this.#pseudonyms = pseudonyms
     this.#hasher = hasher
     this.#verifier = verifier
+    this.#names = new CallerNames(options.names, options.display, pseudonyms)
     this.#kept = kept
     this.#sessionCookies = new Set(options.sessionCookies.map((name) => name.toLowerCase()))
   }
@@ -177,6 +188,12 @@ export class CredentialReader {
     return SESSION_COOKIE.test(lower.replace(/^__(?:host|secure)-/, '')) && !NOT_SESSION.test(lower)
   }
 
+  /** The caller that a token with these claims names, `id` being its pseudonym. `claim`: see CallerNames. */
+  userOf(claims: Claims, id: string, claim: ((name: string) => string | null) | null): Principal {
+    const display = this.#names.userName(claims.iss, claims.sub, claim) ?? shortPseudonym(id)
+    return this.#names.of({ kind: 'user', id, display, via: 'jwt.sub', app: null })
+  }
+
   close(): void {
     this.#authorization.clear()
     this.#cookies.clear()
@@ -217,16 +234,16 @@ export class CredentialReader {
 
   #readBasic(credentials: string): Part {
     if (this.#kept && isPseudonym(credentials)) {
-      return { ...NO_PART, basic: credential('user', credentials, 'basic', credentials) }
+      return { ...NO_PART, basic: this.#credential('user', credentials, 'basic', credentials) }
     }
     const id = basicPseudonym(credentials, this.#pseudonyms)
     const basic = basicUser(credentials)
     if (basic !== null && basic.user !== '' && basic.password === '') {
       // A user name with an empty password is how keys travel in Basic.
-      return { ...NO_PART, apiKey: credential('api_key', id, 'basic', id) }
+      return { ...NO_PART, apiKey: this.#credential('api_key', id, 'basic', id) }
     }
     // A wrong password for a user who is known is no proof of being that user.
-    return { ...NO_PART, basic: credential('user', id, 'basic', this.#hasher.hash(credentials)) }
+    return { ...NO_PART, basic: this.#credential('user', id, 'basic', this.#hasher.hash(credentials)) }
   }
 
   /** A token that can be read names a user; any other is a session of its own. */
@@ -234,20 +251,19 @@ export class CredentialReader {
     const token = readToken(text, this.#pseudonyms)
     const proof = this.#proof(text)
     if (token === null)
-      return { ...NO_PART, sessions: [credential('session', proof, via, proof)], weird: oddToken(text) }
+      return { ...NO_PART, sessions: [this.#credential('session', proof, via, proof)], weird: oddToken(text) }
     this.#verifier?.remember(token.claims, text)
     if (token.user === null) {
       return {
         ...NO_PART,
-        sessions: [credential('session', proof, via, proof)],
+        sessions: [this.#credential('session', proof, via, proof)],
         claims: token.claims,
         weird: token.oddity,
       }
     }
-    const sub = token.claims.sub
-    const display = sub === null || isPseudonym(sub) || isPhoneNumber(sub) ? shortPseudonym(token.user) : sub
-    const principal: Principal = { kind: 'user', id: token.user, display, via: 'jwt.sub', app: null }
-    return { ...NO_PART, user: { principal, proof }, claims: token.claims, weird: token.oddity }
+    const { claims, user, oddity } = token
+    const principal = this.userOf(claims, user, token.claim)
+    return { ...NO_PART, user: { principal, proof }, claims, weird: oddity }
   }
 
   #cookiePart(header: string): Part {
@@ -301,14 +317,18 @@ export class CredentialReader {
     if (known !== undefined) return known
     const proof = this.#proof(value)
     const via = where.startsWith('query.') ? where : `header.${where}`
-    const made = credential('api_key', proof, via, proof)
+    const made = this.#credential('api_key', proof, via, proof)
     this.#keys.set(cacheKey, made, cacheKey.length + 256)
     return made
   }
 
   #consumer(name: string): Credential {
     const id = this.#proof(name)
-    return credential('consumer', id, 'consumer', id)
+    return this.#credential('consumer', id, 'consumer', id)
+  }
+
+  #credential(kind: PrincipalKind, id: string, via: string, proof: string): Credential {
+    return { principal: this.#names.of({ kind, id, display: shortPseudonym(id), via, app: null }), proof }
   }
 
   /** Secrets have one pseudonym wherever they stand. */
@@ -327,10 +347,6 @@ const QUERY_CREDENTIAL = /token=|jwt=|key=/i
 /** Whether a raw query may hold a credential. */
 export function mayNameCaller(query: string): boolean {
   return query !== '' && QUERY_CREDENTIAL.test(query)
-}
-
-function credential(kind: PrincipalKind, id: string, via: string, proof: string): Credential {
-  return { principal: { kind, id, display: shortPseudonym(id), via, app: null }, proof }
 }
 
 /** Tokens of a recording were good then, and are good at the time it was moved to. */

@@ -14,6 +14,8 @@ export interface Token {
   readonly user: string | null
   /** The oddest thing about its header. */
   readonly oddity: Weird | null
+  /** Text of a claim as it came, of whatever may be shown of it. */
+  claim(name: string): string | null
 }
 
 /** Header and claims of a signed token (RFC 7519, compact form), redacted; null when it is none or over the size. */
@@ -41,7 +43,12 @@ export function readToken(text: string, pseudonyms: Pseudonyms): Token | null {
     exp: claimSeconds(payload.exp),
     ...actorOf(payload.act, pseudonyms),
   }
-  return { claims, user: userOf(claims, pseudonyms), oddity: headerOddity(header, text.length - second - 1) }
+  return {
+    claims,
+    user: userOf(claims, pseudonyms),
+    oddity: headerOddity(header, text.length - second - 1),
+    claim: (name) => (Object.hasOwn(payload, name) ? claimText(payload[name]) : null),
+  }
 }
 
 /** A key id is looked up: in a folder (a path), in a table (a quote), by a program (a pipe). A slash alone is base64. */

@@ -13,7 +13,7 @@ import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tok
 import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
 import { PayloadMarks } from './payload-marks.ts'
 import type { PrivacyKey } from './privacy-key.ts'
-import { isPseudonym, Pseudonyms, shortPseudonym } from './pseudonym.ts'
+import { Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { type Material, TransactionRecord } from './record.ts'
 import { RecordHead } from './record-head.ts'
 import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
@@ -300,8 +300,7 @@ export class NativeReader {
     const id = userOf(claims, this.#pseudonyms)
     if (id === null) return presented
     const bearer = presented.sessions.find((session) => session.principal.via === 'bearer')
-    const display = claims.sub === null || isPseudonym(claims.sub) ? shortPseudonym(id) : claims.sub
-    const principal: Principal = { kind: 'user', id, display, via: 'jwt.sub', app: null }
+    const principal = this.#kept.userOf(claims, id, null)
     return {
       ...presented,
       user: { principal, proof: bearer?.proof ?? id },

@@ -11,7 +11,7 @@ import { answerAccepts } from './admission.ts'
 import type { KnownCaller } from './caller-memory.ts'
 import { CallerReader } from './caller-reader.ts'
 import { CERTIFICATE_HEADERS, CertificateReader, isRefusedCertificate } from './certificate.ts'
-import { CREDENTIAL_DEFAULTS, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
+import { CREDENTIAL_DEFAULTS, type CredentialOptions, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
 import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
 import { HeaderJson } from './header-json.ts'
@@ -37,13 +37,11 @@ import { grantInBody, type TokenGrant } from './token-grant.ts'
 import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
-export interface IdentityOptions {
+export interface IdentityOptions extends CredentialOptions {
   /** `identity.trusted_hops`: networks whose forwarding headers are believed; empty means loopback, private and link-local. */
   readonly trustedHops: readonly string[]
   /** `identity.cdn`: the delivery network whose header names the caller; null where there is none. */
   readonly cdn: Cdn | null
-  readonly apiKeyHeaders: readonly string[]
-  readonly sessionCookies: readonly string[]
   /** `identity.jwks`: keys to check tokens with; empty: they are not checked. */
   readonly keySets: readonly KeySource[]
   /** `identity.certificate_headers`: where a trusted hop says whose certificate it saw. */

@@ -234,6 +234,8 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
       apiKeyHeaders: identity.api_key_headers,
       sessionCookies: identity.session_cookies,
       certificateHeaders: identity.certificate_headers,
+      names: identity.names,
+      display: identity.display,
       keySets: identity.jwks.map(readKeySource),
     },
     http: {

@@ -137,3 +137,26 @@ test('a new key of a consumer is the caller that the old one was; a consumer wit
   expect(ids[6]).not.toBe(ids[3])
   expect(ids[7]).toBe(ids[3])
 })
+
+test('identity.names and identity.display: keys that take turns are one caller, users are shown as they may be', async () => {
+  const key = (value: string) => ({ request_headers: [['X-Api-Key', value]] })
+  const [old, next] = await transactions([key('key-0123456789'), key('key-9876543210')], '')
+  expect(next?.principal.id).not.toBe(old?.principal.id)
+  const config = `identity:
+  names: [{ name: acme, ids: [${old?.principal.id}, ${next?.principal.id}] }]
+  display: [{ issuer: id, claim: nick }, { claim: null }]
+`
+  const lines = await transactions(
+    [
+      key('key-0123456789'),
+      key('key-9876543210'),
+      bearer(token({ iss: 'id', sub: 'u_1', nick: 'jo' })),
+      bearer(token({ iss: 'id', sub: 'u_2', nick: 'kim@shop.test' })),
+      bearer(token({ iss: 'other', sub: 'u_3', nick: 'lu' })),
+    ],
+    config,
+  )
+  expect(lines[1]?.principal).toEqual(lines[0]?.principal)
+  const short = expect.stringMatching(/^hmac:[0-9a-f]{8}$/)
+  expect(lines.map(({ principal }) => principal.display)).toEqual(['acme', 'acme', 'jo', short, short])
+})
