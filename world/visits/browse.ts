@@ -63,7 +63,7 @@ export function* browse(caller: Caller, menu: Menu, { calls, seconds, follow }: 
     if (operation.shape === 'list' && subject !== null && call.listed !== undefined && call.listed.length > 0) {
       resource = subject
       number = random.pick(call.listed)
-    } else if (call.objects !== undefined && call.objects.length > 0) {
+    } else if (call.objects !== undefined && call.objects.length > 0 && call.status !== 404) {
       resource = operation.resources[0] ?? subject
       number = call.objects[0]!
     }
