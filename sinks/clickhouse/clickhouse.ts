@@ -6,6 +6,7 @@ import { codeOf, type Engine } from './engine.ts'
 import { type KeepDays, type MigrationPlan, migrate, type Placement, planMigration } from './migrations.ts'
 import { runQuery } from './query.ts'
 import { openServer, type ServerOptions } from './server-engine.ts'
+import { forgetUnfinished } from './unfinished-parts.ts'
 
 export type ClickHouseOptions = (
   | { readonly kind: 'embedded'; readonly folder: string }
@@ -92,7 +93,10 @@ export class ClickHouseStore implements Inserter {
   async open(): Promise<{ readonly schemaVersion: number }> {
     const engine = await this.#connect()
     try {
-      return { schemaVersion: await migrate(engine, this.#placement) }
+      const schemaVersion = await migrate(engine, this.#placement)
+      const { kind } = this.#options
+      if (kind === 'embedded') await forgetUnfinished(engine, this.#options.folder, this.#placement.database)
+      return { schemaVersion }
     } catch (error) {
       throw error instanceof OffpathError ? error : down(error)
     }
