@@ -10,6 +10,10 @@ import { inventoryShadow } from './detectors/inventory-shadow.ts'
 import { inventoryZombie } from './detectors/inventory-zombie.ts'
 import { leakDetectors } from './detectors/leak.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
+import { regressionErrors } from './detectors/regression-errors.ts'
+import { regressionLatency } from './detectors/regression-latency.ts'
+import { regressionSecurity } from './detectors/regression-security.ts'
+import { regressionSilence } from './detectors/regression-silence.ts'
 import { scanProbing } from './detectors/scan-probing.ts'
 import { scanTripwire } from './detectors/scan-tripwire.ts'
 
@@ -26,6 +30,10 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   inventoryZombie,
   ...leakDetectors,
   objectEnumeration,
+  regressionErrors,
+  regressionLatency,
+  regressionSecurity,
+  regressionSilence,
   scanProbing,
   scanTripwire,
 ].sort((a, b) => (a.id < b.id ? -1 : 1))

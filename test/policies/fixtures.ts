@@ -12,6 +12,8 @@ interface Request {
   readonly at: number
   readonly ip: string
   readonly path: string
+  /** Default: the shop's. */
+  readonly host?: string
   readonly method?: string
   readonly status?: number
   readonly user?: string
@@ -27,11 +29,12 @@ interface Request {
 
 function line(request: Request): string {
   const { at, ip, path, method = 'GET', status = 200, user, body, query = '', page, answer } = request
+  const { host = 'api.shop.test' } = request
   const bearer = request.token ?? (user === undefined ? null : token(user))
   const given = page ?? (answer === undefined ? null : JSON.stringify(answer))
   const text = body === undefined ? '' : JSON.stringify(body)
   const headers = [
-    ['host', 'api.shop.test'],
+    ['host', host],
     ['user-agent', 'ShopApp/5.2'],
     ...(bearer === null ? [] : [['authorization', `Bearer ${bearer}`]]),
     ...(body === undefined ? [] : [['content-type', 'application/json']]),
@@ -46,7 +49,7 @@ function line(request: Request): string {
     http_version: '1.1',
     method,
     scheme: 'http',
-    host: 'api.shop.test',
+    host,
     path,
     query,
     status,
@@ -99,6 +102,35 @@ function people(count: number): Request[] {
       user: `u_${i}`,
     })),
   ])
+}
+
+/** Ten people who look around, one request every so many seconds. */
+function steady(until: number, every: number): Request[] {
+  return range(Math.floor(until / every)).map((i) => ({
+    at: seconds(i * every),
+    ip: person(i % 10),
+    path: ['/v1/products', '/v1/cart', '/v1/me'][i % 3]!,
+    user: `u_${i % 10}`,
+  }))
+}
+
+function failing(from: number): Request[] {
+  return range(80).map((i) => ({
+    at: seconds(from + i * 2),
+    ip: person(i % 10),
+    path: ['/v1/products', '/v1/cart', '/v1/me'][i % 3]!,
+    user: `u_${i % 10}`,
+    status: i % 2 === 0 ? 200 : 500,
+  }))
+}
+
+function statusPage(until: number): Request[] {
+  return range(Math.floor(until / 5)).map((i) => ({
+    at: seconds(i * 5 + 1),
+    host: 'status.shop.test',
+    ip: person(i % 7),
+    path: '/v1/health',
+  }))
 }
 
 const WORDS =
@@ -376,6 +408,23 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
     ...reports(1, person(2), { total: 1 }),
     ...reports(32, person(2), { total: 1 }),
   ],
+  // Half of what is asked fails after a release; before, hardly anything does.
+  'bad-release.jsonl': [...steady(3600, 8), ...failing(3600)],
+  // One person's client makes the service fail, again and again.
+  'one-caller-fails.jsonl': [
+    ...steady(4200, 8),
+    ...range(100).map((i) => ({
+      at: seconds(3600 + i * 5.5),
+      ip: EVIL,
+      path: '/v1/cart',
+      user: 'u_evil',
+      status: 500,
+    })),
+  ],
+  // The shop answers nothing any more, and nobody asks; the status page goes on.
+  'gone-dark.jsonl': [...steady(1200, 4), ...statusPage(1800)],
+  // A shop that is asked now and then is asked nothing for a while.
+  'quiet-shop.jsonl': [...steady(1200, 40), ...statusPage(1800)],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [
     ...people(8),

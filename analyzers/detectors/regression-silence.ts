@@ -1,0 +1,234 @@
+import { z } from 'zod'
+import type { Signal } from '../../daemon/model/signal.ts'
+import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import type { SensorReading, SourceReading } from '../../daemon/telemetry/sensor-windows.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { amount, text } from '../baselines/state.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { DETECTOR_TAGS } from '../detector-ids.ts'
+import { countText, spanText } from '../finding.ts'
+import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which a silence is a signal'),
+  silentSeconds: z.int().min(20).default(120).describe('shortest silence, at an hour that was seen on an earlier day'),
+  unknownHourSeconds: z.int().min(20).default(300).describe('the same at an hour that was not'),
+  maxServices: z.int().min(1).default(512).describe('services with state'),
+})
+type SilenceOptions = z.infer<typeof Options>
+
+const REPEAT_US = 5 * MINUTE_US
+const MAX_SOURCES = 256
+/** A source that brought anything within it is not silent itself. */
+const ALIVE_FOR_US = MINUTE_US
+
+/** Watch, source, answers since the last look, requests without one. */
+const ServiceState = z.tuple([SilenceState, text, amount, amount])
+const Kept = KeyedEntry
+type Kept = z.infer<typeof Kept>
+
+class Service {
+  name = ''
+  watch: SilenceWatch | null = null
+  kept: SilenceState | null = null
+  /** Answers since the last look, and requests without one since the last answer. */
+  answers = 0
+  unanswered = 0
+  /** The source that brought the last answer, as `kind:name`. */
+  source = ''
+}
+
+class RegressionSilence implements Detector {
+  readonly stateVersion = 1
+  readonly #options: SilenceOptions
+  readonly #services: KeyedTable<Service>
+  /** By source: when it last showed anything. */
+  readonly #seenAt = new Map<string, EventTime>()
+  #last = { kind: '', name: '', key: '', at: 0 }
+  #frozen = false
+
+  constructor(options: SilenceOptions) {
+    this.#options = options
+    this.#services = new KeyedTable(options.maxServices, () => new Service())
+  }
+
+  observe(tx: Transaction, now: EventTime): null {
+    const source = this.#sourceOf(tx, now)
+    if (tx.service === null || !tx.knownEndpoint) return null
+    const service = this.#services.use(tx.service)
+    service.name = tx.service
+    if (tx.status === null) service.unanswered++
+    else {
+      service.answers++
+      service.unanswered = 0
+      service.source = source
+    }
+    return null
+  }
+
+  tick(): void {}
+
+  sense({ sources, now }: SensorReading): readonly Signal[] {
+    const signals: Signal[] = []
+    const alive = new Set(sources.filter(brings).map(({ kind, name }) => `${kind}:${name}`))
+    // Records name the source that a sensor elsewhere saw them at.
+    for (const [source, at] of this.#seenAt) if (now - at < ALIVE_FOR_US) alive.add(source)
+    this.#services.forEach((service) => {
+      if (service.watch === null) {
+        service.watch = service.kept === null ? new SilenceWatch(now) : SilenceWatch.fromState(service.kept, now)
+        service.kept = null
+      }
+      const back = service.watch.count(service.answers, now)
+      service.answers = 0
+      const signal = this.#judge(service, service.watch, back, alive, now)
+      if (signal !== null) signals.push(signal)
+    })
+    return signals
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    const rested = new SilenceWatch(0).toState()
+    yield* this.#services.entries(
+      ({ watch, kept, source, answers, unanswered }): z.infer<typeof ServiceState> => [
+        watch?.toState() ?? kept ?? rested,
+        source,
+        answers,
+        unanswered,
+      ],
+    )
+  }
+
+  restore(line: unknown): void {
+    const entry = Kept.parse(line)
+    const service = new Service()
+    service.name = entry[1]
+    ;[service.kept, service.source, service.answers, service.unanswered] = ServiceState.parse(entry[4])
+    this.#services.restore(entry, service)
+  }
+
+  sizes() {
+    return { services: this.#services.occupancy }
+  }
+
+  maturity(): number {
+    return this.#services.size === 0 ? 0 : 1
+  }
+
+  /** `kind:name`, noted once a second as one that brings something. */
+  #sourceOf({ source: { kind, name } }: Transaction, now: EventTime): string {
+    const last = this.#last
+    if (kind === last.kind && name === last.name && now - last.at < SECOND_US) return last.key
+    const key = `${kind}:${name}`
+    this.#last = { kind, name, key, at: now }
+    if (this.#seenAt.size < MAX_SOURCES || this.#seenAt.has(key)) this.#seenAt.set(key, now)
+    return key
+  }
+
+  #judge(service: Service, watch: SilenceWatch, back: boolean, alive: Set<string>, now: EventTime): Signal | null {
+    const { toldAt } = watch
+    if (toldAt !== null && (back || watch.isAccepted(now))) {
+      if (!back) watch.accept()
+      watch.over(true, now)
+      return overSignal(service.name, back, now)
+    }
+    // A mirror that brings nothing at all says nothing of a service behind it: that is capture.silent’s.
+    if (this.#frozen || !alive.has(service.source)) return null
+    if (toldAt !== null && now - toldAt < REPEAT_US) return null
+    const fallen = watch.fallen(this.#options, now)
+    if (fallen === null) return null
+    watch.told(now)
+    return silenceSignal(service, fallen, now)
+  }
+}
+
+/** Whether a source brought anything in the last minute. */
+function brings({ state, long }: SourceReading): boolean {
+  return state !== 'down' && long.segments + long.records > 0
+}
+
+function silenceSignal({ name, unanswered }: Service, fallen: Fallen, now: EventTime): Signal {
+  const { silentUs, log10P, hourKnown, perMinute } = fallen
+  const usual = Math.max(1, Math.round(perMinute)).toLocaleString('en-US')
+  const asked =
+    unanswered === 0
+      ? 'nor is it asked anything'
+      : `though it was asked ${countText(unanswered, 'time')} since its last answer`
+  return absence(name, now, {
+    log10P,
+    maturity: hourKnown ? 1 : 0.5,
+    severity: hourKnown ? 'high' : 'medium',
+    why: `${name} has answered nothing for ${spanText(silentUs)}, ${asked}; ${usual} answers a minute are usual${hourKnown ? ' at this hour' : ' (this hour was not seen before)'}. The source that showed it still brings other traffic.`,
+    expected: `${usual} answers a minute`,
+    observed: 0,
+    evidence: {
+      seconds: Math.round(silentUs / SECOND_US),
+      usual_per_minute: Math.round(perMinute),
+      unanswered,
+      hour_known: hourKnown,
+    },
+  })
+}
+
+function overSignal(name: string, back: boolean, now: EventTime): Signal {
+  return absence(name, now, {
+    log10P: 0,
+    maturity: 1,
+    severity: 'info',
+    why: back ? `${name} answers again.` : `${name} has been silent for a day: that is how it is now.`,
+    expected: null,
+    observed: null,
+    evidence: {},
+    over: true,
+  })
+}
+
+type Absence = Pick<Signal, 'log10P' | 'maturity' | 'severity' | 'why' | 'expected' | 'observed' | 'evidence' | 'over'>
+
+/** A signal without a transaction, at a tick (contracts.md, Incident). */
+function absence(service: string, now: EventTime, said: Absence): Signal {
+  const { owasp, attack } = DETECTOR_TAGS['regression.silence']
+  return {
+    ...said,
+    time: now,
+    detector: 'regression.silence',
+    transactionId: null,
+    transactionTime: null,
+    status: null,
+    principal: { kind: 'device', id: service, display: service, via: 'sensor', app: null },
+    endpoint: null,
+    service,
+    pValue: 10 ** said.log10P,
+    score: 1 - 10 ** (said.log10P / 6),
+    owasp,
+    attack,
+    subject: { kind: 'service', value: service },
+    outcome: { answered: 0, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0 },
+    evidenceBefore: [],
+  }
+}
+
+export const regressionSilence = defineDetector({
+  id: 'regression.silence',
+  title: 'A service has gone silent',
+  owasp: [],
+  attack: [],
+  describes: {
+    detects:
+      'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
+    statistic:
+      'Slots of 10 s of event time with an answer of a known endpoint; steady is a service with 8 in 10 slots of the last hour, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
+    memory: 'An hour of slots and 24 hours of the day for each of maxServices services, 4 KiB each.',
+    warmUp:
+      '15 minutes of slots; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',
+    traps:
+      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); a quiet night, which is reached step by step. Missed: services that were never steady (fewer than one answer in ten seconds or so), one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
+    tuning: 'silentSeconds and unknownHourSeconds are the shortest silences.',
+  },
+  options: Options,
+  create: (options) => new RegressionSilence(options),
+})

@@ -1,0 +1,171 @@
+import { median, medianAbsoluteDeviation } from 'simple-statistics'
+import { z } from 'zod'
+import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
+import { QuantileSketch, QuantileState } from '../../baselines/quantile-sketch.ts'
+import { amount, hash32, text, time } from '../../baselines/state.ts'
+
+export const WINDOW_US = 5 * MINUTE_US
+const MAX_ENDPOINTS = 128
+/** Durations of an endpoint in one window that are learnt: their median is one observation. */
+const BATCH = 15
+const LEAST_BATCH = 3
+/** Medians that an endpoint's usual is the median of. */
+const KEPT = 48
+/** Windows that a median waits before it teaches. */
+const QUARANTINE = 12
+const YOUNG_QUARANTINE = 3
+const LEAST_USUAL = 6
+/** Windows of a service that are remembered: a day. */
+const HISTORY = 288
+const MOST_PER_CALLER = 5
+const MAX_CALLERS = 512
+
+/** Name, medians, those that wait, durations of this window, the usual. */
+const EndpointState = z.tuple([
+  text,
+  z.array(amount).max(KEPT),
+  z.array(z.tuple([time, amount])).max(QUARANTINE + 1),
+  z.array(amount).max(BATCH),
+])
+/** Begin, factors, answers, callers with their answers. */
+const WindowState = z.tuple([time, QuantileState, amount, z.array(z.tuple([hash32, amount])).max(MAX_CALLERS)])
+/** Endpoints, factors of the last windows, the window that is being filled. */
+export const SlownessState = z.tuple([
+  z.array(EndpointState).max(MAX_ENDPOINTS),
+  z.array(amount).max(HISTORY),
+  WindowState,
+])
+export type SlownessState = z.infer<typeof SlownessState>
+
+class Usual {
+  batch: number[] = []
+  medians: number[] = []
+  waiting: (readonly [EventTime, number])[] = []
+  /** Microseconds; null while nothing can be said. */
+  duration: number | null = null
+
+  settle(now: EventTime, quarantine: number): void {
+    while (this.waiting.length > 0 && now - this.waiting[0]![0] >= quarantine * WINDOW_US) {
+      this.medians = [...this.medians.slice(-(KEPT - 1)), this.waiting.shift()![1]]
+    }
+    this.duration = this.medians.length < LEAST_USUAL ? null : median(this.medians)
+  }
+}
+
+/** What a window that is over says. */
+export const SlowedState = z.strictObject({
+  /** Median of how many times as long as usual answers took. */
+  factor: amount,
+  /** Median of the same over the windows before, and its spread (a standard deviation). */
+  usual: amount,
+  spread: amount,
+  /** Windows that were remembered before it. */
+  history: amount,
+  answers: amount,
+  callers: amount,
+})
+export type Slowed = Readonly<z.infer<typeof SlowedState>>
+
+/**
+ * How long answers of one service take, each against the usual of its endpoint, so that another mix of requests changes nothing.
+ *
+ * Memory     128 endpoints of about 1 KiB, a day of windows, 512 callers of a window
+ */
+export class Slowness {
+  readonly #endpoints = new Map<string, Usual>()
+  #history: number[] = []
+  #window = new QuantileSketch()
+  #callers = new Map<number, number>()
+  #answers = 0
+  #windowAt: EventTime = 0
+
+  get history(): number {
+    return this.#history.length
+  }
+
+  /** An answer that was given; how many times as long as usual it took, null where nobody knows. */
+  add(endpoint: string, durationUs: number, caller: number): number | null {
+    let usual = this.#endpoints.get(endpoint)
+    if (usual === undefined) {
+      if (this.#endpoints.size >= MAX_ENDPOINTS) return null
+      usual = new Usual()
+      this.#endpoints.set(endpoint, usual)
+    }
+    const seen = this.#callers.get(caller) ?? 0
+    if (seen >= MOST_PER_CALLER || (seen === 0 && this.#callers.size >= MAX_CALLERS)) return null
+    this.#callers.set(caller, seen + 1)
+    if (usual.batch.length < BATCH) usual.batch.push(durationUs)
+    if (usual.duration === null) return null
+    const factor = durationUs / usual.duration
+    this.#window.learnOne(factor)
+    this.#answers++
+    return factor
+  }
+
+  /** The window that is over, if one is and it says anything. `teaches`: its durations may be learnt. */
+  tick(now: EventTime, teaches: boolean): Slowed | null {
+    const slot = Math.floor(now / WINDOW_US) * WINDOW_US
+    if (this.#windowAt === 0) this.#windowAt = slot
+    if (slot === this.#windowAt) return null
+    const slowed = this.#over()
+    const quarantine = this.#history.length < HISTORY / 12 ? YOUNG_QUARANTINE : QUARANTINE
+    for (const usual of this.#endpoints.values()) {
+      if (!teaches) usual.waiting = []
+      else if (usual.batch.length >= LEAST_BATCH && usual.waiting.length <= QUARANTINE) {
+        usual.waiting.push([this.#windowAt, median(usual.batch)])
+      }
+      usual.batch = []
+      usual.settle(now, quarantine)
+    }
+    this.#windowAt = slot
+    this.#window = new QuantileSketch()
+    this.#callers.clear()
+    this.#answers = 0
+    return slowed
+  }
+
+  /** Remembers the factor of a window that was no regression. */
+  learnOne(factor: number): void {
+    this.#history = [...this.#history.slice(-(HISTORY - 1)), factor]
+  }
+
+  /** How it is now is how it is. */
+  accept(): void {
+    this.#history = []
+    this.#endpoints.clear()
+  }
+
+  toState(): SlownessState {
+    const endpoints = [...this.#endpoints].map(([name, { medians, waiting, batch }]): SlownessState[0][number] => [
+      name,
+      medians,
+      waiting.map(([at, duration]) => [at, duration]),
+      batch,
+    ])
+    return [endpoints, this.#history, [this.#windowAt, this.#window.toState(), this.#answers, [...this.#callers]]]
+  }
+
+  static fromState([endpoints, history, [windowAt, window, answers, callers]]: SlownessState): Slowness {
+    const slowness = new Slowness()
+    slowness.#history = history
+    for (const [name, medians, waiting, batch] of endpoints) {
+      const usual = Object.assign(new Usual(), { medians, waiting, batch })
+      usual.settle(0, Number.POSITIVE_INFINITY)
+      slowness.#endpoints.set(name, usual)
+    }
+    slowness.#windowAt = windowAt
+    slowness.#window = QuantileSketch.fromState(window)
+    slowness.#answers = answers
+    slowness.#callers = new Map(callers)
+    return slowness
+  }
+
+  #over(): Slowed | null {
+    const factor = this.#window.quantile(0.5)
+    if (factor === null) return null
+    const history = this.#history
+    const usual = history.length === 0 ? 1 : median(history)
+    const spread = history.length < 2 ? 0 : 1.4826 * medianAbsoluteDeviation(history)
+    return { factor, usual, spread, history: history.length, answers: this.#answers, callers: this.#callers.size }
+  }
+}
