@@ -19,19 +19,19 @@ const KINDS: readonly PayloadKind[] = [
   kind(
     'stack',
     'Stack trace',
-    'Stack traces of Python, Java, Node, .NET, PHP, Go and Ruby in an answer: they name files, versions and the way in.',
-    'Bug trackers and log viewers.',
+    'Stack traces of Python, Java, Kotlin, Scala, Node, .NET, PHP, Go, Ruby, Rust, Elixir and Perl in an answer: they name files, versions and the way in.',
+    'Bug trackers and log viewers. In an answer with 2xx or 3xx to a harmless request a trace counts e^3 less, until the endpoint is known never to show one.',
   ),
   kind(
     'sql_error',
     'Database error',
-    'Error messages of MySQL, PostgreSQL, Oracle, SQL Server, SQLite, MongoDB and object mappers.',
-    'Forums about databases.',
+    'Error messages of MySQL, MariaDB, PostgreSQL, Oracle, SQL Server, SQLite, DB2, MongoDB, Access, Sybase, Informix, Firebird, ClickHouse, Neo4j and of object mappers.',
+    'Forums about databases. In an answer with 2xx or 3xx to a harmless request a message counts e^3 less, until the endpoint is known never to show one.',
   ),
   kind(
     'source',
     'Source or configuration',
-    'Source of scripts, configuration with passwords, repositories and system files in an answer.',
+    'Source of scripts, configuration with passwords, repositories, system files (passwd, shadow, win.ini) and what programs print (id, whoami, dir, ls, uname) in an answer.',
     'Sites that show code on purpose.',
   ),
   kind(

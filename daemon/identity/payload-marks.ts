@@ -81,7 +81,8 @@ export class PayloadMarks {
       : NO_FINDINGS
     const most = limitOf(status ?? 0, contentType, asked.length > 0)
     if (answer.length > most) this.#counters.add('payload.answer_cut')
-    const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer)
+    const shown = status !== null && status < 400 && asked.length === 0
+    const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer, shown)
     if (asked.length === 0 && given.length === 0) return NONE
     return this.#marks(asked, given, head.target, { contentType, text: () => answer })
   }
@@ -145,7 +146,7 @@ export class PayloadMarks {
       if (!this.#scanner.suspectsAnswer(body, 0, Math.min(body.length, most))) return NO_FINDINGS
     }
     const { text } = bodies.rawResponse()
-    return this.#scanner.response(text.length > most ? text.slice(0, most) : text)
+    return this.#scanner.response(text.length > most ? text.slice(0, most) : text, head.status < 400 && !attacked)
   }
 
   #marks(

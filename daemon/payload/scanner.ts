@@ -79,6 +79,10 @@ const TALKED_ABOUT: ReadonlySet<PayloadClass> = new Set([
 /** Classes that programs hold as a matter of course. */
 const PASTED: ReadonlySet<PayloadClass> = new Set(['xss', 'ssti', 'xxe'])
 
+/** Errors that issue trackers, viewers of logs and manuals show; what they never show, the endpoint's callers tell. */
+const SHOWN: ReadonlySet<PayloadClass> = new Set(['leak_stack', 'leak_sql_error'])
+const SHOWN_DISCOUNT = 3
+
 const NOTHING: readonly PayloadFinding[] = []
 
 /**
@@ -146,13 +150,19 @@ export class PayloadScanner {
     return strongest(findings)
   }
 
-  response(body: string): readonly PayloadFinding[] {
+  /** `shown`: the answer says that all went well, so what looks like an error may be what it is about. */
+  response(body: string, shown = false): readonly PayloadFinding[] {
     if (body === '' || this.#responses.literals.scanText(body) === 0) return NOTHING
     const findings: PayloadFinding[] = []
     this.#judged = 0
     const value = body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body
     this.#look(this.#responses, { place: 'response', name: 'response', key: '', value }, findings)
-    return strongest(findings)
+    if (!shown) return strongest(findings)
+    return strongest(
+      findings.map((finding) =>
+        SHOWN.has(finding.class) ? { ...finding, logOdds: finding.logOdds - SHOWN_DISCOUNT } : finding,
+      ),
+    )
   }
 
   #look(side: Side, field: Field, findings: PayloadFinding[]): void {

@@ -113,6 +113,16 @@ test.each([
   expect(form(text)).toBeLessThan(CLEAR)
 })
 
+test('an error counts less where all went well, since an issue tracker shows it; a file does not', () => {
+  const trace = 'Traceback (most recent call last):\n  File "a.py", line 3, in f'
+  const odds = (text: string, shown: boolean) => scanner.response(text, shown)[0]?.logOdds ?? 0
+  expect(odds(trace, false)).toBeGreaterThanOrEqual(CLEAR)
+  expect(odds(trace, true)).toBeLessThan(CLEAR)
+  expect(odds('root:x:0:0:root:/root:/bin/bash', true)).toBeGreaterThanOrEqual(CLEAR)
+  expect(odds('<?php system(1) ?>', false)).toBeGreaterThanOrEqual(CLEAR)
+  expect(odds('<code>&lt;?php system(1) ?&gt;</code>', false)).toBe(0)
+})
+
 test('claims of a token and short commands in base64 are read', () => {
   const claims = Buffer.from(JSON.stringify({ sub: '{{7*7}}' })).toString('base64url')
   const get = (headers: [string, string][], target = '/') =>

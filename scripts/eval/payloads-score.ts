@@ -1,6 +1,7 @@
 import { PAYLOAD_CHECKS } from '../../daemon/payload/checks.ts'
 import { PayloadScanner } from '../../daemon/payload/scanner.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
+import { calmAnswers, leakyAnswers } from '../../test/payload/answers.ts'
 import type { Attack } from '../../test/payload/attacks.ts'
 import type { Benign } from '../../test/payload/benign/requests.ts'
 import type { CorpusRequest, CorpusSet } from '../../test/payload/corpus-request.ts'
@@ -145,6 +146,33 @@ export function wrappedLook(set: CorpusSet): { readonly classes: Shares; readonl
   const json = PLACEMENTS.find(({ name }) => name === 'json')!
   for (const text of TALK) count(talk, isFound(json.put(text)!), false)
   return { classes, talk }
+}
+
+/** Answers that give something away, by class and by way of saying it; and those that only look so, by kind. */
+export function answersOf(set: CorpusSet): {
+  readonly classes: Shares
+  readonly placements: Shares
+  readonly calm: Shares
+} {
+  const scanner = newScanner()
+  const score = {
+    classes: new Map<string, Share>(),
+    placements: new Map<string, Share>(),
+    calm: new Map<string, Share>(),
+  }
+  for (const { class: name, placement, text } of leakyAnswers(set)) {
+    const clear = scanner.response(text).filter(({ logOdds }) => logOdds >= SIGNAL)
+    const named = clear.some((finding) => finding.class === name)
+    count(share(score.classes, name), clear.length > 0, named)
+    count(share(score.placements, placement), clear.length > 0, named)
+  }
+  for (const { kind, refused, text } of calmAnswers(set))
+    count(
+      share(score.calm, kind),
+      scanner.response(text, !refused).some(({ logOdds }) => logOdds >= SIGNAL),
+      false,
+    )
+  return score
 }
 
 const FRESH_PLACES = new Set(['query', 'form', 'json', 'xml text', 'multipart'])

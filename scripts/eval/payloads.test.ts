@@ -3,7 +3,7 @@ import { attacks } from '../../test/payload/attacks.ts'
 import { benign, REPORTED } from '../../test/payload/benign/requests.ts'
 import { contextOf } from './payloads-context.ts'
 import { payloadCost } from './payloads-cost.ts'
-import { alarmsOf, freshLook, recallOf, sampled } from './payloads-score.ts'
+import { alarmsOf, answersOf, freshLook, recallOf, sampled } from './payloads-score.ts'
 
 /** Of the reporting set, one in ten: the whole is `npm run eval -- payloads`. */
 const STEP = 10
@@ -29,6 +29,12 @@ test('what was written after the tuning stays found', () => {
   const { attacks: fresh, benign: calm } = freshLook()
   expect(fresh.found / fresh.total).toBeGreaterThanOrEqual(0.97)
   expect(calm.found).toBe(0)
+})
+
+test('what answers give away is found in each class, and what only looks so is not', () => {
+  const { classes, calm } = answersOf('reporting')
+  for (const [name, { named, total }] of classes) expect(named / total, name).toBeGreaterThanOrEqual(0.9)
+  for (const [kind, { found }] of calm) expect(found, kind).toBe(0)
 })
 
 test('no hostile body costs more a byte the longer it is, and none much more than a benign one', () => {

@@ -7,6 +7,7 @@ import { payloadCost } from './payloads-cost.ts'
 import { compareModSecurity } from './payloads-modsecurity.ts'
 import {
   alarmsOf,
+  answersOf,
   freshLook,
   recallOf,
   type Share,
@@ -103,6 +104,14 @@ function evaluate(): void {
     write(
       `\nwritten after the tuning: ${percent(fresh.found, fresh.total)} of ${fresh.total} found, ${percent(calm.found, calm.total)} of ${calm.total} false`,
     )
+    write('answers')
+    const answers = answersOf(set)
+    shares('class', answers.classes)
+    shares('given as', answers.placements)
+    write('answers that only look so')
+    for (const [name, share] of answers.calm)
+      write(`  ${name.padEnd(30)} ${percent(share.found, share.total)} of ${share.total}`)
+    write('')
     const { classes, talk } = wrappedLook(set)
     const inProse = [...classes].map(([name, share]) => `${name} ${percent(share.found, share.total)}`)
     write(

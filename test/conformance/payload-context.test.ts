@@ -112,6 +112,7 @@ test.each([
     { marks: [CHAINED, { ...ERROR, class: 'leak_source', rule: 'leak_source.passwd' }] },
     'critical',
   ],
+  ['output of a program', { marks: [CHAINED, { ...ERROR, class: 'leak_source', rule: 'leak_source.id' }] }, 'critical'],
   ['an unescaped echo', { marks: [{ ...SQL, class: 'xss', rule: 'xss.script', reflected: true }] }, 'high'],
 ] as const)('what came of it decides how grave it is: %s', (_, given, severity) => {
   expect(new Watch().see({ ...person(1), ...given }).map((signal) => signal.severity)).toEqual([severity])

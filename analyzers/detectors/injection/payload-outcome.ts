@@ -19,6 +19,8 @@ const LEAKS: ReadonlyMap<string, readonly [pSuccess: number, sign: string]> = ne
   ['leak_listing', [0.6, 'a directory listing in the answer']],
   ['leak_secret', [0.9, 'a secret in the answer']],
 ])
+/** What a program prints that shows who and where it is: nobody is told so but by running it. */
+const PROGRAM_OUTPUT = new Set(['id', 'whoami', 'dir', 'ls', 'uname'].map((name) => `leak_source.${name}`))
 /** Of payloads that read files or run programs; for others the same file is in the answer for another reason. */
 const READS_FILES = new Set(['traversal', 'lfi', 'rfi', 'xxe', 'command', 'code', 'ssti', 'ssrf', 'sqli'])
 const P_DELAYED = 0.9
@@ -36,7 +38,10 @@ export function outcomeOf(tx: Transaction, mark: PayloadMark): PayloadOutcome {
   for (const other of tx.marks) {
     const leak = other.kind === 'payload' ? LEAKS.get(other.class) : undefined
     if (leak === undefined) continue
-    const [p, sign] = leak
+    const [p] = leak
+    const sign = PROGRAM_OUTPUT.has(other.kind === 'payload' ? other.rule : '')
+      ? 'the output of a program in the answer'
+      : leak[1]
     if (!signs.includes(sign)) note(READS_FILES.has(mark.class) ? p : Math.min(p, 0.5), sign)
   }
   return { pSuccess, severity: severityOf(pSuccess), signs }
