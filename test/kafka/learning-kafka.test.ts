@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
+import { ensureBuilt } from '../integration/program.ts'
+import { Broker, brokerMissing, transactionLine, until } from './broker.ts'
+
+const missing = brokerMissing()
+const broker = new Broker()
+const TOPIC = 'learnt'
+const PARTITIONS = 3
+const RECORDS = 600
+/** Rhythm by the host's clock; and when to look at an endpoint again, which counts what is named again, too. */
+const LOOSE = new Set(['capture.silent', 'endpoints'])
+
+beforeAll(async () => {
+  ensureBuilt()
+  if (missing === null) await broker.start()
+}, 180_000)
+afterAll(() => broker.remove())
+
+interface Snapshot {
+  readonly parts: Map<string, string[]>
+  /** Records that are learnt, of all partitions. */
+  readonly learnt: number
+}
+
+/** Null while there is none. */
+function snapshotOf(folder: DaemonFolder): Snapshot | null {
+  let text: string
+  try {
+    text = gunzipSync(readFileSync(join(folder.path, 'offpath-data/state/learning'))).toString()
+  } catch {
+    return null
+  }
+  const parts = new Map<string, string[]>()
+  let current: string[] = []
+  let learnt = 0
+  for (const line of text.trimEnd().split('\n')) {
+    const read = JSON.parse(line) as unknown
+    if (Array.isArray(read)) current.push(line)
+    else if ('part' in (read as object)) {
+      current = []
+      parts.set((read as { part: string }).part, current)
+    } else if ('covers' in (read as object)) {
+      const { topics } = (read as { covers: { topics: { reach: number; open: number[] }[] } }).covers
+      learnt = topics.reduce((sum, { reach, open }) => sum + reach - open.length, 0)
+    }
+  }
+  return { parts, learnt }
+}
+
+function configured(group: string): DaemonFolder {
+  const folder = new DaemonFolder()
+  const source = {
+    kind: 'kafka',
+    brokers: [broker.places.plain],
+    topics: [TOPIC],
+    from: 'beginning',
+    format: 'native',
+    session_seconds: 1,
+    group_id: group,
+  }
+  folder.configure({ sources: [source], state: { snapshot_seconds: 5 } })
+  return folder
+}
+
+/** The process that writes rows, of those that this daemon started. */
+function storeOf({ child: { pid } }: DaemonProcess): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return Number(
+    children.find((each) => /store/.test(execFileSync('ps', ['-o', 'args=', '-p', each], { encoding: 'utf8' }))),
+  )
+}
+
+describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' : ` (${missing})`}`, () => {
+  test('what was learnt and not committed is read again after a kill, and teaches baselines once', {
+    timeout: 120_000,
+  }, async () => {
+    await broker.createTopic(TOPIC, PARTITIONS)
+    const startMs = Date.now() - 3_600_000
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const own = Array.from({ length: RECORDS / PARTITIONS }, (_, i) => i * PARTITIONS + partition)
+      await broker.send(
+        TOPIC,
+        own.map((number) => transactionLine(number, startMs + number * 10)),
+        partition,
+      )
+    }
+    const killed = configured('killed')
+    const whole = configured('whole')
+    try {
+      const first = killed.start()
+      await first.ready()
+      // Nothing is sealed, so nothing is committed, while learning goes on.
+      process.kill(storeOf(first), 'SIGSTOP')
+      await until(
+        () => (snapshotOf(killed)?.learnt ?? 0) === RECORDS,
+        60_000,
+        () => JSON.stringify(snapshotOf(killed)?.learnt),
+      )
+      expect([...(await broker.committed('killed', TOPIC)).values()]).toEqual([-1, -1, -1])
+      process.kill(storeOf(first), 'SIGKILL')
+      await first.kill()
+      const both = [killed, whole].map((folder) => folder.start())
+      for (const daemon of both) await daemon.ready()
+      for (const [i, group] of ['killed', 'whole'].entries()) {
+        await until(
+          async () =>
+            [...(await broker.committed(group, TOPIC)).values()].reduce((a, b) => a + Math.max(0, b), 0) === RECORDS,
+          40_000,
+          () => `${group}: ${both[i]!.stderr.slice(-1000)}`,
+        )
+      }
+      for (const daemon of both) expect(await daemon.stop()).toBe(0)
+      const [one, other] = [killed, whole].map((folder) => snapshotOf(folder)!.parts)
+      expect(one!.size).toBe(other!.size)
+      for (const [name, lines] of other!)
+        if (!LOOSE.has(name)) expect({ name, lines: one!.get(name) }).toEqual({ name, lines })
+      // It was not empty: every caller of the ledger has its own line.
+      expect(one!.get('object.enumeration')!.length).toBeGreaterThan(200)
+    } finally {
+      await Promise.all([killed.remove(), whole.remove()])
+    }
+  })
+})
