@@ -16,7 +16,7 @@ function headOf(fields: readonly string[], target = '/'): ParsedHead {
   return slabs.copy(scanner, bytes, 0, bytes.length)
 }
 
-const callerOf = (host: string) => ({ host, presented: { ...NOTHING } })
+const callerOf = (host: string) => ({ host, presented: { ...NOTHING }, clean: false })
 
 test('a caller is known again by the same bytes in the same headers, on any connection', () => {
   const memory = new CallerMemory(['authorization', 'cookie', 'x-api-key'])

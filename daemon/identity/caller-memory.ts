@@ -12,6 +12,8 @@ const ABSENT = -1
 export interface KnownCaller {
   readonly host: string | null
   readonly presented: Presented
+  /** No payload is in these headers. */
+  clean: boolean
 }
 
 /**

@@ -48,7 +48,7 @@ export class CallerReader {
     const authorization = head.header('authorization')
     const presented = this.credentials.read(authorization, cookie, key.value, key.header, query, null, issued)
     if (usual && known === null && head instanceof ParsedHead) {
-      this.#callers.keep(head, { host: head.header('host'), presented })
+      this.#callers.keep(head, { host: head.header('host'), presented, clean: false })
     }
     return presented
   }

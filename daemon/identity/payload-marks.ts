@@ -7,7 +7,8 @@ import { PAYLOAD_CHECKS } from '../payload/checks.ts'
 import { MAX_FINDINGS, type PayloadFinding, PayloadScanner } from '../payload/scanner.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { BodyText } from './body-text.ts'
-import { CleanHeads } from './clean-heads.ts'
+import type { KnownCaller } from './caller-memory.ts'
+import { CleanFields } from './clean-fields.ts'
 import { delayNamedBy } from './payload-delay.ts'
 import { PayloadMask } from './payload-mask.ts'
 import { MAX_EXCERPT, scoreOf } from './payload-score.ts'
@@ -47,7 +48,7 @@ interface Answer {
 export class PayloadMarks {
   readonly #scanner: PayloadScanner
   readonly #mask: PayloadMask
-  readonly #clean = new CleanHeads()
+  readonly #clean = new CleanFields()
   readonly #counters: Counters
 
   constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters) {
@@ -56,8 +57,14 @@ export class PayloadMarks {
     this.#counters = counters
   }
 
-  ofExchange(request: Message | null, response: Message | null, bodies: RawBodies): readonly PayloadMark[] {
-    const asked = request === null ? NO_FINDINGS : this.#inRequest(request, bodies)
+  /** `known`: the caller, as CallerMemory knows it. */
+  ofExchange(
+    request: Message | null,
+    response: Message | null,
+    known: KnownCaller | null,
+    bodies: RawBodies,
+  ): readonly PayloadMark[] {
+    const asked = request === null ? NO_FINDINGS : this.#inRequest(request, known, bodies)
     const given = response === null ? NO_FINDINGS : this.#inAnswer(response, bodies, asked.length > 0)
     if (asked.length === 0 && given.length === 0) return NONE
     const answer: Answer | null =
@@ -79,7 +86,7 @@ export class PayloadMarks {
     const asked = texts.some((text) => this.#scanner.suspectsText(text))
       ? this.#scanner.request(head, body)
       : NO_FINDINGS
-    const most = limitOf(status ?? 0, contentType, asked.length > 0)
+    const most = limitOf(status ?? 0, contentType?.includes('json') === true, asked.length > 0)
     if (answer.length > most) this.#counters.add('payload.answer_cut')
     const shown = status !== null && status < 400 && asked.length === 0
     const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer, shown)
@@ -92,7 +99,7 @@ export class PayloadMarks {
     this.#clean.close()
   }
 
-  #inRequest(request: Message, bodies: RawBodies): readonly PayloadFinding[] {
+  #inRequest(request: Message, known: KnownCaller | null, bodies: RawBodies): readonly PayloadFinding[] {
     const { head, body } = request
     let text = ''
     if (body !== null && body.length > 0 && !request.gap) {
@@ -103,45 +110,56 @@ export class PayloadMarks {
       } else if (this.#scanner.suspects(body, 0, body.length)) text = bodies.rawRequest().text
     }
     const parsed = head instanceof ParsedHead ? head : null
-    const slot = parsed === null ? -1 : this.#clean.slotOf(parsed)
-    const { shape } = this.#clean
-    const look = parsed === null ? 'suspect' : this.#lookAt(parsed, slot, shape)
-    const findings = text === '' && look !== 'suspect' ? NO_FINDINGS : this.#scanner.request(head, text)
-    if (parsed !== null && slot >= 0 && look !== 'known' && !findings.some(isOfField))
-      this.#clean.keep(parsed, slot, shape)
+    const suspect = parsed === null || this.#suspects(parsed, known)
+    if (text === '' && !suspect) return NO_FINDINGS
+    const findings = this.#scanner.request(head, text)
+    if (parsed !== null && !findings.some(isOfField)) this.#learn(parsed, known)
     return findings
   }
 
-  /** `known`: in fields like these nothing was found before; `new`: nothing in them asks for a closer look. */
-  #lookAt(head: ParsedHead, slot: number, shape: number): 'known' | 'new' | 'suspect' {
+  /** Whether something in a head asks for a closer look. What does not is remembered. */
+  #suspects(head: ParsedHead, known: KnownCaller | null): boolean {
     const scanner = this.#scanner
-    const clean = this.#clean
-    const { bytes, headerCount } = head
-    const suspect = scanner.suspects(bytes, head.targetStart, head.targetEnd)
-    if (slot >= 0 && clean.isKnown(head, slot, 0, headerCount)) return suspect ? 'suspect' : 'known'
-    if (suspect) return 'suspect'
+    const { bytes } = head
+    if (scanner.suspects(bytes, head.targetStart, head.targetEnd)) return true
     const host = head.fieldOf(HOST)
     const encodings = head.fieldOf(ACCEPT_ENCODING)
     const type = head.fieldOf(CONTENT_TYPE)
+    const authorization = head.fieldOf(AUTHORIZATION)
+    const cookie = head.fieldOf(COOKIE)
+    const cleanCaller = known?.clean === true
+    const { headerCount } = head
     for (let i = 0; i < headerCount; i++) {
       if (i === host || i === encodings || i === type) continue
-      if (slot >= 0 && (clean.isKnown(head, slot, i, i + 1) || clean.isKnown(head, shape, i, i + 1))) continue
-      if (scanner.suspects(bytes, head.valueStart(i), head.valueEnd(i))) return 'suspect'
+      const credential = i === authorization || i === cookie
+      if (credential ? cleanCaller : this.#clean.isKnown(head, i)) continue
+      if (scanner.suspects(bytes, head.valueStart(i), head.valueEnd(i))) return true
+      if (!credential) this.#clean.learn(head, i)
     }
-    return 'new'
+    if (known !== null) known.clean = true
+    return false
+  }
+
+  /** Nothing was found in any field of a head, though it may look as if. */
+  #learn(head: ParsedHead, known: KnownCaller | null): void {
+    const authorization = head.fieldOf(AUTHORIZATION)
+    const cookie = head.fieldOf(COOKIE)
+    for (let i = 0; i < head.headerCount; i++) if (i !== authorization && i !== cookie) this.#clean.learn(head, i)
+    if (known !== null) known.clean = true
   }
 
   /** `attacked`: the request had something in it, so its answer is worth more. */
   #inAnswer(response: Message, bodies: RawBodies, attacked: boolean): readonly PayloadFinding[] {
     const { head, body } = response
     if (body === null || body.length === 0 || response.gap) return NO_FINDINGS
-    const most = limitOf(head.status, head.header('content-type'), attacked)
-    if (isEncoded(head)) {
-      if (!attacked && head.status < 400) {
-        this.#counters.add('payload.answer_compressed')
-        return NO_FINDINGS
-      }
-    } else {
+    const encoded = isEncoded(head)
+    if (encoded && !attacked && head.status < 400) {
+      this.#counters.add('payload.answer_compressed')
+      return NO_FINDINGS
+    }
+    const short = !encoded && body.length <= MAX_GOOD_JSON
+    const most = short ? MAX_GOOD_JSON : limitOf(head.status, isJson(head), attacked)
+    if (!encoded) {
       if (body.length > most) this.#counters.add('payload.answer_cut')
       if (!this.#scanner.suspectsAnswer(body, 0, Math.min(body.length, most))) return NO_FINDINGS
     }
@@ -180,6 +198,8 @@ export class PayloadMarks {
 const HOST = knownIndex('host')
 const ACCEPT_ENCODING = knownIndex('accept-encoding')
 const CONTENT_TYPE = knownIndex('content-type')
+const AUTHORIZATION = knownIndex('authorization')
+const COOKIE = knownIndex('cookie')
 
 function isOfField({ place }: PayloadFinding): boolean {
   return place === 'header' || place === 'cookie' || place === 'claim'
@@ -190,8 +210,21 @@ function isEncoded(head: Head): boolean {
   return encoding !== null && encoding !== '' && encoding.toLowerCase() !== 'identity'
 }
 
-function limitOf(status: number, contentType: string | null, attacked: boolean): number {
-  return status < 400 && !attacked && contentType?.includes('json') ? MAX_GOOD_JSON : MAX_ANSWER
+function limitOf(status: number, json: boolean, attacked: boolean): number {
+  return status < 400 && !attacked && json ? MAX_GOOD_JSON : MAX_ANSWER
+}
+
+/** `json`, as the last four bytes of a value. */
+const JSON_AT_END = Buffer.from('json').readInt32LE(0)
+
+function isJson(head: Head): boolean {
+  if (head instanceof ParsedHead) {
+    const field = head.fieldOf(CONTENT_TYPE)
+    if (field < 0) return false
+    const end = head.valueEnd(field)
+    if (end - head.valueStart(field) >= 4 && head.view.getInt32(end - 4, true) === JSON_AT_END) return true
+  }
+  return head.header('content-type')?.includes('json') === true
 }
 
 /** Whether a page has the value in it with nothing of it escaped. JSON is no page: a browser runs nothing in it. */

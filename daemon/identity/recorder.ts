@@ -212,7 +212,7 @@ export class Recorder {
       record.responseBodyBytes = response.bodyBytes
     }
     this.#identify(record, request, response, query, known, material, trust, facts.movedSeconds)
-    if (this.#payloads !== null) record.marks = this.#payloads.ofExchange(request, response, material)
+    if (this.#payloads !== null) record.marks = this.#payloads.ofExchange(request, response, known, material)
     this.#emit(record)
   }
 
