@@ -11,7 +11,14 @@ import { time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, percentText, signalOf, spanText } from '../finding.ts'
 import { ErrorRates, ErrorRatesState, type ErrorWindow } from './regression/error-rates.ts'
-import { type Release, Releases, ReleasesState, releaseEvidence, sinceRelease } from './regression/releases.ts'
+import {
+  LOOK_EVERY_US,
+  type Release,
+  Releases,
+  ReleasesState,
+  releaseEvidence,
+  sinceRelease,
+} from './regression/releases.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which failures are a signal'),
@@ -42,13 +49,14 @@ const ACCEPTED_AFTER_US = 24 * HOUR_US
 /** Failures come in bunches: variance = mean + mean² x this. */
 const OVERDISPERSION = 0.5
 
-/** Rates, when it was judged and told last (null: not), since when, how grave. */
-const ServiceState = z.tuple([ErrorRatesState, time, time.nullable(), time, z.enum(SEVERITIES)])
+/** Rates, when it was looked at, judged and told last (null: not), since when, how grave. */
+const ServiceState = z.tuple([ErrorRatesState, time, time, time.nullable(), time, z.enum(SEVERITIES)])
 const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
 type Kept = z.infer<typeof Kept>
 
 class Service {
   rates = new ErrorRates()
+  lookedAt: EventTime = 0
   judgedAt: EventTime = 0
   toldAt: EventTime | null = null
   since: EventTime = 0
@@ -73,7 +81,10 @@ class RegressionErrors implements Detector {
     const { service: name, status } = tx
     if (name === null || status === null || status < 200) return null
     const service = this.#services.use(name)
-    this.#releases.look(tx, name, now)
+    if (now - service.lookedAt >= LOOK_EVERY_US) {
+      service.lookedAt = now
+      this.#releases.look(tx, name, now)
+    }
     const failed = status >= 500
     const caller = failed ? hashText(voteKey(tx.principal)) : 0
     if (!service.rates.add(tx.endpoint ?? '', failed, caller, now)) return null
@@ -106,8 +117,9 @@ class RegressionErrors implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    const toState = ({ rates, judgedAt, toldAt, since, severity }: Service): z.infer<typeof ServiceState> => [
+    const toState = ({ rates, lookedAt, judgedAt, toldAt, since, severity }: Service): z.infer<typeof ServiceState> => [
       rates.toState(),
+      lookedAt,
       judgedAt,
       toldAt,
       since,
@@ -124,8 +136,8 @@ class RegressionErrors implements Detector {
       return
     }
     const service = new Service()
-    const [rates, judgedAt, toldAt, since, severity] = ServiceState.parse(kept[1][4])
-    Object.assign(service, { rates: ErrorRates.fromState(rates), judgedAt, toldAt, since, severity })
+    const [rates, lookedAt, judgedAt, toldAt, since, severity] = ServiceState.parse(kept[1][4])
+    Object.assign(service, { rates: ErrorRates.fromState(rates), lookedAt, judgedAt, toldAt, since, severity })
     this.#services.restore(kept[1], service)
   }
 

@@ -6,10 +6,17 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { principalKey } from '../baselines/principal-key.ts'
-import { amount } from '../baselines/state.ts'
+import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf, spanText } from '../finding.ts'
-import { type Release, Releases, ReleasesState, releaseEvidence, sinceRelease } from './regression/releases.ts'
+import {
+  LOOK_EVERY_US,
+  type Release,
+  Releases,
+  ReleasesState,
+  releaseEvidence,
+  sinceRelease,
+} from './regression/releases.ts'
 import { type Slowed, SlowedState, Slowness, SlownessState, WINDOW_US } from './regression/slowness.ts'
 
 const Options = z.strictObject({
@@ -34,13 +41,14 @@ const AFTER_RELEASE_US = HOUR_US
 /** What is slow for a day is how it is now. */
 const ACCEPTED_WINDOWS = 288
 
-/** Slowness, slow windows in a row, their evidence, what is to be told. */
-const ServiceState = z.tuple([SlownessState, z.int().min(0), amount, SlowedState.nullable()])
+/** Slowness, last look, slow windows in a row, their evidence, what is to be told. */
+const ServiceState = z.tuple([SlownessState, time, z.int().min(0), amount, SlowedState.nullable()])
 const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
 type Kept = z.infer<typeof Kept>
 
 class Service {
   slowness = new Slowness()
+  lookedAt: EventTime = 0
   /** Slow windows in a row. */
   slow = 0
   log10P = 0
@@ -64,10 +72,14 @@ class RegressionLatency implements Detector {
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, endpoint, status, durationUs } = tx
     if (name === null || endpoint === null || status === null || durationUs === null) return null
-    this.#releases.look(tx, name, now)
     // A refusal is quick, and a failure as slow as a time-out.
     if (status < 200 || status >= 400) return null
     const service = this.#services.use(name)
+    if (now - service.lookedAt >= LOOK_EVERY_US) {
+      service.lookedAt = now
+      this.#releases.look(tx, name, now)
+    }
+    if (!service.slowness.wants()) return null
     const factor = service.slowness.add(endpoint, Math.max(1, durationUs), hashText(principalKey(tx.principal)))
     const { due } = service
     if (due === null || factor === null || factor < due.factor) return null
@@ -91,8 +103,9 @@ class RegressionLatency implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    const toState = ({ slowness, slow, log10P, due }: Service): z.infer<typeof ServiceState> => [
+    const toState = ({ slowness, lookedAt, slow, log10P, due }: Service): z.infer<typeof ServiceState> => [
       slowness.toState(),
+      lookedAt,
       slow,
       log10P,
       due,
@@ -108,8 +121,8 @@ class RegressionLatency implements Detector {
       return
     }
     const service = new Service()
-    const [slowness, slow, log10P, due] = ServiceState.parse(kept[1][4])
-    Object.assign(service, { slowness: Slowness.fromState(slowness), slow, log10P, due })
+    const [slowness, lookedAt, slow, log10P, due] = ServiceState.parse(kept[1][4])
+    Object.assign(service, { slowness: Slowness.fromState(slowness), lookedAt, slow, log10P, due })
     this.#services.restore(kept[1], service)
   }
 
@@ -206,7 +219,7 @@ export const regressionLatency = defineDetector({
     warmUp:
       'An hour of windows; until half a day is known only what takes twice as long is slow. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
     traps:
-      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than slower, services with fewer than 30 answers in five minutes.',
+      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than slower, services with fewer than 30 answers in five minutes.',
     tuning: 'slower; windows and releaseWindows are how long a hiccup may last.',
   },
   options: Options,

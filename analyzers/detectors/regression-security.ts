@@ -74,11 +74,11 @@ class RegressionSecurity implements Detector {
     const { service: name, endpoint, status } = tx
     if (name === null || endpoint === null || status === null || status < 200) return null
     const service = this.#services.use(name)
-    this.#releases.look(tx, name, now)
     const isRefusal = status === 401 || status === 403
     service.refusals.add(endpoint, isRefusal, isRefusal ? hashText(voteKey(tx.principal)) : 0, now)
     if (now - service.lookedAt >= LOOK_EVERY_US) {
       service.lookedAt = now
+      this.#releases.look(tx, name, now)
       const signal = this.#look(tx, status, name, service, now)
       if (signal !== null) return signal
     }

@@ -28,8 +28,8 @@ const HEADERS: ReadonlySet<string> = new Set([
   'x-git-commit',
   'x-commit',
 ])
-/** Answers of a service whose headers are looked at: one in so long. */
-const LOOK_EVERY_US = SECOND_US
+/** Answers of a service whose headers are worth a look: one in so long. */
+export const LOOK_EVERY_US = SECOND_US
 /** Versions of a service that are remembered: while a release is rolled out the old one goes on answering. */
 const MAX_VERSIONS = 16
 /** A header that is new so often names no version. */
@@ -38,8 +38,8 @@ const MAX_VERSION = 64
 const DAY_US = 24 * HOUR_US
 
 const ReleaseState = z.tuple([text.nullable(), text, text.nullable(), time])
-/** Latest release, versions seen, begin of the day that is counted, new ones in it, last look. */
-const ServiceState = z.tuple([ReleaseState.nullable(), z.array(hash32).max(MAX_VERSIONS), time, z.int().min(0), time])
+/** Latest release, versions seen, begin of the day that is counted, new ones in it. */
+const ServiceState = z.tuple([ReleaseState.nullable(), z.array(hash32).max(MAX_VERSIONS), time, z.int().min(0)])
 export const ReleasesState = z.tuple([z.literal('release'), KeyedEntry])
 
 interface Versions {
@@ -47,7 +47,6 @@ interface Versions {
   seen: number[]
   dayFrom: EventTime
   newToday: number
-  lookedAt: EventTime
 }
 
 /**
@@ -59,7 +58,7 @@ export class Releases {
   readonly #services: KeyedTable<Versions>
 
   constructor(limit: number) {
-    this.#services = new KeyedTable(limit, () => ({ latest: null, seen: [], dayFrom: 0, newToday: 0, lookedAt: 0 }))
+    this.#services = new KeyedTable(limit, () => ({ latest: null, seen: [], dayFrom: 0, newToday: 0 }))
   }
 
   get occupancy(): Occupancy {
@@ -79,11 +78,9 @@ export class Releases {
     this.#remember(versions, hashText(version))
   }
 
-  /** Reads the version header of an answer now and then; true when it tells of a release. */
+  /** Reads the version header of an answer (LOOK_EVERY_US); true when it tells of a release. */
   look(tx: Transaction, service: string, now: EventTime): boolean {
     const versions = this.#services.use(service)
-    if (now - versions.lookedAt < LOOK_EVERY_US) return false
-    versions.lookedAt = now
     const header = tx.responseHeaders.find(([name]) => HEADERS.has(name.toLowerCase()))
     if (header === undefined) return false
     const version = header[1].slice(0, MAX_VERSION)
@@ -106,25 +103,23 @@ export class Releases {
   }
 
   *snapshot(): IterableIterator<z.infer<typeof ReleasesState>> {
-    const toState = ({ latest, seen, dayFrom, newToday, lookedAt }: Versions): z.infer<typeof ServiceState> => [
+    const toState = ({ latest, seen, dayFrom, newToday }: Versions): z.infer<typeof ServiceState> => [
       latest === null ? null : [latest.id, latest.version, latest.commit, latest.at],
       seen,
       dayFrom,
       newToday,
-      lookedAt,
     ]
     for (const entry of this.#services.entries(toState)) yield ['release', entry]
   }
 
   restore([, entry]: z.infer<typeof ReleasesState>): void {
-    const [latest, seen, dayFrom, newToday, lookedAt] = ServiceState.parse(entry[4])
+    const [latest, seen, dayFrom, newToday] = ServiceState.parse(entry[4])
     const [id = null, version = '', commit = null, at = 0] = latest ?? []
     this.#services.restore(entry, {
       latest: latest === null ? null : { id, version, commit, at },
       seen,
       dayFrom,
       newToday,
-      lookedAt,
     })
   }
 

@@ -19,6 +19,8 @@ const LEAST_USUAL = 6
 const HISTORY = 288
 const MOST_PER_CALLER = 5
 const MAX_CALLERS = 512
+/** Answers of a window that are looked at, about: of more only one in so many. */
+const ENOUGH = 2000
 
 /** Name, medians, those that wait, durations of this window, the usual. */
 const EndpointState = z.tuple([
@@ -27,8 +29,15 @@ const EndpointState = z.tuple([
   z.array(z.tuple([time, amount])).max(QUARANTINE + 1),
   z.array(amount).max(BATCH),
 ])
-/** Begin, factors, answers, callers with their answers. */
-const WindowState = z.tuple([time, QuantileState, amount, z.array(z.tuple([hash32, amount])).max(MAX_CALLERS)])
+/** Begin, factors, answers, offered ones, stride, callers with their answers. */
+const WindowState = z.tuple([
+  time,
+  QuantileState,
+  amount,
+  amount,
+  z.int().min(1),
+  z.array(z.tuple([hash32, amount])).max(MAX_CALLERS),
+])
 /** Endpoints, factors of the last windows, the window that is being filled. */
 export const SlownessState = z.tuple([
   z.array(EndpointState).max(MAX_ENDPOINTS),
@@ -78,9 +87,17 @@ export class Slowness {
   #callers = new Map<number, number>()
   #answers = 0
   #windowAt: EventTime = 0
+  /** Answers of this window, and one in how many of them is looked at: what the last window had says. */
+  #offered = 0
+  #stride = 1
 
   get history(): number {
     return this.#history.length
+  }
+
+  /** Whether the next answer is one to look at. */
+  wants(): boolean {
+    return this.#offered++ % this.#stride === 0
   }
 
   /** An answer that was given; how many times as long as usual it took, null where nobody knows. */
@@ -121,6 +138,8 @@ export class Slowness {
     this.#window = new QuantileSketch()
     this.#callers.clear()
     this.#answers = 0
+    this.#stride = Math.max(1, Math.floor(this.#offered / ENOUGH))
+    this.#offered = 0
     return slowed
   }
 
@@ -142,10 +161,18 @@ export class Slowness {
       waiting.map(([at, duration]) => [at, duration]),
       batch,
     ])
-    return [endpoints, this.#history, [this.#windowAt, this.#window.toState(), this.#answers, [...this.#callers]]]
+    return [
+      endpoints,
+      this.#history,
+      [this.#windowAt, this.#window.toState(), this.#answers, this.#offered, this.#stride, [...this.#callers]],
+    ]
   }
 
-  static fromState([endpoints, history, [windowAt, window, answers, callers]]: SlownessState): Slowness {
+  static fromState([
+    endpoints,
+    history,
+    [windowAt, window, answers, offered, stride, callers],
+  ]: SlownessState): Slowness {
     const slowness = new Slowness()
     slowness.#history = history
     for (const [name, medians, waiting, batch] of endpoints) {
@@ -156,6 +183,8 @@ export class Slowness {
     slowness.#windowAt = windowAt
     slowness.#window = QuantileSketch.fromState(window)
     slowness.#answers = answers
+    slowness.#offered = offered
+    slowness.#stride = stride
     slowness.#callers = new Map(callers)
     return slowness
   }
