@@ -89,7 +89,7 @@ export type Lack = (typeof LACKS)[number]
 export const HEADER_FIELD = /^(?:request|response)\.header\.[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/
 
 const STEP = z.union([
-  z.enum(['json', 'gunzip', 'gunzip?', 'base64', 'base64?', 'goreplay?', 'after_prefix?']),
+  z.enum(['json', 'gunzip', 'gunzip?', 'base64', 'base64?', 'goreplay?', 'otlp?', 'envoy_tap?', 'after_prefix?']),
   z.strictObject({ json: PATH }),
 ])
 const RAW = z.union([z.strictObject({ base64: PATH }), z.strictObject({ text: PATH })])

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import type { Mapping } from './mapping.ts'
 import { compilePath, type Getter } from './path.ts'
+import { ENVOY_TAP, OTLP_TRACES, readProtobuf } from './protobuf.ts'
 import type { Undecodable } from './record.ts'
 
 /** Longest record read, before and after decompression. */
@@ -8,6 +9,8 @@ export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 export const MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 
 const GZIP = 0x8b1f
+const JSON_BEGINS: ReadonlySet<number> = new Set(Buffer.from('{[ '))
+const PROTOBUF = { 'otlp?': OTLP_TRACES, 'envoy_tap?': ENVOY_TAP } as const
 /** A line of GoReplay: type, id, time in nanoseconds, then for a response how long it took. */
 const GOREPLAY = /^([123]) ([0-9A-Za-z-]{1,64}) (\d{13,19})(?: -?\d{1,19})? ?\r?$/
 
@@ -83,6 +86,12 @@ function unpackWith(steps: readonly string[]): Unpack {
           break
         case 'goreplay?': {
           const record = goreplay(bytes)
+          if (record !== null) return { record }
+          break
+        }
+        case 'otlp?':
+        case 'envoy_tap?': {
+          const record = JSON_BEGINS.has(bytes[0]!) ? null : readProtobuf(bytes, PROTOBUF[step])
           if (record !== null) return { record }
           break
         }
