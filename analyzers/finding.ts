@@ -52,12 +52,18 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
     whole: isWhole(tx),
     forwarded: tx.forwarded.length > 0,
     sharedAddress: tx.sharedAddress === true,
+    ...(tx.caller == null ? {} : { caller: { cohort: tx.caller.cohort, labels: tx.caller.labels } }),
   }
 }
 
 /** Both sides seen to their ends, and no doubt that they belong together. */
 function isWhole(tx: Transaction): boolean {
   return tx.state === 'complete' && tx.pairing === 'exact'
+}
+
+/** A transaction as evidence of what is found later. */
+export function evidenceOf(tx: Transaction): EvidenceRef {
+  return { transactionId: tx.id, time: tx.time, status: tx.status, whole: isWhole(tx) }
 }
 
 /** How an incident names a principal: the address, the user's display, or the pseudonym (contracts.md, Incident). */
@@ -94,9 +100,13 @@ export class EvidenceTrail {
   take(): readonly EvidenceRef[] {
     if (this.#ids.length === 0) return NO_REFS
     const refs = this.#ids.map((transactionId, i) => ({ transactionId, ...this.#factsOf(i) }))
+    this.clear()
+    return refs
+  }
+
+  clear(): void {
     this.#ids = []
     this.#numbers = []
-    return refs
   }
 
   toState(): TrailState {

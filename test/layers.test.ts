@@ -14,6 +14,7 @@ const FLOW = [
   'daemon/tap',
   'daemon/endpoints',
   'analyzers/baselines',
+  'daemon/callers',
   'daemon/inventory',
   'analyzers/detectors',
   'analyzers',

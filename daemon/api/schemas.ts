@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DEFAULT_ROWS, MAX_ROWS } from '../../sinks/clickhouse/query.ts'
 import { ACTION_STATES } from '../model/action.ts'
 import { parseTime } from '../model/time.ts'
+import { ROLES } from '../model/transaction.ts'
 import { MOST_ROUTES } from './inventory-file.ts'
 import { MOST_LISTED } from './json-forms.ts'
 
@@ -332,6 +333,14 @@ export const ClientSchema = named(
     endpoints: count(),
     addresses: count(),
     refused_share: z.number().min(0).max(1),
+    role: z.enum(ROLES).nullable(),
+    reasons: z.array(z.string()),
+    labels: z.array(z.string()),
+    networks: z.array(z.string()),
+    agents: z.array(z.string()),
+    devices: count(),
+    credentials: count(),
+    shared: z.boolean(),
   }),
 )
 

@@ -66,6 +66,7 @@ function renderClients(clients: readonly ClientJson[], context: CliContext): str
     [
       { title: 'KIND' },
       { title: 'CALLER', least: 14 },
+      { title: 'ROLE, LABELS' },
       { title: 'REQUESTS', align: 'right' },
       { title: 'ENDPOINTS', align: 'right' },
       { title: 'ADDRESSES', align: 'right' },
@@ -76,6 +77,7 @@ function renderClients(clients: readonly ClientJson[], context: CliContext): str
     clients.map((client) => [
       client.kind,
       client.display,
+      [client.role ?? '-', ...client.labels].join(' '),
       String(client.requests),
       String(client.endpoints),
       String(client.addresses),
@@ -97,10 +99,26 @@ function renderClient(client: ClientJson, context: CliContext): string {
       { name: 'Seen', text: `${timeText(client.first_seen)} to ${timeText(client.last_seen)}` },
       { name: 'Requests', text: `${client.requests}, ${refusedText(client)} refused` },
       { name: 'Endpoints', text: String(client.endpoints) },
-      { name: 'Addresses', text: String(client.addresses) },
+      { name: 'Role', text: roleText(client) },
+      ...(client.labels.length === 0 ? [] : [{ name: 'Labels', text: client.labels.join(', ') }]),
+      {
+        name: 'Addresses',
+        text: `${client.addresses}${client.shared ? ', shared by several people' : ''}${listText(client.networks)}`,
+      },
+      { name: 'Programs', text: client.agents.length === 0 ? 'not told' : client.agents.join(', ') },
+      { name: 'Devices', text: `${client.devices} by the order of their headers` },
+      { name: 'Credentials', text: String(client.credentials) },
     ],
     context,
   )
+}
+
+function roleText({ role, reasons }: ClientJson): string {
+  return role === null ? 'not known yet' : `${role}: ${reasons.join('; ')}`
+}
+
+function listText(list: readonly string[]): string {
+  return list.length === 0 ? '' : ` (${list.join(', ')})`
 }
 
 function refusedText({ refused_share: share }: ClientJson): string {

@@ -3,7 +3,7 @@ import { lossHints } from '../../sinks/loss-hints.ts'
 import { MOST_ROUTES, selectClients, selectRoutes } from '../api/inventory-file.ts'
 import type { Operations } from '../api/operations.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
-import { Inventory } from '../inventory/inventory.ts'
+import { INVENTORY_DEFAULTS, Inventory } from '../inventory/inventory.ts'
 import type { InventoryState } from '../inventory/snapshot.ts'
 import type { ClientJson, RouteJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -54,7 +54,8 @@ async function learn(files: readonly string[], flags: InventoryFlags, context: C
     allowTestKey: true,
   })
   const { replay } = await import('../topology/replay.ts')
-  const inventory = new Inventory()
+  const { compileLabels } = await import('../policies/client-labels.ts')
+  const inventory = new Inventory(INVENTORY_DEFAULTS, compileLabels(config.identity.labels))
   const summary = await replay({
     files,
     emit: 'none',

@@ -21,6 +21,7 @@ test('the defaults of the configuration are those of the stages', () => {
     names: IDENTITY_DEFAULTS.names,
     display: IDENTITY_DEFAULTS.display,
     jwks: IDENTITY_DEFAULTS.keySets,
+    labels: [],
   })
   const { workers: _workers, memory_mib: _budget, evidence_mib: _evidence, ...stages } = limits
   expect(stages).toEqual({

@@ -4,6 +4,7 @@ import { snakeCase } from '../../analyzers/option-names.ts'
 import { CERTIFICATE_HEADERS } from '../identity/certificate.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 import { CDN_HEADERS, type Cdn } from '../identity/forwarded.ts'
+import { labelFault } from '../policies/client-labels.ts'
 import { kafkaSink } from './kafka-schema.ts'
 import { sources } from './source-schema.ts'
 import { addressBlock, file, wholeNumber } from './values.ts'
@@ -16,6 +17,15 @@ import { addressBlock, file, wholeNumber } from './values.ts'
 const headerName = z
   .string()
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/, { error: 'expected the name of a header or cookie' })
+
+const condition = z
+  .string()
+  .min(1)
+  .max(4096)
+  .superRefine((text, context) => {
+    const fault = labelFault(text)
+    if (fault !== null) context.addIssue({ code: 'custom', message: `is no condition over client: ${fault}` })
+  })
 
 const pseudonym = z.string().regex(/^hmac:[0-9a-f]{32}$/, { error: 'expected an id such as hmac: and 32 hex digits' })
 
@@ -91,6 +101,16 @@ const identity = z
         'How users of tokens are shown; the first that fits counts. Else by the subject. E-mail addresses, phone numbers and what looks like ' +
           'a secret are never shown.',
       ),
+    labels: z
+      .array(
+        z.strictObject({
+          name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'expected a short lower-case name' }),
+          when: condition.describe('A condition in CEL over `client`, such as `client.role == "partner"`.'),
+        }),
+      )
+      .max(32)
+      .default([])
+      .describe('Labels of callers, shown by `offpath clients` and read by policies as `signal.caller.labels`.'),
     jwks: z
       .array(
         z.strictObject({

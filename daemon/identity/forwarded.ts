@@ -3,7 +3,7 @@ import { CidrSet } from '../decode/cidr-set.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 /** Loopback, private and link-local (RFC 1918, 3927, 4193, 4291, 6598). */
-const DEFAULT_HOPS = [
+export const PRIVATE_NETWORKS: readonly string[] = [
   '127.0.0.0/8',
   '10.0.0.0/8',
   '172.16.0.0/12',
@@ -47,7 +47,7 @@ const NOBODY: Caller = { forwarded: [], trust: 'none' }
  */
 export class TrustedHops {
   readonly #configured: CidrSet | null
-  readonly #defaults = new CidrSet(DEFAULT_HOPS)
+  readonly #defaults = new CidrSet(PRIVATE_NETWORKS)
   readonly #recent = new BoundedMap<string, Caller>(RECENT, 4 * 1024 * 1024)
 
   /** With a list, only the list is trusted. */

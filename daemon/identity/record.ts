@@ -2,6 +2,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type {
+  CallerView,
   Claims,
   Header,
   Mark,
@@ -83,6 +84,7 @@ export class TransactionRecord implements Transaction {
   objectIds: readonly string[] = NONE
   knownEndpoint = false
   sharedAddress = false
+  caller: CallerView | null | undefined = undefined
 
   presented: Presented = NOTHING
   login: LoginAttempt | null = null

@@ -1,4 +1,5 @@
 import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
+import type { Behaviour, CallerProfile } from '../callers/profile.ts'
 import type { Linked } from '../model/recency-list.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Principal, PrincipalKind } from '../model/transaction.ts'
@@ -16,6 +17,8 @@ export interface ClientState {
   readonly refused: number
   readonly endpoints: CountState
   readonly addresses: CountState
+  /** Absent of callers that were seen by an earlier version, or too seldom. */
+  readonly behaviour?: Behaviour
 }
 
 /** One caller: how much it asks, of how much, from where, and how much of it is refused. */
@@ -33,6 +36,9 @@ export class ClientRecord implements Linked<ClientRecord> {
   refused = 0
   readonly endpoints = new DistinctCounter()
   readonly addresses = new DistinctCounter()
+  profile: CallerProfile | null = null
+  /** Of an earlier run, until there is a profile of this one. */
+  #behaviour: Behaviour | undefined = undefined
 
   constructor(key: string, { kind, id, display, via }: Omit<Principal, 'app'>, now: EventTime) {
     this.key = key
@@ -56,6 +62,7 @@ export class ClientRecord implements Linked<ClientRecord> {
   toState(): ClientState {
     const { kind, id, display, via, firstSeen, lastSeen, requests, refused } = this
     const endpoints = countState(this.endpoints)
+    const behaviour = this.profile?.behaviour ?? this.#behaviour
     return {
       kind,
       id,
@@ -67,6 +74,7 @@ export class ClientRecord implements Linked<ClientRecord> {
       refused,
       endpoints,
       addresses: countState(this.addresses),
+      ...(behaviour === undefined ? {} : { behaviour }),
     }
   }
 
@@ -77,6 +85,7 @@ export class ClientRecord implements Linked<ClientRecord> {
     record.refused = state.refused
     record.endpoints.merge(countFrom(state.endpoints))
     record.addresses.merge(countFrom(state.addresses))
+    record.#behaviour = state.behaviour
     return record
   }
 }

@@ -1,4 +1,6 @@
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
+import { CallerProfile } from '../callers/profile.ts'
+import { CallerProfiles, type Labeller } from '../callers/profiles.ts'
 import { Doorkeeper } from '../endpoints/doorkeeper.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { BodyReader } from './body-fields.ts'
@@ -49,10 +51,14 @@ export class Inventory {
   /** When a table of newcomers is full, whoever comes a second time soon gets in: what comes once costs next to nothing. */
   readonly #doors = { operations: new Doorkeeper(), clients: new Doorkeeper() }
   readonly #refused = { operations: 0, clients: 0 }
+  readonly #label: Labeller | undefined
+  #profiles: CallerProfiles | null = null
   #saved = MAX_SAVED
   #unsampled = 0
 
-  constructor(options: InventoryOptions = INVENTORY_DEFAULTS) {
+  /** `label`: of callers, where no analysis runs that has done so. */
+  constructor(options: InventoryOptions = INVENTORY_DEFAULTS, label?: Labeller) {
+    this.#label = label
     const release = (record: OperationRecord) => record.fields.release()
     this.#operations = new RecentTable(options.maxOperations, release)
     this.#candidates = new RecentTable(options.maxCandidates, release)
@@ -76,7 +82,18 @@ export class Inventory {
     }
     const { forwarded } = tx
     const address = forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!
-    this.#client(key, tx)?.observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
+    const client = this.#client(key, tx)
+    if (client === null) return
+    client.observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
+    client.profile = this.#profileOf(tx)
+  }
+
+  /** As the analysis knows the caller; where none runs, as is found here. */
+  #profileOf(tx: Transaction): CallerProfile | null {
+    if (tx.caller instanceof CallerProfile) return tx.caller
+    if (tx.caller === null) return null
+    this.#profiles ??= new CallerProfiles(this.#label)
+    return this.#profiles.observe(tx)
   }
 
   /** Of an earlier run; before the first transaction. */

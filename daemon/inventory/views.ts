@@ -1,4 +1,6 @@
+import type { Behaviour } from '../callers/profile.ts'
 import { formatTime } from '../model/time.ts'
+import type { Role } from '../model/transaction.ts'
 import type { ClientState } from './client.ts'
 import { countFrom } from './count-state.ts'
 import { type FieldState, lastName } from './field.ts'
@@ -70,6 +72,20 @@ export interface ClientJson {
   readonly addresses: number
   /** Share of its requests that were refused (401, 403, 429): 0..1. */
   readonly refused_share: number
+  /** What it seems to be by what it did, and why; null while that is too little. */
+  readonly role: Role | null
+  readonly reasons: readonly string[]
+  /** Those of `identity.labels` that are true of it. */
+  readonly labels: readonly string[]
+  /** Where it came from, the first of them: /24, for IPv6 /48. */
+  readonly networks: readonly string[]
+  /** Programs, without their versions. */
+  readonly agents: readonly string[]
+  /** Orders of headers, and credentials. */
+  readonly devices: number
+  readonly credentials: number
+  /** An address that several people have. */
+  readonly shared: boolean
 }
 
 /** Words are told from this many on, each used by two callers. */
@@ -115,6 +131,17 @@ export function routeJson(state: OperationState): RouteJson {
   }
 }
 
+const UNKNOWN: Behaviour = {
+  role: null,
+  reasons: [],
+  labels: [],
+  networks: [],
+  agents: [],
+  devices: 0,
+  credentials: 0,
+  shared: false,
+}
+
 export function clientJson(state: ClientState): ClientJson {
   const { kind, id, display, via, requests, refused } = state
   return {
@@ -128,6 +155,7 @@ export function clientJson(state: ClientState): ClientJson {
     endpoints: Math.round(countFrom(state.endpoints).count),
     addresses: Math.round(countFrom(state.addresses).count),
     refused_share: requests === 0 ? 0 : rounded(refused / requests),
+    ...(state.behaviour ?? UNKNOWN),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EventTime } from './time.ts'
-import type { Principal } from './transaction.ts'
+import type { CallerView, Principal } from './transaction.ts'
 
 export type Severity = 'info' | 'low' | 'medium' | 'high' | 'critical'
 export const SEVERITIES: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical']
@@ -56,6 +56,8 @@ export interface Signal {
   readonly forwarded?: boolean
   /** Internal: several people are known to be behind the caller's address. */
   readonly sharedAddress?: boolean
+  /** Internal: what the caller seemed to be. */
+  readonly caller?: Pick<CallerView, 'cohort' | 'labels'>
   /** Internal: what the subject's incidents were about is over: they are closed, and none is opened. */
   readonly over?: boolean
 }

@@ -136,6 +136,8 @@ export interface Transaction {
   principal: Principal
   /** Set once by identity, internal: several people are known to be behind the address it came from. */
   sharedAddress?: boolean
+  /** Set once by callers, internal: absent where nobody asks, null while the caller is too new to be known. */
+  caller?: CallerView | null | undefined
   /** Set once by endpoints: `GET /v1/orders/{id}`, or null before the template is a candidate. */
   endpoint: string | null
   /** Set once by endpoints: host, or server address and port. */
@@ -144,6 +146,20 @@ export interface Transaction {
   objectIds: readonly string[]
   /** Set once by endpoints, internal: whether (service, method, template) is an established endpoint of the inventory. */
   knownEndpoint: boolean
+}
+
+/** What a caller seems to be, by what they do: docs/identity.md. */
+export const ROLES = ['monitor', 'crawler', 'export', 'staff', 'service', 'partner', 'customer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** What is known of a caller by now; it goes on changing. */
+export interface CallerView {
+  /** By what they did so far; null while that is too little. */
+  readonly role: Role | null
+  /** The same, once a day went by in which nothing spoke against them: with whom to compare them. */
+  readonly cohort: Role | null
+  /** `identity.labels` that are true of them. */
+  readonly labels: readonly string[]
 }
 
 /** Total order of all records: (endTime, id). */

@@ -43,6 +43,12 @@ export const SIGNAL_FIELDS: readonly (readonly [path: string, type: string, mean
     'how it is known: jwt.sub, basic, cookie.sid, peer, forwarded, forwarded.default …',
   ],
   ['signal.principal.app', 'string', 'API key or client seen beside a user; empty without one'],
+  [
+    'signal.caller.role',
+    'string',
+    'what the caller seems to be by a day and more of behaviour: customer, staff, partner, service, export, crawler, monitor; else empty',
+  ],
+  ['signal.caller.labels', 'list<string>', '`identity.labels` that are true of the caller'],
   ['signal.expected', 'dyn', 'text, number or null: what is usual'],
   ['signal.observed', 'dyn', 'text, number or null: what was seen'],
   [
@@ -61,7 +67,7 @@ export const SIGNAL_FIELDS: readonly (readonly [path: string, type: string, mean
 
 type Schema = { [name: string]: string | Schema }
 
-function schemaOf(fields: typeof SIGNAL_FIELDS): Schema {
+function schemaOf(fields: readonly (readonly [path: string, type: string, meaning: string])[]): Schema {
   const schema: Schema = {}
   for (const [path, type] of fields) {
     const steps = path.split('.').slice(1)
@@ -88,29 +94,45 @@ function patternOf(pattern: string): RE2JS {
   return compiled
 }
 
-const ENVIRONMENT = new Environment({ limits: LIMITS })
-  .registerVariable({ name: 'signal', schema: schemaOf(SIGNAL_FIELDS) })
-  .registerFunction('rx(string, string): bool', (text: string, pattern: string) => patternOf(pattern).test(cut(text)))
-  .registerFunction('string.atLeast(string): bool', (severity: string, least: string) => {
+/** For conditions over one variable. */
+export function environmentOf(
+  name: string,
+  fields: readonly (readonly [path: string, type: string, meaning: string])[],
+) {
+  return new Environment({ limits: LIMITS })
+    .registerVariable({ name, schema: schemaOf(fields) })
+    .registerFunction('rx(string, string): bool', (text: string, pattern: string) => patternOf(pattern).test(cut(text)))
+}
+
+const ENVIRONMENT = environmentOf('signal', SIGNAL_FIELDS).registerFunction(
+  'string.atLeast(string): bool',
+  (severity: string, least: string) => {
     const bound = SEVERITIES.indexOf(least as Severity)
     if (bound < 0) throw new Error(`${least} is no severity`)
     return SEVERITIES.indexOf(severity as Severity) >= bound
-  })
+  },
+)
 
 /** A checked condition. */
 export type Condition = (signal: Signal) => boolean
 
 /** @throws ExpressionProblem. What it returns throws when the expression fails on a signal, for example for a missing key. */
 export function compileCondition(text: string): Condition {
-  const checked = ENVIRONMENT.check(text)
+  const holds = compileTest(ENVIRONMENT, text)
+  return (signal) => holds({ signal: viewOf(signal) })
+}
+
+/** The same over the variable of any environment. @throws ExpressionProblem. */
+export function compileTest(environment: Environment, text: string): (variables: Record<string, unknown>) => boolean {
+  const checked = environment.check(text)
   if (!checked.valid) throw problemOf(checked.error)
-  const evaluate = ENVIRONMENT.parse(text)
+  const evaluate = environment.parse(text)
   checkCost(evaluate.ast, checkPattern)
   if (checked.type !== 'bool' && checked.type !== 'dyn') {
     throw new ExpressionProblem(`gives ${checked.type}, expected true or false`, 0)
   }
-  return (signal) => {
-    const result: unknown = evaluate({ signal: viewOf(signal) })
+  return (variables) => {
+    const result: unknown = evaluate(variables)
     if (typeof result !== 'boolean') throw new Error(`gave ${typeof result}, expected true or false`)
     return result
   }
@@ -164,6 +186,7 @@ function viewOf(signal: Signal): Record<string, unknown> {
       via: principal.via,
       app: cut(principal.app ?? ''),
     },
+    caller: { role: signal.caller?.cohort ?? '', labels: [...(signal.caller?.labels ?? [])] },
     expected: cutValue(signal.expected),
     observed: cutValue(signal.observed),
     evidence: Object.fromEntries(Object.entries(signal.evidence).map(([key, value]) => [key, cutValue(value)])),

@@ -1,5 +1,6 @@
 import type { DetectorSet } from '../../analyzers/analysis.ts'
 import { isAboutSource } from '../../analyzers/detectors/capture/sensor-finding.ts'
+import type { CallerProfiles } from '../callers/profiles.ts'
 import type { EndpointMapper } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
@@ -28,6 +29,7 @@ export interface AnalysisListeners {
 
 /** The detecting half: absent when only transactions are asked for. */
 export interface Detection {
+  readonly profiles: CallerProfiles
   readonly detectors: DetectorSet
   readonly incidents: IncidentBook
 }
@@ -126,8 +128,9 @@ export class AnalysisStage implements Analysis {
     this.#resolver.resolve(transaction)
     this.#endpoints.map(transaction)
     const learnt = this.#listeners.learnt?.(transaction) === true
-    this.#listeners.transaction?.(transaction)
     const detection = this.#detection
+    if (detection !== null && !learnt) detection.profiles.observe(transaction)
+    this.#listeners.transaction?.(transaction)
     if (detection === null || learnt) return
     const signals = detection.detectors.observe(transaction, transaction.endTime)
     for (let i = 0; i < signals.length; i++) this.#take(signals[i]!, detection)
@@ -151,6 +154,7 @@ export class AnalysisStage implements Analysis {
     return {
       ...prefixed('identity', this.#resolver.sizes()),
       ...prefixed('endpoints', this.#endpoints.sizes()),
+      ...(this.#detection === null ? {} : prefixed('callers', this.#detection.profiles.sizes())),
       ...this.#detection?.detectors.sizes(),
     }
   }
@@ -163,6 +167,7 @@ export class AnalysisStage implements Analysis {
   }
 
   #take(signal: Signal, detection: Detection): void {
+    if (signal.severity !== 'info') detection.profiles.disturb(signal.principal, signal.time)
     this.#listeners.signal?.(signal)
     this.#report(detection.incidents.push(signal), detection, signal.time)
   }

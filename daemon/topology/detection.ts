@@ -1,8 +1,10 @@
 import { DetectorSet } from '../../analyzers/analysis.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
+import { CallerProfiles } from '../callers/profiles.ts'
 import { detectorOptions } from '../config/schema.ts'
 import { IncidentBook } from '../incidents/incident-book.ts'
 import type { FoldingRule } from '../incidents/rules.ts'
+import { compileLabels } from '../policies/client-labels.ts'
 import { compilePolicies } from '../policies/compile.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
@@ -20,7 +22,11 @@ export function buildDetection(request: AssemblyRequest, telemetry: Telemetry): 
   const hopsConfigured = config.identity.trusted_hops.length > 0
   const incidents = new IncidentBook({ telemetry, rules, hopsConfigured })
   return {
-    detection: { detectors: new DetectorSet(enabled, telemetry, detectorFailed), incidents },
+    detection: {
+      profiles: new CallerProfiles(compileLabels(config.identity.labels)),
+      detectors: new DetectorSet(enabled, telemetry, detectorFailed),
+      incidents,
+    },
     setPolicies: (policies) => incidents.setRules(rulesOf(policies, request, telemetry)),
   }
 }

@@ -202,6 +202,14 @@ export function sampleCaller(): ClientJson {
     requests: 12,
     endpoints: 1,
     addresses: 1,
+    role: 'customer',
+    reasons: ['signed in, with an app'],
+    labels: ['vip'],
+    networks: ['203.0.113.0/24'],
+    agents: ['Firefox'],
+    devices: 1,
+    credentials: 2,
+    shared: false,
     refused_share: 0.083,
   }
 }

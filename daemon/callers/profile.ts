@@ -1,0 +1,208 @@
+import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
+import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
+import { networkOf } from '../../analyzers/baselines/principal-key.ts'
+import { TransactionRecord } from '../identity/record.ts'
+import { DAY_US, type EventTime, HOUR_US, SECOND_US } from '../model/time.ts'
+import type { CallerView, Principal, Role, Transaction } from '../model/transaction.ts'
+import { type AgentClass, deviceOf } from './device.ts'
+import { Few } from './few.ts'
+
+const MAX_OPERATIONS = 32
+const MAX_CREDENTIALS = 16
+const MAX_NETWORKS = 8
+const MAX_DEVICES = 8
+const MAX_AGENTS = 4
+const MAX_CLAIMED = 4
+/** Requests whose headers are looked at: making the list costs microseconds, and who comes once costs nothing. */
+const LOOK_AT = new Set([2, 8, 32, 128])
+const LOOK_AGAIN = 511
+/** Weight of the latest pause in their mean. */
+const PAUSE_WEIGHT = 0.1
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** How long one must have behaved before what one is taken for may change a judgement. */
+const SETTLED_US = DAY_US
+
+/** What is shown of a caller beside counts. */
+export interface Behaviour {
+  readonly role: Role | null
+  readonly reasons: readonly string[]
+  readonly labels: readonly string[]
+  /** /24, for IPv6 /48. */
+  readonly networks: readonly string[]
+  readonly agents: readonly string[]
+  /** Different orders of headers, and credentials; where there were more than can be counted, those that were. */
+  readonly devices: number
+  readonly credentials: number
+  /** An address behind which several people are known to be. */
+  readonly shared: boolean
+}
+
+/**
+ * What one caller did, in fixed memory (about 1 KiB, 2 with many objects), and which credentials, networks, programs and header
+ * orders belong to them. Counts, hashes, /24 networks and names of programs only.
+ */
+export class CallerProfile implements CallerView {
+  principal: Principal
+  readonly firstSeen: EventTime
+  lastSeen: EventTime
+  /** Nothing spoke against them since. */
+  quietSince: EventTime
+  requests = 0
+  reads = 0
+  refused = 0
+  /** Bytes of bodies of answers. */
+  bytes = 0
+  /** Requests to operations that hardly anybody else uses. */
+  rare = 0
+  /** The operation with more requests than any other, if one has most of them, and how many of them it had since it was that. */
+  #top: object | null = null
+  #topVotes = 0
+  topRequests = 0
+  readonly operations = new Few<number>(MAX_OPERATIONS)
+  readonly objects = new DistinctCounter()
+  readonly credentials = new Few<number>(MAX_CREDENTIALS)
+  readonly networks = new Few<string>(MAX_NETWORKS)
+  readonly devices = new Few<number>(MAX_DEVICES)
+  readonly agents = new Few<string>(MAX_AGENTS)
+  /** Roles that their tokens name. */
+  readonly claimed = new Few<string>(MAX_CLAIMED)
+  agentClass: AgentClass = 'none'
+  /** Pauses of a second and more: how many, their mean and the mean distance from it, in microseconds. */
+  pauses = 0
+  pauseMean = 0
+  pauseSpread = 0
+  /** Bit per hour of the day (UTC). */
+  hours = 0
+  days = 0
+  #lastDay = 0
+  #address = ''
+  #presented: object | null = null
+
+  shared = false
+  role: Role | null = null
+  reasons: readonly string[] = []
+  labels: readonly string[] = []
+
+  constructor(principal: Principal, now: EventTime) {
+    this.principal = principal
+    this.firstSeen = now
+    this.lastSeen = now
+    this.quietSince = now
+  }
+
+  /** `operation`: one object per operation; `rare`: hardly anybody else uses it. */
+  observe(tx: Transaction, operation: { readonly hash: number } | null, rare: boolean): void {
+    const now = tx.endTime
+    const count = ++this.requests
+    if (tx.method !== null && READS.has(tx.method)) this.reads++
+    const { status } = tx
+    if (status === 401 || status === 403 || status === 429) this.refused++
+    this.bytes += tx.responseBodyBytes
+    if (rare) this.rare++
+    if (operation !== null) {
+      this.operations.add(operation.hash)
+      this.#vote(operation)
+    }
+    const { objectIds } = tx
+    if (objectIds.length > 0) this.objects.learnOne(hashText(objectIds[objectIds.length - 1]!))
+    this.#passTime(now)
+    this.shared = tx.sharedAddress === true && tx.principal.kind === 'ip'
+    const address = tx.forwarded.length === 0 ? tx.clientIp : tx.forwarded[tx.forwarded.length - 1]!
+    if (address !== this.#address) {
+      this.#address = address
+      this.networks.add(networkOf(address))
+    }
+    if (tx instanceof TransactionRecord && tx.presented !== this.#presented) this.#notePresented(tx)
+    if (LOOK_AT.has(count) || (count & LOOK_AGAIN) === 0) this.#look(tx)
+  }
+
+  /** What one may be taken for: what a day of unsuspicious behaviour says. */
+  get cohort(): Role | null {
+    return this.lastSeen - this.quietSince >= SETTLED_US ? this.role : null
+  }
+
+  /** Share of requests that its most frequent operation has, at least; 0 where none has most. */
+  get topShare(): number {
+    return this.topRequests / Math.max(1, this.requests)
+  }
+
+  get hoursSeen(): number {
+    let count = 0
+    for (let bits = this.hours; bits !== 0; bits &= bits - 1) count++
+    return count
+  }
+
+  /** Mean distance of pauses from their mean, as a share of it: 0 is a clock. */
+  get unevenness(): number {
+    return this.pauseMean === 0 ? 1 : this.pauseSpread / this.pauseMean
+  }
+
+  /** Boyer and Moore's majority vote. */
+  #vote(operation: object): void {
+    if (operation === this.#top) {
+      this.#topVotes++
+      this.topRequests++
+    } else if (this.#topVotes > 0) this.#topVotes--
+    else {
+      this.#top = operation
+      this.#topVotes = 1
+      this.topRequests = 1
+    }
+  }
+
+  #passTime(now: EventTime): void {
+    const pause = now - this.lastSeen
+    if (pause >= SECOND_US) {
+      const weight = this.pauses === 0 ? 1 : PAUSE_WEIGHT
+      const distance = Math.abs(pause - this.pauseMean)
+      if (this.pauses > 0) this.pauseSpread += weight * (distance - this.pauseSpread)
+      this.pauseMean += weight * (pause - this.pauseMean)
+      this.pauses++
+    }
+    if (now > this.lastSeen) this.lastSeen = now
+    this.hours |= 1 << (Math.floor(now / HOUR_US) % 24)
+    const day = Math.floor(now / DAY_US)
+    if (day > this.#lastDay) {
+      this.#lastDay = day
+      this.days++
+    }
+  }
+
+  #notePresented({ presented, claims }: TransactionRecord): void {
+    this.#presented = presented
+    const shown = presented.user ?? presented.basic ?? presented.sessions[0] ?? presented.apiKey ?? presented.consumer
+    if (shown !== null && shown !== undefined) this.credentials.add(hashText(shown.proof))
+    if (claims !== null) for (const role of claims.role) this.claimed.add(role.slice(0, 64))
+  }
+
+  #look(tx: Transaction): void {
+    const { agent, agentClass, order } = deviceOf(tx.requestHeaders)
+    this.devices.add(order)
+    if (agent !== '') this.agents.add(agent)
+    this.agentClass = agentClass
+  }
+
+  get behaviour(): Behaviour {
+    const { role, reasons, labels, devices, credentials, shared } = this
+    return {
+      role,
+      reasons,
+      labels,
+      networks: this.networks.values.map((network) => (network.includes(':') ? `${network}::/48` : `${network}.0/24`)),
+      agents: this.agents.values,
+      devices: devices.count,
+      credentials: credentials.count,
+      shared,
+    }
+  }
+
+  /** Something speaks against them: what they do is no habit to go by until it has gone on for a day again. */
+  disturb(now: EventTime): void {
+    if (now > this.quietSince) this.quietSince = now
+  }
+
+  restoreClock(lastDay: number): void {
+    this.#lastDay = lastDay
+  }
+}

@@ -1,0 +1,135 @@
+import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
+import { principalKey } from '../../analyzers/baselines/principal-key.ts'
+import { CidrSet } from '../decode/cidr-set.ts'
+import { Doorkeeper } from '../endpoints/doorkeeper.ts'
+import { BoundedMap } from '../identity/bounded-map.ts'
+import { PRIVATE_NETWORKS } from '../identity/forwarded.ts'
+import type { EventTime } from '../model/time.ts'
+import type { Principal, Transaction } from '../model/transaction.ts'
+import type { Occupancies } from '../telemetry/occupancy.ts'
+import { type OperationUse, OperationUses } from './operation-use.ts'
+import { CallerProfile } from './profile.ts'
+import { LEAST_REQUESTS, roleOf } from './roles.ts'
+
+/** Labels of a caller, asked for when it becomes known or something of it changes. */
+export type Labeller = (profile: CallerProfile) => readonly string[]
+
+export interface ProfileLimits {
+  /** Callers that came often, and those that did not yet; the longest unused go first. */
+  readonly maxRegulars: number
+  readonly maxNewcomers: number
+  readonly maxServices: number
+  /** Operations of one service. */
+  readonly maxOperations: number
+}
+
+export const PROFILE_LIMITS: ProfileLimits = {
+  maxRegulars: 16_384,
+  maxNewcomers: 4096,
+  maxServices: 256,
+  maxOperations: 512,
+}
+
+/** Requests from which a caller is one that comes often. */
+const REGULAR_FROM = 5
+/** A role is looked at again each time the requests have grown by a quarter. */
+const GROWTH = 1.25
+/** Of the requests of a user who came often, one in so many is counted for its operation. */
+const NOTE_ONE_IN = 4
+
+interface Kept {
+  readonly profile: CallerProfile
+  readonly hash: number
+  nextLook: number
+}
+
+/**
+ * What each caller did, and what they seem to be by it. Runs after endpoints, before detectors; learns in event time from transactions in
+ * their total order. A flood of callers that come once or twice pushes none of the others out.
+ */
+export class CallerProfiles {
+  readonly #regulars: BoundedMap<string, Kept>
+  readonly #newcomers: BoundedMap<string, Kept>
+  readonly #uses: OperationUses
+  readonly #door = new Doorkeeper()
+  readonly #private = new CidrSet(PRIVATE_NETWORKS)
+  readonly #label: Labeller
+  #last: Kept | null = null
+  #refused = 0
+
+  constructor(label: Labeller = () => [], limits: ProfileLimits = PROFILE_LIMITS) {
+    this.#regulars = new BoundedMap(limits.maxRegulars)
+    this.#newcomers = new BoundedMap(limits.maxNewcomers)
+    this.#uses = new OperationUses(limits.maxServices, limits.maxOperations)
+    this.#label = label
+  }
+
+  /** Sets `caller`. */
+  observe(tx: Transaction): CallerProfile | null {
+    const kept = this.#keptOf(tx.principal, tx.endTime)
+    tx.caller = kept === null ? null : kept.profile
+    if (kept === null) return null
+    const { profile } = kept
+    const { service, endpoint, principal } = tx
+    const use = service === null || endpoint === null || !tx.knownEndpoint ? null : this.#uses.of(service, endpoint)
+    profile.principal = principal
+    profile.observe(tx, use, use !== null && this.#uses.isRare(use))
+    const { requests } = profile
+    if (requests >= LEAST_REQUESTS && requests % NOTE_ONE_IN === 0) this.#noteUser(kept, use)
+    if (requests >= kept.nextLook) this.#judge(kept, tx)
+    return profile
+  }
+
+  /** Something speaks against the caller. */
+  disturb(principal: Principal, now: EventTime): void {
+    const key = principalKey(principal)
+    const kept = this.#regulars.peek(key) ?? this.#newcomers.peek(key)
+    kept?.profile.disturb(now)
+  }
+
+  sizes(): Occupancies {
+    const { size, limit, evicted } = this.#regulars
+    const newcomers = this.#newcomers
+    return {
+      regulars: { entries: size, limit, evicted },
+      newcomers: { entries: newcomers.size, limit: newcomers.limit, evicted: newcomers.evicted + this.#refused },
+    }
+  }
+
+  #keptOf(principal: Principal, now: EventTime): Kept | null {
+    // One caller's requests often come in a row.
+    if (this.#last !== null && this.#last.profile.principal === principal) return this.#last
+    const key = principalKey(principal)
+    let kept = this.#regulars.get(key)
+    if (kept === undefined) {
+      kept = this.#newcomers.get(key)
+      if (kept === undefined) {
+        if (this.#newcomers.size >= this.#newcomers.limit && !this.#door.seen(key)) {
+          this.#refused++
+          return null
+        }
+        kept = { profile: new CallerProfile(principal, now), hash: hashText(key), nextLook: REGULAR_FROM }
+        this.#newcomers.set(key, kept)
+      } else if (kept.profile.requests + 1 >= REGULAR_FROM) {
+        this.#newcomers.delete(key)
+        this.#regulars.set(key, kept)
+      }
+    }
+    this.#last = kept
+    return kept
+  }
+
+  #noteUser({ profile, hash }: Kept, use: OperationUse | null): void {
+    const { kind } = profile.principal
+    if (kind === 'user' || kind === 'session') this.#uses.note(use, hash)
+  }
+
+  #judge(kept: Kept, tx: Transaction): void {
+    const { profile } = kept
+    kept.nextLook = Math.max(LEAST_REQUESTS, Math.ceil(profile.requests * GROWTH))
+    const { role, reasons } = roleOf(profile, this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
+    profile.role = role
+    profile.reasons = reasons
+    profile.labels = this.#label(profile)
+  }
+}
