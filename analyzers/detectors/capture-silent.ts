@@ -7,6 +7,7 @@ import { text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
 import { sensorSignal } from './capture/sensor-finding.ts'
+import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
@@ -17,6 +18,7 @@ const Options = z.strictObject({
 })
 type SilentOptions = z.infer<typeof Options>
 
+const SLOT_US = 10 * SECOND_US
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 const CERTAIN_LOG10_P = -12
@@ -85,7 +87,8 @@ class CaptureSilent implements Detector {
     let watched = this.#sources.get(name)
     if (watched === undefined) {
       const kept = this.#kept.get(name)
-      const watch = kept === undefined ? new SilenceWatch(now) : SilenceWatch.fromState(kept, now)
+      const watch =
+        kept === undefined ? new SilenceWatch(now, new Rhythm(SLOT_US)) : SilenceWatch.fromState(kept, SLOT_US, now)
       watched = { watch, seen: 0, downSince: null }
       this.#sources.set(name, watched)
     }

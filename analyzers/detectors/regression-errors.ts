@@ -22,7 +22,7 @@ import {
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which failures are a signal'),
-  outageRate: z.number().gt(0).lt(1).default(0.05).describe('share of failing answers that is told after two minutes'),
+  outageRate: z.number().gt(0).lt(1).default(0.05).describe('share of failing answers that is told within minutes'),
   lastingRate: z.number().gt(0).lt(1).default(0.015).describe('the same after a quarter of an hour'),
   releaseRate: z.number().gt(0).lt(1).default(0.01).describe('the same after a release, from its third minute on'),
   maxServices: z.int().min(1).default(512).describe('services with state'),
@@ -33,10 +33,11 @@ const LEAST_ANSWERS = 40
 const LEAST_CALLERS = 5
 /** Answers that were learnt before anything is said. */
 const MATURE_ANSWERS = 200
-const OUTAGE_MINUTES = 2
-const LASTING_MINUTES = 15
-/** Of the minutes of a lasting failure, how many must have one: what a hiccup failed is over in ten. */
-const LASTING_SHARE = 0.8
+/** Windows in minutes; a service that is asked little shows it in a longer one. */
+const OUTAGE_WINDOWS = [2, 5]
+const LASTING_WINDOWS = [15, 30, 60]
+/** Of the failures that last, how many fall into each third of the window: those of a hiccup do not. */
+const LASTING_SHARE = 0.15
 const AFTER_RELEASE_US = HOUR_US
 const SETTLES_US = 3 * MINUTE_US
 /** How many times what is usual. */
@@ -153,15 +154,19 @@ class RegressionErrors implements Detector {
     const { outageRate, lastingRate, releaseRate } = this.#options
     const { rates } = service
     const release = this.#releases.latest(name, now, AFTER_RELEASE_US)
-    const outage = rates.window(OUTAGE_MINUTES, now, 0)
-    if (this.#exceeds(outage, outageRate, OUTAGE_TIMES)) return this.#tell(tx, service, outage, release, now)
+    for (const minutes of OUTAGE_WINDOWS) {
+      const outage = rates.window(minutes, now, 0)
+      if (this.#exceeds(outage, outageRate, OUTAGE_TIMES)) return this.#tell(tx, service, outage, release, now)
+    }
     if (release !== null && now - release.at >= SETTLES_US) {
-      const since = rates.window(LASTING_MINUTES, now, release.at)
+      const since = rates.window(LASTING_WINDOWS.at(-1)!, now, release.at)
       if (this.#exceeds(since, releaseRate, TIMES)) return this.#tell(tx, service, since, release, now)
     }
-    const lasting = rates.window(LASTING_MINUTES, now, 0)
-    const lasts = lasting.minutes >= LASTING_MINUTES && lasting.failing >= LASTING_SHARE * lasting.minutes
-    if (lasts && this.#exceeds(lasting, lastingRate, TIMES)) return this.#tell(tx, service, lasting, release, now)
+    for (const minutes of LASTING_WINDOWS) {
+      const lasting = rates.window(minutes, now, 0)
+      const lasts = Math.min(...lasting.thirds) >= LASTING_SHARE * lasting.failures
+      if (lasts && this.#exceeds(lasting, lastingRate, TIMES)) return this.#tell(tx, service, lasting, release, now)
+    }
     return null
   }
 
@@ -241,8 +246,8 @@ export const regressionErrors = defineDetector({
     detects:
       'A service whose answers fail (5xx) for many callers and more often than its endpoints usually do: a broken release, an outage. A release that was marked (offpath deploy mark) or that a version header shows is named.',
     statistic:
-      'Failures of the window against the sum of the usual rates of the endpoints that were asked, so that more traffic to what always failed changes nothing; a negative binomial, since failures come in bunches. Told after two minutes from outageRate and ten times the usual, after a quarter of an hour with failures in 12 of its minutes from lastingRate and four times, and from the third minute of a release on from releaseRate and four times. A caller counts for at most three failures a minute, a network of strangers as one caller, and five must be concerned.',
-    memory: 'maxServices services with 256 endpoints each, at most 60 KiB; evictions are counted.',
+      'Failures of the window against the sum of the usual rates of the endpoints that were asked, so that more traffic to what always failed changes nothing; a negative binomial, since failures come in bunches. Told in two or five minutes from outageRate and ten times the usual, in 15, 30 or 60 with failures in each third of them from lastingRate and four times, and from the third minute of a release on from releaseRate and four times. A caller counts for at most three failures a minute, a network of strangers as one caller, and five must be concerned.',
+    memory: 'maxServices services with 256 endpoints each, at most 90 KiB; evictions are counted.',
     warmUp:
       'Answers nothing for a service before 200 of its answers are learnt. Learns in slots of 15 minutes, which wait for one slot, later for an hour; what is told as failing teaches nothing for up to a day.',
     traps:

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
@@ -17,40 +17,40 @@ import {
   releaseEvidence,
   sinceRelease,
 } from './regression/releases.ts'
-import { type Slowed, SlowedState, Slowness, SlownessState, WINDOW_US } from './regression/slowness.ts'
+import { type Slowed, SlowedState, Slowness, SlownessState } from './regression/slowness.ts'
 
 const Options = z.strictObject({
   slower: z.number().gt(1).default(1.35).describe('how many times as long as usual answers take, at least'),
-  windows: z.int().min(1).max(288).default(4).describe('slow windows of five minutes in a row before it is told'),
-  releaseWindows: z.int().min(1).max(288).default(2).describe('the same within the hour after a release'),
+  minutes: z.number().min(1).max(1440).default(18).describe('how long, in minutes, before it is told'),
+  releaseMinutes: z.number().min(1).max(1440).default(8).describe('the same within the hour after a release'),
   maxServices: z.int().min(1).default(256).describe('services with state'),
 })
 type LatencyOptions = z.infer<typeof Options>
 
-const LEAST_ANSWERS = 30
 const LEAST_CALLERS = 5
 /** Windows before anything is said, and from when on a day has shown what varies within it. */
 const LEAST_HISTORY = 12
 const MATURE_HISTORY = 144
 /** Until then it must be as much slower: load of the day may explain less. */
 const SLOWER_WHILE_YOUNG = 2
-/** Standard deviations of the windows before. */
-const DEVIATIONS = 5
+/** Standard deviations of the windows before that a slow one is above. */
+const DEVIATIONS = 3
 const LEAST_SPREAD = 0.04
 const AFTER_RELEASE_US = HOUR_US
 /** What is slow for a day is how it is now. */
-const ACCEPTED_WINDOWS = 288
+const ACCEPTED_AFTER_US = 24 * HOUR_US
 
-/** Slowness, last look, slow windows in a row, their evidence, what is to be told. */
-const ServiceState = z.tuple([SlownessState, time, z.int().min(0), amount, SlowedState.nullable()])
+/** Slowness, last look, slow minutes, since when, their evidence, what is to be told. */
+const ServiceState = z.tuple([SlownessState, time, amount, time, amount, SlowedState.nullable()])
 const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
 type Kept = z.infer<typeof Kept>
 
 class Service {
   slowness = new Slowness()
   lookedAt: EventTime = 0
-  /** Slow windows in a row. */
+  /** Minutes by which it was slow, less those by which it was not; and since when there are any. */
   slow = 0
+  since: EventTime = 0
   log10P = 0
   /** To be told with the next slow answer. */
   due: Slowed | null = null
@@ -90,7 +90,7 @@ class RegressionLatency implements Detector {
   tick(now: EventTime): void {
     this.#services.forEach((service) => {
       const slowed = service.slowness.tick(now, !this.#frozen && service.slow === 0)
-      if (slowed !== null) this.#judge(service, slowed)
+      if (slowed !== null) this.#judge(service, slowed, now)
     })
   }
 
@@ -103,10 +103,11 @@ class RegressionLatency implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    const toState = ({ slowness, lookedAt, slow, log10P, due }: Service): z.infer<typeof ServiceState> => [
+    const toState = ({ slowness, lookedAt, slow, since, log10P, due }: Service): z.infer<typeof ServiceState> => [
       slowness.toState(),
       lookedAt,
       slow,
+      since,
       log10P,
       due,
     ]
@@ -121,8 +122,8 @@ class RegressionLatency implements Detector {
       return
     }
     const service = new Service()
-    const [slowness, lookedAt, slow, log10P, due] = ServiceState.parse(kept[1][4])
-    Object.assign(service, { slowness: Slowness.fromState(slowness), lookedAt, slow, log10P, due })
+    const [slowness, lookedAt, slow, since, log10P, due] = ServiceState.parse(kept[1][4])
+    Object.assign(service, { slowness: Slowness.fromState(slowness), lookedAt, slow, since, log10P, due })
     this.#services.restore(kept[1], service)
   }
 
@@ -134,44 +135,52 @@ class RegressionLatency implements Detector {
     return this.#services.mean(maturityOf)
   }
 
-  #judge(service: Service, slowed: Slowed): void {
+  #judge(service: Service, slowed: Slowed, now: EventTime): void {
     service.due = null
-    if (slowed.answers < LEAST_ANSWERS || slowed.callers < LEAST_CALLERS) return
-    if (!this.#isSlow(slowed)) {
-      service.slow = 0
-      service.log10P = 0
-      if (!this.#frozen) service.slowness.learnOne(slowed.factor)
+    if (slowed.callers < LEAST_CALLERS || slowed.history < LEAST_HISTORY) {
+      if (slowed.history < LEAST_HISTORY && !this.#frozen) service.slowness.learnOne(slowed.factor)
       return
     }
-    service.slow++
+    const gain = this.#gain(slowed)
+    if (service.slow === 0) {
+      if (gain <= 0) {
+        if (!this.#frozen) service.slowness.learnOne(slowed.factor)
+        return
+      }
+      service.since = now - slowed.minutes * MINUTE_US
+    }
+    service.slow = Math.max(0, service.slow + gain * slowed.minutes)
     // Windows that follow each other have much in common: each counts for half.
-    service.log10P = Math.max(-300, service.log10P + 0.5 * windowLog10(slowed))
-    if (service.slow >= ACCEPTED_WINDOWS) {
-      service.slow = 0
-      service.log10P = 0
+    if (gain > 0) service.log10P = Math.max(-300, service.log10P + 0.5 * windowLog10(slowed))
+    if (service.slow === 0) service.log10P = 0
+    else if (now - service.since >= ACCEPTED_AFTER_US) {
+      Object.assign(service, { slow: 0, log10P: 0 })
       service.slowness.accept()
-    } else if (service.slow >= Math.min(this.#options.windows, this.#options.releaseWindows)) service.due = slowed
+    } else if (gain > 0 && service.slow >= Math.min(this.#options.minutes, this.#options.releaseMinutes)) {
+      service.due = slowed
+    }
   }
 
-  #isSlow({ factor, usual, spread, history }: Slowed): boolean {
-    if (history < LEAST_HISTORY) return false
+  /** -1..1: 1 when it is `slower` times the usual or more, -1 when it is as usual or quicker. */
+  #gain({ factor, usual, spread, history }: Slowed): number {
     const least = history < MATURE_HISTORY ? Math.max(SLOWER_WHILE_YOUNG, this.#options.slower) : this.#options.slower
-    return factor >= least * usual && factor >= usual + DEVIATIONS * Math.max(spread, LEAST_SPREAD)
+    const half = (least - 1) / 2
+    const gain = Math.max(-1, Math.min(1, (factor / usual - 1 - half) / half))
+    return gain > 0 && factor < usual + DEVIATIONS * Math.max(spread, LEAST_SPREAD) ? 0 : gain
   }
 
   #signal(tx: Transaction, service: Service, slowed: Slowed, now: EventTime): Signal | null {
-    const slowUs = service.slow * WINDOW_US
-    const latest = this.#releases.latest(tx.service ?? '', now, AFTER_RELEASE_US + slowUs)
+    const latest = this.#releases.latest(tx.service ?? '', now, AFTER_RELEASE_US + now - service.since)
     // What was slow before it is not its doing.
-    const release = latest !== null && latest.at <= now - slowUs + WINDOW_US ? latest : null
-    if (release === null && service.slow < this.#options.windows) return null
+    const release = latest !== null && latest.at <= service.since + slowed.minutes * MINUTE_US ? latest : null
+    if (release === null && service.slow < this.#options.minutes) return null
     return latencySignal(tx, service, slowed, release, now)
   }
 }
 
 function latencySignal(tx: Transaction, service: Service, slowed: Slowed, release: Release | null, now: EventTime) {
   const times = (slowed.factor / slowed.usual).toFixed(1)
-  const span = spanText(service.slow * WINDOW_US)
+  const span = spanText(now - service.since)
   return signalOf('regression.latency', tx, now, {
     log10P: service.log10P,
     maturity: maturityOf(service),
@@ -182,7 +191,7 @@ function latencySignal(tx: Transaction, service: Service, slowed: Slowed, releas
     evidence: {
       times_as_long: Number(slowed.factor.toFixed(3)),
       usual: Number(slowed.usual.toFixed(3)),
-      windows: service.slow,
+      minutes: Math.round((now - service.since) / MINUTE_US),
       windows_before: slowed.history,
       answers: slowed.answers,
       callers: slowed.callers,
@@ -214,13 +223,13 @@ export const regressionLatency = defineDetector({
     detects:
       'A service that takes longer to answer than it did, for many callers and for longer than a hiccup. A release that was marked (offpath deploy mark) or that a version header shows is named, and told sooner.',
     statistic:
-      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over five minutes of a service, against the factors of the windows of the last day (median and median absolute deviation). Slow is slower times the usual and five deviations above it; told after windows slow ones in a row, releaseWindows after a release.',
+      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes, one as usual takes as many back; told from minutes, after a release from releaseMinutes on.',
     memory: 'maxServices services with 128 endpoints, at most 140 KiB each; evictions are counted.',
     warmUp:
       'An hour of windows; until half a day is known only what takes twice as long is slow. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
     traps:
-      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than slower, services with fewer than 30 answers in five minutes.',
-    tuning: 'slower; windows and releaseWindows are how long a hiccup may last.',
+      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 60 answers in half an hour.',
+    tuning: 'slower; minutes and releaseMinutes are how long a hiccup may last.',
   },
   options: Options,
   create: (options) => new RegressionLatency(options),

@@ -8,16 +8,19 @@ import { amount, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { DETECTOR_TAGS } from '../detector-ids.ts'
 import { countText, spanText } from '../finding.ts'
+import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which a silence is a signal'),
-  silentSeconds: z.int().min(20).default(120).describe('shortest silence, at an hour that was seen on an earlier day'),
-  unknownHourSeconds: z.int().min(20).default(300).describe('the same at an hour that was not'),
+  silentSeconds: z.int().min(20).default(300).describe('shortest silence, at an hour that was seen on an earlier day'),
+  unknownHourSeconds: z.int().min(20).default(600).describe('the same at an hour that was not'),
   maxServices: z.int().min(1).default(512).describe('services with state'),
 })
 type SilenceOptions = z.infer<typeof Options>
 
+/** A service need not be asked as often as a mirror brings packets. */
+const SLOT_US = MINUTE_US
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
@@ -76,7 +79,10 @@ class RegressionSilence implements Detector {
     for (const [source, at] of this.#seenAt) if (now - at < ALIVE_FOR_US) alive.add(source)
     this.#services.forEach((service) => {
       if (service.watch === null) {
-        service.watch = service.kept === null ? new SilenceWatch(now) : SilenceWatch.fromState(service.kept, now)
+        service.watch =
+          service.kept === null
+            ? new SilenceWatch(now, new Rhythm(SLOT_US))
+            : SilenceWatch.fromState(service.kept, SLOT_US, now)
         service.kept = null
       }
       const back = service.watch.count(service.answers, now)
@@ -92,7 +98,7 @@ class RegressionSilence implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    const rested = new SilenceWatch(0).toState()
+    const rested = new SilenceWatch(0, new Rhythm(SLOT_US)).toState()
     yield* this.#services.entries(
       ({ watch, kept, source, answers, unanswered }): z.infer<typeof ServiceState> => [
         watch?.toState() ?? kept ?? rested,
@@ -221,12 +227,12 @@ export const regressionSilence = defineDetector({
     detects:
       'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
     statistic:
-      'Slots of 10 s of event time with an answer of a known endpoint; steady is a service with 8 in 10 slots of the last hour, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
-    memory: 'An hour of slots and 24 hours of the day for each of maxServices services, 4 KiB each.',
+      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 minutes of the last six hours, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
+    memory: '360 minutes and 24 hours of the day for each of maxServices services, 4 KiB each.',
     warmUp:
-      '15 minutes of slots; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',
+      'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',
     traps:
-      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); a quiet night, which is reached step by step. Missed: services that were never steady (fewer than one answer in ten seconds or so), one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
+      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); a quiet night, which is reached step by step. Missed: services that were never steady (fewer than two answers a minute or so), one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
     tuning: 'silentSeconds and unknownHourSeconds are the shortest silences.',
   },
   options: Options,

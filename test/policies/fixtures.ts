@@ -125,8 +125,8 @@ function failing(from: number): Request[] {
 }
 
 function statusPage(until: number): Request[] {
-  return range(Math.floor(until / 5)).map((i) => ({
-    at: seconds(i * 5 + 1),
+  return range(Math.floor(until / 20)).map((i) => ({
+    at: seconds(i * 20 + 1),
     host: 'status.shop.test',
     ip: person(i % 7),
     path: '/v1/health',
@@ -422,9 +422,9 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
     })),
   ],
   // The shop answers nothing any more, and nobody asks; the status page goes on.
-  'gone-dark.jsonl': [...steady(1200, 4), ...statusPage(1800)],
+  'gone-dark.jsonl': [...steady(6000, 20), ...statusPage(7200)],
   // A shop that is asked now and then is asked nothing for a while.
-  'quiet-shop.jsonl': [...steady(1200, 40), ...statusPage(1800)],
+  'quiet-shop.jsonl': [...steady(6000, 200), ...statusPage(7200)],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [
     ...people(8),

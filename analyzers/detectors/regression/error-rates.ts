@@ -12,7 +12,7 @@ const HALF_LIFE_US = 2 * 24 * 60 * MINUTE_US
 /** What is believed of an endpoint nobody knows: one answer in 500 fails, worth 50 answers. */
 const PRIOR_RATE = 0.002
 const PRIOR_WEIGHT = 50
-const MINUTES = 15
+const MINUTES = 60
 const MAX_ENDPOINTS = 256
 /** Of one caller in one minute: whoever makes a service fail by what he sends is no outage. */
 const MOST_PER_CALLER = 3
@@ -72,9 +72,10 @@ export interface ErrorWindow {
   readonly allFailures: number
   /** Different callers that met one, at most 64 a minute are told apart. */
   readonly callers: number
-  /** Minutes with answers, and those of them with a failure. */
+  /** Minutes that it spans. */
   readonly minutes: number
-  readonly failing: number
+  /** Failures in each third of it: what is over is none. */
+  readonly thirds: readonly [number, number, number]
 }
 
 /**
@@ -82,7 +83,7 @@ export interface ErrorWindow {
  * endpoint where they always did changes nothing. Learns from slots of 15 minutes, an hour later and not while it was told that
  * something is wrong.
  *
- * Memory     256 endpoints, about 100 B each while they wait; 15 minutes with 64 callers
+ * Memory     256 endpoints, about 100 B each while they wait; an hour of minutes with 64 callers each
  */
 export class ErrorRates {
   #endpoints = new Map<string, Counts>()
@@ -136,7 +137,9 @@ export class ErrorRates {
   window(minutes: number, now: EventTime, from: EventTime): ErrorWindow {
     const last = Math.floor(now / MINUTE_US)
     const first = Math.max(last - minutes + 1, Math.ceil(from / MINUTE_US))
-    const window = { answers: 0, expected: 0, failures: 0, allFailures: 0, callers: 0, minutes: 0, failing: 0 }
+    const span = last - first + 1
+    const thirds: [number, number, number] = [0, 0, 0]
+    const window = { answers: 0, expected: 0, failures: 0, allFailures: 0, callers: 0, minutes: span, thirds }
     const callers = new Set<number>()
     for (const minute of this.#minutes) {
       if (minute.index < first || minute.index > last) continue
@@ -144,8 +147,7 @@ export class ErrorRates {
       window.expected += minute.expected
       window.failures += minute.failures
       window.allFailures += minute.allFailures
-      window.minutes++
-      if (minute.failures > 0) window.failing++
+      thirds[Math.min(2, Math.floor((3 * (minute.index - first)) / span))]! += minute.failures
       for (const caller of minute.callers) callers.add(caller)
     }
     window.callers = callers.size

@@ -4,7 +4,10 @@ import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import { QuantileSketch, QuantileState } from '../../baselines/quantile-sketch.ts'
 import { amount, hash32, text, time } from '../../baselines/state.ts'
 
-export const WINDOW_US = 5 * MINUTE_US
+const WINDOW_US = 5 * MINUTE_US
+/** A window with fewer answers goes on, up to so long; then it says nothing. */
+const LEAST_ANSWERS = 60
+const LONGEST_US = 30 * MINUTE_US
 const MAX_ENDPOINTS = 128
 /** Durations of an endpoint in one window that are learnt: their median is one observation. */
 const BATCH = 15
@@ -72,6 +75,8 @@ export const SlowedState = z.strictObject({
   history: amount,
   answers: amount,
   callers: amount,
+  /** How long the window was, in minutes: longer where little was asked. */
+  minutes: amount,
 })
 export type Slowed = Readonly<z.infer<typeof SlowedState>>
 
@@ -124,7 +129,8 @@ export class Slowness {
     const slot = Math.floor(now / WINDOW_US) * WINDOW_US
     if (this.#windowAt === 0) this.#windowAt = slot
     if (slot === this.#windowAt) return null
-    const slowed = this.#over()
+    if (this.#answers < LEAST_ANSWERS && this.#knows && now - this.#windowAt < LONGEST_US) return null
+    const slowed = this.#answers < LEAST_ANSWERS ? null : this.#over(now)
     const quarantine = this.#history.length < HISTORY / 12 ? YOUNG_QUARANTINE : QUARANTINE
     for (const usual of this.#endpoints.values()) {
       if (!teaches) usual.waiting = []
@@ -189,12 +195,27 @@ export class Slowness {
     return slowness
   }
 
-  #over(): Slowed | null {
+  /** Whether the usual of any endpoint is known: until then windows are short, so that it soon is. */
+  get #knows(): boolean {
+    for (const { duration } of this.#endpoints.values()) if (duration !== null) return true
+    return false
+  }
+
+  #over(now: EventTime): Slowed | null {
     const factor = this.#window.quantile(0.5)
     if (factor === null) return null
     const history = this.#history
     const usual = history.length === 0 ? 1 : median(history)
     const spread = history.length < 2 ? 0 : 1.4826 * medianAbsoluteDeviation(history)
-    return { factor, usual, spread, history: history.length, answers: this.#answers, callers: this.#callers.size }
+    const minutes = Math.round((now - this.#windowAt) / MINUTE_US)
+    return {
+      factor,
+      usual,
+      spread,
+      history: history.length,
+      answers: this.#answers,
+      callers: this.#callers.size,
+      minutes,
+    }
   }
 }

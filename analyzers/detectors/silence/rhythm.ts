@@ -1,17 +1,15 @@
 import { z } from 'zod'
-import { type EventTime, HOUR_US, SECOND_US } from '../../../daemon/model/time.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import { amount } from '../../baselines/state.ts'
 
-export const SLOT_US = 10 * SECOND_US
-const SLOTS_PER_HOUR = HOUR_US / SLOT_US
-/** What counts as recent: an hour of slots. */
-const RECENT = SLOTS_PER_HOUR
+/** What counts as recent, in slots: an hour of 10 s, six of a minute. */
+const RECENT = 360
 /** Slots before anything is said. */
 const LEAST_SLOTS = 90
 /** Share of slots with traffic from which it counts as steady. */
 const STEADY = 0.8
-/** Slots of an hour of the day, on earlier days, from which that hour is known. */
-const KNOWN_SLOTS = SLOTS_PER_HOUR / 2
+/** Of an hour of the day, on earlier days, how much makes it known. */
+const KNOWN_SHARE = 0.5
 /** Days on which an hour was silent from which it is known to be: once may have been an outage. */
 const QUIET_DAYS = 1.5
 
@@ -20,7 +18,7 @@ export interface Silence {
   readonly log10P: number
   /** Whether this hour of the day was seen on an earlier day. */
   readonly hourKnown: boolean
-  /** Traffic per minute in the last hour with traffic. */
+  /** Traffic per minute of the recent slots with traffic. */
   readonly perMinute: number
 }
 
@@ -42,15 +40,22 @@ export const RhythmState = z.tuple([
 export type RhythmState = z.infer<typeof RhythmState>
 
 /**
- * How steadily something comes, in slots of 10 s of event time: the last hour, and each hour of the day on
- * earlier days. What was often empty of late, or is known to be at this hour, is never silent: night is no outage.
+ * How steadily something comes, in slots of event time: the last of them, and each hour of the day on earlier days. What was often empty of late, or is known to be at this hour, is never silent: night is no outage.
  *
  * Memory     360 bits and 24 hours
  */
 export class Rhythm {
+  readonly slotUs: EventTime
+  /** Slots of an hour that make it known. */
+  readonly #known: number
   /** Counts of the last slots, newest last; at most RECENT. */
   #recent: number[] = []
   #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
+
+  constructor(slotUs: EventTime) {
+    this.slotUs = slotUs
+    this.#known = (KNOWN_SHARE * HOUR_US) / slotUs
+  }
 
   /** A slot that began at `at` is over. */
   learnOne(count: number, at: EventTime): void {
@@ -66,7 +71,7 @@ export class Rhythm {
       hour.today = 0
     }
     // Half an hour of it: the hour is not silent today.
-    if (++hour.today === KNOWN_SLOTS) hour.quiet *= 0.7
+    if (++hour.today === this.#known) hour.quiet *= 0.7
     hour.slots++
     if (count > 0) hour.active++
   }
@@ -99,7 +104,7 @@ export class Rhythm {
     let empty = (recent.length - active + 0.5) / (recent.length + 1)
     const hour = this.#hourOf(now)
     const before = hour.slots - hour.today
-    const hourKnown = before >= KNOWN_SLOTS
+    const hourKnown = before >= this.#known
     if (hourKnown) {
       const share = hour.active / hour.slots
       if (share < STEADY) return null
@@ -107,7 +112,7 @@ export class Rhythm {
     }
     // Empty slots come in runs: one run, as long as the longest of late, is one piece of evidence.
     const log10P = (slots / longest) * Math.log10(empty)
-    return { log10P: Math.max(-300, log10P), hourKnown, perMinute: (sum / active) * 6 }
+    return { log10P: Math.max(-300, log10P), hourKnown, perMinute: ((sum / active) * MINUTE_US) / this.slotUs }
   }
 
   /** Nothing came from `from` to `to`, although nothing was down: a night, perhaps. */
@@ -130,8 +135,8 @@ export class Rhythm {
     ]
   }
 
-  static fromState([recent, hours]: RhythmState): Rhythm {
-    const rhythm = new Rhythm()
+  static fromState([recent, hours]: RhythmState, slotUs: EventTime): Rhythm {
+    const rhythm = new Rhythm(slotUs)
     rhythm.#recent = recent
     rhythm.#hours = hours.map(([slots, active, day, today, quiet]) => ({ slots, active, day, today, quiet }))
     return rhythm

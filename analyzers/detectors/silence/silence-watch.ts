@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../../daemon/model/time.ts'
 import { time } from '../../baselines/state.ts'
-import { Rhythm, RhythmState, type Silence, SLOT_US } from './rhythm.ts'
+import { Rhythm, RhythmState, type Silence } from './rhythm.ts'
 
 /** What is recent is so no more when nobody looked for longer. */
 const RECENT_FOR_US = 15 * MINUTE_US
@@ -26,7 +26,7 @@ export interface Fallen extends Silence {
 }
 
 /**
- * Watches whether something that came steadily goes on coming, in slots of 10 s of event time.
+ * Watches whether something that came steadily goes on coming, in slots of event time.
  *
  * Memory     that of its rhythm
  */
@@ -42,9 +42,9 @@ export class SilenceWatch {
   #silentFrom: EventTime
   #toldAt: EventTime | null = null
 
-  constructor(now: EventTime, rhythm = new Rhythm()) {
+  constructor(now: EventTime, rhythm: Rhythm) {
     this.#rhythm = rhythm
-    this.#slotAt = slotOf(now)
+    this.#slotAt = this.#slotOf(now)
     this.#activeAt = now
     this.#silentFrom = now
   }
@@ -56,10 +56,11 @@ export class SilenceWatch {
 
   /** Brings the slots up to `now`, with what came since the last time. Whether something came. */
   count(added: number, now: EventTime): boolean {
-    const slot = slotOf(now)
+    const slot = this.#slotOf(now)
+    const { slotUs } = this.#rhythm
     if (slot > this.#slotAt) {
       if (this.#slotCount > 0) this.#rhythm.learnOne(this.#slotCount, this.#slotAt)
-      const passed = (slot - this.#slotAt) / SLOT_US
+      const passed = (slot - this.#slotAt) / slotUs
       this.#empty += passed - (this.#slotCount > 0 ? 1 : 0)
       this.#slotAt = slot
       this.#slotCount = 0
@@ -67,8 +68,8 @@ export class SilenceWatch {
     if (added <= 0) return false
     // A silence that was told is no lesson; an ordinary pause is one. Beyond an hour of it nothing is remembered anyway.
     if (this.#toldAt === null) {
-      const pause = Math.min(this.#empty, HOUR_US / SLOT_US)
-      for (let back = pause; back > 0; back--) this.#rhythm.learnOne(0, slot - back * SLOT_US)
+      const pause = Math.min(this.#empty, HOUR_US / slotUs)
+      for (let back = pause; back > 0; back--) this.#rhythm.learnOne(0, slot - back * slotUs)
     }
     this.#empty = 0
     this.#slotCount += added
@@ -80,7 +81,7 @@ export class SilenceWatch {
   fallen({ silentSeconds, unknownHourSeconds, report }: SilenceLimits, now: EventTime): Fallen | null {
     const silentUs = now - this.#rhythm.countsFrom(this.#activeAt, now)
     if (silentUs < silentSeconds * SECOND_US || this.#slotCount > 0) return null
-    const silence = this.#rhythm.silence(Math.floor(silentUs / SLOT_US), now)
+    const silence = this.#rhythm.silence(Math.floor(silentUs / this.#rhythm.slotUs), now)
     if (silence === null || silence.log10P > Math.log10(report)) return null
     if (!silence.hourKnown && silentUs < unknownHourSeconds * SECOND_US) return null
     this.#silentFrom = this.#activeAt
@@ -114,15 +115,16 @@ export class SilenceWatch {
   }
 
   /** What was not seen while nobody looked teaches nothing; a silence that was told goes on. */
-  static fromState([rhythmState, slotAt, told]: SilenceState, now: EventTime): SilenceWatch {
-    const rhythm = Rhythm.fromState(rhythmState)
+  static fromState([rhythmState, slotAt, told]: SilenceState, slotUs: EventTime, now: EventTime): SilenceWatch {
+    const rhythm = Rhythm.fromState(rhythmState, slotUs)
     if (now - slotAt > RECENT_FOR_US) rhythm.forget()
     const watch = new SilenceWatch(now, rhythm)
     if (told !== null) [watch.#silentFrom, watch.#activeAt, watch.#toldAt] = told
     return watch
   }
-}
 
-function slotOf(at: EventTime): EventTime {
-  return Math.floor(at / SLOT_US) * SLOT_US
+  #slotOf(at: EventTime): EventTime {
+    const { slotUs } = this.#rhythm
+    return Math.floor(at / slotUs) * slotUs
+  }
 }
