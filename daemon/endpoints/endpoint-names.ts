@@ -1,3 +1,4 @@
+import { ownText } from '../identity/secret-names.ts'
 import type { Transaction } from '../model/transaction.ts'
 
 const MAX_NAMES = 16_384
@@ -13,14 +14,23 @@ interface Name {
   readonly operations: Map<string, string> | null
 }
 
+/** A key that was put together last, and where it is found from now on if it turns out to be one of an endpoint. */
+interface Fresh {
+  readonly service: string
+  readonly method: string
+  readonly template: string
+  readonly name: Name
+}
+
 /**
  * The keys of endpoints in the maps of the mapper: service, line feed, method, blank, template, and `#OrderDetail` where a path serves many
- * operations (GraphQL, JSON-RPC). Those used before are found by their template, so that no long text is put together and hashed for each
- * request. A full table starts over.
+ * operations (GraphQL, JSON-RPC). Those of endpoints are found by their template, so that no long text is put together and hashed for
+ * each request; those of made-up paths are not kept. A full table starts over.
  */
 export class EndpointNames {
   readonly #services = new Map<string, Map<string, Map<string, Name>>>()
   #size = 0
+  #fresh: Fresh | null = null
 
   key(service: string, template: string, tx: Transaction): string {
     const method = tx.method!
@@ -28,8 +38,8 @@ export class EndpointNames {
     if (name === undefined) {
       const multiplexed = method === 'POST' && MULTIPLEXED.test(template)
       name = { key: `${service}\n${method} ${template}`, operations: multiplexed ? new Map() : null }
-      this.#add(service, method, template, name)
-    }
+      this.#fresh = { service, method, template, name }
+    } else this.#fresh = null
     if (name.operations === null || tx.requestBodyBytes > MAX_RPC_BODY) return name.key
     const operation = tx.operation ?? null
     if (operation === null) return name.key
@@ -37,12 +47,16 @@ export class EndpointNames {
     if (key === undefined) {
       key = `${name.key}#${operation}`
       if (name.operations.size >= MAX_OPERATIONS) name.operations.clear()
-      name.operations.set(operation, key)
+      name.operations.set(ownText(operation), key)
     }
     return key
   }
 
-  #add(service: string, method: string, template: string, name: Name): void {
+  /** What `key` gave last is the key of an established endpoint. */
+  keep(): void {
+    if (this.#fresh === null) return
+    const { service, method, template, name } = this.#fresh
+    this.#fresh = null
     if (this.#size >= MAX_NAMES) {
       this.#services.clear()
       this.#size = 0
@@ -54,7 +68,7 @@ export class EndpointNames {
       this.#services.set(service, methods)
     }
     const names = methods.get(method)
-    if (names === undefined) methods.set(method, new Map([[template, name]]))
-    else names.set(template, name)
+    if (names === undefined) methods.set(method, new Map([[ownText(template), name]]))
+    else names.set(ownText(template), name)
   }
 }

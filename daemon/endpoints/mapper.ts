@@ -129,6 +129,7 @@ export class EndpointMapper {
       }
     }
     if (known !== undefined) {
+      this.#names.keep()
       if (isGrant(tx.status ?? 0) && isPowerOfTwo(++known.grants)) known = this.#teach(known, template, tx)
       tx.endpoint = known.endpoint
       tx.knownEndpoint = true

@@ -194,3 +194,31 @@ test('made-up names of operations become no endpoints', () => {
   }
   expect(mapper.sizes().endpoint_candidates!.entries).toBe(0)
 })
+
+test('objects that are called by two words vary in both, once what lies below them is alike', () => {
+  const { send } = mapping()
+  for (let i = 0; i < 60; i++) {
+    const [owner, name] = [`${'bdfgklmnpr'[i % 10]}ela`, `${'stvz'[i % 4]}oru${'bdfgklmnpr'[i % 10]}a`]
+    const below = ['issues', 'branches', 'tags', 'hooks', 'pulls'][i % 5]!
+    send(`/repos/${owner}/${name}/${below}`, { answer: `{"${below}":1,"${below}_b":2,"${below}_c":3,"${below}_d":4}` })
+  }
+  expect(send('/repos/wuno/xalo/tags').endpoint).toBe('GET /repos/{id}/{id2}/tags')
+})
+
+test('lists of one form stay apart, as do a few meters that answer alike', () => {
+  const { send } = mapping()
+  for (const word of WORDS) {
+    for (let i = 0; i < 3; i++) send(`/api/${word}`)
+    for (let i = 0; i < 3; i++) send(`/api/${word}/${100 + i}`)
+    for (let i = 0; i < 3; i++) send(`/api/meters/${word}`, { answer: LIST })
+  }
+  expect(send('/api/kitchen').endpoint).toBe('GET /api/kitchen')
+  expect(send('/api/kitchen/7').endpoint).toBe('GET /api/kitchen/{id}')
+  expect(send('/api/meters/kitchen', { answer: LIST }).endpoint).toBe('GET /api/meters/kitchen')
+})
+
+test('words that are only ever removed are objects', () => {
+  const { send } = mapping()
+  for (const word of WORDS) send(`/secrets/${word}`, { method: 'DELETE', status: 204, answer: '' })
+  expect(send('/secrets/bath', { method: 'DELETE', status: 204, answer: '' }).endpoint).toBe('DELETE /secrets/{id}')
+})

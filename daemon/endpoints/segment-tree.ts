@@ -1,3 +1,15 @@
+import {
+  ALIKE,
+  alikeOf,
+  ENOUGH_CODES,
+  furtherKinds,
+  isHandledLike,
+  isVariable,
+  isWithin,
+  kinds,
+  RESERVED,
+  words,
+} from './alike-siblings.ts'
 import { KeySketch } from './key-sketch.ts'
 import { type NodeBudget, PathNode, type PathNodeState } from './path-node.ts'
 import type { PathTemplate } from './template.ts'
@@ -9,15 +21,6 @@ const MOST_SIBLINGS = 96
 const MOST_KEPT_DEPTH = 64
 /** Nodes of one service. */
 const MOST_NODES = 8192
-/** Codes, values by their looks, words by what they answer, and anything by number alone. */
-const ENOUGH_CODES = 3
-const ENOUGH_VALUES = 5
-const ENOUGH_ALIKE = 8
-const ENOUGH_AT_ALL = 80
-/** So many joined words at one place are no route names, whatever lies below them: where much does, few have all of it yet. */
-const ENOUGH_BY_LOOKS = 16
-/** Of the field names that a sibling answers with, how many must be common ones. */
-const ALIKE = 0.8
 const UNALIKE = 0.5
 /** A value of a learnt segment that was looked at so often, and answers otherwise, is its own again. */
 const OFTEN = 12
@@ -27,9 +30,6 @@ const TYPICAL = 8
 const A_FEW = 3
 /** Values of one place that were told one by one; the first are forgotten, and told again. */
 const MOST_JOINED = 256
-/** Words that are part of an API wherever they stand. */
-const RESERVED =
-  /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|add|remove|create|update|delete|enable|disable|cancel|approve|reject|rename|move|copy|merge|lock|unlock|transfer|defaults?|v\d+)$/i
 
 /**
  * Learns which segments of a service's paths stand for objects though they look like words: product names, users, cities.
@@ -91,7 +91,9 @@ export class SegmentTree {
       const parent = node
       const child = parent.children.get(key) ?? this.#grow(parent, key)
       if (child === null) return renamed ?? NOTHING
-      if (says && (key.charCodeAt(0) !== OPEN_BRACE || isTypical(child, keys))) {
+      // What a place answers is what ends there, or at an object of it: further down there are other things.
+      const answers = i === segments.length - 1 || (i === segments.length - 2 && isVariable(segments[i + 1]!))
+      if (says && answers && (!isVariable(key) || isTypical(child, keys))) {
         child.keys.add(keys)
         child.samples++
       }
@@ -216,7 +218,11 @@ export class SegmentTree {
     parent.learnt ??= new Set()
     parent.learnt.add(extension)
     this.learnt = true
-    return this.#merge(parent, alike, `{id}${extension}`)
+    const renamed = this.#merge(parent, alike, `{id}${extension}`)
+    // What was left out for lack of what lies below it may be known there by now.
+    for (const name of names)
+      if (parent.children.has(name)) renamed.push(...(this.#join(parent, name, extension) ?? []))
+    return renamed
   }
 
   /** One value that is like those beside it, which are ids by their looks or learnt ones: left out before, or of another sort of id. */
@@ -225,12 +231,13 @@ export class SegmentTree {
     if (shared === undefined) return null
     const node = parent.children.get(key)!
     const below = kinds(node)
-    const known = new Set(kinds(shared))
-    if (!below.every((each) => known.has(each))) return null
+    if (!isWithin(below, kinds(shared)) && !isWithin(words(furtherKinds(node)), furtherKinds(shared))) return null
     const word = shapeOf(key.slice(0, key.length - extension.length)) === 'word'
     if (parent.learnt?.has(extension) !== true && (word || shared.principals.length < 2)) return null
     const sampled = node.samples > 0 && shared.samples > 0
-    const alike = sampled ? node.keys.within(shared.keys) >= ALIKE : below.length > 0 || !word
+    const alike = sampled
+      ? node.keys.within(shared.keys) >= ALIKE
+      : below.length > 0 || !word || isHandledLike(node, shared)
     if (!alike) return null
     if (parent.learnt?.has(extension) !== true) this.#noteJoined(parent, key)
     return this.#merge(parent, [key], `{id}${extension}`)
@@ -293,55 +300,6 @@ function collect(node: PathNode, renamed: string[]): void {
   renamed.push(...node.endpoints)
   node.endpoints.length = 0
   for (const child of node.children.values()) collect(child, renamed)
-}
-
-/** Those of the siblings that are of one sort, if they are enough to say so; else null. */
-function alikeOf(parent: PathNode, names: readonly string[], extension: string): string[] | null {
-  const shapes = names.map((name) => shapeOf(name.slice(0, name.length - extension.length)))
-  const codes = names.filter((_, i) => shapes[i] === 'code')
-  if (codes.length >= ENOUGH_CODES && answeredToTwo(parent, codes)) return codes
-  if (names.length < ENOUGH_VALUES) return null
-  const valued = names.filter((_, i) => shapes[i] === 'value')
-  if (valued.length >= ENOUGH_BY_LOOKS && answeredToTwo(parent, valued)) return valued
-
-  const nodes = names.map((name) => parent.children.get(name)!)
-  const common = KeySketch.common(nodes.filter((node) => node.samples > 0).map((node) => node.keys))
-  const below = new Map<string, number>()
-  for (const node of nodes) for (const key of kinds(node)) below.set(key, (below.get(key) ?? 0) + 1)
-  const alike: string[] = []
-  let values = 0
-  let sampled = 0
-  names.forEach((name, i) => {
-    const node = nodes[i]!
-    if (node.samples > 0 && node.keys.within(common) < ALIKE) return
-    for (const key of kinds(node)) if (below.get(key) === 1) return
-    alike.push(name)
-    if (shapes[i] === 'value') values++
-    if (node.samples > 0) sampled++
-  })
-  if (alike.length < 0.6 * names.length || !answeredToTwo(parent, alike)) return null
-  if (alike.length >= ENOUGH_VALUES && values >= 0.6 * alike.length) return alike
-  if (alike.length >= ENOUGH_ALIKE && sampled >= 0.7 * alike.length) return alike
-  // Number alone counts only where answers say nothing: an API has many words at one place too.
-  return alike.length >= ENOUGH_AT_ALL && sampled <= 0.2 * alike.length ? alike : null
-}
-
-function answeredToTwo(parent: PathNode, names: readonly string[]): boolean {
-  const principals = new Set<string>()
-  for (const name of names) for (const principal of parent.children.get(name)!.principals) principals.add(principal)
-  return principals.size >= 2
-}
-
-/** What lies below a place, and below its objects; what looks like a value is of no account, since it may be one. */
-function kinds(node: PathNode): string[] {
-  const found: string[] = []
-  for (const [key, child] of node.children) {
-    const variable = key.charCodeAt(0) === OPEN_BRACE
-    if (variable || shapeOf(key) === 'word') found.push(key)
-    if (!variable) continue
-    for (const below of child.children.keys()) if (shapeOf(below) === 'word') found.push(`${key}/${below}`)
-  }
-  return found
 }
 
 function isTypical({ samples, keys }: PathNode, answer: KeySketch): boolean {

@@ -5,7 +5,8 @@
  *   ids    whole or decimal numbers and lists of them, uuids, ulids, 8 or more hex digits with a digit among them, mixed-case or
  *          long tokens, a short prefix with a number or token (`ord-10482`, `cus_Nf7Q2`), addresses, e-mail addresses,
  *          pseudonyms, free text that had to be percent-encoded, anything over 64 characters
- *   stay   words, versions (`v1`, `v2.1`), words with a digit (`oauth2`, `ipv4`, `s3`)
+ *   stay   words, versions (`v1`, `v2.1`; `2.0`, `3` and dates before everything else or behind `api`), words with a digit
+ *          (`oauth2`, `ipv4`, `s3`)
  *
  * An extension stays (`{id}.json`), matrix parameters go, needless percent-encoding is undone, empty segments (`//`, a
  * slash at the end) count for nothing.
@@ -42,7 +43,9 @@ export function templateOf(path: string): PathTemplate {
     }
     if (++count > MAX_SEGMENTS)
       return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
-    if (isWholeNumber(path, start, end) || isUuid(path, start, end)) {
+    if (end < path.length - 1 && isBareVersion(path, start, end)) {
+      // Stays as it is.
+    } else if (isWholeNumber(path, start, end) || isUuid(path, start, end)) {
       values ??= []
       values.push(path.slice(start, end))
       template += path.slice(copied, start) + placeholder('id', ++ids)
@@ -110,6 +113,15 @@ function isHexDigit(code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66)
 }
 
+/** `1`, `2.0`, `2010-04-01` where versions stand: first of all, or behind `api` or `rest`. Something must follow. */
+function isBareVersion(path: string, start: number, end: number): boolean {
+  const first = path.charCodeAt(start)
+  if (first < 0x31 || first > 0x39) return false
+  if (start > 1 && !path.endsWith('/api', start - 1) && !path.endsWith('/rest', start - 1)) return false
+  const length = end - start
+  return length === 1 || (length <= 10 && BARE_VERSION.test(path.slice(start, end)))
+}
+
 /** `v1`, as most versions are written. */
 function isVersion(path: string, start: number, end: number): boolean {
   if (end - start !== 2 || path.charCodeAt(start) !== 0x76) return false
@@ -153,6 +165,7 @@ function decode(segment: string): string | null {
   }
 }
 
+const BARE_VERSION = /^(?:\d\.\d{1,2}|20[0-3]\d-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)$/
 const VERSION = /^v\d{1,4}(?:\.\d{1,4}){0,3}(?:(?:alpha|beta|rc)\d{0,3})?$/i
 const NUMBERS = /^-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?)*$/
 const DATE = /^\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?(?:[T_]\d\d[:-]?\d\d.{0,16})?$/
@@ -171,7 +184,8 @@ function kindOf(segment: string): Segment['kind'] {
     if (segment.includes('@') && EMAIL.test(segment)) return 'id'
     // Without a digit, only something long in mixed case is no word; behind a prefix it need not be as long.
     const prefix = SHORT_PREFIX.exec(segment)?.[0].length ?? 0
-    const made = length - prefix >= (prefix > 0 ? 12 : 24) && upper >= 4 && lower >= 4 && TOKEN.test(segment)
+    const long = length - prefix >= (prefix > 0 ? 12 : 24) || (length >= 20 && changes(segment) >= length / 4)
+    const made = long && upper >= 4 && lower >= 4 && TOKEN.test(segment)
     return made && !/[a-z]{5,}/.test(segment.slice(prefix)) ? 'id' : 'literal'
   }
   if (VERSION.test(segment)) return 'literal'
@@ -184,6 +198,17 @@ function kindOf(segment: string): Segment['kind'] {
   if (prefixed !== undefined && looksMade(prefixed)) return 'id'
   if (length >= 16 && TOKEN.test(segment) && (digits >= 3 || (upper >= 2 && lower >= 2))) return 'id'
   return length >= 8 && digits >= 2 && upper >= 2 && lower >= 2 && TOKEN.test(segment) ? 'id' : 'literal'
+}
+
+/** How often a capital follows a small letter: words run together have longer words. */
+function changes(segment: string): number {
+  let found = 0
+  for (let i = 1; i < segment.length; i++) {
+    const code = segment.charCodeAt(i)
+    const before = segment.charCodeAt(i - 1)
+    if (code >= 0x41 && code <= 0x5a && before >= 0x61 && before <= 0x7a) found++
+  }
+  return found
 }
 
 const DOTTED = /^\d{1,3}(?:\.\d{1,3}){3}$/
