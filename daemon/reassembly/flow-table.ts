@@ -3,16 +3,19 @@ import type { EventTime } from '../model/time.ts'
 import type { Flow } from './flow.ts'
 import type { Direction } from './stream.ts'
 
-/** One row is 16 words, one cache line. Side 0 is the flow's initiator where known. */
+/** One row is 16 words, one cache line, of which two are spare. Side 0 is the flow's initiator where known. */
 const ROW = 16
 const SIDE1 = 4
 const PORTS = 8
 const HASH = 9
 const SEQ0 = 10
 const STATE = 12
-const PREVIOUS = 13
-const NEXT = 14
-const VNI = 15
+const VNI = 13
+
+/** Words of a row's links. */
+const LINKS = 2
+const PREVIOUS = 0
+const NEXT = 1
 
 /** `state` bits: what is known of a flow that has carried no bytes yet, or no longer does. */
 export const SEQ0_KNOWN = 1
@@ -54,6 +57,11 @@ export class FlowTable {
   /** The direction of the segment that `find` found a row for. */
   direction: Direction = 0
   #rows: Int32Array
+  /**
+   * The rows before and after each in its age list; of a free row, the next free one. Apart from the rows: each segment links its
+   * row anew, which would fetch those of two other flows, while all the links together stay in the cache.
+   */
+  #links: Int32Array
   /** Row + 1 by hash; 0 is free. */
   #index: Int32Array
   #mask: number
@@ -66,6 +74,7 @@ export class FlowTable {
   constructor(capacity = 64) {
     this.#capacity = capacity
     this.#rows = new Int32Array(capacity * ROW)
+    this.#links = new Int32Array(capacity * LINKS)
     this.lastSeen = new Float64Array(capacity)
     this.firstTime = new Float64Array(capacity)
     this.#index = new Int32Array(capacity * 2)
@@ -141,15 +150,14 @@ export class FlowTable {
     this.#removeFromIndex(row)
     this.flows[row] = null
     if ((this.#rows[row * ROW + STATE]! & APART) !== 0) this.apartCount--
-    this.#rows[row * ROW + NEXT] = this.#free
+    this.#links[row * LINKS + NEXT] = this.#free
     this.#free = row
     this.count--
   }
 
-  /** Marks activity: the row becomes the youngest of its list. */
-  touch(row: number, now: EventTime): void {
+  /** Marks activity: the row becomes the youngest of its list, or of another. */
+  touch(row: number, now: EventTime, age = this.ageOf(row)): void {
     this.lastSeen[row] = now
-    const age = this.ageOf(row)
     if (this.#tails[age] === row) return
     this.#unlink(row)
     this.#append(row, age)
@@ -230,7 +238,7 @@ export class FlowTable {
   #takeRow(): number {
     if (this.#free !== NONE) {
       const row = this.#free
-      this.#free = this.#rows[row * ROW + NEXT]!
+      this.#free = this.#links[row * LINKS + NEXT]!
       return row
     }
     if (this.#used === this.#capacity) this.#grow()
@@ -242,6 +250,9 @@ export class FlowTable {
     const rows = new Int32Array(this.#capacity * ROW)
     rows.set(this.#rows)
     this.#rows = rows
+    const links = new Int32Array(this.#capacity * LINKS)
+    links.set(this.#links)
+    this.#links = links
     const lastSeen = new Float64Array(this.#capacity)
     lastSeen.set(this.lastSeen)
     this.lastSeen = lastSeen
@@ -276,27 +287,27 @@ export class FlowTable {
   }
 
   #append(row: number, age: Age): void {
-    const rows = this.#rows
-    const base = row * ROW
+    const links = this.#links
     const tail = this.#tails[age]!
-    rows[base + STATE] = (rows[base + STATE]! & ~LASTING_BIT) | (age === LASTING ? LASTING_BIT : 0)
-    rows[base + PREVIOUS] = tail
-    rows[base + NEXT] = NONE
+    const state = row * ROW + STATE
+    this.#rows[state] = (this.#rows[state]! & ~LASTING_BIT) | (age === LASTING ? LASTING_BIT : 0)
+    links[row * LINKS + PREVIOUS] = tail
+    links[row * LINKS + NEXT] = NONE
     if (tail === NONE) this.#heads[age] = row
-    else rows[tail * ROW + NEXT] = row
+    else links[tail * LINKS + NEXT] = row
     this.#tails[age] = row
     if (age === BRIEF) this.briefCount++
   }
 
   #unlink(row: number): void {
-    const rows = this.#rows
+    const links = this.#links
     const age = this.ageOf(row)
-    const previous = rows[row * ROW + PREVIOUS]!
-    const next = rows[row * ROW + NEXT]!
+    const previous = links[row * LINKS + PREVIOUS]!
+    const next = links[row * LINKS + NEXT]!
     if (previous === NONE) this.#heads[age] = next
-    else rows[previous * ROW + NEXT] = next
+    else links[previous * LINKS + NEXT] = next
     if (next === NONE) this.#tails[age] = previous
-    else rows[next * ROW + PREVIOUS] = previous
+    else links[next * LINKS + PREVIOUS] = previous
     if (age === BRIEF) this.briefCount--
   }
 }

@@ -102,8 +102,7 @@ export class Reassembler {
       this.#pushControl(shard, flow, segment, hash, time, now)
       return
     }
-    table.touch(row, now)
-    table.moveTo(LASTING, row)
+    table.touch(row, now, LASTING)
     this.#receive(shard, flow, segment, segment.seq, hash, time, now)
   }
 
@@ -202,8 +201,7 @@ export class Reassembler {
         table.remove(row)
         this.#pushUnknown(shard, segment, hash, time, now)
       } else {
-        table.touch(row, now)
-        table.moveTo(LASTING, row)
+        table.touch(row, now, LASTING)
         this.#startFlow(shard, row, segment, segment.seq, hash, time, now)
       }
       return
