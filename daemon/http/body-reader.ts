@@ -30,19 +30,20 @@ export class BodyReader {
   /** Whether it is still open if this is a body at all. */
   peeking = false
   readonly #context: HttpContext
-  readonly #keep: FlowKeep
+  #keep: FlowKeep | null = null
   readonly #chunks = new ChunkedReader()
   #kind: BodyKind = LENGTH_BODY
   #left = 0
   #peeked = 0
 
-  constructor(context: HttpContext, keep: FlowKeep) {
+  constructor(context: HttpContext) {
     this.#context = context
-    this.#keep = keep
   }
 
-  /** A body of at least one byte begins; `length` in bytes where the framing gives it. */
-  start(kind: BodyKind, length: number, peek: boolean): void {
+  /** A body of at least one byte begins; `length` in bytes where the framing gives it. What is kept of it is charged to `keep`. */
+  start(kind: BodyKind, length: number, peek: boolean, keep: FlowKeep): void {
+    this.#keep = keep
+    this.leftOver = 0
     this.#kind = kind
     this.#left = length
     this.peeking = peek
@@ -134,7 +135,7 @@ export class BodyReader {
     const { bodies, buffers, limits } = this.#context
     if (!bodies) return
     const grown = keepBody(message, buffers, limits.maxBodyBytes, bytes, from, to)
-    if (grown > 0) this.#keep.grow(message, grown)
+    if (grown > 0) this.#keep?.grow(message, grown)
   }
 
   #readChunks(message: HttpMessage, bytes: Buffer, from: number, end: number): number {

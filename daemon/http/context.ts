@@ -1,14 +1,20 @@
 import type { Telemetry } from '../telemetry/counters.ts'
 import { BodyBuffers } from './body-buffers.ts'
+import { BodyReader } from './body-reader.ts'
 import type { ExchangeSink } from './exchange.ts'
 import { Framing } from './framing.ts'
+import { Gather } from './gather.ts'
 import { HeadSlabs } from './head.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
-import { MessagePool } from './message-pool.ts'
+import { HttpMessage } from './message.ts'
+import { Pool } from './pool.ts'
 import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
+
+const MAX_FREE_MESSAGES = 4096
+const MAX_FREE = 256
 
 /** What the flows of one HTTP stage share: limits, accounts, and working storage that no flow keeps between calls. */
 export class HttpContext {
@@ -22,7 +28,11 @@ export class HttpContext {
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
   readonly buffers = new BodyBuffers()
-  readonly messages = new MessagePool()
+  readonly messages = new Pool(() => new HttpMessage(), MAX_FREE_MESSAGES)
+  /** For directions in the middle of a body. */
+  readonly bodyReaders: Pool<BodyReader>
+  /** For directions in the middle of a head, or without one to go on with. */
+  readonly gathers = new Pool(() => new Gather(), MAX_FREE)
   /** Complete requests without an answer. */
   readonly waiting: TimerQueue
   /** Answers paired after a loss, until nothing speaks against them. */
@@ -34,6 +44,7 @@ export class HttpContext {
     this.telemetry = telemetry
     this.sink = sink
     this.scanner = new HeadScanner(limits, sink === null ? FRAMING_NAMES : ALL_NAMES)
+    this.bodyReaders = new Pool(() => new BodyReader(this), MAX_FREE)
     this.search = new StartLineSearch(this.scanner.line)
     this.waiting = new TimerQueue(limits.responseWaitUs)
     this.held = new TimerQueue(limits.tentativeHoldUs)

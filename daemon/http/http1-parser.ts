@@ -1,16 +1,16 @@
 import type { EventTime } from '../model/time.ts'
 import type { GapCause } from '../reassembly/stream.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { BodyReader, BROKEN, NEXT_HEAD, STATUS_PREFIX, WHOLE } from './body-reader.ts'
+import { type BodyReader, BROKEN, NEXT_HEAD, STATUS_PREFIX, WHOLE } from './body-reader.ts'
 import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import { type BodyKind, CHUNKED_BODY, LENGTH_BODY, NO_BODY, UNTIL_CLOSE, UPGRADE } from './framing.ts'
-import { Gather } from './gather.ts'
+import type { Gather } from './gather.ts'
 import { methodName, NO_HEAD } from './head.ts'
 import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
 import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
 import { type HttpMessage, isBogus } from './message.ts'
-import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE } from './start-line.ts'
+import { type LineKind, NO_LINE, REQUEST_LINE } from './start-line.ts'
 
 /** What a parser tells its flow. `begun` comes once the head is read, `ended` exactly once for each message begun. */
 export interface ParserOwner {
@@ -57,7 +57,10 @@ export class Http1Parser {
   /** What of the gathered bytes the flow was charged for. */
   #gatherCost = 0
   #message: HttpMessage | null = null
-  readonly #body: BodyReader
+  /** Null but in a body. */
+  #body: BodyReader | null = null
+  /** Null but in the states LINE, HEAD and RESYNC. */
+  #gather: Gather | null = null
   /** NO_LINE until it is known which side this direction is. */
   want: LineKind = NO_LINE
   #position = 0
@@ -79,17 +82,11 @@ export class Http1Parser {
   readonly #keep: FlowKeep
   /** Some bytes of this direction are missing, so it need not begin with a start line. */
   holed: boolean
-  readonly #gather = new Gather()
-  /** The line being gathered is empty so far. */
-  #lineEmpty = true
-  /** The start line has been judged possible up to its first space. */
-  #methodSeen = false
 
   constructor(context: HttpContext, owner: ParserOwner, keep: FlowKeep, holed: boolean) {
     this.#context = context
     this.#owner = owner
     this.#keep = keep
-    this.#body = new BodyReader(context, keep)
     this.holed = holed
   }
 
@@ -104,7 +101,6 @@ export class Http1Parser {
   ): void {
     this.delivered = position + end - start
     let i = start
-    let gathered = this.#gathers || this.#gatherCost > 0
     while (i < end) {
       switch (this.#state) {
         case START:
@@ -126,10 +122,8 @@ export class Http1Parser {
         default:
           i = this.#readBody(bytes, i, end, position + i - start, acked, time, now)
       }
-      if (this.#gathers) gathered = true
     }
-    // Where nothing was, the storage need not be looked at.
-    if (gathered) this.#charge()
+    if (this.#gather !== null || this.#gatherCost > 0) this.#charge()
   }
 
   /** The last start line was come upon while looking for one: it may be text in a body. */
@@ -137,15 +131,28 @@ export class Http1Parser {
     return this.#found
   }
 
-  get #gathers(): boolean {
-    return this.#state === LINE || this.#state === HEAD || this.#state === RESYNC
-  }
-
   #charge(): void {
-    const size = this.#gather.bytes.length
+    const size = this.#gather === null ? 0 : this.#gather.bytes.length
     if (size === this.#gatherCost) return
     this.#keep.add(size - this.#gatherCost)
     this.#gatherCost = size
+  }
+
+  /** What it gathers from here on. */
+  #gathering(): Gather {
+    this.#gather ??= this.#context.gathers.take()
+    return this.#gather
+  }
+
+  /** Returns how many bytes were gathered, which nobody has accounted for. */
+  #dropGathered(): number {
+    const gather = this.#gather
+    if (gather === null) return 0
+    this.#gather = null
+    const { length } = gather
+    gather.clear()
+    this.#context.gathers.giveBack(gather)
+    return length
   }
 
   #start(
@@ -174,16 +181,12 @@ export class Http1Parser {
       return scanned
     }
     if (scanned === INVALID) {
-      if (this.#owner.notHttp(this, now)) {
-        this.#state = STOPPED
-        return i
-      }
+      if (this.#owner.notHttp(this, now)) return i
       this.#badStartLine(now)
       this.#toResync(now)
       return i
     }
-    this.#gather.length = 0
-    this.#methodSeen = false
+    this.#gathering()
     this.#state = LINE
     return i
   }
@@ -198,31 +201,20 @@ export class Http1Parser {
 
   /** Gathers the start line; it is judged as soon as it is whole, so that what is no HTTP does not pile up. */
   #line(bytes: Buffer, from: number, end: number, acked: number, time: EventTime, now: EventTime): number {
-    const gather = this.#gather
-    const room = this.#context.limits.maxHeadBytes - gather.length
-    const stop = Math.min(end, from + room)
-    let i = from
-    while (i < stop && bytes[i] !== LF) i++
-    if (i < stop) i++
-    gather.append(bytes, from, i)
+    const gather = this.#gather!
+    const { limits, scanner } = this.#context
+    const i = gather.takeLine(bytes, from, end, limits.maxHeadBytes)
     if (isBogus(time, now)) this.#bogus = true
-    if (gather.bytes[gather.length - 1] === LF) {
-      const lineEnd = gather.length - (gather.bytes[gather.length - 2] === CR ? 2 : 1)
-      const line = this.#context.scanner.line
-      const kind = line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE)
+    const { lineEnd } = gather
+    if (lineEnd >= 0) {
+      const kind = scanner.line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE)
       if (kind !== NO_LINE) {
         if (this.want === NO_LINE) this.#owner.decided(this, kind)
         this.#state = HEAD
-        this.#lineEmpty = true
         return i
       }
-    } else if (gather.length < this.#context.limits.maxHeadBytes && this.#maybe()) return i
-    if (this.#owner.notHttp(this, now)) {
-      this.#owner.skipped(gather.length)
-      gather.clear()
-      this.#state = STOPPED
-      return i
-    }
+    } else if (gather.length < limits.maxHeadBytes && gather.mayBegin(this.want)) return i
+    if (this.#owner.notHttp(this, now)) return i
     this.#badStartLine(now)
     this.#state = RESYNC
     this.#chainStart = -1
@@ -237,14 +229,6 @@ export class Http1Parser {
     this.#owner.misread(this, now)
   }
 
-  #maybe(): boolean {
-    if (this.#methodSeen) return true
-    const looked = Math.min(this.#gather.length, 64)
-    if (!maybeStartLine(this.#gather.bytes, 0, looked, this.want)) return false
-    this.#methodSeen = looked === 64
-    return true
-  }
-
   #head(
     bytes: Buffer,
     from: number,
@@ -254,20 +238,10 @@ export class Http1Parser {
     time: EventTime,
     now: EventTime,
   ): number {
-    const gather = this.#gather
-    const stop = Math.min(end, from + this.#context.limits.maxHeadBytes - gather.length)
-    let i = from
-    let whole = false
-    while (i < stop && !whole) {
-      const c = bytes[i++]!
-      if (c === LF) {
-        whole = this.#lineEmpty
-        this.#lineEmpty = true
-      } else if (c !== CR) this.#lineEmpty = false
-    }
-    gather.append(bytes, from, i)
+    const gather = this.#gather!
+    const i = gather.takeHead(bytes, from, end, this.#context.limits.maxHeadBytes)
     if (isBogus(time, now)) this.#bogus = true
-    if (!whole) {
+    if (!gather.whole) {
       if (i === end && gather.length < this.#context.limits.maxHeadBytes) return i
       this.#weird('http.head_too_large')
       this.#giveUpHead('limit', now)
@@ -284,9 +258,10 @@ export class Http1Parser {
     const length = gather.length
     this.#position = position + (i - from) - length
     // Accounted for by what follows, even if that stops this parser.
-    gather.length = 0
+    this.#gather = null
     this.#headRead(gather.bytes, 0, length, acked, time, now)
     gather.clear()
+    this.#context.gathers.giveBack(gather)
     return i
   }
 
@@ -376,7 +351,8 @@ export class Http1Parser {
       return
     }
     if (kind === LENGTH_BODY) message.announced = length
-    this.#body.start(kind, length, this.#mayPeek)
+    this.#body = this.#context.bodyReaders.take()
+    this.#body.start(kind, length, this.#mayPeek, this.#keep)
     this.#state = BODY
   }
 
@@ -390,7 +366,7 @@ export class Http1Parser {
     now: EventTime,
   ): number {
     const message = this.#message!
-    const body = this.#body
+    const body = this.#body!
     const i = body.read(message, bytes, from, end)
     const { outcome } = body
     if (outcome === NEXT_HEAD) {
@@ -404,7 +380,6 @@ export class Http1Parser {
     if (outcome === WHOLE) this.#end(true, position + i - from, now)
     else if (outcome === BROKEN) {
       const { leftOver } = body
-      body.leftOver = 0
       this.#end(false, -1, now)
       this.#toResync(now)
       // The line that was taken for the beginning of a status line goes on in this segment.
@@ -426,9 +401,7 @@ export class Http1Parser {
     this.#end(true, next, now)
     this.#position = next
     this.#begin(acked, time, now, inThisSegment === STATUS_PREFIX.length)
-    this.#gather.length = 0
-    this.#gather.append(STATUS_PREFIX, 0, STATUS_PREFIX.length)
-    this.#methodSeen = false
+    this.#gathering().append(STATUS_PREFIX, 0, STATUS_PREFIX.length)
     this.#state = LINE
   }
 
@@ -436,6 +409,11 @@ export class Http1Parser {
     const message = this.#message!
     this.#message = null
     this.#state = START
+    const body = this.#body
+    if (body !== null) {
+      this.#body = null
+      this.#context.bodyReaders.giveBack(body)
+    }
     message.whole = whole
     message.end = end
     message.complete = true
@@ -455,8 +433,8 @@ export class Http1Parser {
         this.#giveUpHead('gap', now)
         return
       case RESYNC:
-        this.#owner.skipped(this.#gather.length)
-        this.#gather.clear()
+        this.#owner.skipped(this.#dropGathered())
+        this.#gathering()
         this.#owner.lost(this, now)
         return
       case START:
@@ -466,15 +444,16 @@ export class Http1Parser {
     }
     message!.gap = true
     message!.weird(cause === 'lost' ? 'tcp.gap' : 'tcp.snap_length')
-    if (this.#body.peeking) {
+    const body = this.#body!
+    if (body.peeking) {
       // Whether the hole is this body or, after an answer to a HEAD, the next message: not known.
       this.#unpeek()
       this.#end(false, -1, now)
       this.#toResync(now)
       return
     }
-    const covered = this.#body.skip(message!, length)
-    const { outcome } = this.#body
+    const covered = body.skip(message!, length)
+    const { outcome } = body
     if (outcome === WHOLE) {
       this.#end(true, position + covered, now)
       if (covered === length) return
@@ -485,18 +464,18 @@ export class Http1Parser {
 
   /** Whether this is a body stays open for good. */
   #unpeek(): void {
-    this.#body.unpeek(this.#message!)
+    this.#body!.unpeek(this.#message!)
     this.#message!.answersHead = true
   }
 
   /** FIN: what lasts until close is whole now. */
   finish(now: EventTime): void {
-    if (this.#state === BODY && this.#body.untilClose) this.#end(true, this.delivered, now)
+    if (this.#body?.untilClose) this.#end(true, this.delivered, now)
   }
 
   /** Which side this is is open again: what is half done ends, and either kind of start line is looked for. */
   undecide(now: EventTime): void {
-    if (this.#body.peeking) this.#body.unpeek(this.#message!)
+    if (this.#body?.peeking) this.#body.unpeek(this.#message!)
     if (this.#message !== null) {
       this.#end(false, -1, now)
       this.#toResync(now)
@@ -515,24 +494,22 @@ export class Http1Parser {
         this.#giveUpHead('closed', now)
         break
       case RESYNC:
-        this.#owner.skipped(this.#gather.length)
+        this.#owner.skipped(this.#dropGathered())
         break
       default:
-        if (this.#body.peeking) this.#unpeek()
+        if (this.#body?.peeking) this.#unpeek()
         this.#end(false, -1, now)
     }
-    this.#gather.clear()
+    this.#dropGathered()
     this.#state = STOPPED
   }
 
   /** What comes from here on is not HTTP. Returns how many bytes were gathered and not accounted for. */
   stop(now: EventTime): number {
-    if (this.#body.peeking) this.#body.unpeek(this.#message!)
+    if (this.#body?.peeking) this.#body.unpeek(this.#message!)
     if (this.#message !== null) this.#end(false, -1, now)
-    const gathered = this.#gather.length
-    this.#gather.clear()
     this.#state = STOPPED
-    return gathered
+    return this.#dropGathered()
   }
 
   #giveUpHead(cause: 'gap' | 'limit' | 'closed', now: EventTime): void {
@@ -540,13 +517,13 @@ export class Http1Parser {
     if (this.#state === HEAD && this.want !== NO_LINE) {
       funnel.messages.in++
       funnel.messages.drop(cause)
-      funnel.bytes.drop('one_sided', this.#gather.length)
-    } else this.#owner.skipped(this.#gather.length)
+      funnel.bytes.drop('one_sided', this.#dropGathered())
+    } else this.#owner.skipped(this.#dropGathered())
     this.#toResync(now)
   }
 
   #toResync(now: EventTime): void {
-    this.#gather.clear()
+    this.#gathering().clear()
     this.#message = null
     this.#state = RESYNC
     this.#chainStart = -1
@@ -562,20 +539,20 @@ export class Http1Parser {
     time: EventTime,
     now: EventTime,
   ): number {
-    const i = this.#context.search.gather(this.#gather, bytes, from, end)
-    this.#resyncGathered(position + i - from - this.#gather.length, acked, time, now, position)
+    const gather = this.#gather!
+    const i = this.#context.search.gather(gather, bytes, from, end)
+    this.#resyncGathered(position + i - from - gather.length, acked, time, now, position)
     return i
   }
 
   /** What is gathered begins at `linePosition`, this segment's bytes at `position`. */
   #resyncGathered(linePosition: number, acked: number, time: EventTime, now: EventTime, position: number): void {
     const { search } = this.#context
-    const found = search.judge(this.#gather, this.want)
+    const found = search.judge(this.#gather!, this.want)
     this.#owner.skipped(search.skipped)
     if (!found) return
     this.#begin(acked, time, now, linePosition + search.skipped === position)
     this.#found = true
-    this.#lineEmpty = true
     this.#state = HEAD
   }
 

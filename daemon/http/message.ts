@@ -62,10 +62,11 @@ export class HttpMessage {
   /** What the flow was charged for keeping it. */
   cost = 0
 
-  /** Links and deadline of the timer queue this message waits in. */
-  timerPrevious: HttpMessage | null = null
-  timerNext: HttpMessage | null = null
-  deadline: EventTime = NO_TIME
+  /** The one after it in the queue it stands in. */
+  following: HttpMessage | null = null
+
+  /** Place in the timer queue this message waits in, and whom that tells; it waits in none while `waiter` is null. */
+  timerPlace = 0
   waiter: Waiter | null = null
 
   /** A message of which the head has just been read. */

@@ -4,6 +4,7 @@ import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
 import type { HttpContext } from './context.ts'
 import type { FlowKeep } from './flow-keep.ts'
 import type { HttpMessage, Waiter } from './message.ts'
+import { MessageQueue } from './message-queue.ts'
 import { mergeWeirds, PairedExchange } from './paired-exchange.ts'
 
 type OneSided =
@@ -48,9 +49,9 @@ export class Pairing implements Waiter {
   readonly #keep: FlowKeep
   clientSide: 0 | 1 = 0
   /** Requests without an answer, oldest first; those already handed over keep their place. */
-  readonly #requests: HttpMessage[] = []
+  readonly #requests = new MessageQueue()
   /** Responses of which it is open whose answer they are, oldest first. */
-  readonly #responses: HttpMessage[] = []
+  readonly #responses = new MessageQueue()
   /** Complete lockstep responses waiting for evidence. */
   #held: HttpMessage[] = []
   /** Enough of them agreed, and nothing was refused since: the next pair needs no others beside it. */
@@ -81,9 +82,9 @@ export class Pairing implements Waiter {
     this.#midstream = !flow.fromStart
   }
 
-  /** Requests and responses that wait here. */
-  get pending(): number {
-    return this.#requests.length + this.#responses.length
+  /** Responses that wait for requests still to come. */
+  get undecided(): number {
+    return this.#responses.length
   }
 
   /** Requests may be missing from here on. */
@@ -127,7 +128,7 @@ export class Pairing implements Waiter {
       this.#refuseHeld(now)
     }
     if (this.#responses.length >= this.#context.limits.maxPending) {
-      const oldest = this.#responses.shift()!
+      const oldest = this.#responses.shift()
       oldest.resolved = true
       this.#aligned = false
       if (oldest.complete) this.#emitAlone(null, oldest, 'response_only_ambiguous', now)
@@ -147,14 +148,13 @@ export class Pairing implements Waiter {
 
   /** A response other than the final one. */
   interim(response: HttpMessage): void {
-    const request = this.#requests[0]
-    if (request !== undefined && response.status !== 100) request.weird('http.interim_response')
+    const request = this.#requests.first
+    if (request !== null && response.status !== 100) request.weird('http.interim_response')
   }
 
   /** Decides about waiting responses as far as what has been delivered allows. */
   resolve(now: EventTime): void {
-    while (this.#responses.length > 0) {
-      const response = this.#responses[0]!
+    for (let response = this.#responses.first; response !== null; response = this.#responses.first) {
       if (!this.#assign(response, now)) return
       this.#responses.shift()
       response.resolved = true
@@ -201,8 +201,8 @@ export class Pairing implements Waiter {
   #assign(response: HttpMessage, now: EventTime): boolean {
     if (response.breakBefore) this.#aligned = false
     if (this.#aligned) {
-      const request = this.#requests[0]
-      if (request === undefined) {
+      const request = this.#requests.first
+      if (request === null) {
         if (response.acked > this.requestsDelivered) return false
         if (this.#requestBreak) this.#aligned = false
         else {
@@ -232,17 +232,21 @@ export class Pairing implements Waiter {
 
   #assignByAcks(response: HttpMessage, now: EventTime): boolean {
     if (response.acked > this.requestsDelivered) return false
-    // Of those it can answer, the last.
-    let last = this.#requests.length - 1
-    while (last >= 0 && response.acked >= 0 && this.#requests[last]!.position >= response.acked) last--
-    if (last < 0) {
+    // Of those it can answer, the last, and how many come before it.
+    let request: HttpMessage | null = null
+    let before = -1
+    for (let next = this.#requests.first; next !== null; next = next.following) {
+      if (response.acked >= 0 && next.position >= response.acked) break
+      request = next
+      before++
+    }
+    if (request === null) {
       this.#refuseHeld(now)
       return true
     }
-    const request = this.#requests[last]!
     if (!request.complete) return false
     if (this.#inLockstep(request, response)) {
-      this.#dropRequests(last, 'request_only_gap', now)
+      this.#dropRequests(before, 'request_only_gap', now)
       this.#requests.shift()
       this.#marry(request, response)
       request.tentative = true
@@ -250,7 +254,7 @@ export class Pairing implements Waiter {
     }
     this.#refuseHeld(now)
     response.tentative = true
-    this.#dropRequests(last + 1, 'request_only_ambiguous', now)
+    this.#dropRequests(before + 1, 'request_only_ambiguous', now)
     return true
   }
 
@@ -302,15 +306,15 @@ export class Pairing implements Waiter {
 
   #hold(request: HttpMessage, response: HttpMessage, now: EventTime): void {
     this.#held.push(response)
-    const following = this.#responses[0]
-    if (following !== undefined && following.acked === response.acked) this.#pipelined = true
-    const broken = following === undefined ? this.#responseBreak : following.breakBefore
+    const following = this.#responses.first
+    if (following !== null && following.acked === response.acked) this.#pipelined = true
+    const broken = following === null ? this.#responseBreak : following.breakBefore
     if (response.answersHead || this.#pipelined || broken) {
       this.#refuseHeld(now)
       return
     }
-    const next = this.#requests[0]
-    if (next !== undefined) this.#judgeHeld(next, now)
+    const next = this.#requests.first
+    if (next !== null) this.#judgeHeld(next, now)
     else if (this.#requestBreak) this.#refuseHeld(now)
     else if (this.#lastRequest !== request) this.#refuseHeld(now)
     else this.#context.held.add(response, this, now)
@@ -364,7 +368,7 @@ export class Pairing implements Waiter {
   /** The oldest `count` requests will get no answer. */
   #dropRequests(count: number, cause: OneSided, now: EventTime): void {
     for (let i = 0; i < count; i++) {
-      const request = this.#requests.shift()!
+      const request = this.#requests.shift()
       this.#context.waiting.remove(request)
       if (request.emitted) this.#keep.drop(request)
       else this.#emitAlone(request, null, cause, now)
@@ -399,6 +403,8 @@ export class Pairing implements Waiter {
       this.#previousEnd = response.end
       this.#previousAcked = response.ackedLast
     }
+    request.clear()
+    response.clear()
     messages.giveBack(request)
     messages.giveBack(response)
   }

@@ -103,7 +103,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     if (client) this.#pairing.requestsDelivered = position + end - start
     else this.#pairing.responsesDelivered = position + end - start
     this.#parser(direction).push(bytes, start, end, position, acked, time, now)
-    if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
+    if (client && this.#pairing.undecided > 0) this.#pairing.resolve(now)
   }
 
   gap(direction: Direction, length: number, position: number, cause: GapCause, _time: EventTime, now: EventTime): void {
@@ -112,7 +112,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     if (client) this.#pairing.requestsDelivered = position + length
     else this.#pairing.responsesDelivered = position + length
     this.#parser(direction).gap(length, position, cause, now)
-    if (client && this.#pairing.pending > 0) this.#pairing.resolve(now)
+    if (client && this.#pairing.undecided > 0) this.#pairing.resolve(now)
   }
 
   end(direction: Direction, _time: EventTime, now: EventTime): void {

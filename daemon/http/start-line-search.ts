@@ -22,12 +22,7 @@ export class StartLineSearch {
 
   /** Gathers [from, end) up to the end of a line; returns how far it came, at least one byte. */
   gather(gather: Gather, bytes: Buffer, from: number, end: number): number {
-    const stop = Math.min(end, from + 2 * TAIL_BYTES - gather.length)
-    let i = from
-    while (i < stop && bytes[i] !== LF) i++
-    if (i < stop) i++
-    gather.append(bytes, from, i)
-    return i
+    return gather.takeLine(bytes, from, end, 2 * TAIL_BYTES)
   }
 
   /** True when a start line was found: the gathered bytes then begin with it, after `skipped` others. */

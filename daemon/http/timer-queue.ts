@@ -1,14 +1,24 @@
 import type { EventTime } from '../model/time.ts'
 import type { HttpMessage, Waiter } from './message.ts'
 
+const FIRST_PLACES = 64
+
 /**
- * Messages that wait the same length of time, oldest first: a doubly linked list through the messages themselves.
- * Entering and leaving cost O(1), and since the event clock never goes back the front is always the next to expire.
+ * Messages that wait the same length of time, oldest first: a ring in which each message knows its place. Since the event
+ * clock never goes back, the front is always the next to expire. Entering costs O(1), and so does leaving, which only empties
+ * the place: a list through the messages themselves would fetch both neighbours, long cold, for each answer.
+ *
+ * Emptied places before the front are given up at once, those behind it when the ring is full; it grows only when more than
+ * half of it waits.
  */
 export class TimerQueue {
   readonly #waitUs: number
-  #front: HttpMessage | null = null
-  #back: HttpMessage | null = null
+  #messages: (HttpMessage | null)[] = new Array<HttpMessage | null>(FIRST_PLACES).fill(null)
+  #deadlines = new Float64Array(FIRST_PLACES)
+  /** Of the oldest place in use; it and `#back` count on and on, and are taken modulo the ring's length. */
+  #front = 0
+  /** Of the next place. */
+  #back = 0
   size = 0
 
   constructor(waitUs: number) {
@@ -16,36 +26,62 @@ export class TimerQueue {
   }
 
   add(message: HttpMessage, waiter: Waiter, now: EventTime): void {
-    message.deadline = now + this.#waitUs
+    if (this.size === 0) {
+      this.#front = 0
+      this.#back = 0
+    } else if (this.#back - this.#front === this.#messages.length) this.#makeRoom()
+    const place = this.#back++ & (this.#messages.length - 1)
+    this.#messages[place] = message
+    this.#deadlines[place] = now + this.#waitUs
+    message.timerPlace = place
     message.waiter = waiter
-    message.timerPrevious = this.#back
-    message.timerNext = null
-    if (this.#back === null) this.#front = message
-    else this.#back.timerNext = message
-    this.#back = message
     this.size++
   }
 
   /** Does nothing for a message that does not wait. */
   remove(message: HttpMessage): void {
     if (message.waiter === null) return
-    if (message.timerPrevious === null) this.#front = message.timerNext
-    else message.timerPrevious.timerNext = message.timerNext
-    if (message.timerNext === null) this.#back = message.timerPrevious
-    else message.timerNext.timerPrevious = message.timerPrevious
-    message.timerPrevious = null
-    message.timerNext = null
     message.waiter = null
+    this.#messages[message.timerPlace] = null
     this.size--
+    this.#passEmpty()
   }
 
   expire(now: EventTime): void {
-    let message = this.#front
-    while (message !== null && message.deadline <= now) {
-      const waiter = message.waiter
+    while (this.size > 0) {
+      const place = this.#front & (this.#messages.length - 1)
+      if (this.#deadlines[place]! > now) return
+      const message = this.#messages[place]!
+      const { waiter } = message
       this.remove(message)
       waiter?.expired(message, now)
-      message = this.#front
     }
+  }
+
+  /** After this the front is in use, unless nothing waits. */
+  #passEmpty(): void {
+    const messages = this.#messages
+    const mask = messages.length - 1
+    while (this.#front < this.#back && messages[this.#front & mask] === null) this.#front++
+  }
+
+  /** The ring is full: those that wait move together, into one of twice the length when they are more than half. */
+  #makeRoom(): void {
+    const { length } = this.#messages
+    const larger = this.size > length / 2 ? length * 2 : length
+    const messages = new Array<HttpMessage | null>(larger).fill(null)
+    const deadlines = new Float64Array(larger)
+    let place = 0
+    for (let at = this.#front; at < this.#back; at++) {
+      const message = this.#messages[at & (length - 1)]!
+      if (message === null) continue
+      messages[place] = message
+      deadlines[place] = this.#deadlines[at & (length - 1)]!
+      message.timerPlace = place++
+    }
+    this.#messages = messages
+    this.#deadlines = deadlines
+    this.#front = 0
+    this.#back = place
   }
 }
