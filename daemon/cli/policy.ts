@@ -3,13 +3,15 @@ import { type Command, Option } from 'commander'
 import { renderTable } from '../../sinks/text-table.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
-import { loadPolicies, readPolicyFile } from '../policies/load.ts'
+import type { RuleFile } from '../payload/rules/rule-file.ts'
+import { loadPolicies, type PolicySet, readPolicyFile, readRuleFile } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { policyJson } from '../policies/policy-json.ts'
 import { nearest } from '../yaml/suggest.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
 import type { PolicyTestResult } from './policy-test.ts'
+import { ruleResults, ruleResultsText } from './rule-test.ts'
 import { configPath, loadSettings } from './settings.ts'
 import { writeText } from './write-text.ts'
 
@@ -36,8 +38,10 @@ export function addPolicy(program: Command, context: CliContext): void {
 
   policy
     .command('test')
-    .description('run the tests of policies: recorded traffic in, expected incidents out; exit 1 when one fails')
-    .argument('[file...]', 'policy files; default: the policies in force')
+    .description(
+      'run the tests of policies (recorded traffic in, expected incidents out) and of payload rules; exit 1 when one fails',
+    )
+    .argument('[file...]', 'files of policies or payload rules; default: those in force')
     .option('--policy <id>', 'only this policy')
     .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
     .addOption(outputOption())
@@ -74,8 +78,7 @@ async function listPolicies(options: ListOptions, context: CliContext): Promise<
 
 async function testPolicies(files: readonly string[], options: TestOptions, context: CliContext): Promise<void> {
   const { config } = loadSettings(configPath(options.config))
-  const given =
-    files.length === 0 ? policiesInForce(config) : files.map((path) => readPolicyFile(path, dirname(path), path))
+  const { documents: given, ruleFiles } = files.length === 0 ? loadPolicies(config.policies) : readFiles(files)
   const chosen = options.policy === undefined ? given : [find(options.policy, given)]
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
@@ -91,11 +94,25 @@ async function testPolicies(files: readonly string[], options: TestOptions, cont
   }
   const results: PolicyTestResult[] = []
   for (const document of chosen) for await (const result of testPolicy(document, request)) results.push(result)
-  await writeText(
-    context.stdout,
-    options.output === 'json' ? resultsJson(results) : resultsText(chosen, results, context),
-  )
-  if (context.stop.signal.aborted || results.some(({ passed }) => !passed)) context.exitCode = 1
+  const rules = options.policy === undefined ? await ruleResults(ruleFiles) : []
+  const text =
+    options.output === 'json'
+      ? `${JSON.stringify([...results, ...rules], null, 2)}\n`
+      : (chosen.length > 0 || rules.length === 0 ? resultsText(chosen, results, context) : '') +
+        (rules.length === 0 ? '' : ruleResultsText(rules, context))
+  await writeText(context.stdout, text)
+  if (context.stop.signal.aborted || [...results, ...rules].some(({ passed }) => !passed)) context.exitCode = 1
+}
+
+function readFiles(paths: readonly string[]): Pick<PolicySet, 'documents' | 'ruleFiles'> {
+  const documents: PolicyDocument[] = []
+  const ruleFiles: RuleFile[] = []
+  for (const path of paths) {
+    const file = readRuleFile(path)
+    if (file === null) documents.push(readPolicyFile(path, dirname(path), path))
+    else ruleFiles.push(file)
+  }
+  return { documents, ruleFiles }
 }
 
 function policiesInForce({ policies }: ValidatedConfig): readonly PolicyDocument[] {
@@ -110,10 +127,6 @@ function find(id: string, documents: readonly PolicyDocument[]): PolicyDocument 
     documents.map(({ file }) => file.metadata.id),
   )
   throw usageError(`no policy '${id}'${near === null ? '' : ` (did you mean ${near}?)`}`, 'offpath policy list')
-}
-
-function resultsJson(results: readonly PolicyTestResult[]): string {
-  return `${JSON.stringify(results, null, 2)}\n`
 }
 
 function resultsText(

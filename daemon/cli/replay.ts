@@ -96,7 +96,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     bodies: options.bodies,
     format: options.format,
     config,
-    ...(detects ? { policies: (await import('../policies/load.ts')).loadPolicies(config.policies).documents } : {}),
+    ...(detects || (options.emit === 'transactions' && config.policies.folder !== null) ? await inForce(config) : {}),
     key,
     speed: options.speed,
     write: (line) => lines.write(line),
@@ -132,4 +132,10 @@ function parseSpeed(text: string): 'max' | number {
   const factor = Number(text)
   if (!Number.isFinite(factor) || factor <= 0) throw new InvalidArgumentError('expected max or a number above 0.')
   return factor
+}
+
+/** What is loaded only where something is detected. */
+async function inForce({ policies }: ValidatedConfig) {
+  const { documents, payloadRules } = (await import('../policies/load.ts')).loadPolicies(policies)
+  return { policies: documents, payloadRules }
 }

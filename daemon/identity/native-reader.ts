@@ -1,6 +1,7 @@
 import type { JsonText } from '../model/json-text.ts'
 import { type EventTime, parseTime, SECOND_US } from '../model/time.ts'
 import type { Claims, Header, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
+import { NO_RULES, type RuleBox } from '../payload/rules/rule.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { answerAccepts } from './admission.ts'
@@ -31,6 +32,8 @@ export interface NativeReaderSettings {
   readonly bodies: boolean
   /** Looks for payloads in what is not redacted yet. Default: it does not. */
   readonly payloads?: boolean
+  /** The operator's rules of payloads; default: none. */
+  readonly payloadRules?: RuleBox
   readonly telemetry: Telemetry
   /** Name of the input, for records that do not say where they come from. */
   readonly sourceName: string
@@ -92,7 +95,14 @@ export class NativeReader {
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
     this.#payloads =
-      settings.payloads === true ? new PayloadMarks(this.#pseudonyms, this.#headers, settings.telemetry.counters) : null
+      settings.payloads === true
+        ? new PayloadMarks(
+            this.#pseudonyms,
+            this.#headers,
+            settings.telemetry.counters,
+            settings.payloadRules ?? { rules: NO_RULES },
+          )
+        : null
   }
 
   /**

@@ -4,6 +4,8 @@ import { knownIndex } from '../http/known-headers.ts'
 import { ownText } from '../model/own-text.ts'
 import type { PayloadMark } from '../model/transaction.ts'
 import { PAYLOAD_CHECKS } from '../payload/checks.ts'
+import { checksOf } from '../payload/rules/compiler.ts'
+import type { PayloadRule, RuleBox } from '../payload/rules/rule.ts'
 import { MAX_FINDINGS, type PayloadFinding, PayloadScanner } from '../payload/scanner.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { BodyText } from './body-text.ts'
@@ -46,13 +48,20 @@ interface Answer {
  * at is counted: `payload.answer_compressed`, and `payload.answer_cut` where an answer is longer than what is read of it.
  */
 export class PayloadMarks {
-  readonly #scanner: PayloadScanner
+  readonly #rules: RuleBox
+  #known: readonly PayloadRule[]
+  #scanner: PayloadScanner
   readonly #mask: PayloadMask
-  readonly #clean = new CleanFields()
+  #clean = new CleanFields()
+  /** Rules were replaced: callers that are known to be clean were so by the old ones. */
+  #replaced = false
   readonly #counters: Counters
 
-  constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters) {
-    this.#scanner = new PayloadScanner(PAYLOAD_CHECKS, counters)
+  /** `rules`: the operator's, and those they are replaced by. */
+  constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters, rules: RuleBox) {
+    this.#rules = rules
+    this.#known = rules.rules
+    this.#scanner = new PayloadScanner([...PAYLOAD_CHECKS, ...checksOf(this.#known, counters)], counters)
     this.#mask = new PayloadMask(pseudonyms, headers)
     this.#counters = counters
   }
@@ -64,6 +73,7 @@ export class PayloadMarks {
     known: KnownCaller | null,
     bodies: RawBodies,
   ): readonly PayloadMark[] {
+    if (this.#rules.rules !== this.#known) this.#replace()
     const asked = request === null ? NO_FINDINGS : this.#inRequest(request, known, bodies)
     const given = response === null ? NO_FINDINGS : this.#inAnswer(response, bodies, asked.length > 0)
     if (asked.length === 0 && given.length === 0) return NONE
@@ -82,6 +92,7 @@ export class PayloadMarks {
     contentType: string | null,
     answer: string,
   ): readonly PayloadMark[] {
+    if (this.#rules.rules !== this.#known) this.#replace()
     const texts = [head.target, ...head.headers().map(([, value]) => value), body]
     const asked = texts.some((text) => this.#scanner.suspectsText(text))
       ? this.#scanner.request(head, body)
@@ -92,6 +103,14 @@ export class PayloadMarks {
     const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer, shown)
     if (asked.length === 0 && given.length === 0) return NONE
     return this.#marks(asked, given, head.target, { contentType, text: () => answer })
+  }
+
+  #replace(): void {
+    this.#known = this.#rules.rules
+    this.#scanner = new PayloadScanner([...PAYLOAD_CHECKS, ...checksOf(this.#known, this.#counters)], this.#counters)
+    this.#clean.close()
+    this.#clean = new CleanFields()
+    this.#replaced = true
   }
 
   /** Forgets every raw value. */
@@ -127,7 +146,7 @@ export class PayloadMarks {
     const type = head.fieldOf(CONTENT_TYPE)
     const authorization = head.fieldOf(AUTHORIZATION)
     const cookie = head.fieldOf(COOKIE)
-    const cleanCaller = known?.clean === true
+    const cleanCaller = known?.clean === true && !this.#replaced
     const { headerCount } = head
     for (let i = 0; i < headerCount; i++) {
       if (i === host || i === encodings || i === type) continue

@@ -4,6 +4,7 @@ import { knownIndex } from '../http/known-headers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import { SECOND_US } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import { NO_RULES, type RuleBox } from '../payload/rules/rule.ts'
 import type { FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
@@ -63,6 +64,8 @@ export interface RecorderSettings {
   readonly bodies: boolean
   /** Looks for payloads, and marks what it finds. Default: it does not. */
   readonly payloads?: boolean
+  /** The operator's rules of payloads; default: none. */
+  readonly payloadRules?: RuleBox
   readonly telemetry: Telemetry
   /** Bounds on decoding bodies; default: those of the HTTP stage. */
   readonly limits?: HttpLimits
@@ -134,7 +137,14 @@ export class Recorder {
     const apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     const headers = new HeaderRedactor(this.#pseudonyms, apiKeyHeaders)
     this.#payloads =
-      settings.payloads === true ? new PayloadMarks(this.#pseudonyms, headers, settings.telemetry.counters) : null
+      settings.payloads === true
+        ? new PayloadMarks(
+            this.#pseudonyms,
+            headers,
+            settings.telemetry.counters,
+            settings.payloadRules ?? { rules: NO_RULES },
+          )
+        : null
     const headerJson = new HeaderJson(headers)
     this.#headerJson = headerJson
     this.#tools = {

@@ -88,6 +88,8 @@ export interface Evidence {
   readonly tokens: string
   /** The interpreter would run it in the midst of this very sentence: nobody who only talks about it writes it so. */
   readonly works?: boolean
+  /** For checks of several classes, which say of themselves how sure they are, whatever the text reads like. */
+  readonly class?: PayloadClass
 }
 
 /** Looks for one class of payload. Pure: no state, no clock; linear in the text, which has a bounded length. */
@@ -103,6 +105,8 @@ export interface PayloadCheck {
   readonly side: 'request' | 'response'
   /** It looks for the structure of a document, not for what stands in its values. */
   readonly documents?: boolean
+  /** A new message is looked at. */
+  begin?(): void
   /** The strongest evidence first; at most four. */
   check(unwrapped: Unwrapped, field: Field): readonly Evidence[]
 }

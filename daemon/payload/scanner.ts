@@ -142,7 +142,7 @@ export class PayloadScanner {
   /** `body`: decoded text, empty if there is none. */
   request(head: Head, body: string): readonly PayloadFinding[] {
     const findings: PayloadFinding[] = []
-    this.#judged = 0
+    this.#begin(this.#requests)
     const whole = requestFields(head, body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body, (field) =>
       this.#look(this.#requests, field, findings),
     )
@@ -154,7 +154,7 @@ export class PayloadScanner {
   response(body: string, shown = false): readonly PayloadFinding[] {
     if (body === '' || this.#responses.literals.scanText(body) === 0) return NOTHING
     const findings: PayloadFinding[] = []
-    this.#judged = 0
+    this.#begin(this.#responses)
     const value = body.length > MAX_BODY ? body.slice(0, MAX_BODY) : body
     this.#look(this.#responses, { place: 'response', name: 'response', key: '', value }, findings)
     if (!shown) return strongest(findings)
@@ -163,6 +163,20 @@ export class PayloadScanner {
         SHOWN.has(finding.class) ? { ...finding, logOdds: finding.logOdds - SHOWN_DISCOUNT } : finding,
       ),
     )
+  }
+
+  /** One field by itself, as `request` and `response` look at it. */
+  field(field: Field): readonly PayloadFinding[] {
+    const findings: PayloadFinding[] = []
+    const side = field.place === 'response' ? this.#responses : this.#requests
+    this.#begin(side)
+    this.#look(side, field, findings)
+    return strongest(findings)
+  }
+
+  #begin({ checks }: Side): void {
+    this.#judged = 0
+    for (let i = 0; i < checks.length; i++) checks[i]!.check.begin?.()
   }
 
   #look(side: Side, field: Field, findings: PayloadFinding[]): void {
@@ -194,7 +208,7 @@ export class PayloadScanner {
       if ((mask & bit) === 0 || (field.document === true && check.documents !== true)) continue
       for (const evidence of check.check(unwrapped, field)) {
         let { logOdds } = evidence
-        if (logOdds >= WORTH_READING) {
+        if (logOdds >= WORTH_READING && evidence.class === undefined) {
           reading ??= readingOf(unwrapped.text, field.place)
           const pieces = TALKED_ABOUT.has(check.class)
             ? reading !== 'value'
@@ -202,7 +216,7 @@ export class PayloadScanner {
           if (pieces && reading === 'prose' && evidence.works === true) logOdds -= WORKING_DISCOUNT
           else if (pieces) logOdds = Math.max(2, Math.min(MOST_IN_TEXT, logOdds - TEXT_DISCOUNT))
         }
-        findings.push(findingOf(check.class, field, value, unwrapped, { ...evidence, logOdds }))
+        findings.push(findingOf(evidence.class ?? check.class, field, value, unwrapped, { ...evidence, logOdds }))
       }
     }
   }

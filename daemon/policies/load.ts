@@ -2,6 +2,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FoldingRule } from '../incidents/rules.ts'
 import type { PolicyMode } from '../model/action.ts'
+import { holdsRules, readRules, rulesOf } from '../payload/rules/read.ts'
+import type { PayloadRule } from '../payload/rules/rule.ts'
+import { MAX_RULES, type RuleFile } from '../payload/rules/rule-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { MAX_FILE_BYTES } from '../yaml/document.ts'
 import { nearest } from '../yaml/suggest.ts'
@@ -25,7 +28,7 @@ export interface PolicySources {
 }
 
 /** Checked files by path. Files that are gone stay in it until its holder starts anew. */
-export type KnownFiles = Map<string, { readonly text: string; readonly file: PolicyFile }>
+export type KnownFiles = Map<string, { readonly text: string; readonly file: PolicyFile | RuleFile }>
 
 /** All policies in force, by id. */
 export interface PolicySet {
@@ -33,6 +36,9 @@ export interface PolicySet {
   readonly documents: readonly PolicyDocument[]
   readonly policies: readonly Policy[]
   readonly rules: readonly FoldingRule[]
+  /** Files of payload rules in the operator's folder, and all their rules. */
+  readonly ruleFiles: readonly RuleFile[]
+  readonly payloadRules: readonly PayloadRule[]
 }
 
 /**
@@ -43,15 +49,16 @@ export interface PolicySet {
  */
 export function loadPolicies(sources: PolicySources = {}, known: KnownFiles = new Map()): PolicySet {
   const shipped = sources.shipped === undefined ? shippedFolder() : sources.shipped
-  const own = sources.folder == null ? [] : readFolder(sources.folder, (_, path) => path, known)
+  const { documents: own, ruleFiles } =
+    sources.folder == null ? NOTHING : readFolder(sources.folder, (_, path) => path, known)
   const replaced = new Set(own.map(({ file }) => file.metadata.id))
-  const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`, known)
+  const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`, known).documents
   const read = [...basis.filter(({ file }) => !replaced.has(file.metadata.id)), ...own]
   checkModes(sources.modes ?? {}, read)
   const documents = read
     .map((each): PolicyDocument => ({ ...each, mode: modeOf(each.file, sources) }))
     .sort((a, b) => (a.file.metadata.id < b.file.metadata.id ? -1 : 1))
-  return { documents, ...compilePolicies(documents) }
+  return { documents, ruleFiles, payloadRules: ruleFiles.flatMap(rulesOf), ...compilePolicies(documents) }
 }
 
 /** Beside the bundle when built, at the top of the checkout when run from source. */
@@ -73,36 +80,48 @@ export function readPolicyFile(path: string, folder: string, origin: string): Po
   return documentOf(readPolicy(readText(path), path), folder, origin)
 }
 
+/** Reads a file of payload rules; null: it is one of another kind. */
+export function readRuleFile(path: string): RuleFile | null {
+  const text = readText(path)
+  return holdsRules(text) ? readRules(text, path) : null
+}
+
 function documentOf(file: PolicyFile, folder: string, origin: string): PolicyDocument {
   return { file, mode: file.mode, origin, folder }
 }
 
-function readKnown(path: string, known: KnownFiles): PolicyFile {
+function readKnown(path: string, known: KnownFiles): PolicyFile | RuleFile {
   const text = readText(path)
   const before = known.get(path)
   if (before?.text === text) return before.file
   known.delete(path)
-  const file = readPolicy(text, path)
+  const file = holdsRules(text) ? readRules(text, path) : readPolicy(text, path)
   known.set(path, { text, file })
   return file
 }
 
-function readFolder(
-  folder: string,
-  origin: (name: string, path: string) => string,
-  known: KnownFiles,
-): PolicyDocument[] {
+interface FolderContent {
+  readonly documents: readonly PolicyDocument[]
+  readonly ruleFiles: readonly RuleFile[]
+}
+
+const NOTHING: FolderContent = { documents: [], ruleFiles: [] }
+
+function readFolder(folder: string, origin: (name: string, path: string) => string, known: KnownFiles): FolderContent {
   const problems: string[] = []
   const documents: PolicyDocument[] = []
+  const ruleFiles: RuleFile[] = []
   const pathById = new Map<string, string>()
   for (const name of policyFiles(folder)) {
     const path = join(folder, name)
     try {
-      const document = documentOf(readKnown(path, known), folder, origin(name, path))
-      const { id } = document.file.metadata
+      const file = readKnown(path, known)
+      const { id } = file.metadata
       const other = pathById.get(id)
-      if (other === undefined) documents.push(document)
-      else problems.push(`${path} metadata.id: ${id} is also the id of ${other}`)
+      if (other === undefined) {
+        if (file.kind === 'PayloadRules') ruleFiles.push(file)
+        else documents.push(documentOf(file, folder, origin(name, path)))
+      } else problems.push(`${path} metadata.id: ${id} is also the id of ${other}`)
       pathById.set(id, path)
     } catch (error) {
       if (!(error instanceof OffpathError)) throw error
@@ -112,7 +131,10 @@ function readFolder(
   if (problems.length > 0) {
     throw new OffpathError('OFFPATH_E_POLICY', problems.join('\n'), { remedy: POLICY_KIND.remedy })
   }
-  return documents
+  if (ruleFiles.reduce((count, { rules }) => count + rules.length, 0) > MAX_RULES) {
+    throw new OffpathError('OFFPATH_E_POLICY', `there are over ${MAX_RULES} payload rules`, { at: folder })
+  }
+  return { documents, ruleFiles }
 }
 
 function policyFiles(folder: string): string[] {

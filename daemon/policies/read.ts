@@ -1,3 +1,4 @@
+import { excerptAt } from '../yaml/cel-limits.ts'
 import { check } from '../yaml/check.ts'
 import { type FileKind, type FileProblem, fileError, readYaml } from '../yaml/document.ts'
 import { formatPath } from '../yaml/key-tree.ts'
@@ -21,7 +22,7 @@ export function readPolicy(text: string, name: string): PolicyFile {
       compileCondition(text)
     } catch (error) {
       if (!(error instanceof ExpressionProblem)) throw error
-      const message = `${error.message}, at character ${error.offset + 1} of \`${excerpt(text, error.offset)}\``
+      const message = `${error.message}, at character ${error.offset + 1} of \`${excerptAt(text, error.offset)}\``
       problems.push({ at: yaml.placeOf(path, 'value'), path: formatPath(path), message })
     }
   }
@@ -45,11 +46,4 @@ function expressionsOf({ when, severity }: PolicyFile): { path: PropertyKey[]; t
   if (typeof severity !== 'object') return found
   const cases = severity.cases.map(({ when: text }, index) => ({ path: ['severity', 'cases', index, 'when'], text }))
   return [...found, ...cases]
-}
-
-/** The line of the expression that the problem is on, from where it begins to be of interest. */
-function excerpt(text: string, offset: number): string {
-  const from = Math.max(0, offset - 20)
-  const piece = text.slice(from, offset + 20).replace(/\s+/g, ' ')
-  return `${from > 0 ? '…' : ''}${piece}${offset + 20 < text.length ? '…' : ''}`
 }

@@ -13,6 +13,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
 import type { LearningPart } from '../model/learning.ts'
 import { type EventTime, SECOND_US } from '../model/time.ts'
+import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
@@ -50,6 +51,8 @@ export interface AssemblyRequest {
   readonly listeners: AnalysisListeners
   /** How signals become incidents; default: the shipped policies. */
   readonly policies?: readonly PolicyDocument[]
+  /** Rules of payloads, beside those that ship. Their compiler is loaded. */
+  readonly payloadRules?: readonly PayloadRule[]
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
   /** A sensor: records go here instead of to an analysis. */
@@ -92,6 +95,8 @@ export interface Assembly {
   tables(): Occupancies
   /** Policies were loaded anew. */
   setPolicies(policies: readonly PolicyDocument[]): void
+  /** Rules of payloads were loaded anew. Their compiler is loaded. */
+  setPayloadRules(rules: readonly PayloadRule[]): void
   summary(incidents: readonly Incident[]): ReplaySummary
 }
 
@@ -135,6 +140,10 @@ export function assemble(request: AssemblyRequest): Assembly {
     },
     tables: () => analysis.sizes(),
     setPolicies: (policies) => built?.setPolicies(policies),
+    setPayloadRules: (rules) => {
+      options.payloadRules.rules = rules
+      flows.payloadRulesChanged()
+    },
     finish: () => [...ended.values(), ...(detection?.incidents.open() ?? [])].sort(byOpening),
     summary: (incidents) => ({
       ...telemetry.funnel.totals(),
@@ -206,6 +215,7 @@ export function nativeReader(assembly: Assembly, source: SourceInfo): NativeRead
     options: options.identity,
     bodies: options.bodies,
     payloads: options.payloads,
+    payloadRules: options.payloadRules,
     telemetry,
     sourceName: source.name,
     ...(source.movedUs === undefined ? {} : { movedUs: source.movedUs }),
@@ -228,6 +238,7 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
     hashKey: randomBytes(32),
     bodies: request.bodies,
     payloads: request.payloads !== false && payloadsWanted(request.config),
+    payloadRules: { rules: request.payloadRules ?? NO_RULES },
     identity: {
       trustedHops: identity.trusted_hops,
       cdn: identity.cdn,

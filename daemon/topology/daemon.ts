@@ -236,6 +236,7 @@ class Control implements Daemon {
       key,
       logger,
       policies: this.#policies.current.documents,
+      payloadRules: this.#policies.current.payloadRules,
       held: this.#ledger.held(),
       deploys: this.#deploys.all(),
       gapSeconds,
@@ -355,8 +356,8 @@ class Control implements Daemon {
 
   /** @throws OffpathError when they are wrong; then the old ones stay. */
   #reload(): void {
-    const { documents } = this.#policies.reload(Date.now())
-    this.#watch?.setPolicies(documents)
+    const { documents, payloadRules } = this.#policies.reload(Date.now())
+    this.#watch?.setPolicies(documents, payloadRules)
     this.#warnOfActions()
     void this.#response.protect(this.#never())
   }

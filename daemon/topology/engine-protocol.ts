@@ -6,6 +6,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import type { PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import type { KafkaConnection, KafkaOptions } from '../sources/kafka/kafka-options.ts'
 import type { PartitionLag, Position, RecordSourceState } from '../sources/kafka/record-source.ts'
@@ -100,6 +101,8 @@ export interface StartMessage {
   /** Give up user, groups and capabilities before reading anything. */
   readonly dropPrivileges: boolean
   readonly policies: readonly PolicyDocument[]
+  /** The operator's rules of payloads. */
+  readonly payloadRules: readonly PayloadRule[]
   /** Incidents that were open when the daemon ended. */
   readonly held: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
@@ -149,7 +152,11 @@ export type ToEngine =
       readonly state: SourceState
       readonly why: string | null
     }
-  | { readonly kind: 'policies'; readonly policies: readonly PolicyDocument[] }
+  | {
+      readonly kind: 'policies'
+      readonly policies: readonly PolicyDocument[]
+      readonly payloadRules: readonly PayloadRule[]
+    }
   | { readonly kind: 'deploy'; readonly mark: DeployMark }
   /** A batch of rows is in the spool, or was given up (`lost`). */
   | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }

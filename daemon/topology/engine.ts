@@ -5,6 +5,8 @@ import { Inventory } from '../inventory/inventory.ts'
 import { readSnapshot } from '../inventory/snapshot.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
+import { compileRules } from '../payload/rules/compile.ts'
+import { useRuleCompiler } from '../payload/rules/compiler.ts'
 import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
@@ -86,6 +88,7 @@ export class Engine {
       }
       case 'policies':
         this.#assembly?.setPolicies(message.policies)
+        this.#assembly?.setPayloadRules(message.payloadRules)
         return
       case 'deploy':
         this.#assembly?.deploy(message.mark)
@@ -112,6 +115,7 @@ export class Engine {
     try {
       // Everything is loaded by now: the checkout may be unreadable for the user we become.
       if (start.dropPrivileges) dropPrivileges()
+      useRuleCompiler(compileRules)
       const assembly = assemble({
         config: start.config,
         key: keyFrom(Buffer.from(start.key, 'base64')),
@@ -119,6 +123,7 @@ export class Engine {
         detect: start.publish === null ? buildDetection : null,
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
         policies: start.policies,
+        payloadRules: start.payloadRules,
         listeners: {
           transaction: (transaction) => {
             this.#inventory?.observe(transaction)

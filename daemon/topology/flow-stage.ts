@@ -31,6 +31,7 @@ export class FlowStage {
             options: options.identity,
             bodies: options.bodies,
             payloads: options.payloads,
+            payloadRules: options.payloadRules,
             limits: options.http,
             hashKey: options.hashKey,
             telemetry,

@@ -4,6 +4,7 @@ import { RecordBuffer } from '../identity/record-buffer.ts'
 import { RecordWriter } from '../identity/record-writer.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
+import type { PayloadRule, RuleBox } from '../payload/rules/rule.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
 import { WeirdCounts } from '../telemetry/weirds.ts'
@@ -24,6 +25,8 @@ export interface FlowWorkerSettings {
 }
 
 export type ToFlowWorker =
+  /** The operator's rules of payloads were replaced. */
+  | { readonly kind: 'payload_rules'; readonly rules: readonly PayloadRule[] }
   /** The next number of a source. */
   | { readonly kind: 'source'; readonly info: SourceInfo }
   /** Everything before `upTo` is in this batch or in one before it; null: nothing for this worker. */
@@ -65,6 +68,7 @@ const MAX_UNDER_WAY = 8
  */
 export class FlowWorker {
   readonly #stage: FlowStage
+  readonly #rules: RuleBox
   readonly #telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
   readonly #delta = new DeltaTaker(this.#telemetry)
   readonly #writer: RecordWriter
@@ -82,6 +86,7 @@ export class FlowWorker {
 
   constructor({ options, watched, contents, done }: FlowWorkerSettings, post: Post) {
     this.#post = post
+    this.#rules = options.payloadRules
     this.#done = done
     this.#writer = new RecordWriter(contents)
     this.#stage = new FlowStage(
@@ -96,6 +101,10 @@ export class FlowWorker {
   }
 
   take(message: ToFlowWorker): void {
+    if (message.kind === 'payload_rules') {
+      this.#rules.rules = message.rules
+      return
+    }
     if (message.kind === 'source') {
       this.#sources.push(message.info)
       return

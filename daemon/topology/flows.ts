@@ -47,6 +47,8 @@ export interface Flows {
   drained(): Promise<void>
   /** End of input at `now`, null when there was none. Resolves when the analysis has everything. */
   end(now: EventTime | null): Promise<void>
+  /** `payloadRules` of the options were replaced. */
+  payloadRulesChanged(): void
   /** Gives up, at once. */
   abandon(): void
   sizes(): FlowSizes

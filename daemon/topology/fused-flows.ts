@@ -55,6 +55,9 @@ export class FusedFlows implements Flows {
 
   async drained(): Promise<void> {}
 
+  /** They are looked up where they are used. */
+  payloadRulesChanged(): void {}
+
   async end(now: EventTime | null): Promise<void> {
     if (now !== null) {
       this.#flow.close(now)

@@ -108,6 +108,7 @@ export class KafkaFeed {
       options: assembly.options.identity,
       bodies: assembly.options.bodies,
       payloads: assembly.options.payloads,
+      payloadRules: assembly.options.payloadRules,
       telemetry: assembly.telemetry,
       sourceName: info.name,
     })

@@ -7,6 +7,8 @@ import type { PrivacyKey } from '../identity/privacy-key.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Incident } from '../model/incident.ts'
 import type { RowSink } from '../model/row-batch.ts'
+import { loadRuleCompiler } from '../payload/rules/compiler.ts'
+import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { openInput } from '../sources/capture-file.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
@@ -32,6 +34,8 @@ export interface ReplayRequest {
   readonly key: PrivacyKey
   /** Default: the shipped policies. */
   readonly policies?: readonly PolicyDocument[]
+  /** Rules of payloads, beside those that ship. */
+  readonly payloadRules?: readonly PayloadRule[]
   /** Event time per host time: 1 replays at the pace of the recording. */
   readonly speed: 'max' | number
   /** Takes one output line, without its line feed. May ask to wait. */
@@ -68,6 +72,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   const lines = request.writeBytes === undefined ? null : new TransactionLines(request.writeBytes)
   const detect = request.emit !== 'transactions' && request.emit !== 'none'
   let rows: ReplayRows | null = null
+  await loadRuleCompiler(request.payloadRules ?? NO_RULES)
   const assembly = assemble({
     config: request.config,
     key: request.key,
@@ -80,6 +85,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
       request.inventory,
     ),
     ...(request.policies === undefined ? {} : { policies: request.policies }),
+    payloadRules: request.payloadRules ?? NO_RULES,
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })

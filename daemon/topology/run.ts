@@ -9,6 +9,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -48,6 +49,8 @@ export interface RunRequest {
   readonly shiftFilesUs?: number
   /** What incidents are folded by; the shipped policies when left out. */
   readonly policies?: readonly PolicyDocument[]
+  /** The operator's rules of payloads; default: none. */
+  readonly payloadRules?: readonly PayloadRule[]
   /** Incidents that were open when the daemon ended: taken up again where nothing is read twice. */
   readonly held?: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
@@ -85,7 +88,7 @@ export type SourceStatus = StatusJson['sources'][number]
 export interface Watch {
   /** Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start. */
   readonly done: Promise<ReplaySummary>
-  setPolicies(policies: readonly PolicyDocument[]): void
+  setPolicies(policies: readonly PolicyDocument[], payloadRules: readonly PayloadRule[]): void
   /** A service was released. */
   deploy(mark: DeployMark): void
   sources(): SourceStatus[]
@@ -99,7 +102,7 @@ export function watch(request: RunRequest): Watch {
   const control = new Control(request)
   return {
     done: control.run().finally(() => control.close()),
-    setPolicies: (policies) => control.setPolicies(policies),
+    setPolicies: (policies, payloadRules) => control.setPolicies(policies, payloadRules),
     deploy: (mark) => control.deploy(mark),
     sources: () => control.sources(),
     processes: () => control.processes(),
@@ -172,6 +175,7 @@ class Control {
         inputs,
         dropPrivileges,
         policies: this.#request.policies ?? shippedPolicies().documents,
+        payloadRules: this.#request.payloadRules ?? NO_RULES,
         // A file is read from its beginning, and finds them again.
         held: readsFiles ? [] : (this.#request.held ?? []),
         deploys: this.#request.deploys ?? [],
@@ -195,8 +199,8 @@ class Control {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  setPolicies(policies: readonly PolicyDocument[]): void {
-    this.#tell({ kind: 'policies', policies })
+  setPolicies(policies: readonly PolicyDocument[], payloadRules: readonly PayloadRule[]): void {
+    this.#tell({ kind: 'policies', policies, payloadRules })
   }
 
   deploy(mark: DeployMark): void {

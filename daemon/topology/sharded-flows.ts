@@ -179,6 +179,11 @@ export class ShardedFlows implements Flows {
     this.abandon()
   }
 
+  payloadRulesChanged(): void {
+    const { rules } = this.#options.flow.payloadRules
+    for (const { thread } of this.#lanes) thread.post({ kind: 'payload_rules', rules }, [])
+  }
+
   abandon(): void {
     if (this.#flush !== null) clearImmediate(this.#flush)
     for (const { thread } of this.#lanes) thread.terminate()
