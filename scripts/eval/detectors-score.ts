@@ -1,5 +1,5 @@
 import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
-import type { EventTime } from '../../daemon/model/time.ts'
+import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import type { Attack, Intensity } from '../../world/attacks/attack.ts'
 import type { Truth } from '../../world/exchange.ts'
@@ -8,6 +8,8 @@ import type { Planned } from './detectors-plan.ts'
 /** An attack has a part in an incident from this share of its evidence, and an incident is true from this share of attacks'. */
 const PART = 0.1
 const TRUE = 0.5
+/** What is missing is no evidence: such an incident is of the attack of its detector on its service that began within. */
+const ABSENT_WITHIN_US = 3 * HOUR_US
 
 /** What became of one attack. */
 export interface AttackOutcome {
@@ -39,6 +41,8 @@ interface AttackScore {
   readonly intensity: Intensity
   requests: number
   firstAt: EventTime
+  /** That its first request went to. */
+  service: string | null
   readonly incidents: Set<string>
   readonly own: Set<string>
   delayRequests: number
@@ -76,6 +80,7 @@ export class DetectorJudge {
         intensity,
         requests: 0,
         firstAt: 0,
+        service: null,
         incidents: new Set(),
         own: new Set(),
         delayRequests: -1,
@@ -84,7 +89,7 @@ export class DetectorJudge {
     }
   }
 
-  take({ id, endTime }: Transaction, truth: Truth): void {
+  take({ id, endTime, service: name }: Transaction, truth: Truth): void {
     const { attack, twin, role, service, operation } = truth
     this.#seen.set(id, this.#kindOf(attack, twin?.split('#')[0] ?? `${role}: ${service} ${operation}`))
     if (attack === null) {
@@ -94,7 +99,9 @@ export class DetectorJudge {
     this.hostile++
     const score = this.#attacks.get(attack)
     if (score === undefined) return
-    if (score.requests++ === 0) score.firstAt = endTime
+    if (score.requests++ > 0) return
+    score.firstAt = endTime
+    score.service = name
   }
 
   incident({ incident }: IncidentChange): void {
@@ -144,7 +151,7 @@ export class DetectorJudge {
     return found
   }
 
-  #evidence({ evidence }: Incident): {
+  #evidence({ evidence, detectors, service, openedAt }: Incident): {
     labels: Map<string | null, number>
     truths: Map<string, number>
     total: number
@@ -156,7 +163,13 @@ export class DetectorJudge {
       labels.set(label, (labels.get(label) ?? 0) + 1)
       if (label === null) truths.set(told, (truths.get(told) ?? 0) + 1)
     }
-    return { labels, truths, total: evidence.length }
+    if (evidence.length > 0) return { labels, truths, total: evidence.length }
+    for (const [label, { attack, firstAt, requests, service: at }] of this.#attacks) {
+      if (requests === 0 || at !== service || !detectors.includes(attack.detector!)) continue
+      if (openedAt >= firstAt && openedAt - firstAt <= ABSENT_WITHIN_US)
+        return { labels: new Map([[label, 1]]), truths, total: 1 }
+    }
+    return { labels, truths, total: 0 }
   }
 
   /** One object for each sort of transaction: there are millions of them. */
