@@ -7,7 +7,7 @@ const runs = new Base64Text()
 function decoded(text: string): string[] {
   const found: string[] = []
   const bytes = Buffer.from(text, 'latin1')
-  runs.some(bytes, 0, bytes.length, text.includes('%'), (each, length) => {
+  runs.some(bytes, 0, bytes.length, (each, length) => {
     found.push(Buffer.from(each.subarray(0, length)).toString('latin1'))
     return false
   })
@@ -36,29 +36,26 @@ test('words, numbers, paths and random tokens are passed over', () => {
 test('a long run with many slashes is decoded no more than a few times', () => {
   let looks = 0
   const bytes = Buffer.from('/aGVsbG8gd29ybGQh'.repeat(2000))
-  runs.some(bytes, 0, bytes.length, false, () => {
+  runs.some(bytes, 0, bytes.length, () => {
     looks++
     return false
   })
   expect(looks).toBeLessThanOrEqual(4)
 })
 
-test('where nothing is percent-encoded, passing over most bytes finds the same', () => {
+test('where nothing is percent-encoded, what looks at one byte in twelve passes over nothing that is found', () => {
   const text = fc
-    .array(fc.constantFrom('a', 'aGVsbG8', 'gd29ybGQh', 'aGVsbG8gd29ybGQh', '.', ' ', '/', '"'), { maxLength: 40 })
+    .array(fc.constantFrom('a', '7', 'aGVsbG8', 'gd29ybGQh', 'aGVsbG8gd29ybGQh', '.', ' ', '/', '"'), { maxLength: 40 })
     .map((all) => all.join(''))
-  const found = (text: string, encoded: boolean) => {
-    const all: string[] = []
-    const bytes = Buffer.from(`.${text}.`, 'latin1')
-    runs.some(bytes, 1, bytes.length - 1, encoded, (each, length) => {
-      all.push(Buffer.from(each.subarray(0, length)).toString('latin1'))
-      return false
-    })
-    return all
-  }
+  const bytesOf = (text: string) => Buffer.from(`.${text}.`, 'latin1')
+  const mayHold = (bytes: Buffer) => runs.mayHold(bytes, 1, bytes.length - 1)
   fc.assert(
     fc.property(text, (text) => {
-      expect(found(text, false)).toEqual(found(text, true))
+      const bytes = bytesOf(text)
+      expect(runs.some(bytes, 1, bytes.length - 1, () => true) && !mayHold(bytes)).toBe(false)
     }),
+    { numRuns: 1000 },
   )
+  for (const clean of ['/v1/orders/10482?page=1&limit=20', 'd4a52c1a760841737b9f20a68b38e4c0', '{"state":"shipped"}'])
+    expect(mayHold(bytesOf(clean)), clean).toBe(false)
 })

@@ -1,5 +1,5 @@
 /** Characters of a run before it is taken for base64; unwrap.ts looks at shorter ones, which are words here. */
-export const LEAST = 12
+const LEAST = 12
 /** Groups of four characters that must decode to text before the whole run is decoded: words and tokens fail within two. */
 const TASTE = 3
 const MOST = 8192
@@ -16,9 +16,13 @@ for (const [index, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 SIX_BITS[0x2d] = 62
 SIX_BITS[0x5f] = 63
 
-/** Bits: part of a run; a slash, too. */
+/** 1: part of a run; 2: a slash, after which one may begin, too. */
 const IN_RUN = Uint8Array.from(SIX_BITS, (bits) => (bits >= 0 ? 1 : 0))
-IN_RUN[SLASH] = 3
+IN_RUN[SLASH] = 2
+/** Places in a group of four, as bits, at which a character leaves the highest bit of the byte that it holds unset. */
+const IN_TEXT = Uint8Array.from(SIX_BITS, (bits) =>
+  bits < 0 ? 0 : ((bits & 32) === 0 ? 1 : 0) | ((bits & 8) === 0 ? 2 : 0) | ((bits & 2) === 0 ? 4 : 0),
+)
 
 /** Bytes of ASCII text. */
 const TEXT = new Uint8Array(256)
@@ -30,68 +34,47 @@ export class Base64Text {
   readonly #decoded = new Uint8Array((MOST / 4) * 3)
   #bytes: Uint8Array = this.#decoded
 
-  /**
-   * Calls `look` with the decoded bytes of each run, borrowed, until it answers true; whether it did. `encoded`: there may be
-   * percent-encoding, and what follows an escape begins anew.
-   */
-  some(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    encoded: boolean,
-    look: (decoded: Uint8Array, length: number) => boolean,
-  ): boolean {
+  /** Calls `look` with the decoded bytes of each run, borrowed, until it answers true; whether it did. */
+  some(bytes: Uint8Array, start: number, end: number, look: (decoded: Uint8Array, length: number) => boolean): boolean {
     this.#bytes = bytes
-    return encoded ? this.#someEncoded(bytes, start, end, look) : this.#somePlain(bytes, start, end, look)
-  }
-
-  #someEncoded(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    look: (decoded: Uint8Array, length: number) => boolean,
-  ): boolean {
     let from = start
     for (let at = start; at < end; at++) {
       const byte = bytes[at]!
       if (IN_RUN[byte] !== 0) continue
       if (at - from >= LEAST && this.#look(from, at, look)) return true
+      // What follows an escape begins anew.
       if (byte === PERCENT) at += 2
       from = at + 1
     }
     return end - from >= LEAST && this.#look(from, end, look)
   }
 
-  /** A run that is long enough has one of every LEAST bytes, so only around these is more looked at. */
-  #somePlain(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    look: (decoded: Uint8Array, length: number) => boolean,
-  ): boolean {
-    let floor = start
-    for (let at = start + LEAST - 1; at < end; at += LEAST) {
-      if (IN_RUN[bytes[at]!] === 0) {
-        floor = at + 1
-        continue
+  /**
+   * Whether `some` may find anything, where nothing is percent-encoded. A run that is long enough has one of every LEAST bytes, so only
+   * what stands before these is looked at.
+   */
+  mayHold(bytes: Uint8Array, start: number, end: number): boolean {
+    let floor = start | 0
+    for (let sample = (start + LEAST - 1) | 0; sample < end; sample = (sample + LEAST) | 0) {
+      let at = sample
+      for (; at >= floor; at = (at - 1) | 0) {
+        const kind = IN_RUN[bytes[at]!]!
+        if (kind === 1) continue
+        if (this.#mayBegin(bytes, at + 1, end)) return true
+        if (kind === 0) break
       }
-      let from = at
-      let bits = 0
-      for (let more = 1; from > floor && more !== 0; ) {
-        more = IN_RUN[bytes[from - 1]!]!
-        bits |= more
-        if (more !== 0) from--
-      }
-      for (let more = 1; at < end && more !== 0; ) {
-        more = IN_RUN[bytes[at]!]!
-        bits |= more
-        if (more !== 0) at++
-      }
-      const worthIt = at - from >= LEAST && (bits > 1 || this.#isText(from))
-      if (worthIt && this.#look(from, at, look)) return true
-      floor = at + 1
+      // The first run begins where the text does.
+      if (at < start && this.#mayBegin(bytes, start, end)) return true
+      floor = (sample + 1) | 0
     }
     return false
+  }
+
+  /** Whether so many characters may stand for ASCII; some of them tell. */
+  #mayBegin(bytes: Uint8Array, from: number, end: number): boolean {
+    if (end - from < LEAST) return false
+    const first = IN_TEXT[bytes[from]!]! & IN_TEXT[bytes[from + 4]!]! & IN_TEXT[bytes[from + 8]!]!
+    return (first & 1) !== 0 && (IN_TEXT[bytes[from + 1]!]! & 2) !== 0 && (IN_TEXT[bytes[from + 2]!]! & 4) !== 0
   }
 
   /** A slash may be part of a run, or stand before it in a path. */

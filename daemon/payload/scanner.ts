@@ -1,6 +1,6 @@
 import type { Head } from '../http/exchange.ts'
 import type { Counters } from '../telemetry/counters.ts'
-import { Base64Text, LEAST as LEAST_BASE64 } from './base64-text.ts'
+import { Base64Text } from './base64-text.ts'
 import { type Literal, LiteralSet } from './literal-set.ts'
 import type { Evidence, Field, Layer, PayloadCheck, PayloadClass, Place, Unwrapped } from './payload.ts'
 import { type Reading, readingOf } from './reading.ts'
@@ -112,9 +112,10 @@ export class PayloadScanner {
   suspects(bytes: Uint8Array, start: number, end: number): boolean {
     const stop = Math.min(end, start + MAX_BODY)
     const { literals } = this.#requests
-    const clean = literals.isClean(bytes, start, stop)
-    if (!clean && literals.scan(bytes, start, stop) !== 0) return true
-    return stop - start >= LEAST_BASE64 && this.#base64.some(bytes, start, stop, !clean, this.#holdsLiteral)
+    if (literals.isClean(bytes, start, stop)) {
+      if (!this.#base64.mayHold(bytes, start, stop)) return false
+    } else if (literals.scan(bytes, start, stop) !== 0) return true
+    return this.#base64.some(bytes, start, stop, this.#holdsLiteral)
   }
 
   suspectsText(text: string): boolean {
@@ -123,7 +124,7 @@ export class PayloadScanner {
     if (text.includes('%')) return true
     const length = Math.min(text.length, MAX_BODY)
     const written = this.#bytes.write(length < text.length ? text.slice(0, length) : text, 0, 'latin1')
-    return this.#base64.some(this.#bytes, 0, written, false, this.#holdsLiteral)
+    return this.#base64.some(this.#bytes, 0, written, this.#holdsLiteral)
   }
 
   #holds(text: string): boolean {
