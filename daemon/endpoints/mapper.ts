@@ -40,6 +40,9 @@ const LOOK_ONE_IN = 32
 /** Of granted answers that make no candidate, one in so many teaches. */
 const LEARN_ONE_IN = 8
 
+/** Requests of this endpoint belong to another from now on, and so do those before. */
+export type RenameListener = (service: string, from: string, to: string) => void
+
 class Candidate {
   endpoint: string
   readonly service: Service
@@ -97,6 +100,8 @@ export class EndpointMapper {
   readonly #places: NodeBudget
   #looks = 0
   #unadmitted = 0
+  /** Called before `map` returns. */
+  onRenamed: RenameListener | null = null
 
   constructor(options: EndpointOptions, telemetry: Telemetry) {
     this.#options = options
@@ -309,14 +314,15 @@ export class EndpointMapper {
 
   /** What is known under a name goes over to the name it has now; null when nothing is known. */
   #rename(service: Service, name: string): Candidate | null {
-    const key = `${service.name}\n${name}`
-    const known = this.#established.get(key) ?? this.#candidates.get(key)
-    if (known === undefined) return null
     const from = name.indexOf('/')
     const to = name.indexOf('#', from)
     const old = to < 0 ? name.slice(from) : name.slice(from, to)
     const { template } = service.tree.rewrite({ template: old, values: [] })
     const endpoint = `${name.slice(0, from)}${template}${to < 0 ? '' : name.slice(to)}`
+    const key = `${service.name}\n${name}`
+    const known = this.#established.get(key) ?? this.#candidates.get(key)
+    if (endpoint !== name) this.onRenamed?.(service.name, name, endpoint)
+    if (known === undefined) return null
     service.tree.place(template, endpoint)
     if (endpoint === name) return known
     this.#telemetry.counters.add('endpoints.merged')

@@ -67,6 +67,13 @@ export class FieldSet {
     }
   }
 
+  /** Adds what is known of the fields of another operation, but for those of its path. */
+  absorb(other: FieldSet): void {
+    for (const field of other.all()) {
+      if (field.place !== 'path') this.of(field.place, field.name, field.caller)?.absorb(field)
+    }
+  }
+
   /** Its operation is forgotten. */
   release(): void {
     this.#budget.held -= this.size

@@ -27,6 +27,13 @@ export interface FieldState {
 }
 
 export const MAX_VALUES = 16
+
+interface Value {
+  readonly hash: number
+  readonly caller: number
+  /** Null until a second caller has sent it. */
+  word: string | null
+}
 const WORD = /^[A-Za-z][A-Za-z0-9_.-]{0,31}$/
 const MAX_DIGITS = 2
 
@@ -56,7 +63,7 @@ export class FieldRecord {
   max: number | null = null
   minLength: number | null = null
   maxLength: number | null = null
-  values: { readonly hash: number; readonly caller: number; word: string | null }[] | null
+  values: Value[] | null
   words = 0
   /** Hash of the first caller. */
   readonly caller: number
@@ -102,6 +109,20 @@ export class FieldRecord {
       if (this.maxLength === null || length > this.maxLength) this.maxLength = length
     }
     if (this.values !== null) this.#value(text, type, caller)
+  }
+
+  /** Adds what is known of the same field elsewhere. */
+  absorb(other: FieldRecord): void {
+    this.seen += other.seen
+    this.words += other.words
+    for (const [type, count] of other.types) this.types.set(type, (this.types.get(type) ?? 0) + count)
+    for (const [found, count] of other.sensitive) this.sensitive.set(found, (this.sensitive.get(found) ?? 0) + count)
+    this.min = least(this.min, other.min)
+    this.max = most(this.max, other.max)
+    this.minLength = least(this.minLength, other.minLength)
+    this.maxLength = most(this.maxLength, other.maxLength)
+    this.shared ||= other.shared || other.caller !== this.caller
+    this.values = this.values === null || other.values === null ? null : together(this.values, other.values)
   }
 
   toState(): FieldState {
@@ -175,6 +196,26 @@ export class FieldRecord {
     if (values.length === MAX_VALUES) this.values = null
     else values.push({ hash, caller, word: null })
   }
+}
+
+/** Null: more than can be listed. A word that either knows is known. */
+function together(values: readonly Value[], more: readonly Value[]): Value[] | null {
+  const all = values.map((value) => ({ ...value }))
+  for (const value of more) {
+    const known = all.find(({ hash }) => hash === value.hash)
+    if (known !== undefined) known.word ??= value.word
+    else if (all.length < MAX_VALUES) all.push({ ...value })
+    else return null
+  }
+  return all
+}
+
+function least(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b)
+}
+
+function most(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b)
 }
 
 /** `email` of `users[].email`: what the name says, it says there. */

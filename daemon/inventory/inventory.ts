@@ -88,6 +88,23 @@ export class Inventory {
     client.profile = this.#profileOf(tx)
   }
 
+  /** What was seen of one endpoint belongs to another: a word in its path turned out to stand for an object. */
+  rename(service: string, from: string, to: string): void {
+    const old = operationKey(service, from)
+    const record = this.#operations.get(old) ?? this.#candidates.get(old)
+    if (record === undefined) return
+    ;(record.established ? this.#operations : this.#candidates).remove(record)
+    const key = operationKey(service, to)
+    let target = this.#operations.get(key) ?? this.#candidates.get(key)
+    if (target === undefined) {
+      target = new OperationRecord(service, to, record.firstSeen, this.#budget)
+      target.established = record.established
+      ;(target.established ? this.#operations : this.#candidates).add(target)
+    }
+    target.absorb(record)
+    record.fields.release()
+  }
+
   /** As the analysis knows the caller; where none runs, as is found here. */
   #profileOf(tx: Transaction): CallerProfile | null {
     if (tx.caller instanceof CallerProfile) return tx.caller

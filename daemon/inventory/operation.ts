@@ -133,6 +133,26 @@ export class OperationRecord implements Linked<OperationRecord> {
     return read
   }
 
+  /** Adds what is known of another, but for the values in its path: they have other places there. */
+  absorb(other: OperationRecord): void {
+    this.requests += other.requests
+    this.answered += other.answered
+    this.firstSeen = Math.min(this.firstSeen, other.firstSeen)
+    this.lastSeen = Math.max(this.lastSeen, other.lastSeen)
+    this.#callers.merge(other.#callers)
+    addCounts(this.#statuses, other.#statuses, MAX_STATUSES, 0)
+    addCounts(this.#identities, other.#identities, MAX_VIAS, OTHER)
+    addCounts(this.#requestTypes, other.#requestTypes, MAX_TYPES, OTHER)
+    addCounts(this.#responseTypes, other.#responseTypes, MAX_TYPES, OTHER)
+    this.#anonymous.requests += other.#anonymous.requests
+    this.#anonymous.granted += other.#anonymous.granted
+    this.#anonymous.refused += other.#anonymous.refused
+    this.#samples.taken += other.#samples.taken
+    this.#samples.requests += other.#samples.requests
+    this.#samples.responses += other.#samples.responses
+    this.fields.absorb(other.fields)
+  }
+
   toState(): OperationState {
     const { service, endpoint, established, firstSeen, lastSeen, requests, answered } = this
     return {
@@ -206,6 +226,13 @@ function count<Key>(counts: Map<Key, number>, key: Key, limit: number, other: Ke
   if (known !== undefined) counts.set(key, known + 1)
   else if (counts.size < limit) counts.set(key, 1)
   else counts.set(other, (counts.get(other) ?? 0) + 1)
+}
+
+function addCounts<Key>(counts: Map<Key, number>, more: ReadonlyMap<Key, number>, limit: number, other: Key): void {
+  for (const [key, added] of more) {
+    const place = counts.has(key) || counts.size < limit ? key : other
+    counts.set(place, (counts.get(place) ?? 0) + added)
+  }
 }
 
 function headerValue(headers: readonly Header[], name: string): string | undefined {

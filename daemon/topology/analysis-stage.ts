@@ -1,7 +1,7 @@
 import type { DetectorSet } from '../../analyzers/analysis.ts'
 import { isAboutSource } from '../../analyzers/detectors/capture/sensor-finding.ts'
 import type { CallerProfiles } from '../callers/profiles.ts'
-import type { EndpointMapper } from '../endpoints/mapper.ts'
+import type { EndpointMapper, RenameListener } from '../endpoints/mapper.ts'
 import type { Resolver } from '../identity/resolver.ts'
 import type { IncidentBook } from '../incidents/incident-book.ts'
 import type { DeployMark } from '../model/deploy.ts'
@@ -19,6 +19,8 @@ export interface AnalysisListeners {
   /** False: `transaction` is done with headers and bodies when it returns. */
   readonly keepsContents?: boolean
   readonly transaction?: (transaction: Transaction) => void
+  /** Before the `transaction` that it came of. */
+  readonly renamed?: RenameListener
   readonly signal?: (signal: Signal) => void
   readonly incident?: (change: IncidentChange) => void
   /** Event time has moved on by a second, or more. */
@@ -60,6 +62,7 @@ export class AnalysisStage implements Analysis {
     this.#sense = sense
     this.#resolver = resolver
     this.#endpoints = endpoints
+    endpoints.onRenamed = listeners.renamed ?? null
     this.#detection = detection
     this.#listeners = listeners
   }

@@ -130,6 +130,7 @@ export class Engine {
             this.#rows?.transaction(transaction)
             for (const session of this.#kafka) session.emitted(transaction)
           },
+          renamed: (service, from, to) => this.#inventory?.rename(service, from, to),
           learnt: (transaction) => this.#kafka.some((session) => session.isLearnt(transaction)),
           signal: (signal) => this.#rows?.signal(signal),
           incident: (change) => {

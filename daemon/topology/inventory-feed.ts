@@ -40,9 +40,18 @@ export class InventoryFeed {
   }
 
   observe(transaction: Transaction): void {
+    this.#try((inventory) => inventory.observe(transaction))
+  }
+
+  /** See RenameListener. */
+  rename(service: string, from: string, to: string): void {
+    this.#try((inventory) => inventory.rename(service, from, to))
+  }
+
+  #try(learn: (inventory: Inventory) => void): void {
     if (!this.#sender.on) return
     try {
-      this.#options.inventory.observe(transaction)
+      learn(this.#options.inventory)
     } catch (error) {
       this.#sender.fail(error)
     }

@@ -157,6 +157,7 @@ function withInventory(listeners: AnalysisListeners, inventory: Inventory | unde
   if (inventory === undefined) return listeners
   return {
     ...listeners,
+    renamed: (service, from, to) => inventory.rename(service, from, to),
     transaction: (transaction) => {
       inventory.observe(transaction)
       listeners.transaction?.(transaction)

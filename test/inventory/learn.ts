@@ -16,7 +16,7 @@ export const DAY = join(DEMO, 'day.jsonl.gz')
 export const SCENE = join(DEMO, 'scene.pcap.gz')
 
 /** Whatever is to see the transactions of these files: an inventory, or who counts. */
-export type Learner = Pick<Inventory, 'observe'>
+export type Learner = Pick<Inventory, 'observe' | 'rename'>
 
 export async function learnFrom<Each extends Learner>(files: readonly string[], learner: Each): Promise<Each> {
   await replay({
@@ -44,6 +44,7 @@ export function routesOf(inventory: Inventory): RouteJson[] {
 export function handMade(inventory = new Inventory()) {
   const telemetry = fakeTelemetry()
   const mapper = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
+  mapper.onRenamed = (service, from, to) => inventory.rename(service, from, to)
   const resolver = new Resolver()
   const recorder = new Recorder({
     key: TEST_KEY,

@@ -25,7 +25,7 @@ test('an inventory that is kept and taken up again goes on as if it had never st
   const whole = new Inventory()
   const cut = { current: new Inventory() }
   const transactions: Transaction[] = []
-  await learnFrom([SCENE], { observe: (tx) => void transactions.push(tx) })
+  await learnFrom([SCENE], { observe: (tx) => void transactions.push(tx), rename: () => undefined })
   for (const [at, tx] of transactions.entries()) {
     whole.observe(tx)
     cut.current.observe(tx)
