@@ -3,6 +3,7 @@ import { authBruteforce } from './detectors/auth-bruteforce.ts'
 import { authMissing } from './detectors/auth-missing.ts'
 import { authTokenForged } from './detectors/auth-token-forged.ts'
 import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
+import { authTokenTheft } from './detectors/auth-token-theft.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
 import { injectionDetectors } from './detectors/injection.ts'
@@ -23,6 +24,7 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authMissing,
   authTokenForged,
   authTokenHygiene,
+  authTokenTheft,
   captureBlind,
   captureSilent,
   ...injectionDetectors,

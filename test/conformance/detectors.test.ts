@@ -146,7 +146,9 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
           ? login(at, from.id, `a${i}`, false)
           : id === 'scan.probing'
             ? missing(at, from, `/x${i}`)
-            : { ...order(at, '', i), principal: from, service: `h${i}.test` }
+            : id === 'auth.token_theft'
+              ? order(at, `u${i}`, i)
+              : { ...order(at, '', i), principal: from, service: `h${i}.test` }
       detector.observe(tx, at)
       if (i % 500 === 0) detector.tick(at)
     }

@@ -23,19 +23,21 @@ interface Request {
   readonly page?: string
   /** Of the answer, as JSON. */
   readonly answer?: unknown
+  /** The program that asks; default: the shop's app. */
+  readonly agent?: string
   /** A token of another make than that of `user`. */
   readonly token?: string
 }
 
 function line(request: Request): string {
   const { at, ip, path, method = 'GET', status = 200, user, body, query = '', page, answer } = request
-  const { host = 'api.shop.test' } = request
+  const { host = 'api.shop.test', agent = 'ShopApp/5.2' } = request
   const bearer = request.token ?? (user === undefined ? null : token(user))
   const given = page ?? (answer === undefined ? null : JSON.stringify(answer))
   const text = body === undefined ? '' : JSON.stringify(body)
   const headers = [
     ['host', host],
-    ['user-agent', 'ShopApp/5.2'],
+    ['user-agent', agent],
     ...(bearer === null ? [] : [['authorization', `Bearer ${bearer}`]]),
     ...(body === undefined ? [] : [['content-type', 'application/json']]),
   ]
@@ -425,6 +427,35 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
   'gone-dark.jsonl': [...steady(6000, 20), ...statusPage(7200)],
   // A shop that is asked now and then is asked nothing for a while.
   'quiet-shop.jsonl': [...steady(6000, 200), ...statusPage(7200)],
+  // While somebody shops, a program elsewhere uses the same token.
+  'stolen-session.jsonl': [
+    ...people(50),
+    ...range(20).flatMap((i) => [
+      { at: seconds(160 + i * 6), ip: person(7), path: '/v1/cart', user: 'u_7' },
+      { at: seconds(163 + i * 6), ip: EVIL, path: `/v1/orders/${20_000 + i}`, user: 'u_7', agent: 'curl/8.11.0' },
+    ]),
+  ],
+  // A phone changes networks and is updated; somebody has a browser, too, with a session of its own.
+  'phone-on-the-move.jsonl': [
+    ...people(50),
+    ...range(20).flatMap((i) => [
+      {
+        at: seconds(160 + i * 6),
+        ip: i % 2 === 0 ? person(7) : '203.0.113.70',
+        path: '/v1/cart',
+        user: 'u_7',
+        agent: `ShopApp/5.${2 + (i >> 4)}`,
+      },
+      {
+        at: seconds(161 + i * 6),
+        ip: '203.0.113.80',
+        path: '/v1/cart',
+        agent: 'Mozilla/5.0 (X11)',
+        token: token('u_8', { jti: 'b' }),
+      },
+      { at: seconds(162 + i * 6), ip: person(8), path: '/v1/cart', user: 'u_8' },
+    ]),
+  ],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [
     ...people(8),

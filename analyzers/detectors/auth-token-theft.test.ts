@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { START, transaction, user } from '../../test/conformance/traffic.ts'
+import { authTokenTheft } from './auth-token-theft.ts'
+
+const APP = 'ShopApp/5.2 (iPhone; iOS 18.1)'
+const CURL = 'curl/8.11.0'
+
+interface Use {
+  readonly ip: string
+  readonly agent?: string
+  readonly token?: string
+  readonly status?: number
+  readonly key?: string
+}
+
+function use(at: number, who: string, { ip, agent = APP, token = `t-${who}`, status = 200, key }: Use): Transaction {
+  return transaction({
+    time: at,
+    principal:
+      key === undefined
+        ? user(who).principal
+        : { kind: 'api_key', id: key, display: key, via: 'header.x-api-key', app: null },
+    clientIp: ip,
+    status,
+    requestHeaders: [
+      ['User-Agent', agent],
+      ['Authorization', `Bearer hmac:${token}`],
+    ],
+  })
+}
+
+/** A detector that has watched so many people for an hour. */
+function watched(people = 300) {
+  const detector = authTokenTheft.create(authTokenTheft.options.parse({}))
+  for (let i = 0; i < people; i++) {
+    for (let k = 0; k < 3; k++) {
+      const at = START + i * SECOND_US + k * 20 * MINUTE_US
+      expect(detector.observe(use(at, `p${i}`, { ip: `198.51.${i % 200}.7` }), at)).toBeNull()
+    }
+  }
+  return { detector, now: START + HOUR_US }
+}
+
+const home = { ip: '198.51.7.7' }
+const thief = { ip: '203.0.113.9', agent: CURL }
+
+describe('a token in other hands', () => {
+  test('used at once: high, from the first request, with both in the sentence', () => {
+    const { detector, now } = watched()
+    detector.observe(use(now, 'p7', home), now)
+    const signal = detector.observe(use(now + SECOND_US, 'p7', thief), now + SECOND_US)!
+    expect(signal.severity).toBe('high')
+    expect(signal.log10P).toBeLessThan(-3)
+    expect(signal.why).toContain(
+      'the token of p7 is used by another program (curl/8.11.0) in another network, 203.0.113.9',
+    )
+    expect(signal.why).toContain(
+      'within a minute of its holder; it was used by ShopApp/5.2 (iPhone; iOS 18.1) at 198.51.7.7',
+    )
+    expect(signal.subject).toEqual({ kind: 'user', value: 'p7' })
+    expect(signal.evidence).toMatchObject({ source: '203.0.113.9', source_kind: 'ip', at_once: true })
+    // Turn about, and each request of the thief is evidence; none of the holder is.
+    for (let i = 2; i < 10; i += 2) {
+      expect(detector.observe(use(now + i * SECOND_US, 'p7', home), now + i * SECOND_US)).toBeNull()
+      expect(detector.observe(use(now + (i + 1) * SECOND_US, 'p7', thief), now + (i + 1) * SECOND_US)).not.toBeNull()
+    }
+  })
+
+  test('used later: medium', () => {
+    const { detector, now } = watched(2000)
+    const later = now + HOUR_US
+    const signal = detector.observe(use(later, 'p7', thief), later)!
+    expect([signal.severity, signal.why]).toEqual(['medium', expect.stringMatching(/, \d+ min after its holder/)])
+  })
+
+  test('a key that had one user for days has another', () => {
+    const detector = authTokenTheft.create(authTokenTheft.options.parse({}))
+    for (let hour = 0; hour < 60; hour++) {
+      const at = START + hour * HOUR_US
+      detector.observe(use(at, '', { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }), at)
+    }
+    const now = START + 59.1 * HOUR_US
+    const signal = detector.observe(use(now, '', { ...thief, key: 'hmac:k' }), now)!
+    expect(signal.why).toContain('the key of hmac:k is used by another program')
+    expect(signal.subject.kind).toBe('api_key')
+  })
+})
+
+describe('what is no theft', () => {
+  const steps: readonly (readonly [string, readonly Use[]])[] = [
+    ['a phone between networks', [home, { ip: '203.0.113.70' }, home, { ip: '2001:db8:1:2::3' }]],
+    ['an app after its update, abroad', [home, { ip: '203.0.113.70', agent: 'ShopApp/5.3 (iPhone; iOS 18.2)' }]],
+    ['another program at home', [home, { ...home, agent: CURL }]],
+    ['a browser with a session of its own', [home, { ip: '203.0.113.70', agent: 'Mozilla/5.0', token: 'other' }]],
+    ['a token that is refused', [home, { ...thief, status: 401 }]],
+  ]
+  test.each(steps)('%s', (_, uses) => {
+    const { detector, now } = watched()
+    for (let i = 0; i < 20; i++) {
+      const at = now + i * 5 * SECOND_US
+      expect(detector.observe(use(at, 'p7', uses[i % uses.length]!), at)).toBeNull()
+    }
+  })
+
+  test('a backend that passes on the tokens of many, once it has done so for a while', () => {
+    const { detector, now } = watched()
+    const relay = { ip: '10.0.0.5', agent: 'Go-http-client/2.0' }
+    let signals = 0
+    for (let i = 0; i < 100; i++) {
+      const at = now + i * 2 * MINUTE_US
+      detector.observe(use(at, `p${i}`, { ip: `198.51.${i % 200}.7` }), at)
+      if (detector.observe(use(at + SECOND_US, `p${i}`, relay), at + SECOND_US) !== null) signals++
+    }
+    // Where it is new it looks like a thief of many tokens, for an hour.
+    expect(signals).toBeGreaterThan(0)
+    expect(signals).toBeLessThanOrEqual(30)
+  })
+
+  test('where backends are there from the start nothing is told', () => {
+    const detector = authTokenTheft.create(authTokenTheft.options.parse({}))
+    for (let i = 0; i < 300; i++) {
+      const at = START + i * 10 * SECOND_US
+      expect(detector.observe(use(at, `p${i}`, { ip: `198.51.${i % 200}.7` }), at)).toBeNull()
+      expect(detector.observe(use(at + 1, `p${i}`, { ip: '10.0.0.5', agent: 'Go-http-client/2.0' }), at + 1)).toBeNull()
+    }
+  })
+})

@@ -1,0 +1,255 @@
+import { z } from 'zod'
+import type { Signal } from '../../daemon/model/signal.ts'
+import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
+import { isAuthenticated, networkOf, principalKey } from '../baselines/principal-key.ts'
+import { amount, text, time } from '../baselines/state.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { countText, shownAs, signalOf, spanText } from '../finding.ts'
+import { sourceAddress } from './access/answer.ts'
+import { type Actor, Holder, HolderState } from './auth-token-theft/holder.ts'
+import { shownBy } from './auth-token-theft/program.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(1e-2).describe('p-value from which a second user of a credential is a signal'),
+  relayCallers: z
+    .int()
+    .min(2)
+    .default(5)
+    .describe('callers whose credentials one program may pass on before it is a relay'),
+  maxCallers: z.int().min(16).default(50_000).describe('callers with state'),
+  maxPrograms: z.int().min(16).default(8192).describe('programs at networks with state'),
+})
+type TheftOptions = z.infer<typeof Options>
+
+/** A relay was one for a while before a credential is explained by it. */
+const RELAY_AGE_US = HOUR_US
+/** How much rarer it is that both use it within a minute, and that not. */
+const AT_ONCE = 0.05
+const ONE_AFTER_THE_OTHER = 0.3
+/** Requests after the first that are told. */
+const MAX_TOLD = 32
+
+const RelayState = z.tuple([DistinctState, time])
+const Kept = z.union([
+  z.tuple([z.literal('counts'), text, amount, amount]),
+  z.tuple([z.literal('holder'), KeyedEntry]),
+  z.tuple([z.literal('relay'), KeyedEntry]),
+])
+type Kept = z.infer<typeof Kept>
+
+class Relay {
+  callers = new DistinctCounter()
+  firstAt: EventTime = 0
+}
+
+/** Of callers of one kind: how many there are, and how many share a credential between programs in two networks. */
+interface Population {
+  holders: number
+  shared: number
+}
+
+class AuthTokenTheft implements Detector {
+  readonly stateVersion = 1
+  readonly #options: TheftOptions
+  readonly #holders: KeyedTable<Holder>
+  readonly #relays: KeyedTable<Relay>
+  readonly #populations = new Map<string, Population>()
+  #frozen = false
+
+  constructor(options: TheftOptions) {
+    this.#options = options
+    this.#holders = new KeyedTable(options.maxCallers, () => new Holder())
+    this.#relays = new KeyedTable(options.maxPrograms, () => new Relay())
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { principal, status } = tx
+    // A credential that is refused is no use to anybody.
+    if (status === null || status >= 400 || !isAuthenticated(principal) || principal.via === 'basic') return null
+    const address = sourceAddress(tx)
+    const key = principalKey(principal)
+    const holder = this.#holders.use(key)
+    if (holder.goesOn(address, now)) return null
+    const isFirst = holder.hours === 0
+    const network = networkOf(address)
+    const { actor, isNew } = holder.note(shownBy(tx), network, address, now)
+    const population = this.#populationOf(principal.kind)
+    if (isFirst) population.holders++
+    if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
+    if (!isNew) return null
+    const relay = this.#relayOf(actor, key, now)
+    const owner = holder.before(actor, principal.kind === 'api_key' || principal.kind === 'consumer')
+    if (owner === null || this.#isRelay(relay, now)) return null
+    return this.#judge(tx, holder, actor, owner, population, now)
+  }
+
+  tick(): void {}
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    for (const [kind, { holders, shared }] of this.#populations) yield ['counts', kind, holders, shared]
+    for (const entry of this.#holders.entries((holder) => holder.toState())) yield ['holder', entry]
+    const toState = ({ callers, firstAt }: Relay): z.infer<typeof RelayState> => [callers.toState(), firstAt]
+    for (const entry of this.#relays.entries(toState)) yield ['relay', entry]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (kept[0] === 'counts') {
+      const [, kind, holders, shared] = kept
+      this.#populations.set(kind, { holders, shared })
+    } else if (kept[0] === 'holder') {
+      this.#holders.restore(kept[1], Holder.fromState(HolderState.parse(kept[1][4])))
+    } else {
+      const [callers, firstAt] = RelayState.parse(kept[1][4])
+      this.#relays.restore(
+        kept[1],
+        Object.assign(new Relay(), { callers: DistinctCounter.fromState(callers), firstAt }),
+      )
+    }
+  }
+
+  sizes() {
+    return { callers: this.#holders.occupancy, programs: this.#relays.occupancy }
+  }
+
+  maturity(): number {
+    let holders = 0
+    for (const population of this.#populations.values()) holders += population.holders
+    return Math.min(1, holders / 200)
+  }
+
+  #judge(
+    tx: Transaction,
+    holder: Holder,
+    actor: Actor,
+    owner: Actor,
+    population: Population,
+    now: EventTime,
+  ): Signal | null {
+    const pValue = pValueOf(population, holder, holder.atOnce(owner, now))
+    if (pValue > this.#options.report) {
+      if (!holder.shared && !this.#frozen) {
+        holder.shared = true
+        population.shared++
+      }
+      return null
+    }
+    actor.suspect = true
+    return this.#signal(tx, holder, actor, population, now)
+  }
+
+  #signal(tx: Transaction, holder: Holder, actor: Actor, population: Population, now: EventTime): Signal | null {
+    const owner = holder.before(actor, true)
+    if (owner === null) return null
+    const atOnce = holder.atOnce(owner, now) || holder.turns > 0
+    return theftSignal(
+      tx,
+      { holder, actor, owner, atOnce, log10P: Math.log10(pValueOf(population, holder, atOnce)) },
+      now,
+    )
+  }
+
+  #populationOf(kind: string): Population {
+    let population = this.#populations.get(kind)
+    if (population === undefined) {
+      population = { holders: 0, shared: 0 }
+      this.#populations.set(kind, population)
+    }
+    return population
+  }
+
+  #relayOf(actor: Actor, key: string, now: EventTime): Relay {
+    const relay = this.#relays.use(`${actor.program} ${actor.network}`)
+    if (relay.firstAt === 0) relay.firstAt = now
+    if (!this.#frozen) relay.callers.learnOne(hashText(key))
+    return relay
+  }
+
+  /** A backend that passes credentials of many on, a gateway, an office with one browser: for a while, and for several callers. */
+  #isRelay({ callers, firstAt }: Relay, now: EventTime): boolean {
+    return callers.count > this.#options.relayCallers && now - firstAt >= RELAY_AGE_US
+  }
+}
+
+/**
+ * How often a credential gets a second user: among callers of its kind, and by how long it had none, whichever is rarer;
+ * and how often that comes while the first goes on.
+ */
+function pValueOf({ holders, shared }: Population, holder: Holder, atOnce: boolean): number {
+  const among = (shared + 1) / (holders + 2)
+  const own = 1 / (holder.hours + 2)
+  return Math.min(among, own) * (atOnce ? AT_ONCE : ONE_AFTER_THE_OTHER)
+}
+
+interface Theft {
+  readonly holder: Holder
+  readonly actor: Actor
+  readonly owner: Actor
+  readonly atOnce: boolean
+  readonly log10P: number
+}
+
+function theftSignal(tx: Transaction, { holder, actor, owner, atOnce, log10P }: Theft, now: EventTime): Signal {
+  const { principal } = tx
+  const what = principal.kind === 'api_key' || principal.kind === 'consumer' ? 'key' : 'token'
+  const how = atOnce
+    ? holder.turns > 1
+      ? `, in turn with its holder (${countText(holder.turns, 'time')} within a minute)`
+      : ', within a minute of its holder'
+    : `, ${spanText(now - owner.lastAt)} after its holder`
+  return signalOf('auth.token_theft', tx, now, {
+    log10P,
+    maturity: 1,
+    severity: atOnce ? 'high' : 'medium',
+    why: `the ${what} of ${shownAs(principal)} is used by another program (${named(actor)}) in another network, ${actor.address}${how}; it was used by ${named(owner)} at ${owner.address} for ${countText(holder.hours, 'hour')} before`,
+    expected: named(owner),
+    observed: named(actor),
+    evidence: {
+      source: actor.address,
+      source_kind: 'ip',
+      program: actor.agent,
+      holders_program: owner.agent,
+      holders_address: owner.address,
+      requests: actor.uses,
+      turns: holder.turns,
+      at_once: atOnce,
+    },
+    subject: { kind: principal.kind, value: shownAs(principal) },
+    outcome: { answered: actor.uses, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0.8 },
+    evidenceBefore: [],
+  })
+}
+
+function named({ agent }: Actor): string {
+  return agent === '' ? 'no user agent' : agent.length > 60 ? `${agent.slice(0, 57)}...` : agent
+}
+
+export const authTokenTheft = defineDetector({
+  id: 'auth.token_theft',
+  title: 'A credential in other hands',
+  owasp: ['API2:2023'],
+  attack: ['T1528', 'T1539', 'T1550.001'],
+  describes: {
+    detects:
+      'A bearer token, a session cookie or an API key that is used by another program in another network than its holder’s: a stolen session, a key that leaked into a repository.',
+    statistic:
+      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, 1 / (hours in use + 2), whichever is rarer; times 0.05 if both use it within a minute, 0.3 if not. What is not told is learnt as sharing, once per caller.',
+    memory:
+      'maxCallers callers with 6 programs, at most 2 KiB each; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
+    warmUp:
+      'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
+    traps:
+      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network; what is stolen before it is used; Basic credentials, which are a password.',
+    tuning: 'report; relayCallers where few callers come through a backend.',
+  },
+  options: Options,
+  create: (options) => new AuthTokenTheft(options),
+})

@@ -1,0 +1,176 @@
+import { z } from 'zod'
+import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
+import { amount, flag, hash32, text, time } from '../../baselines/state.ts'
+import type { Shown } from './program.ts'
+
+const MAX_ACTORS = 6
+/** Two who use one credential within it use it at once. */
+const AT_ONCE_US = MINUTE_US
+/** The same program at the same address is not looked at more often. */
+const LOOK_EVERY_US = 5 * MINUTE_US
+
+/** Who uses a credential: a program at a network. */
+export interface Actor {
+  readonly token: number
+  readonly program: number
+  readonly network: string
+  readonly agent: string
+  readonly address: string
+  readonly firstAt: EventTime
+  lastAt: EventTime
+  uses: number
+  /** It was told. */
+  suspect: boolean
+}
+
+const ActorState = z.tuple([hash32, hash32, text, text, text, time, time, amount, flag])
+/** Actors, last address, when it was looked at, hours in use, the last of them, turns, whether it counts as shared. */
+export const HolderState = z.tuple([z.array(ActorState).max(MAX_ACTORS), text, time, amount, amount, amount, flag])
+export type HolderState = z.infer<typeof HolderState>
+
+/**
+ * Who has used the credentials of one caller.
+ *
+ * Memory     6 actors of about 0.3 KiB
+ */
+export class Holder {
+  #actors: Actor[] = []
+  #last: Actor | null = null
+  #lastAddress = ''
+  #lookedAt: EventTime = 0
+  /** Hours in which it was used, of event time. */
+  hours = 0
+  #hour = -1
+  /** How often two actors of one credential took turns within a minute. */
+  turns = 0
+  /** It was seen that two programs in two networks share a credential of it. */
+  shared = false
+
+  /** True when the request needs no look: the same address as before, looked at lately. */
+  goesOn(address: string, now: EventTime): boolean {
+    if (address !== this.#lastAddress || now - this.#lookedAt >= LOOK_EVERY_US) return false
+    const last = this.#last
+    if (last === null) return false
+    // One that was told is looked at each time, so that what follows is evidence.
+    if (last.suspect) return false
+    last.uses++
+    last.lastAt = now
+    return true
+  }
+
+  /** Notes who made a request; `isNew`: nobody like that was seen before. */
+  note(
+    shown: Shown,
+    network: string,
+    address: string,
+    now: EventTime,
+  ): { readonly actor: Actor; readonly isNew: boolean } {
+    const hour = Math.floor(now / HOUR_US)
+    if (hour !== this.#hour) {
+      this.#hour = hour
+      this.hours++
+    }
+    const known = this.#actors.find(
+      ({ token, program, network: at }) => token === shown.token && program === shown.program && at === network,
+    )
+    const actor = known ?? this.#add(shown, network, address, now)
+    if (known !== undefined) {
+      const last = this.#last
+      if (last !== null && last !== actor && last.token === actor.token && last.program !== actor.program) {
+        if (now - last.lastAt <= AT_ONCE_US) this.turns++
+      }
+      actor.uses++
+      actor.lastAt = now
+    }
+    this.#last = actor
+    this.#lastAddress = address
+    this.#lookedAt = now
+    return { actor, isNew: known === undefined }
+  }
+
+  /**
+   * Who had the credential of `actor` before it, with another program in another network; null where nobody, or where it
+   * only moved. `anyToken`: of keys, whoever uses them shows the same.
+   */
+  before(actor: Actor, anyToken: boolean): Actor | null {
+    let owner: Actor | null = null
+    for (const other of this.#actors) {
+      if (other === actor || other.firstAt > actor.firstAt || other.suspect) continue
+      if (!anyToken && other.token !== actor.token) continue
+      // The same program elsewhere has moved; another one at the same network is a second window.
+      if (other.program === actor.program || other.network === actor.network) return null
+      if (owner === null || other.lastAt > owner.lastAt) owner = other
+    }
+    return owner
+  }
+
+  /** Whether both used it within a minute of each other. */
+  atOnce(owner: Actor, now: EventTime): boolean {
+    return now - owner.lastAt <= AT_ONCE_US
+  }
+
+  toState(): HolderState {
+    const actors = this.#actors.map(
+      ({ token, program, network, agent, address, firstAt, lastAt, uses, suspect }): HolderState[0][number] => [
+        token,
+        program,
+        network,
+        agent,
+        address,
+        firstAt,
+        lastAt,
+        uses,
+        suspect,
+      ],
+    )
+    // The last one stands last.
+    return [actors, this.#lastAddress, this.#lookedAt, this.hours, this.#hour + 1, this.turns, this.shared]
+  }
+
+  static fromState([actors, lastAddress, lookedAt, hours, hour, turns, shared]: HolderState): Holder {
+    const holder = new Holder()
+    holder.#actors = actors.map(([token, program, network, agent, address, firstAt, lastAt, uses, suspect]) => ({
+      token,
+      program,
+      network,
+      agent,
+      address,
+      firstAt,
+      lastAt,
+      uses,
+      suspect,
+    }))
+    holder.#last = holder.#actors.reduce<Actor | null>(
+      (last, actor) => (last === null || actor.lastAt >= last.lastAt ? actor : last),
+      null,
+    )
+    holder.#lastAddress = lastAddress
+    holder.#lookedAt = lookedAt
+    holder.hours = hours
+    holder.#hour = hour - 1
+    holder.turns = turns
+    holder.shared = shared
+    return holder
+  }
+
+  #add({ token, program, agent }: Shown, network: string, address: string, now: EventTime): Actor {
+    const actor: Actor = {
+      token,
+      program,
+      network,
+      agent,
+      address,
+      firstAt: now,
+      lastAt: now,
+      uses: 1,
+      suspect: false,
+    }
+    // The longest unused leaves; a caller who moves a lot has many.
+    if (this.#actors.length >= MAX_ACTORS) {
+      const oldest = this.#actors.reduce((least, each) => (each.lastAt < least.lastAt ? each : least))
+      this.#actors = this.#actors.filter((each) => each !== oldest)
+    }
+    this.#actors = [...this.#actors, actor]
+    return actor
+  }
+}
