@@ -28,6 +28,16 @@ test('whatever is written in base64 is found in every kind of place, as it was',
   )
 })
 
+test('pluses and slashes that a client escaped are part of it', () => {
+  for (const plain of ["' UNION SELECT 1,2>>>3-- -", 'a?>b~~c>>>d???e', '~~~~~~~~~~~~~~~']) {
+    const encoded = Buffer.from(plain).toString('base64').replace(/=+$/, '')
+    expect(encoded).toMatch(/[+/]/)
+    const escaped = encoded.replaceAll('+', '%2B').replaceAll('/', '%2f')
+    expect(decoded(`q=${escaped}&x`)).toContain(plain)
+    expect(decoded(`/files%2F${escaped}`)).toContain(plain)
+  }
+})
+
 test('words, numbers, paths and random tokens are passed over', () => {
   expect(decoded('GET /v1/orders/1042/items/description?expand=customers HTTP/1.1 thequickbrownfoxjumps')).toEqual([])
   expect(decoded('550e8400e29b41d4a716446655440000 da39a3ee5e6b4b0d3255bfef95601890afd80709')).toEqual([])

@@ -5,6 +5,7 @@ const TASTE = 3
 const MOST = 8192
 const PERCENT = 0x25
 const SLASH = 0x2f
+const PLUS = 0x2b
 /** Of one run: its start, or what follows a slash in it, may look like text by accident. */
 const MOST_DECODINGS = 4
 
@@ -29,24 +30,61 @@ const TEXT = new Uint8Array(256)
 for (let byte = 0x20; byte < 0x7f; byte++) TEXT[byte] = 1
 for (const blank of [0x09, 0x0a, 0x0d]) TEXT[blank] = 1
 
+/** Whether a plus or a slash stands there that a client had to escape. */
+function isOfBase64(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at + 2 >= end || bytes[at + 1] !== 0x32) return false
+  const last = bytes[at + 2]! | 0x20
+  return last === 0x62 || last === 0x66
+}
+
 /** Finds runs of base64 that decode to text, tokens with claims among them, and decodes them. One pass; the buffer is reused. */
 export class Base64Text {
   readonly #decoded = new Uint8Array((MOST / 4) * 3)
+  /** A run without its escapes. */
+  readonly #plain = new Uint8Array(MOST)
   #bytes: Uint8Array = this.#decoded
 
   /** Calls `look` with the decoded bytes of each run, borrowed, until it answers true; whether it did. */
   some(bytes: Uint8Array, start: number, end: number, look: (decoded: Uint8Array, length: number) => boolean): boolean {
-    this.#bytes = bytes
     let from = start
+    let escapes = false
     for (let at = start; at < end; at++) {
       const byte = bytes[at]!
       if (IN_RUN[byte] !== 0) continue
-      if (at - from >= LEAST && this.#look(from, at, look)) return true
+      if (byte === PERCENT && isOfBase64(bytes, at, end)) {
+        escapes = true
+        at += 2
+        continue
+      }
+      if (at - from >= LEAST && this.#lookIn(bytes, from, at, escapes, look)) return true
       // What follows an escape begins anew.
       if (byte === PERCENT) at += 2
       from = at + 1
+      escapes = false
     }
-    return end - from >= LEAST && this.#look(from, end, look)
+    return end - from >= LEAST && this.#lookIn(bytes, from, end, escapes, look)
+  }
+
+  #lookIn(
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+    escapes: boolean,
+    look: (decoded: Uint8Array, length: number) => boolean,
+  ): boolean {
+    if (!escapes) {
+      this.#bytes = bytes
+      return this.#look(from, end, look)
+    }
+    const plain = this.#plain
+    let length = 0
+    for (let at = from; at < end && length < MOST; at++) {
+      const byte = bytes[at]!
+      plain[length++] = byte === PERCENT ? ((bytes[at + 2]! | 0x20) === 0x62 ? PLUS : SLASH) : byte
+      if (byte === PERCENT) at += 2
+    }
+    this.#bytes = plain
+    return this.#look(0, length, look)
   }
 
   /**
