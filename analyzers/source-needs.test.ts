@@ -59,6 +59,15 @@ test('what a finding rests without can be said of it, once the topic is judged',
   expect(needs.limitsOf(record({ source: { ...TOPIC, kind: 'pcap' } }), 'scan.probing')).toBeNull()
 })
 
+test('until enough was seen the word of the format counts, unless a record says otherwise', () => {
+  const needs = new SourceNeeds(IDS)
+  needs.formatOf('logs', ['request_body', 'authorization'])
+  expect(off(needs, {}, 1)).toEqual(['auth.bruteforce'])
+  expect(needs.limitsOf(record(), 'scan.probing')).toContain('1 detector is off for it')
+  expect(off(needs, { requestBody: '{"user":"ada"}' }, 1)).toEqual([])
+  expect(needs.limitsOf(record(), 'scan.probing')).toBeNull()
+})
+
 test('packets are never judged, and one topic says nothing of another', () => {
   const needs = new SourceNeeds(IDS)
   expect(off(needs, { source: { ...TOPIC, kind: 'pcap' } }, 500)).toEqual([])

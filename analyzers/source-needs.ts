@@ -1,8 +1,8 @@
 import type { Transaction } from '../daemon/model/transaction.ts'
-import type { Lack } from '../daemon/tap/mapping.ts'
+import { LACKS, type Lack } from '../daemon/tap/mapping.ts'
 import { type Fact, noteFacts, type Starved, starvedDetectors } from './needs.ts'
 
-/** Before so many a topic is not judged; a fact that shows later changes the judgement. */
+/** Before so many a topic is judged by its format alone; a fact that shows later changes the judgement. */
 const ENOUGH = 200
 /** Topics that are known at once: the configuration names no more. */
 const MAX_SOURCES = 1024
@@ -47,7 +47,7 @@ export class SourceNeeds {
     const before = source.facts.size
     // Once all is well nothing more is asked of its records.
     if (source.seen <= ENOUGH || source.starved.length > 0) noteFacts(transaction, source.facts)
-    if (source.seen === ENOUGH || (source.seen > ENOUGH && source.facts.size > before)) this.#judge(name, source)
+    if (source.seen === ENOUGH || source.facts.size > before) this.#judge(name, source)
     return source.off.size === 0 ? null : source.off
   }
 
@@ -57,8 +57,11 @@ export class SourceNeeds {
     return source?.limits.get(detector) ?? null
   }
 
+  /** What such records never say, by their format's own word. */
   formatOf(name: string, lacks: readonly Lack[]): void {
-    this.#of(name).lacks = lacks
+    const source = this.#of(name)
+    source.lacks = lacks
+    this.#judge(name, source)
   }
 
   starved(): StarvedSource[] {
@@ -68,9 +71,9 @@ export class SourceNeeds {
   }
 
   #judge(name: string, source: Source): void {
-    const { facts, lacks } = source
-    const known = new Set(facts)
-    if (!lacks.includes('unsampled')) known.add('unsampled')
+    const { facts, lacks, seen } = source
+    const assumed = seen < ENOUGH ? LACKS : (['unsampled'] as const)
+    const known = new Set([...facts, ...assumed.filter((fact) => !lacks.includes(fact))])
     source.starved = starvedDetectors(this.#ids, known)
     source.off = new Set(source.starved.filter(({ state }) => state === 'starved').map(({ detector }) => detector))
     const count = source.off.size

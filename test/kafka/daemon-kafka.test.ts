@@ -30,6 +30,43 @@ function configure(folder: DaemonFolder, topic: string): void {
   folder.configure({ sources: [{ ...source, format: 'native', group_id: `group-${topic}` }] })
 }
 
+/** As Kong's log plugins write it. */
+function gatewayRecord(uri: string, ip: string, status = 200, consumer?: string): string {
+  return JSON.stringify({
+    request: { uri, method: 'GET', headers: { host: 'api.test' }, size: 100, querystring: {} },
+    response: { status, headers: { 'content-type': 'application/json' }, size: 300 },
+    latencies: { request: 12, kong: 1, proxy: 11 },
+    client_ip: ip,
+    started_at: Date.now(),
+    service: { name: 'orders' },
+    route: { name: 'orders' },
+    tries: [],
+    upstream_uri: uri,
+    ...(consumer === undefined ? {} : { consumer: { id: consumer, username: consumer } }),
+  })
+}
+
+/** Of forty customers, each with an address of its own, and a stranger who goes through a list of words. */
+function kongRecord(number: number): string {
+  if (number % 4 === 3)
+    return gatewayRecord(`/${WORDS[(number >> 2) % WORDS.length]}${number >> 2}`, '203.0.113.66', 404)
+  const customer = number % 40
+  const uri = number % 3 === 0 ? `/v1/orders/${(number * 7) % 1000}` : `/v1/items?page=${number % 5}`
+  return gatewayRecord(uri, `198.51.100.${customer}`, 200, `customer-${customer}`)
+}
+const WORDS = [
+  'admin',
+  'backup',
+  '.git/config',
+  'wp-login.php',
+  'old',
+  'test',
+  'debug',
+  'console',
+  'phpinfo.php',
+  'dump.sql',
+]
+
 interface Status {
   readonly funnel: { readonly pairs: { readonly in: number } }
   readonly sources: readonly object[]
@@ -124,7 +161,7 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
       await last.ready()
       await until(
         async () => (await committedTo(topic)) === sent,
-        40_000,
+        30_000,
         () => `${sent} sent; ${last.stderr.slice(-2000)}`,
       )
       expect(await last.stop()).toBe(0)
@@ -138,32 +175,62 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
     }
   })
 
+  test('a topic of Kong logs, no mapping: routes, callers and an incident within a minute', {
+    timeout: 90_000,
+  }, async () => {
+    const topic = 'kong-logs'
+    await broker.createTopic(topic, PARTITIONS)
+    const folder = new DaemonFolder()
+    folder.configure({})
+    const startedMs = Date.now()
+    try {
+      const daemon = folder.start('--kafka', broker.places.plain, '--topic', topic)
+      await daemon.ready()
+      // A gateway that goes on writing: forty customers, and one that asks for what is not there.
+      let number = 0
+      const write = async () => {
+        const records = Array.from({ length: 60 }, () => kongRecord(number++))
+        await broker.send(topic, records, number % PARTITIONS)
+        await sleep(200)
+      }
+      let routes: { endpoint: string }[] = []
+      let clients: object[] = []
+      while (daemon.incidents.length === 0 || routes.length < 2 || clients.length === 0) {
+        expect(Date.now() - startedMs, daemon.stderr.slice(-1000)).toBeLessThan(60_000)
+        for (let i = 0; i < 10; i++) await write()
+        routes = await folder.json('routes', 'list')
+        clients = await folder.json('clients', 'list')
+      }
+      expect(routes.map(({ endpoint }) => endpoint).sort()).toEqual(['GET /v1/items', 'GET /v1/orders/{id}'])
+      const [{ line }] = daemon.incidents as [(typeof daemon.incidents)[0]]
+      expect(line).toMatchObject({ detector: 'scan.probing', subject: { kind: 'ip', value: '203.0.113.66' } })
+      // It goes on, and says by now what Kong leaves out.
+      await until(
+        async () => {
+          await write()
+          const { incident } = await folder.json<{ incident: { why: string } }>('incident', 'show', line.id)
+          return /topic kong-logs does not say everything: \d+ detectors are off for it/.test(incident.why)
+        },
+        40_000,
+        () => daemon.stderr.slice(-1000),
+      )
+      expect(await daemon.stop()).toBe(0)
+    } finally {
+      await folder.remove()
+    }
+  })
+
   test('records of a gateway are told by their shape', async () => {
     const topic = 'gateway'
     await broker.createTopic(topic)
     const folder = new DaemonFolder()
     const source = { kind: 'kafka', brokers: [broker.places.plain], topics: [topic], from: 'beginning' }
     folder.configure({ sources: [source] })
-    const record = (number: number) =>
-      JSON.stringify({
-        request: {
-          uri: `/v1/orders/${number}`,
-          method: 'GET',
-          headers: { host: 'api.test' },
-          size: 100,
-          querystring: {},
-        },
-        response: { status: 200, headers: { 'content-type': 'application/json' }, size: 300 },
-        latencies: { request: 12, kong: 1, proxy: 11 },
-        client_ip: '10.0.0.9',
-        started_at: Date.now(),
-        service: { name: 'orders' },
-        route: { name: 'orders' },
-        tries: [],
-        upstream_uri: `/v1/orders/${number}`,
-      })
     try {
-      await broker.send(topic, [...Array.from({ length: RECORDS }, (_, i) => record(i)), 'not json'])
+      await broker.send(topic, [
+        ...Array.from({ length: RECORDS }, (_, i) => gatewayRecord(`/v1/orders/${i}`, '10.0.0.9')),
+        'not json',
+      ])
       const daemon = folder.start('--store', 'none')
       await daemon.ready()
       const committed = async () => (await broker.committed('offpath', topic)).get(0) === RECORDS + 1
