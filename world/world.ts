@@ -55,6 +55,8 @@ export class World {
   readonly population: Population
   readonly connections = new Connections()
   conditions: Condition[] = []
+  /** All there ever were, for whoever judges what was found. */
+  readonly imposed: Condition[] = []
   readonly #visitors = new TimeHeap<Visitor>()
   readonly #open = new TimeHeap<Exchange>()
   #serial = 0
@@ -74,6 +76,11 @@ export class World {
   conditionOf(operation: Operation, nowUs: number): Condition | null {
     for (const condition of this.conditions) if (holds(condition, operation, nowUs)) return condition
     return null
+  }
+
+  impose(condition: Condition): void {
+    this.conditions.push(condition)
+    this.imposed.push(condition)
   }
 
   /** Forgets those that are over: every call asks for the present one. */

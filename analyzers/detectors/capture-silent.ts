@@ -18,7 +18,8 @@ const Options = z.strictObject({
 })
 type SilentOptions = z.infer<typeof Options>
 
-const SLOT_US = 10 * SECOND_US
+/** Slots of ten seconds; the last hour of them. */
+const newRhythm = () => new Rhythm(10 * SECOND_US, 360)
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 const CERTAIN_LOG10_P = -12
@@ -88,7 +89,7 @@ class CaptureSilent implements Detector {
     if (watched === undefined) {
       const kept = this.#kept.get(name)
       const watch =
-        kept === undefined ? new SilenceWatch(now, new Rhythm(SLOT_US)) : SilenceWatch.fromState(kept, SLOT_US, now)
+        kept === undefined ? new SilenceWatch(now, newRhythm()) : SilenceWatch.fromState(kept, newRhythm(), now)
       watched = { watch, seen: 0, downSince: null }
       this.#sources.set(name, watched)
     }

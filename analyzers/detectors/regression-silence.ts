@@ -19,8 +19,8 @@ const Options = z.strictObject({
 })
 type SilenceOptions = z.infer<typeof Options>
 
-/** A service need not be asked as often as a mirror brings packets. */
-const SLOT_US = MINUTE_US
+/** A service need not be asked as often as a mirror brings packets: minutes, the last 90 of them. */
+const newRhythm = () => new Rhythm(MINUTE_US, 90)
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
@@ -81,8 +81,8 @@ class RegressionSilence implements Detector {
       if (service.watch === null) {
         service.watch =
           service.kept === null
-            ? new SilenceWatch(now, new Rhythm(SLOT_US))
-            : SilenceWatch.fromState(service.kept, SLOT_US, now)
+            ? new SilenceWatch(now, newRhythm())
+            : SilenceWatch.fromState(service.kept, newRhythm(), now)
         service.kept = null
       }
       const back = service.watch.count(service.answers, now)
@@ -98,7 +98,7 @@ class RegressionSilence implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    const rested = new SilenceWatch(0, new Rhythm(SLOT_US)).toState()
+    const rested = new SilenceWatch(0, newRhythm()).toState()
     yield* this.#services.entries(
       ({ watch, kept, source, answers, unanswered }): z.infer<typeof ServiceState> => [
         watch?.toState() ?? kept ?? rested,
@@ -227,8 +227,8 @@ export const regressionSilence = defineDetector({
     detects:
       'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
     statistic:
-      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 minutes of the last six hours, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
-    memory: '360 minutes and 24 hours of the day for each of maxServices services, 4 KiB each.',
+      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 of the last 90 minutes, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
+    memory: '90 minutes and 24 hours of the day for each of maxServices services, 2 KiB each.',
     warmUp:
       'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',
     traps:

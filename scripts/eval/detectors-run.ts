@@ -19,8 +19,8 @@ export type WorldPlayer = (settings: RunSettings, world: number) => Promise<Worl
 export async function playWorld(settings: RunSettings, number: number): Promise<WorldResult> {
   const { worlds, days, users, requests } = settings
   const { seed, startUs, assaults, planned } = planWorlds(settings)[number]!
-  const judge = new DetectorJudge(planned)
   const world = new World({ seed, users })
+  const judge = new DetectorJudge(planned, world.imposed)
   const exchanges = world.run({ startUs, days, rate: requests / worlds / (days * 86_400), assaults })
   const cpuUs = await judgeRecords(exchanges, seed, (transaction, truth) => judge.take(transaction, truth), {
     detect: buildDetection,

@@ -1,15 +1,14 @@
 import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
-import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import type { Attack, Intensity } from '../../world/attacks/attack.ts'
+import type { Condition } from '../../world/condition.ts'
 import type { Truth } from '../../world/exchange.ts'
 import type { Planned } from './detectors-plan.ts'
 
 /** An attack has a part in an incident from this share of its evidence, and an incident is true from this share of attacks'. */
 const PART = 0.1
 const TRUE = 0.5
-/** What is missing is no evidence: such an incident is of the attack of its detector on its service that began within. */
-const ABSENT_WITHIN_US = 3 * HOUR_US
 
 /** What became of one attack. */
 export interface AttackOutcome {
@@ -41,8 +40,6 @@ interface AttackScore {
   readonly intensity: Intensity
   requests: number
   firstAt: EventTime
-  /** That its first request went to. */
-  service: string | null
   readonly incidents: Set<string>
   readonly own: Set<string>
   delayRequests: number
@@ -66,13 +63,17 @@ interface Seen {
 /** Takes one world's transactions with their truth, and the incidents as they are reported; says what was found. */
 export class DetectorJudge {
   readonly #attacks = new Map<string, AttackScore>()
+  readonly #imposed: readonly Condition[]
   benign = 0
   hostile = 0
   readonly #seen = new Map<string, Seen>()
   readonly #incidents = new Map<string, Incident>()
   readonly #kinds = new Map<string, Seen>()
 
-  constructor(planned: readonly Planned[]) {
+  /** `imposed`: what was done to services; it grows while the world goes on. */
+  constructor(planned: readonly Planned[], imposed: readonly Condition[]) {
+    this.#imposed = imposed
+
     for (const { attack, intensity, label } of planned) {
       if (attack.detector === null) continue
       this.#attacks.set(label, {
@@ -80,7 +81,6 @@ export class DetectorJudge {
         intensity,
         requests: 0,
         firstAt: 0,
-        service: null,
         incidents: new Set(),
         own: new Set(),
         delayRequests: -1,
@@ -89,7 +89,7 @@ export class DetectorJudge {
     }
   }
 
-  take({ id, endTime, service: name }: Transaction, truth: Truth): void {
+  take({ id, endTime }: Transaction, truth: Truth): void {
     const { attack, twin, role, service, operation } = truth
     this.#seen.set(id, this.#kindOf(attack, twin?.split('#')[0] ?? `${role}: ${service} ${operation}`))
     if (attack === null) {
@@ -99,9 +99,7 @@ export class DetectorJudge {
     this.hostile++
     const score = this.#attacks.get(attack)
     if (score === undefined) return
-    if (score.requests++ > 0) return
-    score.firstAt = endTime
-    score.service = name
+    if (score.requests++ === 0) score.firstAt = endTime
   }
 
   incident({ incident }: IncidentChange): void {
@@ -112,7 +110,8 @@ export class DetectorJudge {
       if (score === undefined || count < PART * total) continue
       if (score.incidents.size === 0) {
         score.delayRequests = score.requests
-        score.delayUs = incident.updatedAt - score.firstAt
+        // A service that is gone gets no requests.
+        score.delayUs = score.requests === 0 ? 0 : incident.updatedAt - score.firstAt
       }
       score.incidents.add(incident.id)
       if (incident.detectors.includes(score.attack.detector!)) score.own.add(incident.id)
@@ -164,10 +163,12 @@ export class DetectorJudge {
       if (label === null) truths.set(told, (truths.get(told) ?? 0) + 1)
     }
     if (evidence.length > 0) return { labels, truths, total: evidence.length }
-    for (const [label, { attack, firstAt, requests, service: at }] of this.#attacks) {
-      if (requests === 0 || at !== service || !detectors.includes(attack.detector!)) continue
-      if (openedAt >= firstAt && openedAt - firstAt <= ABSENT_WITHIN_US)
-        return { labels: new Map([[label, 1]]), truths, total: 1 }
+    // What is missing is no evidence: it is what was done to the service at that time.
+    for (const { label, service: of, fromUs, untilUs } of this.#imposed) {
+      if (of.host !== service || openedAt < fromUs || openedAt > untilUs || label.attack === null) continue
+      if (detectors.includes(this.#attacks.get(label.attack)?.attack.detector ?? '')) {
+        return { labels: new Map([[label.attack, 1]]), truths, total: 1 }
+      }
     }
     return { labels, truths, total: 0 }
   }

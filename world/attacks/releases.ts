@@ -26,7 +26,7 @@ function change(
     intensities: { blatant, moderate, stealthy },
     begin: (world, { forUs, ...rest }, label, nowUs) => {
       world.endConditions(nowUs)
-      world.conditions.push({ ...pick(world), ...rest, fromUs: nowUs, untilUs: nowUs + forUs, label })
+      world.impose({ ...pick(world), ...rest, fromUs: nowUs, untilUs: nowUs + forUs, label })
       return []
     },
   })

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import { amount } from '../../baselines/state.ts'
 
-/** What counts as recent, in slots: an hour of 10 s, six of a minute. */
-const RECENT = 360
+/** The most slots that can count as recent. */
+const MAX_RECENT = 360
 /** Slots before anything is said. */
 const LEAST_SLOTS = 90
 /** Share of slots with traffic from which it counts as steady. */
@@ -34,7 +34,7 @@ interface Hour {
 
 /** Counts of the last slots, and of each hour: slots, active, day, today, quiet. */
 export const RhythmState = z.tuple([
-  z.array(amount).max(RECENT),
+  z.array(amount).max(MAX_RECENT),
   z.array(z.tuple([amount, amount, amount, amount, amount])).length(24),
 ])
 export type RhythmState = z.infer<typeof RhythmState>
@@ -48,18 +48,21 @@ export class Rhythm {
   readonly slotUs: EventTime
   /** Slots of an hour that make it known. */
   readonly #known: number
-  /** Counts of the last slots, newest last; at most RECENT. */
+  readonly #mostRecent: number
+  /** Counts of the last slots, newest last. */
   #recent: number[] = []
   #hours: Hour[] = Array.from({ length: 24 }, () => ({ slots: 0, active: 0, day: -1, today: 0, quiet: 0 }))
 
-  constructor(slotUs: EventTime) {
+  /** `recent`: so many slots say how it is of late, at most 360. */
+  constructor(slotUs: EventTime, recent: number) {
     this.slotUs = slotUs
+    this.#mostRecent = Math.min(MAX_RECENT, recent)
     this.#known = (KNOWN_SHARE * HOUR_US) / slotUs
   }
 
   /** A slot that began at `at` is over. */
   learnOne(count: number, at: EventTime): void {
-    if (this.#recent.length >= RECENT) this.#recent.shift()
+    if (this.#recent.length >= this.#mostRecent) this.#recent.shift()
     this.#recent.push(count)
     const hour = this.#hourOf(at)
     const day = Math.floor(at / (24 * HOUR_US))
@@ -135,11 +138,11 @@ export class Rhythm {
     ]
   }
 
-  static fromState([recent, hours]: RhythmState, slotUs: EventTime): Rhythm {
-    const rhythm = new Rhythm(slotUs)
-    rhythm.#recent = recent
-    rhythm.#hours = hours.map(([slots, active, day, today, quiet]) => ({ slots, active, day, today, quiet }))
-    return rhythm
+  /** Goes on as it stood; it has learnt nothing yet. */
+  restore([recent, hours]: RhythmState): this {
+    this.#recent = recent
+    this.#hours = hours.map(([slots, active, day, today, quiet]) => ({ slots, active, day, today, quiet }))
+    return this
   }
 
   #hourOf(at: EventTime): Hour {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../../daemon/model/time.ts'
 import { time } from '../../baselines/state.ts'
-import { Rhythm, RhythmState, type Silence } from './rhythm.ts'
+import { type Rhythm, RhythmState, type Silence } from './rhythm.ts'
 
 /** What is recent is so no more when nobody looked for longer. */
 const RECENT_FOR_US = 15 * MINUTE_US
@@ -114,9 +114,9 @@ export class SilenceWatch {
     return [this.#rhythm.toState(), this.#slotAt, told]
   }
 
-  /** What was not seen while nobody looked teaches nothing; a silence that was told goes on. */
-  static fromState([rhythmState, slotAt, told]: SilenceState, slotUs: EventTime, now: EventTime): SilenceWatch {
-    const rhythm = Rhythm.fromState(rhythmState, slotUs)
+  /** With a rhythm that has learnt nothing. What was not seen while nobody looked teaches nothing; a silence that was told goes on. */
+  static fromState([rhythmState, slotAt, told]: SilenceState, rhythm: Rhythm, now: EventTime): SilenceWatch {
+    rhythm.restore(rhythmState)
     if (now - slotAt > RECENT_FOR_US) rhythm.forget()
     const watch = new SilenceWatch(now, rhythm)
     if (told !== null) [watch.#silentFrom, watch.#activeAt, watch.#toldAt] = told
