@@ -190,7 +190,7 @@ export class DetectorSet {
     if (payloads !== null) {
       parts.push({
         name: 'payload-context',
-        version: 2,
+        version: 3,
         snapshot: () => payloads.snapshot(),
         restore: (line) => payloads.restore(line),
         reset: () => payloads.reset(),

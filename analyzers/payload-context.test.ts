@@ -186,12 +186,21 @@ test('while the sensor is blind nothing is learnt', () => {
 test('what it has learnt goes on after a restart as if nothing had happened', () => {
   const service = withPeople(20)
   trip(service, 20)
+  const faint = { ...MARK, logOdds: 5 }
+  service.context.accumulate(
+    service.request(person(1), [faint]),
+    faint,
+    { logOdds: 5, carried: 0, callers: 0 },
+    service.now,
+  )
   const restored = new Service()
   for (const line of service.context.snapshot()) restored.context.restore(JSON.parse(JSON.stringify(line)))
   restored.now = service.now
   expect(restored.odds()).toBe(service.odds())
+  expect([...service.context.snapshot()].some((line) => (line as unknown[])[0] === 'faint')).toBe(true)
   expect([...restored.context.snapshot()]).toEqual([...service.context.snapshot()])
-  for (const wrong of [null, {}, ['habit', 1], ['else']]) expect(() => restored.context.restore(wrong)).toThrow()
+  for (const wrong of [null, {}, ['habit', 1], ['faint', 1], ['endpoint', 'a b', [], []], ['else']])
+    expect(() => restored.context.restore(wrong)).toThrow()
   for (const each of [service, restored]) {
     for (const i of range(5)) each.send(person(i), [{ ...MARK, field: 'query:q' }])
     each.wait(30 * MINUTE_US)

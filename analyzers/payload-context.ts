@@ -1,11 +1,13 @@
 import { type EventTime, HOUR_US, MINUTE_US } from '../daemon/model/time.ts'
 import type { PayloadMark, Principal, Transaction } from '../daemon/model/transaction.ts'
+import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
 import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
 import { DistinctCounter, type DistinctState } from './baselines/distinct-counter.ts'
 import { FirstTouch, type FirstTouchState } from './baselines/first-touch.ts'
 import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
 import { hashText } from './baselines/lookup-hash.ts'
 import { networkOf, principalKey, voteKey } from './baselines/principal-key.ts'
+import { type Accumulated, FaintMarks, type FaintState } from './faint-marks.ts'
 
 const MAX_ENDPOINTS = 4096
 /** Fields times rules that fired there in benign traffic. */
@@ -59,6 +61,7 @@ class Endpoint {
   readonly seen = new DistinctCounter()
   /** Those whose vote came through quarantine. */
   readonly callers = new DistinctCounter()
+  answers = new AnswerSizes()
   last: Principal | null = null
   turn = 0
 }
@@ -87,7 +90,8 @@ class Habit {
 
 /** One value of `snapshot`. */
 type Learnt =
-  | readonly ['endpoint', key: string, seen: DistinctState, callers: DistinctState]
+  | readonly ['endpoint', key: string, seen: DistinctState, callers: DistinctState, answers: AnswerSizesState]
+  | FaintState
   | readonly ['habit', key: string, level: number, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
   | readonly ['established', FirstTouchState]
 
@@ -101,7 +105,7 @@ type Learnt =
  *           callers the service has known for a quarantine; again quarantined. Nobody under suspicion votes, with one exception:
  *           suspicion for payloads alone would let a code editor look like an attack for ever, so a crowd (10 callers from 3
  *           networks, 5 % of all) outvotes it. Fewer than 5 callers count for nothing but an end of the rise.
- * Memory    4,096 endpoints and 16,384 pairs of field and rule, at most 4 KiB each, typically 300 B; 65,536 votes in quarantine
+ * Memory    4,096 callers with faint marks of up to 32 fields; 4,096 endpoints and 16,384 pairs of field and rule, at most 4 KiB each, typically 300 B; 65,536 votes in quarantine
  */
 export class PayloadContext {
   #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
@@ -113,6 +117,9 @@ export class PayloadContext {
   /** By service and endpoint: spares the look-up by a joined key, for a minute, so that eviction goes on as it should. */
   readonly #near = new Map<string, Map<string | null, Endpoint>>()
   #nearSince: EventTime = 0
+  readonly #faint = new FaintMarks()
+  /** Of the answer of the latest transaction that has marks. */
+  #looks: AnswerLooks = 'unknown'
   #frozen = false
 
   constructor() {
@@ -122,8 +129,11 @@ export class PayloadContext {
   /** Learns from a transaction, by and by. Judge first or after: what it teaches counts a quarantine later. */
   observe(tx: Transaction, now: EventTime): void {
     const { status, service } = tx
+    this.#looks = 'unknown'
     if (this.#frozen || status === null || status < 200 || status >= 400 || service === null) return
     const endpoint = this.#endpointOf(service, tx.endpoint)
+    if (tx.marks.length > 0) this.#looks = endpoint.answers.looks(tx.responseBodyBytes)
+    if (status < 300) endpoint.answers.learn(tx.responseBodyBytes)
     if (endpoint.last !== tx.principal && (endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0)) {
       endpoint.last = tx.principal
       const hash = hashText(voteKey(tx.principal))
@@ -177,12 +187,29 @@ export class PayloadContext {
     return { logOdds, carried, callers }
   }
 
+  /** How the answer of the transaction that was observed last looks beside others of its endpoint. */
+  get answerLooks(): AnswerLooks {
+    return this.#looks
+  }
+
+  /** A mark that is no signal by itself; not null when all that its caller sent of the kind is one together. */
+  accumulate(
+    tx: Transaction,
+    { field, rule }: PayloadMark,
+    { logOdds }: Judgement,
+    now: EventTime,
+  ): Accumulated | null {
+    const key = hashText(habitKey(endpointKey(tx.service, tx.endpoint), field, rule))
+    return this.#faint.add(principalKey(tx.principal), key, logOdds, now)
+  }
+
   sizes(): Readonly<Record<string, Occupancy>> {
     return {
       endpoints: this.#endpoints.occupancy,
       habits: this.#habits.occupancy,
       established: this.#established.occupancy,
       quarantine: this.#admission.occupancy,
+      faint: this.#faint.occupancy,
     }
   }
 
@@ -194,8 +221,8 @@ export class PayloadContext {
   /** What it has learnt, as plain JSON values. What waits in quarantine is not part of it. */
   snapshot(): Iterable<unknown> {
     const lines: Learnt[] = [['established', this.#established.toState()]]
-    this.#endpoints.forEach(({ key, seen, callers }) => {
-      lines.push(['endpoint', key, seen.toState(), callers.toState()])
+    this.#endpoints.forEach(({ key, seen, callers, answers }) => {
+      lines.push(['endpoint', key, seen.toState(), callers.toState(), answers.toState()])
     })
     this.#habits.forEach(({ key, levels }) => {
       for (const [level, tally] of levels.entries()) {
@@ -204,6 +231,7 @@ export class PayloadContext {
         lines.push(['habit', key, level, calm.toState(), crowd.toState(), networks.toState()])
       }
     })
+    lines.push(...this.#faint.snapshot())
     return lines
   }
 
@@ -219,6 +247,7 @@ export class PayloadContext {
         endpoint.key = learnt[1]
         endpoint.seen.merge(DistinctCounter.fromState(learnt[2]))
         endpoint.callers.merge(DistinctCounter.fromState(learnt[3]))
+        endpoint.answers = AnswerSizes.fromState(learnt[4])
         return
       }
       case 'habit': {
@@ -231,6 +260,9 @@ export class PayloadContext {
         tally.networks.merge(DistinctCounter.fromState(learnt[5]))
         return
       }
+      case 'faint':
+        this.#faint.restore(learnt)
+        return
       default:
         throw new TypeError('not a line of what fields carry')
     }
@@ -242,6 +274,7 @@ export class PayloadContext {
     this.#endpoints = new KeyedTable(MAX_ENDPOINTS, () => new Endpoint())
     this.#habits = new KeyedTable(MAX_HABITS, () => new Habit())
     this.#established = new FirstTouch(MAX_ESTABLISHED)
+    this.#faint.clear()
   }
 
   #endpointOf(service: string, name: string | null): Endpoint {

@@ -118,6 +118,38 @@ test.each([
   expect(new Watch().see({ ...person(1), ...given }).map((signal) => signal.severity)).toEqual([severity])
 })
 
+test('where everything is answered alike, an answer says little; one of a size that none had says more', () => {
+  const watch = new Watch()
+  const asked = (i: number, responseBodyBytes: number, marks: Transaction['marks'] = []) =>
+    watch.see({ ...person(i), marks, responseBodyBytes })
+  expect(asked(1, 2000, [SQL])[0]).toMatchObject({ severity: 'medium', outcome: { pSuccess: 0.15 } })
+  for (const i of range(5)) asked(i + 10, 2000 + 40 * i)
+  expect(asked(2, 2090, [SQL])[0]).toMatchObject({ severity: 'low', outcome: { pSuccess: 0.05 } })
+  const [odd] = asked(3, 90_000, [SQL])
+  expect(odd).toMatchObject({ severity: 'medium', outcome: { pSuccess: 0.3 } })
+  expect(odd!.why).toMatch(/answered 200 \(an answer of 90000 bytes, a size that no other has here\)/)
+})
+
+test('who tries field by field, faintly and slowly, is found by all of it together; one odd habit of his is not', () => {
+  const probe = (field: string) => ({ ...SQL, rule: 'sqli.quote', logOdds: 5, field })
+  const watch = new Watch()
+  const slow = (field: string) => {
+    watch.tick(watch.now + 60 * MINUTE_US)
+    return watch.see({ ...person(1), marks: [probe(field)] })
+  }
+  expect(range(20).flatMap(() => slow('query:name'))).toEqual([])
+  const found = range(6).map((i) => slow(`query:f${i}`))
+  expect(found.map((signals) => signals.length)).toEqual([0, 0, 0, 0, 1, 0])
+  expect(found[4]![0]).toMatchObject({ detector: 'injection.sqli', evidence: { fields_tried: 6 } })
+  expect(found[4]![0]!.why).toMatch(/after the like of it in 5 other fields/)
+  // Weeks apart it is chance.
+  const rare = new Watch()
+  for (const i of range(20)) {
+    rare.tick(rare.now + 10 * 24 * 60 * MINUTE_US)
+    expect(rare.see({ ...person(1), marks: [probe(`query:f${i}`)] })).toEqual([])
+  }
+})
+
 test('an answer that gives something away without an attack is an incident of its endpoint, and no reason to suspect who got it', () => {
   const watch = new Watch()
   for (const i of range(3)) watch.see({ ...person(i), marks: [ERROR], status: 500 })

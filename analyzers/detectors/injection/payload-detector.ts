@@ -5,8 +5,10 @@ import type { PayloadMark, Transaction } from '../../../daemon/model/transaction
 import type { Occupancy } from '../../baselines/keyed-table.ts'
 import { type Detector, type DetectorDeclaration, defineDetector } from '../../detector.ts'
 import { DETECTOR_TAGS, type DetectorId } from '../../detector-ids.ts'
+import type { Accumulated } from '../../faint-marks.ts'
 import { isLeak, type Judgement, maturityOf, PayloadContext } from '../../payload-context.ts'
 import { leakSignal, payloadSignal } from './payload-finding.ts'
+import { outcomeOf } from './payload-outcome.ts'
 
 const Options = z.strictObject({
   report: z
@@ -56,11 +58,26 @@ class PayloadDetector implements Detector {
     let strongest: PayloadMark | null = null
     let judgement: Judgement | null = null
     let count = 0
+    let together: Accumulated | null = null
     for (const mark of tx.marks) {
       if (mark.kind !== 'payload' || mark.class !== this.#kind.class) continue
       if (this.#kind.rules !== undefined && !this.#kind.rules.has(mark.rule)) continue
       const judged = this.#context.judge(tx, mark)
-      if (judged.logOdds < this.#report) continue
+      if (judged.logOdds < this.#report) {
+        // Of answers nothing adds up: they are about the endpoint.
+        if (strongest !== null || isLeak(mark)) continue
+        together = this.#context.accumulate(tx, mark, judged, now)
+        if (together === null) continue
+        strongest = mark
+        judgement = { ...judged, logOdds: together.logOdds }
+        count = 1
+        continue
+      }
+      if (together !== null) {
+        together = null
+        judgement = null
+        count = 0
+      }
       count++
       if (judgement !== null && judged.logOdds <= judgement.logOdds) continue
       strongest = mark
@@ -68,7 +85,11 @@ class PayloadDetector implements Detector {
     }
     if (strongest === null || judgement === null) return null
     const maturity = maturityOf(judgement.callers)
-    if (!isLeak(strongest)) return payloadSignal(this.#kind, tx, strongest, judgement, count, maturity, now)
+    if (!isLeak(strongest)) {
+      const outcome = outcomeOf(tx, strongest, this.#context.answerLooks)
+      const marks = { count, fields: together?.fields ?? 1 }
+      return payloadSignal(this.#kind, tx, strongest, judgement, outcome, marks, maturity, now)
+    }
     // What a payload brought out is told with the payload.
     return this.#isAttacked(tx) ? null : leakSignal(this.#kind, tx, strongest, judgement, maturity, now)
   }
@@ -113,9 +134,9 @@ export function payloadDetector(kind: PayloadKind): DetectorDeclaration<typeof O
     describes: {
       detects,
       statistic:
-        'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. The strongest mark of a request counts. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for.',
+        'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. The strongest mark of a request counts; fainter ones add up by caller, over fields and a day. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for, a size that no other answer of the endpoint has.',
       memory:
-        'One context for all payload detectors: 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B; newcomers push out newcomers, evictions are counted.',
+        'One context for all payload detectors: 4,096 callers with faint marks, 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B; newcomers push out newcomers, evictions are counted.',
       warmUp:
         'None: works from the first request on the shipped odds. A field speaks for itself once 5 callers in good standing tripped a rule in it, or a crowd of 10 from 3 networks; each caller has one vote, from requests answered 2xx or 3xx, after a quarantine of 15 minutes. Nothing is learnt while the sensor is blind.',
       traps,

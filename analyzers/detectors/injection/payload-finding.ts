@@ -4,31 +4,32 @@ import type { PayloadMark, Transaction } from '../../../daemon/model/transaction
 import { countText, signalOf } from '../../finding.ts'
 import type { Judgement } from '../../payload-context.ts'
 import type { PayloadKind } from './payload-detector.ts'
-import { outcomeOf } from './payload-outcome.ts'
+import type { PayloadOutcome } from './payload-outcome.ts'
 
-/** `marks`: how many of the class the request has. */
+/** `marks`: how many of the class the request has, and in how many fields its caller's add up to the evidence. */
 export function payloadSignal(
   kind: PayloadKind,
   tx: Transaction,
   mark: PayloadMark,
   judgement: Judgement,
-  marks: number,
+  { pSuccess, severity, signs }: PayloadOutcome,
+  marks: { readonly count: number; readonly fields: number },
   maturity: number,
   now: EventTime,
 ): Signal {
-  const { pSuccess, severity, signs } = outcomeOf(tx, mark)
   const usual = usualText(judgement)
   const answered = tx.status !== null && tx.status < 400
   return signalOf(kind.id, tx, now, {
     log10P: -judgement.logOdds / Math.LN10,
     maturity,
     severity,
-    why: `${kind.name} in ${mark.field}${layersText(mark)}: ${answerText(tx, signs)}; ${usual}`,
+    why: `${kind.name} in ${mark.field}${layersText(mark)}${togetherText(marks.fields)}: ${answerText(tx, signs, pSuccess)}; ${usual}`,
     expected: usual,
     observed: mark.excerpt === '' ? mark.rule : mark.excerpt,
     evidence: {
       ...evidenceOf(mark, judgement),
-      payloads: marks,
+      payloads: marks.count,
+      fields_tried: marks.fields,
       signs_of_success: signs,
     },
     subject: { kind: tx.principal.kind, value: tx.principal.id },
@@ -96,13 +97,24 @@ function usualText({ carried, callers }: Judgement): string {
     : `${carried} of ${countText(callers, 'known caller')} sent the like in this field`
 }
 
+/** None is clear by itself. */
+function togetherText(fields: number): string {
+  return fields === 1 ? '' : `, after the like of it in ${fields - 1} other fields`
+}
+
 function layersText({ layers }: PayloadMark): string {
   return layers.length === 0 ? '' : ` under ${layers.join(' and ')} encoding`
 }
 
-function answerText({ status }: Transaction, signs: readonly string[]): string {
-  if (signs.length > 0) return `it seems to have worked (${signs.join(', ')})`
+/** From here on it is said so. */
+const LIKELY = 0.5
+
+function answerText({ status }: Transaction, signs: readonly string[], pSuccess: number): string {
+  if (pSuccess >= LIKELY) return `it seems to have worked (${signs.join(', ')})`
   if (status === null) return 'no answer was seen'
   if (status >= 500) return `the server failed (${status})`
-  return status >= 400 ? `refused (${status})` : `answered ${status}, with no sign that it worked`
+  if (status >= 400) return `refused (${status})`
+  return signs.length > 0
+    ? `answered ${status} (${signs.join(', ')})`
+    : `answered ${status}, with no sign that it worked`
 }

@@ -1,5 +1,6 @@
 import type { Severity } from '../../../daemon/model/signal.ts'
 import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
+import type { AnswerLooks } from '../../answer-sizes.ts'
 import { isDelayed } from '../../payload-context.ts'
 
 /** What became of a payload, as far as its answer shows. */
@@ -24,17 +25,23 @@ const PROGRAM_OUTPUT = new Set(['id', 'whoami', 'dir', 'ls', 'uname'].map((name)
 /** Of payloads that read files or run programs; for others the same file is in the answer for another reason. */
 const READS_FILES = new Set(['traversal', 'lfi', 'rfi', 'xxe', 'command', 'code', 'ssti', 'ssrf', 'sqli'])
 const P_DELAYED = 0.9
+const P_UNLIKE = 0.3
+/** Where all answers are alike, one says little. */
+const P_ALIKE = 0.05
 const P_REFLECTED = 0.7
 
-export function outcomeOf(tx: Transaction, mark: PayloadMark): PayloadOutcome {
+/** `looks`: its answer, beside others of the endpoint. */
+export function outcomeOf(tx: Transaction, mark: PayloadMark, looks: AnswerLooks): PayloadOutcome {
   const signs: string[] = []
-  let pSuccess = byStatus(tx.status)
+  let pSuccess = byStatus(tx.status, looks)
   const note = (p: number, sign: string) => {
     pSuccess = Math.max(pSuccess, p)
     signs.push(sign)
   }
   if (isDelayed(tx, mark)) note(P_DELAYED, `an answer after ${tx.durationUs! / 1e6} s, the delay it asks for`)
   if (mark.reflected && mark.class === 'xss') note(P_REFLECTED, 'the value comes back unescaped')
+  if (looks === 'unlike' && tx.status !== null && tx.status < 300)
+    note(P_UNLIKE, `an answer of ${tx.responseBodyBytes} bytes, a size that no other has here`)
   for (const other of tx.marks) {
     const leak = other.kind === 'payload' ? LEAKS.get(other.class) : undefined
     if (leak === undefined) continue
@@ -47,11 +54,12 @@ export function outcomeOf(tx: Transaction, mark: PayloadMark): PayloadOutcome {
   return { pSuccess, severity: severityOf(pSuccess), signs }
 }
 
-/** Refused; answered, which most applications do with anything; broken by it, perhaps; never answered. */
-function byStatus(status: number | null): number {
+/** Refused; answered, which most applications do with anything, and this one did alike; broken by it, perhaps; never answered. */
+function byStatus(status: number | null, looks: AnswerLooks): number {
   if (status === null) return 0.1
   if (status >= 500) return 0.3
-  return status >= 400 ? 0.02 : 0.15
+  if (status >= 400) return 0.02
+  return looks === 'as_usual' ? P_ALIKE : 0.15
 }
 
 function severityOf(pSuccess: number): Severity {
