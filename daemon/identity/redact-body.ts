@@ -122,6 +122,19 @@ function isMarkup(text: string): boolean {
   return /^[\s\uFEFF]{0,64}</.test(text)
 }
 
+/** A name and its value in quotes; of a tag at most a kilobyte is looked at. */
+const ATTRIBUTE = /\s(?:[\w.-]{1,64}:)?([\w.-]{1,64})=["']([^"'<>]{1,900})["']/g
+/** Content of one element that is looked at for its end; a longer one ends with the first tag in it. */
+const MAX_CONTENT = 1024
+
+/** Where the content of the element ends that begins at `from`; `next`: the first tag after it, -1 for none. */
+function endOf(text: string, tag: string, from: number, next: number): number {
+  if (next < 0) return text.length
+  const name = /^[\w.:-]{1,129}/.exec(tag)?.[0] ?? ''
+  const end = text.slice(from, from + MAX_CONTENT).indexOf(`</${name}`)
+  return end < 0 ? next : from + end
+}
+
 /**
  * `<password>…</password>` of XML, and the `value` of `<input name="csrf_token" value="…">`: one pass from tag to tag, each
  * looked at for at most a kilobyte.
@@ -144,13 +157,24 @@ function redactMarkup(text: string, place: 'request' | 'response', pseudonyms: P
       copied = start + held[2]!.length
     }
     const secrecy = secrecyOf(name)
-    if ((secrecy === 'token' || secrecy === 'erase') && next !== end + 1) {
-      const stop = next < 0 ? text.length : next
+    if ((secrecy === 'token' || secrecy === 'erase') && !tag.endsWith('/')) {
+      // Whatever stands in it, other elements and what follows them.
+      const stop = endOf(text, tag, end + 1, next)
       const value = text.slice(end + 1, stop)
       if (value.trim() !== '') {
         out += text.slice(copied, end + 1) + redactValue(value.trim(), secrecy, place, pseudonyms)
         copied = stop
       }
+      at = stop >= text.length ? -1 : stop
+      continue
+    }
+    for (const { index, 0: attribute, 1: key, 2: quoted } of tag.matchAll(ATTRIBUTE)) {
+      const hidden = secrecyOf(key!)
+      if (hidden !== 'token' && hidden !== 'erase') continue
+      const start = at + 1 + index + attribute.length - 1 - quoted!.length
+      if (start < copied) continue
+      out += text.slice(copied, start) + redactValue(quoted!, hidden, place, pseudonyms)
+      copied = start + quoted!.length
     }
     at = next
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TEST_KEY } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
+import { redactBody } from './redact-body.ts'
 import { redactJson, unescapeJson } from './redact-json.ts'
 import { secrecyOf } from './secret-names.ts'
 
@@ -34,4 +35,16 @@ test('whether a value is hidden depends on its own name, whatever names came bef
       }
     }),
   )
+})
+
+test.each([
+  [`{"pin' OR '1'='1":"${VALUE}"}`, 'application/json'],
+  [`pin%27+OR+1=${VALUE}&a=1`, 'application/x-www-form-urlencoded'],
+  [`pin');DROP TABLE x--=${VALUE}&a=1`, 'application/x-www-form-urlencoded'],
+  [`<a><user id="1" password="${VALUE}"/></a>`, 'application/xml'],
+  [`<a><s:password>x<b>y</b>${VALUE}</s:password></a>`, 'application/xml'],
+])('what stands behind a secret name that has more behind it, or in a tag, does not stay: %s', (body, type) => {
+  const redacted = redactBody(body, type, 'request', pseudonyms)
+  expect(redacted).not.toContain(VALUE)
+  expect(redactBody(body.replace(/pin|password/g, 'notes'), type, 'request', pseudonyms)).toContain(VALUE)
 })

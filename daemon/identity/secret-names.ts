@@ -34,6 +34,9 @@ const NOT_TOKENS = new Set(
 const PASSWORD_FACTS =
   /(?:at|on|date|expiry|expires|expired|policy|url|uri|enabled|required|strength|length|type|age|days|changed|reset|set|id|hint|less|rules|visible)$/
 
+/** What no name has in it, and payloads begin with. */
+const NO_NAME = /['"`;=<>(){}|&#\\]|--|\/\*/
+
 const recent = new Map<string, Secrecy>()
 const MAX_RECENT = 4096
 
@@ -44,7 +47,12 @@ export function secrecyOf(name: string): Secrecy {
   if (known !== undefined) return known
   // Bounded by starting over: names repeat, so a full map means that somebody is making names up.
   if (recent.size >= MAX_RECENT) recent.clear()
-  const secrecy = classify(normalName(name))
+  let secrecy = classify(normalName(name))
+  // `pin' OR '1'='1` is the pin's name with an attack behind it.
+  if (secrecy === 'keep') {
+    const end = name.search(NO_NAME)
+    if (end > 0) secrecy = classify(normalName(name.slice(0, end)))
+  }
   recent.set(ownText(name), secrecy)
   return secrecy
 }
