@@ -43,7 +43,7 @@ test('a caller is known again by the same bytes in the same headers, on any conn
   }
   expect(memory.recall(headOf(usual))).toBe(caller)
   // A head too long to keep leaves nobody in its place.
-  const long = [`Cookie: ${'c'.repeat(2000)}`]
+  const long = [`Cookie: ${'c'.repeat(3000)}`]
   memory.keep(headOf(long), caller)
   expect(memory.recall(headOf(long))).toBeNull()
   memory.close()
@@ -63,7 +63,21 @@ test('many callers of one host find themselves and nobody else', () => {
   })
   const found = callers.map(({ fields }) => memory.recall(headOf(fields)))
   for (const [i, caller] of found.entries()) if (caller !== null) expect(caller).toBe(kept[i])
-  expect(found.filter((caller) => caller !== null).length).toBeGreaterThan(1500)
+  expect(found.filter((caller) => caller !== null).length).toBeGreaterThan(2500)
+})
+
+test('of more than there is room for the latest are known, and none for another', () => {
+  const memory = new CallerMemory(['authorization', 'cookie', 'x-api-key'])
+  const fieldsOf = (i: number) => ['Host: a.test', `Authorization: Bearer ${i}`, `Cookie: ${'c'.repeat(1800)}`]
+  const kept = Array.from({ length: 6000 }, (_, i) => {
+    const caller = callerOf(`host ${i}`)
+    memory.keep(headOf(fieldsOf(i)), caller)
+    return caller
+  })
+  const found = kept.map((_, i) => memory.recall(headOf(fieldsOf(i))))
+  for (const [i, caller] of found.entries()) if (caller !== null) expect(caller).toBe(kept[i])
+  expect(found.slice(0, 1000).every((caller) => caller === null)).toBe(true)
+  expect(found.slice(-2000).filter((caller) => caller !== null).length).toBeGreaterThan(1500)
 })
 
 test('a header that no table knows turns it off', () => {

@@ -20,18 +20,31 @@ export class KnownCredential {
   /** The address it counts as young at; null once it came a second time, or was handed out. */
   young: CallerAddress | null = null
   answers = 0
+  /** As whom it was last shown. */
+  #shown: Principal | null = null
   #last: Principal | null = null
   #lastOf: Principal | null = null
   #lastApp: string | null = null
 
-  /** `principal` beside `app`: a caller shows the same key again, so the same object stands for both again. */
+  /**
+   * `principal` beside `app`. The same object stands for the same caller again, so that what is kept of callers is found by texts
+   * that were hashed and compared before.
+   */
   beside(principal: Principal, app: string | null): Principal {
-    if (app === null) return principal
-    if (this.#last !== null && this.#lastOf === principal && this.#lastApp === app) return this.#last
-    this.#last = { ...principal, app }
-    this.#lastOf = principal
+    const shown = this.#shownAs(principal)
+    if (app === null) return shown
+    if (this.#last !== null && this.#lastOf === shown && this.#lastApp === app) return this.#last
+    this.#last = { ...shown, app }
+    this.#lastOf = shown
     this.#lastApp = app
     return this.#last
+  }
+
+  #shownAs(principal: Principal): Principal {
+    const shown = this.#shown
+    if (shown !== null && (shown === principal || isSame(shown, principal))) return shown
+    this.#shown = principal
+    return principal
   }
 
   /** Whoever has logged in, or somebody whom a token names; null: it stands for itself. */
@@ -59,4 +72,8 @@ export class KnownCredential {
     this.owner = owner
     this.account = null
   }
+}
+
+function isSame(a: Principal, b: Principal): boolean {
+  return a.id === b.id && a.kind === b.kind && a.display === b.display && a.via === b.via && a.app === b.app
 }
