@@ -12,7 +12,7 @@ import {
   writeJsonLines,
 } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { captureOption, clientsOf, type InventoryFlags } from './inventory-source.ts'
+import { captureOption, clientsOf, type InventoryFlags, storedOption } from './inventory-source.ts'
 import { timeText } from './route-view.ts'
 import { writeText } from './write-text.ts'
 
@@ -29,6 +29,7 @@ export function addClients(program: Command, context: CliContext, connect: Conne
     .command('list')
     .description('list callers, busiest first')
     .addOption(captureOption())
+    .addOption(storedOption())
     .option('--limit <n>', `at most so many, up to ${MAX_LIMIT}`, parseLimit, DEFAULT_LIMIT)
     .addOption(configOption())
     .addOption(outputOption(['table', 'json', 'jsonl']))
@@ -51,6 +52,7 @@ export function addClients(program: Command, context: CliContext, connect: Conne
     .description('one caller')
     .argument('<id>', 'id, its beginning, or the name shown')
     .addOption(captureOption())
+    .addOption(storedOption())
     .addOption(configOption())
     .addOption(outputOption(['table', 'json']))
     .addHelpText('after', '\nExample:\n  $ offpath clients show u_1042\n')

@@ -1,6 +1,8 @@
 import { Option } from 'commander'
 import { escapeJson } from '../../sinks/escape.ts'
+import { StoreDown } from '../../sinks/store/inserter.ts'
 import { type Connection, connectOperations } from '../api/connect.ts'
+import { OffpathError } from '../telemetry/errors.ts'
 import type { CliContext } from './context.ts'
 import { offlineSources } from './offline-sources.ts'
 import { configPath, loadSettings } from './settings.ts'
@@ -30,6 +32,17 @@ export async function asking<Answer>(
     return await ask(operations)
   } finally {
     await operations.close()
+  }
+}
+
+/** A store that is down is no bug. */
+export async function answered<Answer>(answer: Promise<Answer>, where?: string): Promise<Answer> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof StoreDown)) throw error
+    const at = where === undefined ? {} : { at: where }
+    throw new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${error.message}`, at)
   }
 }
 

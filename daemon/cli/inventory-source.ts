@@ -1,13 +1,14 @@
 import { Option } from 'commander'
 import { lossHints } from '../../sinks/loss-hints.ts'
+import type { StoreQuery } from '../../sinks/store/store.ts'
 import { MOST_ROUTES, selectClients, selectRoutes } from '../api/inventory-file.ts'
 import type { Operations } from '../api/operations.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import { INVENTORY_DEFAULTS, Inventory } from '../inventory/inventory.ts'
 import type { InventoryState } from '../inventory/snapshot.ts'
-import type { ClientJson, RouteJson } from '../inventory/views.ts'
+import { type ClientJson, compareClients, compareRoutes, type RouteJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { asking, type Connect } from './connection.ts'
+import { answered, asking, type Connect } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { loadSettings } from './settings.ts'
 
@@ -15,13 +16,18 @@ export interface InventoryFlags {
   readonly config?: string
   readonly capture?: readonly string[]
   readonly service?: string
+  readonly stored?: true
 }
 
 export function captureOption(): Option {
   return new Option('--capture <file...>', 'learn from these captures or transactions instead of asking the daemon')
 }
 
-/** Learnt from --capture, else asked of the daemon, else read from its data folder. */
+export function storedOption(): Option {
+  return new Option('--stored', 'what the store has, also of what the daemon has let go').conflicts('capture')
+}
+
+/** Learnt from --capture, else asked of the daemon or its store, else read from its data folder. */
 export async function routesOf(
   flags: InventoryFlags,
   context: CliContext,
@@ -29,6 +35,7 @@ export async function routesOf(
 ): Promise<readonly RouteJson[]> {
   const filter = { ...(flags.service === undefined ? {} : { service: flags.service }), limit: MOST_ROUTES }
   if (flags.capture !== undefined) return selectRoutes(await learn(flags.capture, flags, context), filter)
+  if (flags.stored === true) return storedRoutes(flags, connect)
   return asking(connect(flags, 'allowed'), (operations) => operations.routes?.(filter) ?? refuse(operations))
 }
 
@@ -38,8 +45,33 @@ export async function clientsOf(
   connect: Connect,
 ): Promise<readonly ClientJson[]> {
   if (flags.capture !== undefined) return selectClients(await learn(flags.capture, flags, context), MOST_ROUTES)
+  if (flags.stored === true) return storedClients(flags, connect)
   const filter = { limit: MOST_ROUTES }
   return asking(connect(flags, 'allowed'), (operations) => operations.clients?.(filter) ?? refuse(operations))
+}
+
+async function storedRoutes(flags: InventoryFlags, connect: Connect): Promise<readonly RouteJson[]> {
+  const own = flags.service === undefined ? '' : ' AND service = {service:String}'
+  const routes = await stored<RouteJson>(flags, connect, {
+    sql: `SELECT route FROM routes FINAL WHERE state != 'merged'${own}`,
+    ...(flags.service === undefined ? {} : { params: { service: flags.service } }),
+  })
+  return routes.sort(compareRoutes)
+}
+
+async function storedClients(flags: InventoryFlags, connect: Connect): Promise<readonly ClientJson[]> {
+  const clients = await stored<ClientJson>(flags, connect, {
+    sql: 'SELECT client FROM clients FINAL ORDER BY requests DESC',
+  })
+  return clients.sort(compareClients)
+}
+
+/** Rows of one column of JSON, which this program wrote. */
+async function stored<Each>(flags: InventoryFlags, connect: Connect, query: StoreQuery): Promise<Each[]> {
+  const { rows } = await asking(connect(flags, 'allowed'), (operations) =>
+    answered(operations.query({ ...query, maxRows: MOST_ROUTES })),
+  )
+  return rows.map(([text]) => JSON.parse(String(text)) as Each)
 }
 
 function refuse(_operations: Operations): Promise<never> {

@@ -18,7 +18,7 @@ import {
 } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
-import { captureOption, type InventoryFlags, routesOf } from './inventory-source.ts'
+import { captureOption, type InventoryFlags, routesOf, storedOption } from './inventory-source.ts'
 import { renderDrift, renderRoute, renderRoutes } from './route-view.ts'
 import { offpathVersion } from './version.ts'
 import { writeText } from './write-text.ts'
@@ -110,6 +110,7 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
 function shared(command: Command): Command {
   return command
     .addOption(captureOption())
+    .addOption(storedOption())
     .option('--service <name>', 'only this one: the host as callers name it')
     .addOption(configOption())
 }

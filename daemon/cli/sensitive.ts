@@ -10,7 +10,7 @@ import {
   writeJsonLines,
 } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { captureOption, type InventoryFlags, routesOf } from './inventory-source.ts'
+import { captureOption, type InventoryFlags, routesOf, storedOption } from './inventory-source.ts'
 import { renderSensitive, sensitiveRows } from './route-view.ts'
 import { writeText } from './write-text.ts'
 
@@ -24,6 +24,7 @@ export function addSensitive(program: Command, context: CliContext, connect: Con
     .description('list the fields that carry personal data or secrets, by class; never a value')
     .addOption(new Option('--class <class>', 'only this one').choices(SENSITIVE_CLASSES))
     .addOption(captureOption())
+    .addOption(storedOption())
     .option('--service <name>', 'only this one: the host as callers name it')
     .addOption(configOption())
     .addOption(outputOption(['table', 'json', 'jsonl']))

@@ -5,7 +5,6 @@ import type { ClickHouseOptions, ClickHouseStore } from '../../sinks/clickhouse/
 import { emptyPlan, type MigrationPlan } from '../../sinks/clickhouse/migrations.ts'
 import { type SavedQuery, savedQueries } from '../../sinks/clickhouse/saved-queries.ts'
 import { escapeTerminal } from '../../sinks/escape.ts'
-import { StoreDown } from '../../sinks/store/inserter.ts'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import { renderTable } from '../../sinks/text-table.ts'
 import type { Connection } from '../api/connect.ts'
@@ -16,6 +15,7 @@ import { OffpathError } from '../telemetry/errors.ts'
 import { clickHouseOptions } from '../topology/store-settings.ts'
 import { nearest } from '../yaml/suggest.ts'
 import {
+  answered,
   asking,
   type Connect,
   configOption,
@@ -303,17 +303,6 @@ async function reaching<Answer>(store: ClickHouseStore, ask: () => Promise<Answe
     return await answered(ask(), store.where)
   } finally {
     await store.close()
-  }
-}
-
-/** A store that is down is no bug. */
-async function answered<Answer>(answer: Promise<Answer>, where?: string): Promise<Answer> {
-  try {
-    return await answer
-  } catch (error) {
-    if (!(error instanceof StoreDown)) throw error
-    const at = where === undefined ? {} : { at: where }
-    throw new OffpathError('OFFPATH_E_STORE', `the store does not answer: ${error.message}`, at)
   }
 }
 

@@ -188,10 +188,10 @@ export class Engine {
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.race([Promise.all(reading), assembly.chain.broken])
       await assembly.chain.close()
+      this.#inventory.finish()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
       await Promise.all(this.#kafka.map((session) => session.finish()))
       await this.#publisher?.close(SEAL_MS)
-      this.#inventory.finish()
       this.#learning?.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
@@ -252,6 +252,7 @@ export class Engine {
       inventory,
       counters: telemetry.counters,
       send: (part) => this.#tell(part),
+      rows: () => this.#rows?.inventory ?? null,
       failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the inventory', error) }),
     })
   }

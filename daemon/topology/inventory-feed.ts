@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
+import type { RowFeed } from '../../sinks/clickhouse/row-feed.ts'
 import type { Inventory } from '../inventory/inventory.ts'
-import type { InventoryLoss } from '../inventory/snapshot.ts'
+import type { InventoryLoss, SnapshotLine } from '../inventory/snapshot.ts'
+import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { InventoryPart } from './engine-protocol.ts'
@@ -12,10 +14,18 @@ const EVERY_BEATS = 30
 /** Characters of a part: made in a few milliseconds, between which traffic is read. */
 const PART = 128 * 1024
 
+/** Of the snapshots, one in so many is written to the store too, and the last one. */
+const STORED_ONE_IN = 10
+
+/** Rows of the store. */
+export type InventoryRows = Pick<RowFeed, 'route' | 'mergedRoute' | 'client'>
+
 export interface InventoryFeedOptions {
   readonly inventory: Inventory
   readonly counters: Counters
   send(part: InventoryPart): void
+  /** Null: there is no store. */
+  rows(): InventoryRows | null
   /** It threw and is switched off: a bug, to be told loudly. */
   failed(error: unknown): void
 }
@@ -25,6 +35,11 @@ export class InventoryFeed {
   readonly #options: InventoryFeedOptions
   readonly #sender: SnapshotSender<InventoryPart>
   #told: InventoryLoss
+  #now: EventTime = 0
+  #snapshots = 0
+  #ended = false
+  /** Requests of each route and caller when it was written last. */
+  #written = new Map<string, number>()
 
   constructor(options: InventoryFeedOptions) {
     this.#options = options
@@ -40,12 +55,16 @@ export class InventoryFeed {
   }
 
   observe(transaction: Transaction): void {
+    if (transaction.endTime > this.#now) this.#now = transaction.endTime
     this.#try((inventory) => inventory.observe(transaction))
   }
 
   /** See RenameListener. */
   rename(service: string, from: string, to: string): void {
-    this.#try((inventory) => inventory.rename(service, from, to))
+    this.#try((inventory) => {
+      inventory.rename(service, from, to)
+      if (this.#written.delete(`${service}\n${from}`)) this.#options.rows()?.mergedRoute(this.#now, service, from, to)
+    })
   }
 
   #try(learn: (inventory: Inventory) => void): void {
@@ -62,22 +81,39 @@ export class InventoryFeed {
     this.#sender.beat()
   }
 
+  /** Before the rows are finished. */
   finish(): void {
+    this.#ended = true
     this.#sender.finish()
   }
 
   *#parts(): IterableIterator<InventoryPart> {
     this.#countLosses()
+    const rows = this.#ended || this.#snapshots++ % STORED_ONE_IN === 0 ? this.#options.rows() : null
+    const written = new Map<string, number>()
     let text = ''
     let first = true
     for (const line of this.#options.inventory.snapshot()) {
+      if (rows !== null) this.#store(line, rows, written)
       text += `${JSON.stringify(line)}\n`
       if (text.length < PART) continue
       yield { kind: 'inventory', text, first, last: false }
       text = ''
       first = false
     }
+    if (rows !== null) this.#written = written
     yield { kind: 'inventory', text, first, last: true }
+  }
+
+  /** What has not been asked for since it was written is as it was. */
+  #store(line: SnapshotLine, rows: InventoryRows, written: Map<string, number>): void {
+    if (line.kind === 'inventory') return
+    const state = line.kind === 'operation' ? line.operation : line.client
+    const key = 'endpoint' in state ? `${state.service}\n${state.endpoint}` : `${state.kind} ${state.id}`
+    written.set(key, state.requests)
+    if (this.#written.get(key) === state.requests) return
+    if ('endpoint' in state) rows.route(this.#now, state)
+    else rows.client(this.#now, state)
   }
 
   #countLosses(): void {

@@ -6,6 +6,7 @@ import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
+import type { InventoryRows } from './inventory-feed.ts'
 import { RowOutbox } from './row-outbox.ts'
 
 const MIB = 1024 * 1024
@@ -47,6 +48,11 @@ export class RowStage {
 
   incident(change: IncidentChange): void {
     this.#feed.incident(change)
+  }
+
+  /** Where the inventory writes what changed. */
+  get inventory(): InventoryRows {
+    return this.#feed
   }
 
   /** A second of event time is over. */

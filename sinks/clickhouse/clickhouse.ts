@@ -153,7 +153,16 @@ export class ClickHouseStore implements Inserter {
   /** Merges what is there into as few parts as can be: to measure sizes. */
   async optimize(): Promise<void> {
     const { database } = this.#placement
-    for (const table of ['transactions', 'endpoint_minute', 'principal_hour', 'endpoints', 'evidence', 'signals']) {
+    for (const table of [
+      'transactions',
+      'endpoint_minute',
+      'principal_hour',
+      'endpoints',
+      'evidence',
+      'signals',
+      'routes',
+      'clients',
+    ]) {
       await this.#opened().command(`OPTIMIZE TABLE ${database}.${table} FINAL`)
     }
   }

@@ -1,3 +1,5 @@
+import type { ClientState } from '../../daemon/inventory/client.ts'
+import type { OperationState } from '../../daemon/inventory/operation.ts'
 import type { IncidentChange } from '../../daemon/model/incident.ts'
 import type { RowBatch } from '../../daemon/model/row-batch.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
@@ -7,6 +9,7 @@ import type { Telemetry } from '../../daemon/telemetry/counters.ts'
 import type { FunnelStage, LedgerTotals } from '../../daemon/telemetry/funnel.ts'
 import type { SourceSample } from '../../daemon/telemetry/source-tallies.ts'
 import { encodeTransaction } from '../native-json.ts'
+import { CLIENT_COLUMNS, ROUTE_COLUMNS, writeClient, writeMergedRoute, writeRoute } from './inventory-row.ts'
 import { maskBody } from './mask-body.ts'
 import { QUALITY_COLUMNS, QualityRows } from './quality-rows.ts'
 import { RecentTransactions } from './recent-transactions.ts'
@@ -43,6 +46,8 @@ export class RowFeed {
   readonly #signals: RowBatches
   readonly #qualityBatches: RowBatches
   readonly #quality: QualityRows
+  readonly #routes: RowBatches
+  readonly #clients: RowBatches
   readonly #recent: RecentTransactions
   /** Oldest first. */
   readonly #settled = new Set<string>()
@@ -57,6 +62,8 @@ export class RowFeed {
     this.#signals = new RowBatches('signals', SIGNAL_COLUMNS, reread, emit)
     this.#qualityBatches = new RowBatches('capture_quality', QUALITY_COLUMNS, false, emit)
     this.#quality = new QualityRows(this.#qualityBatches)
+    this.#routes = new RowBatches('routes', ROUTE_COLUMNS, false, emit)
+    this.#clients = new RowBatches('clients', CLIENT_COLUMNS, false, emit)
     this.#recent = new RecentTransactions(options.evidenceBytes)
   }
 
@@ -89,6 +96,22 @@ export class RowFeed {
     for (const id of wanted) this.#settle(id)
   }
 
+  /** Of the inventory, as it is at event time `now`. */
+  route(now: EventTime, state: OperationState): void {
+    writeRoute(this.#routes.at(now), now, state)
+    this.#routes.added(null)
+  }
+
+  mergedRoute(now: EventTime, service: string, from: string, to: string): void {
+    writeMergedRoute(this.#routes.at(now), now, service, from, to)
+    this.#routes.added(null)
+  }
+
+  client(now: EventTime, state: ClientState): void {
+    writeClient(this.#clients.at(now), now, state)
+    this.#clients.added(null)
+  }
+
   /** Totals since the start, at event time `now`: call it every second or so. */
   quality(
     now: EventTime,
@@ -106,6 +129,8 @@ export class RowFeed {
     this.#evidence.flush()
     this.#signals.flush()
     this.#qualityBatches.flush()
+    this.#routes.flush()
+    this.#clients.flush()
   }
 
   /** The end: everything goes out. */

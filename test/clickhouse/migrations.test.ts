@@ -120,6 +120,7 @@ test('shipped migrations do not change', () => {
     {
       "0001_tables": "383711578520f0e4",
       "0002_endpoints": "8f3b087c4731f3c4",
+      "0003_inventory": "e0d818d032ff734e",
     }
   `)
 })

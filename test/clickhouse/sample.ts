@@ -1,3 +1,4 @@
+import { Inventory } from '../../daemon/inventory/inventory.ts'
 import type { Action } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
 import type { RowBatch } from '../../daemon/model/row-batch.ts'
@@ -233,5 +234,23 @@ export function sampleBatches(): RowBatch[] {
   small.push(actionRow(action, 1))
   small.push(actionRow({ ...action, state: 'reverted', error: 'none' }, 2))
   small.tick()
+  return batches
+}
+
+/** What the inventory makes of the same transactions; one of its routes turned out to be another. */
+export function inventoryBatches(): RowBatch[] {
+  const batches: RowBatch[] = []
+  const emit = (batch: RowBatch) => void batches.push(batch)
+  const feed = new RowFeed({ bodies: 'evidence', evidenceBytes: 1e9, reread: true, emit, telemetry: fakeTelemetry() })
+  const inventory = new Inventory()
+  for (const tx of sampleTransactions()) inventory.observe(tx)
+  const principal = { kind: 'ip', id: '203.0.113.7', display: '203.0.113.7', via: 'peer', app: null } as const
+  const responseBody = '{"email":"lena@mail.test"}'
+  inventory.observe(sampleTransaction(0, { endpoint: 'GET /v1/team', status: 200, principal, responseBody }))
+  const { operations, clients } = inventory.state()
+  for (const state of operations) feed.route(NOON, { ...state, established: true })
+  for (const state of clients) feed.client(NOON, state)
+  feed.mergedRoute(NOON + 1, 'api.shop.test', 'GET /v1/export', 'GET /v1/{id}')
+  feed.flush()
   return batches
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ClickHouseStore } from '../../sinks/clickhouse/clickhouse.ts'
 import { savedQueries } from '../../sinks/clickhouse/saved-queries.ts'
-import { OWNER, PROBER, sampleBatches } from './sample.ts'
+import { inventoryBatches, OWNER, PROBER, sampleBatches } from './sample.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'offpath-saved-'))
 const store = new ClickHouseStore({
@@ -15,7 +15,8 @@ const store = new ClickHouseStore({
 })
 beforeAll(async () => {
   await store.open()
-  for (const [index, batch] of sampleBatches().entries()) await store.insert({ ...batch, token: String(index) })
+  const batches = [...sampleBatches(), ...inventoryBatches()]
+  for (const [index, batch] of batches.entries()) await store.insert({ ...batch, token: String(index) })
 })
 afterAll(async () => {
   await store.close()
@@ -43,9 +44,12 @@ const ANSWERS: Readonly<Record<string, { params?: Record<string, string>; first:
   'incident-timeline': { params: { incident: 'inc-01jd4k0000000000000000000' }, first: { path: '/v1/orders/0', status: 403, evidence: 1 }, rows: 40 },
   incidents: { first: { severity: 'high', status: 'resolved', signal_count: 2, objects_exposed: 30 }, rows: 1 },
   'login-failures': { first: { client_address: '198.51.100.9', failures: '20', accounts: '3' }, rows: 1 },
+  'new-callers': { first: { kind: 'user', requests: '40' }, rows: 4 },
   'new-endpoints': { first: { endpoint: 'GET /v1/export', requests: '10', callers: '1', answered_without_authentication: '9' }, rows: 3 },
+  'open-routes': { first: { endpoint: 'GET /v1/team', granted_anonymously: '1' }, rows: 1 },
   'principal-activity': { params: { principal: 'u_48' }, first: { endpoint: 'GET /v1/orders/{id}', requests: '30', paths: '3' }, rows: 1 },
   'probed-ids': { first: { principal_id: PROBER, paths_refused: '10', paths_answered: '30' }, rows: 1 },
+  'quiet-routes': { params: { until: '2027-01-20 12:00:00' }, first: { endpoint: 'GET /v1/team', requests: '1' }, rows: 3 },
   signals: { first: { detector: 'object.enumeration', signals: '2', subjects: '1' }, rows: 1 },
   'slowest-endpoints': { first: { endpoint: 'GET /v1/export', p50_ms: 3000 }, rows: 3 },
   unauthenticated: { first: { endpoint: 'GET /v1/export', answered: '9', callers: '1' }, rows: 1 },

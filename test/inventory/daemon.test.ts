@@ -13,7 +13,6 @@ beforeAll(() => {
   ensureBuilt()
   writeFileSync(join(folder.path, 'scene.pcap'), gunzipSync(readFileSync(SCENE)))
   folder.configure({
-    store: { enabled: false },
     state: { folder: './data' },
     sources: [{ kind: 'exec', command: ['cat', 'scene.pcap'] }],
   })
@@ -31,8 +30,12 @@ test('what a daemon learnt is there after it has ended, and the next one goes on
   expect(second.map(({ endpoint, first_seen, requests }) => [endpoint, first_seen, requests])).toEqual(
     first.map(({ endpoint, first_seen, requests }) => [endpoint, first_seen, requests * 2]),
   )
+  // The store has what the daemon knew when it ended.
+  expect(await folder.json('routes', 'list', '--stored')).toEqual(second)
+  expect(await folder.json('sensitive', 'list', '--stored')).toEqual(await folder.json('sensitive', 'list'))
   // The same callers came again, and are no new ones.
   const clients = await folder.json<ClientJson[]>('clients', 'list', '--limit', '5000')
   expect(new Set(clients.map(({ kind, id }) => `${kind} ${id}`)).size).toBe(clients.length)
+  expect(await folder.json('clients', 'list', '--limit', '5000', '--stored')).toEqual(clients)
   expect(clients.reduce((sum, { requests }) => sum + requests, 0)).toBe(2 * 1428)
 }, 60_000)

@@ -69,7 +69,13 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
   send({ target: '/v1/orders/1' })
   const parts: InventoryPart[] = []
   const counters = new Counters()
-  const feed = new InventoryFeed({ inventory, counters, send: (part) => void parts.push(part), failed: expect.fail })
+  const feed = new InventoryFeed({
+    inventory,
+    counters,
+    send: (part) => void parts.push(part),
+    rows: () => null,
+    failed: expect.fail,
+  })
   feed.finish()
   for (const part of parts) keeper.take(part)
   // The next one has no end: the engine was killed.
@@ -98,6 +104,7 @@ test('an inventory that throws is switched off alone, and said once', () => {
     inventory: broken,
     counters: new Counters(),
     send: () => undefined,
+    rows: () => null,
     failed: (error) => void failures.push(error),
   })
   for (let i = 0; i < 3; i++) feed.observe({} as Transaction)
