@@ -7,7 +7,7 @@ import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
 import { boundHeapGrowth } from '../topology/heap-growth.ts'
-import type { Emit } from '../topology/replay.ts'
+import type { Emit, ReplayRequest, ReplaySummary } from '../topology/replay.ts'
 import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
@@ -80,7 +80,6 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     environment: context.environment,
     allowTestKey: true,
   })
-  const { replay } = await import('../topology/replay.ts')
   const lines = new LineWriter(context.stdout, {
     terminal: context.stdout.isTTY === true,
     onClosed: () => context.stop.abort(),
@@ -89,7 +88,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     ? await (await import('../topology/local-store.ts')).openLocalStore(config, context.environment, context.logger)
     : null
   const detects = options.emit !== 'none' && options.emit !== 'transactions'
-  const summary = await replay({
+  const request: ReplayRequest = {
     files,
     ...(store === null ? {} : { store }),
     emit: options.emit,
@@ -103,7 +102,8 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     ...(lines.terminal ? {} : { writeBytes: (bytes: Buffer, done: () => void) => lines.writeBytes(bytes, done) }),
     warn: (message) => context.logger.warn(message),
     stop: context.stop.signal,
-  }).finally(() => store?.close(STORE_GRACE_MS))
+  }
+  const summary = await replayOrCount(request).finally(() => store?.close(STORE_GRACE_MS))
   await lines.flush()
   for (const hint of lossHints(summary)) context.logger.warn(hint)
   if (options.emit === 'summary') {
@@ -111,6 +111,15 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     await writeText(context.stdout, summaryText(summary, options.output, context))
   }
   if (options.failOn !== undefined && anyAtLeast(summary.incidents, options.failOn)) context.exitCode = FINDINGS_PRESENT
+}
+
+async function replayOrCount(request: ReplayRequest): Promise<ReplaySummary> {
+  if (request.emit === 'none') {
+    const { canCount, countPairs } = await import('../topology/count.ts')
+    if (await canCount(request)) return countPairs(request)
+  }
+  const { replay } = await import('../topology/replay.ts')
+  return replay(request)
 }
 
 async function configOf({ config }: ReplayOptions): Promise<ValidatedConfig> {

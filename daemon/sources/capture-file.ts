@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import type { FrameBatch, SourceInfo } from '../model/frame.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { type ByteInput, FileInput, GunzipInput, StreamInput, ZstdInput } from './byte-input.ts'
+import { type ByteInput, FileInput, StreamInput } from './byte-input.ts'
 import { ByteWindow } from './byte-window.ts'
 import { FileClockGuard } from './clock-guard.ts'
 import { CHUNK_BYTES, type DamagedTail, frameBatches } from './frame-batches.ts'
@@ -44,7 +44,7 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
   try {
     let type = await firstLook(window, path)
     if (type === 'gzip' || type === 'zstd') {
-      window = unpacked(window, type)
+      window = await unpacked(window, type)
       type = await firstLook(window, path)
     }
     const whole = type === 'har'
@@ -60,6 +60,24 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
   } catch (error) {
     await window.close()
     throw error
+  }
+}
+
+/** Enough to tell what an input is. */
+const LOOK_BYTES = 4096
+
+/** Whether a file is a capture as it was written, not compressed. False also where it cannot be read: `openInput` says why. */
+export async function isCaptureFile(path: string): Promise<boolean> {
+  if (path === '-') return false
+  let window: ByteWindow | null = null
+  try {
+    window = new ByteWindow(await openFile(path), LOOK_BYTES)
+    const type = await sniff(window)
+    return type === 'pcap' || type === 'pcapng'
+  } catch {
+    return false
+  } finally {
+    await window?.close()
   }
 }
 
@@ -85,7 +103,9 @@ class CaptureReading implements CaptureFile {
   }
 }
 
-function unpacked(window: ByteWindow, type: 'gzip' | 'zstd'): ByteWindow {
+/** What most inputs do not need is loaded when one does. */
+async function unpacked(window: ByteWindow, type: 'gzip' | 'zstd'): Promise<ByteWindow> {
+  const { GunzipInput, ZstdInput } = await import('./unpacked-input.ts')
   const head = window.buffer.subarray(window.start, window.end)
   const input = type === 'gzip' ? new GunzipInput(window.input, head) : new ZstdInput(window.input, head)
   return new ByteWindow(input, CHUNK_BYTES)

@@ -4,7 +4,6 @@ import { readsPayloads } from '../../analyzers/detector-ids.ts'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
-import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { NativeReader } from '../identity/native-reader.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
@@ -12,10 +11,9 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
 import type { LearningPart } from '../model/learning.ts'
-import { type EventTime, SECOND_US } from '../model/time.ts'
+import type { EventTime } from '../model/time.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
-import { REASSEMBLY_LIMITS } from '../reassembly/limits.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
@@ -24,6 +22,7 @@ import { type SensorReading, SensorWindows } from '../telemetry/sensor-windows.t
 import { WeirdCounts } from '../telemetry/weirds.ts'
 import { type AnalysisListeners, AnalysisStage, type Detection } from './analysis-stage.ts'
 import { Chain } from './chain.ts'
+import { flowWorkers, httpLimits, reassemblyLimits } from './flow-limits.ts'
 import { canStartFlowThreads, type StartFlowThread, startFlowThread } from './flow-thread.ts'
 import type { Analysis, Flows } from './flows.ts'
 import { FusedFlows } from './fused-flows.ts'
@@ -33,12 +32,8 @@ import type { ReplaySummary } from './replay.ts'
 import { SensorStage } from './sensor-stage.ts'
 import { ShardedFlows } from './sharded-flows.ts'
 
-const KIB = 1024
-const MIB = 1024 * 1024
 /** Closed incidents kept for the final list; each was reported when it closed. */
 const MAX_ENDED = 100_000
-/** More pay only where bodies are large and read. */
-const MAX_DEFAULT_WORKERS = 4
 
 export interface AssemblyRequest {
   readonly config: ValidatedConfig
@@ -182,12 +177,6 @@ function flowsOf(
   return { flows, intake }
 }
 
-/** How many flow workers run beside the analysis, where it is left open. On one or two cores they would only be in its way. */
-export function flowWorkers(configured: number | null, cores: number): number {
-  if (configured !== null) return configured
-  return cores <= 2 ? 0 : Math.min(MAX_DEFAULT_WORKERS, cores - 2)
-}
-
 function analysisOf(
   { publish }: AssemblyRequest,
   telemetry: Telemetry,
@@ -232,7 +221,7 @@ function payloadsWanted(config: ValidatedConfig): boolean {
 }
 
 function flowOptions(request: AssemblyRequest): FlowStageOptions {
-  const { identity, limits } = request.config
+  const { identity } = request.config
   return {
     key: request.key,
     hashKey: randomBytes(32),
@@ -249,26 +238,7 @@ function flowOptions(request: AssemblyRequest): FlowStageOptions {
       display: identity.display,
       keySets: identity.jwks.map(readKeySource),
     },
-    http: {
-      ...DEFAULT_HTTP_LIMITS,
-      // Offsets in a head are kept in 16 bits.
-      maxHeadBytes: Math.min(limits.head_kib * KIB, DEFAULT_HTTP_LIMITS.maxHeadBytes),
-      maxHeaders: limits.headers,
-      maxFieldBytes: limits.field_kib * KIB,
-      maxPending: limits.pending_requests,
-      responseWaitUs: limits.response_seconds * SECOND_US,
-      maxBodyBytes: limits.body_kib * KIB,
-      maxDecodedBytes: limits.body_decode_kib * KIB,
-    },
-    reassembly: {
-      ...REASSEMBLY_LIMITS,
-      heldBytes: limits.reassembly_mib * MIB,
-      keptBytes: limits.connections_mib * MIB,
-      heldBytesPerDirection: limits.hold_kib * KIB,
-      heldSegmentsPerDirection: limits.hold_segments,
-      holeUs: limits.hold_seconds * SECOND_US,
-      flows: limits.flows,
-      idleUs: limits.idle_seconds * SECOND_US,
-    },
+    http: httpLimits(request.config),
+    reassembly: reassemblyLimits(request.config),
   }
 }

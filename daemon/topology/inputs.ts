@@ -10,8 +10,8 @@ import { NativeOrder } from './native-order.ts'
 export interface Input {
   readonly opened: OpenedInput
   readonly info: SourceInfo
-  /** Reads this input's native records; unused for frames. */
-  readonly reader: NativeReader
+  /** Reads this input's native records; may be null where it has frames. */
+  readonly reader: NativeReader | null
 }
 
 /** Called between batches: where a writer waits for its output to drain, and where a paced replay sleeps. */
@@ -29,12 +29,12 @@ export async function drive(
   stop: AbortSignal,
   between: BetweenBatches,
 ): Promise<void> {
-  const sorters = inputs.map((input) => new NativeOrder(input.reader, chain))
+  const sorters = inputs.map(({ reader }) => (reader === null ? null : new NativeOrder(reader, chain)))
   const sources = inputs.map(({ opened, info }) => announcingEnd(opened.source, () => chain.ended(info)))
   for await (const run of mergeTimeline(sources, stop)) {
     if ('records' in run.batch) {
-      const sorter = sorters[run.source]!
-      for (let i = run.from; i < run.to; i++) sorter.push(run.batch.records[i]!)
+      const sorter = sorters[run.source]
+      for (let i = run.from; i < run.to; i++) sorter?.push(run.batch.records[i]!)
     } else {
       chain.frames(inputs[run.source]!.info, run.batch, run.from, run.to)
     }
@@ -43,8 +43,8 @@ export async function drive(
     const room = chain.room()
     if (room !== undefined) await room
   }
-  for (const sorter of sorters) sorter.flush()
-  for (const { reader } of inputs) reader.close()
+  for (const sorter of sorters) sorter?.flush()
+  for (const { reader } of inputs) reader?.close()
 }
 
 /** The same source, which says when it has nothing more. */

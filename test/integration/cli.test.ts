@@ -120,6 +120,16 @@ describe('help', () => {
     }
   })
 
+  test('pairs are counted without what reads contents, and captures without what unpacks', () => {
+    const count = readdirSync(built).filter((file) => /^part-count-\w{8}\.js$/.test(file))
+    expect(count).toHaveLength(1)
+    const loaded = loadedWith(count[0]!)
+    expect(loaded).toContain('Http1Parser')
+    for (const needless of ['EndpointMapper', 'Pseudonyms', 'HeaderRedactor', 'createGunzip', 'ZstdDecoder']) {
+      expect(loaded.includes(needless), needless).toBe(false)
+    }
+  })
+
   test('the version is that of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
     expect((await offpath(['--version'])).stdout).toBe(`${version}\n`)
