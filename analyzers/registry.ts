@@ -11,6 +11,7 @@ import { inventoryShadow } from './detectors/inventory-shadow.ts'
 import { inventoryZombie } from './detectors/inventory-zombie.ts'
 import { leakDetectors } from './detectors/leak.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
+import { objectOwnership } from './detectors/object-ownership.ts'
 import { regressionErrors } from './detectors/regression-errors.ts'
 import { regressionLatency } from './detectors/regression-latency.ts'
 import { regressionSecurity } from './detectors/regression-security.ts'
@@ -32,6 +33,7 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   inventoryZombie,
   ...leakDetectors,
   objectEnumeration,
+  objectOwnership,
   regressionErrors,
   regressionLatency,
   regressionSecurity,

@@ -12,6 +12,7 @@ import { PopulationTail, type PopulationTailState } from './population-tail.ts'
 import { PresentShare, type PresentShareState } from './present-share.ts'
 import { QuantileSketch, type QuantileState } from './quantile-sketch.ts'
 import { SequentialTest, type WalkState } from './sequential-test.ts'
+import { ValueOwners, type ValueOwnersState } from './value-owners.ts'
 import { WindowHistory, type WindowHistoryState } from './window-history.ts'
 
 /** One baseline, what to feed it, and which promises of baseline.ts it cannot make, with the reason. */
@@ -152,6 +153,16 @@ const SUBJECTS: Readonly<Record<string, Subject<unknown>>> = {
     inAnyOrder: 'who was first is the order',
     merges: 'who was first between two owners is not known: an endpoint’s objects have one',
     warmsUp: 'nothing seen is nobody’s object',
+    maxStateBytes: 60_000,
+  }),
+  ValueOwners: subject({
+    make: () => new ValueOwners(1024),
+    fromState: (state: ValueOwnersState) => ValueOwners.fromState(state, 1024),
+    next: (random) => [1, hash(random), 1 + Math.floor(random() * 40), true] as [number, number, number, boolean],
+    answers: (owners) => [owners.occupancy.entries, owners.occupancy.evicted],
+    inAnyOrder: 'who was seen with it twice first is the order',
+    merges: 'who was first between two owners is not known: the values of a service have one',
+    warmsUp: 'nothing seen is nobody’s value',
     maxStateBytes: 60_000,
   }),
 }

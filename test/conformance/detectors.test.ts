@@ -12,7 +12,7 @@ import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
-import { address, login, missing, order, START, transaction } from './traffic.ts'
+import { address, login, missing, order, START, transaction, user } from './traffic.ts'
 
 const make = (declaration: DetectorDeclaration, options: unknown = {}) =>
   declaration.create(declaration.options.parse(options))
@@ -148,7 +148,11 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
             ? missing(at, from, `/x${i}`)
             : id === 'auth.token_theft'
               ? order(at, `u${i}`, i)
-              : { ...order(at, '', i), principal: from, service: `h${i}.test` }
+              : {
+                  ...order(at, '', i),
+                  principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
+                  service: `h${i}.test`,
+                }
       detector.observe(tx, at)
       if (i % 500 === 0) detector.tick(at)
     }

@@ -1,4 +1,5 @@
 import { formatTime, SECOND_US } from '../../daemon/model/time.ts'
+import { OBJECT_FIXTURES } from './object-fixtures.ts'
 
 /**
  * The recordings that the shipped policies are tested with (policies/tests/*.jsonl): an attack and a benign twin each, as
@@ -224,6 +225,7 @@ const PROSE = [
 ]
 
 export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
+  ...OBJECT_FIXTURES,
   // Forty different passwords at one account from one address, the last of them right.
   'guessing.jsonl': [
     ...people(8),

@@ -1,0 +1,405 @@
+import { z } from 'zod'
+import type { Signal } from '../../daemon/model/signal.ts'
+import type { EventTime } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { isAuthenticated, principalKey } from '../baselines/principal-key.ts'
+import { hash32 } from '../baselines/state.ts'
+import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { Breaks, BreaksState } from './object-ownership/breaks.ts'
+import { Caller, CallerState, type FieldRecord, OFTEN, ONCE, type Turn } from './object-ownership/caller.ts'
+import { collectionOf, EndpointFields, type Field, FieldsState, RELATIONS } from './object-ownership/endpoint-fields.ts'
+import { ABSENT, MIXED, valueHash } from './object-ownership/field-values.ts'
+import { type Breach, breachSignal } from './object-ownership/finding.ts'
+import type { Invariant } from './object-ownership/invariant.ts'
+import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(1e-5).describe('p-value from which a break is a signal'),
+  maxCallers: z.int().min(16).default(50_000).describe('callers with state'),
+  maxEndpoints: z.int().min(16).default(4096).describe('endpoints with state'),
+  valuePlaces: z.int().min(64).default(262_144).describe('values whose caller is remembered'),
+  objectPlaces: z.int().min(64).default(65_536).describe('objects known to be their callers’ own'),
+})
+type OwnershipOptions = z.infer<typeof Options>
+
+/** As in RELATIONS. */
+const SUBJECT = 0
+const TENANT = 1
+const CALLER = 2
+const VALUE = 3
+const LINK = 4
+const Kept = z.union([
+  z.tuple([z.literal('scopes'), hash32]),
+  z.tuple([z.literal('caller'), KeyedEntry]),
+  z.tuple([z.literal('endpoint'), KeyedEntry]),
+  z.tuple([z.literal('values'), ValueOwnersState]),
+  z.tuple([z.literal('objects'), PairsState]),
+  z.tuple([z.literal('breaks'), BreaksState]),
+  z.tuple([z.literal('admission'), AdmissionState]),
+])
+
+/** Sightings after which a value has an owner. */
+const SETTLED = 3
+/** Further objects of others make it no less likely. */
+const MOST_TIMES = 8
+const MAX_KEYS = 8192
+
+/** Of the relations: an answer with several values breaks `caller`, and says nothing of the others. */
+const MIXED_ANSWER = [null, null, false, null, null]
+
+type Invariants = readonly Invariant[]
+
+/** How a value stands to a caller: null `turn` where nothing was learnt of it. */
+interface Standing {
+  /** The caller was seen with a value before. */
+  readonly had: boolean
+  readonly isOwn: boolean
+  /** It goes with another caller. */
+  readonly isForeign: boolean
+  /** It goes with this caller. */
+  readonly isSettled: boolean
+  readonly turn: Turn | null
+}
+
+const NO_TURN: Standing = { had: false, isOwn: false, isForeign: false, isSettled: false, turn: null }
+
+interface Verdict {
+  readonly isOwn: boolean
+  readonly breach: Breach | null
+  /** What shows it is that the own value came again. */
+  readonly returned: boolean
+}
+
+const GIVEN: Verdict = { isOwn: false, breach: null, returned: false }
+
+/** One answer, looked at. */
+interface Look {
+  readonly tx: Transaction
+  readonly key: string
+  readonly caller: Caller
+  readonly cohort: string
+  readonly endpoint: EndpointFields
+  readonly object: number
+  readonly learns: boolean
+  readonly now: EventTime
+}
+
+class ObjectOwnership implements Detector {
+  readonly stateVersion = 1
+  readonly #report: number
+  readonly #callers: KeyedTable<Caller>
+  readonly #endpoints: KeyedTable<EndpointFields>
+  readonly #owners: ValueOwners
+  readonly #known: KnownPairs
+  readonly #breaks = new Breaks()
+  /** Only for who is under suspicion: what holds is no secret that a thief could spoil by being honest. */
+  readonly #admission = new Admission<never>(ADMISSION_DEFAULTS, () => {})
+  #scopes = 0
+  /** Of templates. */
+  readonly #keys = new Map<string, string>()
+  /** Service and collection of the endpoint that the table is asked for. */
+  #wanted: [service: string, template: string] = ['', '']
+
+  constructor(options: OwnershipOptions) {
+    this.#report = Math.log10(options.report)
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new EndpointFields(++this.#scopes, ...this.#wanted))
+    this.#owners = new ValueOwners(options.valuePlaces)
+    this.#known = new KnownPairs(options.objectPlaces)
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { status, endpoint: template, principal } = tx
+    if (template === null || status === null || status < 200 || status >= 300) return null
+    // Whoever is known by address only may be several people, and a doubtful pair is no proof.
+    if (!isAuthenticated(principal) || tx.pairing !== 'exact') return null
+    const endpoint = this.#endpointOf(tx.service ?? '', template)
+    const key = principalKey(principal)
+    const caller = this.#callers.use(key)
+    caller.identify(principal)
+    const object = tx.objectIds.length === 0 ? 0 : valueHash(tx.objectIds.join('/'))
+    if (object !== 0 && this.#known.has(endpoint.scope, object, caller.hash)) return null
+    if (!endpoint.worthReading(tx, caller)) return null
+    const cohort = tx.claims?.role[0] ?? principal.kind
+    const learns = !this.#admission.isSuspect(key, now)
+    return this.#look({ tx, key, caller, cohort, endpoint, object, learns, now })
+  }
+
+  tick(now: EventTime): void {
+    this.#breaks.tick(now)
+  }
+
+  suspect(key: string, open: boolean, now: EventTime): void {
+    this.#admission.suspect(key, open, now)
+    if (!open) {
+      this.#callers.peek(key)?.clear()
+      return
+    }
+    const caller = this.#callers.peek(key)
+    for (const [, place, at, cohort, relation] of this.#breaks.take(key)) {
+      const endpoint = this.#endpoints.peek(place)
+      const invariant = endpoint?.fields[at]?.invariantsOf(cohort)?.[relation]
+      if (endpoint === undefined || invariant === undefined) continue
+      invariant.moveBreak(caller?.recordOf(endpoint.numberOf(at)).sort ?? ONCE, null)
+    }
+  }
+
+  freeze(frozen: boolean, now: EventTime): void {
+    this.#admission.freeze(frozen, now)
+  }
+
+  sizes() {
+    return {
+      callers: this.#callers.occupancy,
+      endpoints: this.#endpoints.occupancy,
+      values: this.#owners.occupancy,
+    }
+  }
+
+  maturity(): number {
+    return this.#endpoints.mean((endpoint) => (endpoint.holds ? 1 : 0))
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    yield ['scopes', this.#scopes]
+    for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+    for (const part of this.#owners.parts()) yield ['values', part]
+    for (const part of this.#known.parts()) yield ['objects', part]
+    yield ['breaks', this.#breaks.toState()]
+    for (const state of this.#admission.snapshot()) yield ['admission', state]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    switch (kept[0]) {
+      case 'scopes':
+        this.#scopes = kept[1]
+        return
+      case 'caller':
+        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4])))
+        return
+      case 'endpoint': {
+        const endpoint = EndpointFields.fromState(FieldsState.parse(kept[1][4]))
+        this.#scopes = Math.max(this.#scopes, endpoint.scope)
+        this.#endpoints.restore(kept[1], endpoint)
+        return
+      }
+      case 'values':
+        this.#owners.restore(kept[1])
+        return
+      case 'objects':
+        this.#known.restore(kept[1])
+        return
+      case 'breaks':
+        this.#breaks.restore(kept[1])
+        return
+      case 'admission':
+        this.#admission.restore(kept[1])
+        return
+    }
+  }
+
+  #endpointOf(service: string, template: string): EndpointFields {
+    let key = this.#keys.get(template)
+    if (key === undefined) {
+      key = collectionOf(template)
+      if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
+      this.#keys.set(template, key)
+    }
+    this.#wanted = [service, key]
+    return this.#endpoints.use(`${service} ${key}`)
+  }
+
+  #look(look: Look): Signal | null {
+    const { tx, caller, endpoint, object, now } = look
+    let worst: Breach | null = null
+    let isOwn = true
+    let returned = false
+    for (let i = 0; i < endpoint.fields.length; i++) {
+      const field = endpoint.fields[i]!
+      const value = field.valueOf(tx)
+      if (value === ABSENT) continue
+      const invariants = field.invariantsOf(look.cohort)
+      if (invariants === null) continue
+      if (value === MIXED) {
+        for (const each of field.valuesIn(tx)) caller.noteShown(field.sharedDomain, each)
+        const record = caller.recordOf(endpoint.numberOf(i))
+        if (look.learns) this.#learn(look, i, record, invariants, MIXED_ANSWER, false, MIXED)
+        isOwn = false
+        continue
+      }
+      const verdict = this.#judge(look, i, field, invariants, value)
+      isOwn &&= verdict.isOwn
+      returned ||= verdict.returned
+      const { breach } = verdict
+      if (breach !== null && (worst === null || breach.log10P < worst.log10P)) worst = breach
+    }
+    if (worst === null || worst.log10P > this.#report) {
+      // What was read teaches nothing a second time.
+      if (isOwn && object !== 0) this.#known.add(endpoint.scope, object, caller.hash)
+      return null
+    }
+    return breachSignal(tx, worst, caller.exposed, returned, caller, now)
+  }
+
+  /** One value of one field: scored by what held before, then learnt. */
+  #judge(look: Look, at: number, field: Field, invariants: Invariants, value: number): Verdict {
+    const { tx, caller } = look
+    if (caller.wasShown(field.sharedDomain, value)) return GIVEN
+    const sub = tx.claims?.sub ?? null
+    const tenant = tx.claims?.tenant ?? null
+    const isSubject = sub === null ? null : value === valueHash(sub)
+    const isTenant = tenant === null ? null : value === valueHash(tenant)
+    const here = field.named ? this.#turnIn(look, field.domain, value, true) : NO_TURN
+    const isRule = invariants[CALLER]!.holds || invariants[VALUE]!.holds
+    const there = field.named ? this.#turnIn(look, field.sharedDomain, value, isRule) : NO_TURN
+
+    const broken: number[] = []
+    if (isSubject === false && invariants[SUBJECT]!.holds) broken.push(SUBJECT)
+    if (isTenant === false && invariants[TENANT]!.holds) broken.push(TENANT)
+    if (here.isForeign && !here.isOwn && invariants[VALUE]!.holds) broken.push(VALUE)
+    if (isProof(here) && invariants[CALLER]!.holds) broken.push(CALLER)
+    if (((there.isForeign && !there.isOwn) || isProof(there)) && invariants[LINK]!.holds) broken.push(LINK)
+    const record = caller.recordOf(look.endpoint.numberOf(at))
+    const breach = record.isExempt ? null : this.#worst(look, field, invariants, broken)
+    if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, here, there)
+
+    const held: (boolean | null)[] = [
+      isSubject,
+      isTenant,
+      here.had ? here.isOwn : null,
+      here.isForeign || here.isSettled ? !here.isForeign : null,
+      there.had || there.isForeign ? there.isOwn && !there.isForeign : null,
+    ]
+    if (look.learns) this.#learn(look, at, record, invariants, held, here.turn === 'third', value)
+    // Where callers see each other's as a matter of course, what they see was given to them.
+    if (here.had && !here.isOwn && !isRule && !invariants[LINK]!.holds) caller.noteShown(field.sharedDomain, value)
+    const isOwn =
+      breach === null && (field.named ? here.isOwn || here.turn === 'first' : isSubject === true || isTenant === true)
+    return { isOwn, breach, returned: here.turn === 'returned' || there.turn === 'returned' }
+  }
+
+  /** How the value stands to the caller's own in a domain, and to others'. Only with `teaches` is it taken note of. */
+  #turnIn({ tx, caller, learns, now }: Look, domain: number, value: number, teaches: boolean): Standing {
+    // A session ends; the next one of the same person is no stranger.
+    const settles = tx.principal.kind !== 'session'
+    const own = caller.ownIn(domain)
+    const claims = learns && teaches && (own === 0 || own === value)
+    const isForeign = settles && this.#owners.learnOne(domain ^ caller.via, value, caller.hash, claims) === 'foreign'
+    const isOwn = own !== 0 && own === value
+    // What is known to be another's is not the first of one's own.
+    const turn = !teaches || (own === 0 && isForeign) ? null : caller.see(domain, value, now)
+    return { had: own !== 0, isOwn, isForeign, isSettled: isOwn && caller.countIn(domain) >= SETTLED, turn }
+  }
+
+  /** Another value may be a new name of the first one, or come before anything holds: what it was is kept until the caller's own is plain. */
+  #noteDoubt({ tx, caller, object, now }: Look, invariants: Invariants, here: Standing, there: Standing): void {
+    const isOther = isAnother(here) || isAnother(there)
+    if (isOther && (invariants[CALLER]!.mayHold || invariants[LINK]!.mayHold)) {
+      caller.expose(object, now)
+      caller.trail.add(tx)
+    } else if (there.isSettled) caller.trail.clear()
+  }
+
+  /** The break that is the least likely to be honest; null of none. */
+  #worst(
+    { caller, object, now }: Look,
+    field: Field,
+    invariants: Invariants,
+    broken: readonly number[],
+  ): Breach | null {
+    if (broken.length === 0) return null
+    const objects = caller.expose(object, now)
+    let worst: Breach | null = null
+    for (const relation of broken) {
+      const invariant = invariants[relation]!
+      const log10P = invariant.scoreOne(Math.min(objects, MOST_TIMES))
+      if (log10P === null || (worst !== null && worst.log10P <= log10P)) continue
+      worst = { field, relation: RELATIONS[relation]!, invariant, log10P }
+    }
+    return worst
+  }
+
+  /** What held and what did not, by relation; null where nothing can be said. `isThird`: the caller was seen with two other values. */
+  #learn(
+    look: Look,
+    at: number,
+    record: FieldRecord,
+    invariants: Invariants,
+    held: readonly (boolean | null)[],
+    isThird: boolean,
+    value: number,
+  ): void {
+    const { now } = look
+    for (let relation = 0; relation < held.length; relation++) {
+      if (held[relation] !== true) continue
+      const vote = record.vote(relation)
+      if (vote !== 'enough') invariants[relation]!.learnOne(vote === 'first', now)
+    }
+    // That a value is no claim says nothing about whose it is.
+    if (held[CALLER] === false || held[VALUE] === false) this.#sortBreaker(record, invariants, value, isThird, now)
+    for (let relation = 0; relation < held.length; relation++) {
+      if (held[relation] === false) this.#break(look, at, record, relation, invariants[relation]!)
+    }
+  }
+
+  /** Who breaks things again, or often, is taken for another sort of caller from then on. */
+  #sortBreaker(record: FieldRecord, invariants: Invariants, value: number, isThird: boolean, now: EventTime): void {
+    const from = record.sort
+    const to = record.noteBreak(value, isThird, now)
+    if (from === to) return
+    for (let relation = 0; relation < invariants.length; relation++) {
+      if (record.hasBroken(relation)) invariants[relation]!.moveBreak(from, to)
+    }
+    if (to === OFTEN) record.isExempt = !invariants.some(({ holds }) => holds)
+  }
+
+  #break(
+    { key, cohort, endpoint, now }: Look,
+    at: number,
+    record: FieldRecord,
+    relation: number,
+    invariant: Invariant,
+  ): void {
+    if (record.hasBroken(relation)) return
+    record.addBroken(relation)
+    invariant.learnBreak(record.sort, now)
+    this.#breaks.add(key, `${endpoint.service} ${endpoint.collection}`, at, cohort, relation, now)
+  }
+}
+
+function isAnother({ turn }: Standing): boolean {
+  return turn === 'other' || turn === 'third'
+}
+
+/** A second value alone may be a new name of the first one: then the first does not come again, nor a third. */
+function isProof({ had, isOwn, isForeign, turn }: Standing): boolean {
+  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned')
+}
+
+export const objectOwnership = defineDetector({
+  id: 'object.ownership',
+  title: 'An object of somebody else',
+  owasp: ['API1:2023'],
+  attack: ['T1213'],
+  describes: {
+    detects:
+      "A single answer with somebody else's object: an invoice, a message, a file of another customer, read or changed by a caller who is signed in.",
+    statistic:
+      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints. Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one. Refused requests are no break.",
+    memory:
+      'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 4 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
+    warmUp:
+      'Answers nothing about an endpoint before 50 answers to 25 callers held, and about one object before some 316.',
+    traps:
+      "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the old value does not come again), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
+    tuning:
+      'report; turn it off for an endpoint whose objects are shared by links that are not requests of the same service.',
+  },
+  options: Options,
+  create: (options) => new ObjectOwnership(options),
+})

@@ -1,0 +1,164 @@
+import { z } from 'zod'
+import { DAY_US, type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
+import type { Baseline, Scoring } from '../../baseline.ts'
+import { amount, time } from '../../baselines/state.ts'
+import { AGAIN, type BreakSort, OFTEN, ONCE } from './caller.ts'
+
+/** Observations and callers before it is judged by. */
+const LEAST_OBSERVATIONS = 50
+const LEAST_CALLERS = 25
+const LEAST_HOPE = 10
+/** And so long must it have been watched: somebody with a reason to see another's comes back to it. */
+const LEAST_SPAN_US = 2 * HOUR_US
+/**
+ * Shares of callers who break it from which it does not hold. Who does so in one visit, or with many others, may be a thief; who comes
+ * back to the same has a reason to.
+ */
+const BROKEN = 0.1
+const BROKEN_AGAIN = 0.02
+const BROKEN_AGAIN_FOR_LONG = 0.05
+/** Days on which it must be broken before one that held is given up for less than BROKEN_AGAIN_FOR_LONG. */
+const LEAST_DAYS = 3
+const MANY_CALLERS = 100
+/** One or two say nothing. */
+const FEW = 2
+const HALF_LIFE_US = 14 * DAY_US
+
+/** Observations, callers, callers who broke it (once, again, often), days on which, the last of them; when it faded, began, held last. */
+export const InvariantState = z.tuple([amount, amount, amount, amount, amount, amount, amount, time, time, time])
+export type InvariantState = z.infer<typeof InvariantState>
+
+/**
+ * Something that held for everybody so far: `response customer_id is the caller's own`. Observations count up to five a caller, and
+ * who breaks it counts once, however often.
+ *
+ * An endpoint either enforces it or does not: of those that do not, n answers in a row that hold by accident are one case in n + 2
+ * (Laplace), and the next one that breaks is one in n + 2 again. Hence p = ((k + 1) / (n + 2))^2 with k callers who broke it before,
+ * and further ones of the same caller times (k + j) / (n + 1 + j).
+ *
+ * Promise    null until 50 observations of 25 callers over two hours; p <= 1e-5 from n = 316 without any who broke it
+ * Memory     100 B
+ */
+export class Invariant
+  implements Baseline<[isFirst: boolean, now: EventTime], InvariantState>, Scoring<[times: number]>
+{
+  observations = 0
+  callers = 0
+  readonly #broken: [once: number, again: number, often: number] = [0, 0, 0]
+  #days = 0
+  #lastDay = 0
+  #fadedAt: EventTime = 0
+  #since: EventTime = 0
+  #at: EventTime = 0
+
+  /** It held. `isFirst`: with this caller for the first time. */
+  learnOne(isFirst: boolean, now: EventTime): void {
+    this.#fade(now)
+    this.#at = now
+    if (this.#since === 0) this.#since = now
+    this.observations++
+    if (isFirst) this.callers++
+  }
+
+  /** A caller broke it for the first time. */
+  learnBreak(sort: BreakSort, now: EventTime): void {
+    this.#fade(now)
+    this.#broken[sort]++
+    const day = Math.floor(now / DAY_US)
+    if (day === this.#lastDay) return
+    this.#lastDay = day
+    this.#days++
+  }
+
+  /** A caller who broke it turns out to be of another sort, or (null) is under suspicion and says nothing. */
+  moveBreak(from: BreakSort, to: BreakSort | null): void {
+    this.#broken[from] = Math.max(0, this.#broken[from] - 1)
+    if (to !== null) this.#broken[to]++
+  }
+
+  /** Callers who broke it. */
+  get broken(): number {
+    return this.#broken[ONCE] + this.#broken[AGAIN] + this.#broken[OFTEN]
+  }
+
+  /** Callers who said anything. */
+  get known(): number {
+    return this.callers + this.broken
+  }
+
+  /** Whether it holds, or may yet be found to. */
+  get mayHold(): boolean {
+    return this.observations >= LEAST_HOPE && !this.#isContradicted
+  }
+
+  get holds(): boolean {
+    if (this.observations < LEAST_OBSERVATIONS || this.callers < LEAST_CALLERS) return false
+    return this.#at - this.#since >= LEAST_SPAN_US && !this.#isContradicted
+  }
+
+  get #isContradicted(): boolean {
+    const { callers, broken } = this
+    const again = this.#broken[AGAIN]
+    const most = this.#days < LEAST_DAYS && callers >= MANY_CALLERS ? BROKEN_AGAIN_FOR_LONG : BROKEN_AGAIN
+    return (broken > FEW && broken >= BROKEN * callers) || (again > FEW && again >= most * callers)
+  }
+
+  /** log10 of the chance that an honest caller breaks it `times` times; null while it does not hold, or is no more than a guess. */
+  scoreOne(times: number): number | null {
+    if (!this.holds) return null
+    const { observations: n, broken: k } = this
+    let log10P = Math.log10((k + 1) / (n + 2))
+    for (let j = 1; j <= times; j++) log10P += Math.log10(Math.min(1, (k + j) / (n + 1 + j)))
+    return log10P
+  }
+
+  #fade(now: EventTime): void {
+    if (this.#fadedAt === 0) this.#fadedAt = now
+    if (now - this.#fadedAt < DAY_US) return
+    const factor = 2 ** (-(now - this.#fadedAt) / HALF_LIFE_US)
+    this.observations *= factor
+    this.callers *= factor
+    for (const sort of [ONCE, AGAIN, OFTEN] as const) this.#broken[sort] *= factor
+    this.#days *= factor
+    this.#fadedAt = now
+  }
+
+  toState(): InvariantState {
+    return [
+      this.observations,
+      this.callers,
+      ...this.#broken,
+      this.#days,
+      this.#lastDay,
+      this.#fadedAt,
+      this.#since,
+      this.#at,
+    ]
+  }
+
+  static fromState([
+    observations,
+    callers,
+    once,
+    again,
+    often,
+    days,
+    lastDay,
+    fadedAt,
+    since,
+    at,
+  ]: InvariantState): Invariant {
+    const invariant = new Invariant()
+    invariant.observations = observations
+    invariant.callers = callers
+    invariant.#broken[ONCE] = once
+    invariant.#broken[AGAIN] = again
+    invariant.#broken[OFTEN] = often
+    invariant.#days = days
+    invariant.#lastDay = lastDay
+    invariant.#fadedAt = fadedAt
+    invariant.#since = since
+    invariant.#at = at
+    return invariant
+  }
+}
