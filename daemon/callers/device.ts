@@ -1,8 +1,8 @@
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import type { Header } from '../model/transaction.ts'
 
-/** What kind of program asks. `library`: an HTTP client of some language; `monitor`, `bot`: they say so. */
-export type AgentClass = 'browser' | 'app' | 'library' | 'bot' | 'monitor' | 'none'
+/** What kind of program asks. `app`: one on a device that people hold; `program`: any other; `monitor`, `bot`: they say so. */
+export type AgentClass = 'browser' | 'app' | 'program' | 'bot' | 'monitor' | 'none'
 
 export interface Device {
   /** Name of the program without versions: `Firefox`, `okhttp`, `Larder`. */
@@ -18,8 +18,8 @@ const MAX_HEADERS = 64
 
 const MONITOR = /uptime|pingdom|statuscake|site24x7|kube-probe|health-?check|blackbox|synthetic|monitor|googlehc|elb-/i
 const BOT = /bot[0-9]{0,3}\b|crawl|spider|slurp|indexer|facebookexternalhit|preview|\+https?:\/\//i
-const LIBRARY =
-  /^(?:curl|wget|python|aiohttp|go-http|java|apache-httpclient|okhttp|axios|node|undici|got|ruby|faraday|php|guzzle|perl|libwww|rest-?client|httpie|postman|insomnia|reqwest|dart|restsharp|dotnet)/i
+const DEVICE =
+  /\b(?:iPhone|iPad|iPod|iOS|Android|Darwin|CFNetwork|Macintosh|Windows NT|Windows Phone|watchOS|tvOS|HarmonyOS)\b/
 const BROWSER = /^mozilla\/5\.0 /i
 const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
@@ -55,8 +55,7 @@ function agentOf(text: string | null): Pick<Device, 'agent' | 'agentClass'> {
   const product = (PRODUCT.exec(text)?.[0] ?? '').replace(/[ ._-]+$/, '').slice(0, MAX_FAMILY)
   if (MONITOR.test(text)) return { agent: product, agentClass: 'monitor' }
   if (BOT.test(text)) return { agent: product, agentClass: 'bot' }
-  if (LIBRARY.test(text)) return { agent: product, agentClass: 'library' }
-  if (!BROWSER.test(text)) return { agent: product, agentClass: 'app' }
+  if (!BROWSER.test(text)) return { agent: product, agentClass: DEVICE.test(text) ? 'app' : 'program' }
   const browser = BROWSERS.find(([pattern]) => pattern.test(text))?.[1]
   return { agent: browser ?? product, agentClass: 'browser' }
 }

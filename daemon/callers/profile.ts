@@ -14,8 +14,11 @@ const MAX_DEVICES = 8
 const MAX_AGENTS = 4
 const MAX_CLAIMED = 4
 /** Requests whose headers are looked at: making the list costs microseconds, and who comes once costs nothing. */
-const LOOK_AT = new Set([2, 8, 32, 128])
-const LOOK_AGAIN = 511
+const LOOK_AT = [8, 128]
+const LOOK_AGAIN = 1023
+/** Requests that are all looked into; of those after them, one in so many. */
+const ALL_OF = 16
+const THEN_ONE_IN = 4
 /** Weight of the latest pause in their mean. */
 const PAUSE_WEIGHT = 0.1
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -53,9 +56,10 @@ export class CallerProfile implements CallerView {
   refused = 0
   /** Bytes of bodies of answers. */
   bytes = 0
-  /** Requests to operations that hardly anybody else uses. */
+  /** Requests that were looked into, and those of them to operations that hardly anybody else uses. */
+  sampled = 0
   rare = 0
-  /** The operation with more requests than any other, if one has most of them, and how many of them it had since it was that. */
+  /** The operation with most of the requests that were looked into, if one has, and how many it had since it was that. */
   #top: object | null = null
   #topVotes = 0
   topRequests = 0
@@ -99,6 +103,9 @@ export class CallerProfile implements CallerView {
     const { status } = tx
     if (status === 401 || status === 403 || status === 429) this.refused++
     this.bytes += tx.responseBodyBytes
+    this.#passTime(now)
+    if (count > ALL_OF && count % THEN_ONE_IN !== 0) return
+    this.sampled++
     if (rare) this.rare++
     if (operation !== null) {
       this.operations.add(operation.hash)
@@ -106,7 +113,6 @@ export class CallerProfile implements CallerView {
     }
     const { objectIds } = tx
     if (objectIds.length > 0) this.objects.learnOne(hashText(objectIds[objectIds.length - 1]!))
-    this.#passTime(now)
     this.shared = tx.sharedAddress === true && tx.principal.kind === 'ip'
     const address = tx.forwarded.length === 0 ? tx.clientIp : tx.forwarded[tx.forwarded.length - 1]!
     if (address !== this.#address) {
@@ -114,7 +120,7 @@ export class CallerProfile implements CallerView {
       this.networks.add(networkOf(address))
     }
     if (tx instanceof TransactionRecord && tx.presented !== this.#presented) this.#notePresented(tx)
-    if (LOOK_AT.has(count) || (count & LOOK_AGAIN) === 0) this.#look(tx)
+    if (LOOK_AT.includes(count) || (count & LOOK_AGAIN) === 0) this.#look(tx)
   }
 
   /** What one may be taken for: what a day of unsuspicious behaviour says. */
@@ -124,7 +130,7 @@ export class CallerProfile implements CallerView {
 
   /** Share of requests that its most frequent operation has, at least; 0 where none has most. */
   get topShare(): number {
-    return this.topRequests / Math.max(1, this.requests)
+    return this.topRequests / Math.max(1, this.sampled)
   }
 
   get hoursSeen(): number {

@@ -32,10 +32,12 @@ export const PROFILE_LIMITS: ProfileLimits = {
 
 /** Requests from which a caller is one that comes often. */
 const REGULAR_FROM = 5
-/** A role is looked at again each time the requests have grown by a quarter. */
-const GROWTH = 1.25
+/** A role is looked at again each time the requests have grown by half. */
+const GROWTH = 1.5
 /** Of the requests of a user who came often, one in so many is counted for its operation. */
 const NOTE_ONE_IN = 4
+
+export const NO_LABELS: Labeller = () => []
 
 interface Kept {
   readonly profile: CallerProfile
@@ -54,14 +56,16 @@ export class CallerProfiles {
   readonly #door = new Doorkeeper()
   readonly #private = new CidrSet(PRIVATE_NETWORKS)
   readonly #label: Labeller
+  readonly #firstLook: number
   #last: Kept | null = null
   #refused = 0
 
-  constructor(label: Labeller = () => [], limits: ProfileLimits = PROFILE_LIMITS) {
+  constructor(label: Labeller = NO_LABELS, limits: ProfileLimits = PROFILE_LIMITS) {
     this.#regulars = new BoundedMap(limits.maxRegulars)
     this.#newcomers = new BoundedMap(limits.maxNewcomers)
     this.#uses = new OperationUses(limits.maxServices, limits.maxOperations)
     this.#label = label
+    this.#firstLook = label === NO_LABELS ? LEAST_REQUESTS : REGULAR_FROM
   }
 
   /** Sets `caller`. */
@@ -71,7 +75,7 @@ export class CallerProfiles {
     if (kept === null) return null
     const { profile } = kept
     const { service, endpoint, principal } = tx
-    const use = service === null || endpoint === null || !tx.knownEndpoint ? null : this.#uses.of(service, endpoint)
+    const use = service === null || endpoint === null ? null : this.#uses.of(service, endpoint)
     profile.principal = principal
     profile.observe(tx, use, use !== null && this.#uses.isRare(use))
     const { requests } = profile
@@ -108,7 +112,7 @@ export class CallerProfiles {
           this.#refused++
           return null
         }
-        kept = { profile: new CallerProfile(principal, now), hash: hashText(key), nextLook: REGULAR_FROM }
+        kept = { profile: new CallerProfile(principal, now), hash: hashText(key), nextLook: this.#firstLook }
         this.#newcomers.set(key, kept)
       } else if (kept.profile.requests + 1 >= REGULAR_FROM) {
         this.#newcomers.delete(key)
@@ -127,7 +131,7 @@ export class CallerProfiles {
   #judge(kept: Kept, tx: Transaction): void {
     const { profile } = kept
     kept.nextLook = Math.max(LEAST_REQUESTS, Math.ceil(profile.requests * GROWTH))
-    const { role, reasons } = roleOf(profile, this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
+    const { role, reasons } = roleOf(profile, () => this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
     profile.role = role
     profile.reasons = reasons
     profile.labels = this.#label(profile)

@@ -22,19 +22,21 @@ const STAFF_CLAIM =
   /^(?:.{0,32}[_:/-])?(?:staff|admin(?:istrator)?|support|agent|operator|backoffice|employee|moderator)(?:[_:/-].{0,32})?$/i
 
 /**
- * What a caller seems to be, by rules that can be read: the first that fits. `internal`: they came from a private network. A
+ * What a caller seems to be, by rules that can be read: the first that fits. `isInternal`: whether they came from a private network. A
  * caller can behave as it likes, so a role is a cohort to compare with, and no permission.
  */
-export function roleOf(profile: CallerProfile, internal: boolean): Judged {
-  if (profile.requests < LEAST_REQUESTS) return { role: null, reasons: [] }
+export function roleOf(profile: CallerProfile, isInternal: () => boolean): Judged {
+  // An address with several programs behind it is nobody in particular.
+  const several = profile.shared || (!isSomebody(profile) && profile.agents.count > 1)
+  if (profile.requests < LEAST_REQUESTS || several) return { role: null, reasons: [] }
   for (const [role, rule] of RULES) {
-    const reasons = rule(profile, internal)
+    const reasons = rule(profile, isInternal)
     if (reasons !== null) return { role, reasons }
   }
   return { role: null, reasons: [] }
 }
 
-type Rule = (profile: CallerProfile, internal: boolean) => readonly string[] | null
+type Rule = (profile: CallerProfile, isInternal: () => boolean) => readonly string[] | null
 
 const RULES: readonly (readonly [Role, Rule])[] = [
   ['monitor', monitor],
@@ -49,7 +51,7 @@ const RULES: readonly (readonly [Role, Rule])[] = [
 function monitor(profile: CallerProfile): readonly string[] | null {
   const { operations, pauses, unevenness, pauseMean, agentClass } = profile
   const few = operations.count <= FEW_OPERATIONS && !operations.more && readsOnly(profile) && profile.objects.count <= 1
-  if (!few) return null
+  if (!few || !isMachine(profile)) return null
   const even = pauses >= LEAST_PAUSES && unevenness < CLOCKWORK
   if (!even && agentClass !== 'monitor') return null
   const rhythm = even ? `a pause of ${seconds(pauseMean)} between requests, each time` : 'its name is that of a monitor'
@@ -78,7 +80,7 @@ function staff(profile: CallerProfile): readonly string[] | null {
   const { kind } = profile.principal
   if (kind !== 'user' && kind !== 'session') return null
   const claim = profile.claimed.values.find((role) => STAFF_CLAIM.test(role))
-  const share = profile.rare / profile.requests
+  const share = profile.rare / Math.max(1, profile.sampled)
   const inside = share >= MOSTLY && !isMachine(profile)
   if (claim === undefined && !inside) return null
   return [
@@ -87,8 +89,8 @@ function staff(profile: CallerProfile): readonly string[] | null {
   ]
 }
 
-function service(profile: CallerProfile, internal: boolean): readonly string[] | null {
-  if (!isMachine(profile) || !isSomebody(profile) || !internal) return null
+function service(profile: CallerProfile, isInternal: () => boolean): readonly string[] | null {
+  if (!isMachine(profile) || !isSomebody(profile) || !isInternal()) return null
   return ['a program with a credential of its own', 'it calls from a private network']
 }
 
@@ -112,7 +114,7 @@ function isSomebody({ principal }: CallerProfile): boolean {
 function isMachine({ agentClass, principal }: CallerProfile): boolean {
   const { kind } = principal
   if (kind === 'api_key' || kind === 'consumer') return true
-  return agentClass === 'library' || agentClass === 'monitor' || agentClass === 'bot' || agentClass === 'none'
+  return agentClass === 'program' || agentClass === 'monitor' || agentClass === 'bot' || agentClass === 'none'
 }
 
 function readsOnly({ reads, requests }: CallerProfile): boolean {

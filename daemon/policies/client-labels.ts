@@ -1,5 +1,5 @@
 import type { CallerProfile } from '../callers/profile.ts'
-import type { Labeller } from '../callers/profiles.ts'
+import { type Labeller, NO_LABELS } from '../callers/profiles.ts'
 import { compileTest, environmentOf } from './cel.ts'
 import { ExpressionProblem } from './cel-limits.ts'
 
@@ -42,9 +42,9 @@ export function labelFault(when: string): string | null {
 
 /** A condition that fails on a caller is not true of it. */
 export function compileLabels(labels: readonly ClientLabel[]): Labeller {
+  if (labels.length === 0) return NO_LABELS
   const tests = labels.map(({ name, when }) => ({ name, holds: compileTest(ENVIRONMENT, when) }))
   return (profile) => {
-    if (tests.length === 0) return []
     const variables = { client: viewOf(profile) }
     return tests.filter(({ holds }) => isTrue(holds, variables)).map(({ name }) => name)
   }

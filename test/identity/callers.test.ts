@@ -160,3 +160,41 @@ test('identity.names and identity.display: keys that take turns are one caller, 
   const short = expect.stringMatching(/^hmac:[0-9a-f]{8}$/)
   expect(lines.map(({ principal }) => principal.display)).toEqual(['acme', 'acme', 'jo', short, short])
 })
+
+test('clients list and show: role with reasons, labels, networks and programs', async () => {
+  const key = [['X-Api-Key', 'key-0123456789']]
+  const agent = (name: string) => [['User-Agent', name]]
+  const file = records([
+    ...Array.from({ length: 30 }, (_, i) => ({
+      ...{ path: `/v1/orders/${i}`, client_ip: `198.51.100.${i % 3}` },
+      request_headers: [...key, ...agent('ShipLink/3.1')],
+    })),
+    ...Array.from({ length: 30 }, (_, i) => ({
+      ...{ path: `/v1/orders/${100 + i}`, ...bearer(token({ iss: 'id', sub: 'u_1' })) },
+      request_headers: [
+        ...bearer(token({ iss: 'id', sub: 'u_1' })).request_headers,
+        ...agent('Shop/7.1 (iPhone; iOS 19)'),
+      ],
+    })),
+  ])
+  const labels = `identity:
+  labels:
+    - { name: ours, when: 'client.networks.exists(n, n == "198.51.100.0/24")' }
+    - { name: never, when: 'client.claimed[9] == "x"' }
+`
+  const config = written(labels, '.yaml')
+  const list = await offpath('clients', 'list', '--capture', file, '--config', config, '-o', 'json')
+  expect(JSON.parse(list.stdout)).toMatchObject([
+    { kind: 'user', role: 'customer', labels: [], agents: ['Shop'], credentials: 1, devices: 1 },
+    { kind: 'api_key', role: 'partner', labels: ['ours'], networks: ['198.51.100.0/24'], shared: false },
+  ])
+  const show = await offpath('clients', 'show', 'u_1', '--capture', file, '--config', config)
+  expect(show.stdout).toMatch(/Role +customer: signed in, with an app/)
+})
+
+test('identity.labels: a condition that is wrong is refused with its place', async () => {
+  const config = written(`identity:\n  labels: [{ name: a, when: 'client.rolle == "x"' }]\n`, '.yaml')
+  const ran = await offpath('clients', 'list', '--capture', records([{}]), '--config', config)
+  expect(ran.status).toBe(78)
+  expect(ran.stderr).toMatch(/identity\.labels\[0\]\.when.*is no condition over client/)
+})
