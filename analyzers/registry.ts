@@ -12,6 +12,8 @@ import { inventoryZombie } from './detectors/inventory-zombie.ts'
 import { leakDetectors } from './detectors/leak.ts'
 import { objectEnumeration } from './detectors/object-enumeration.ts'
 import { objectOwnership } from './detectors/object-ownership.ts'
+import { propertyExposure } from './detectors/property-exposure.ts'
+import { propertyMassAssignment } from './detectors/property-mass-assignment.ts'
 import { regressionErrors } from './detectors/regression-errors.ts'
 import { regressionLatency } from './detectors/regression-latency.ts'
 import { regressionSecurity } from './detectors/regression-security.ts'
@@ -33,6 +35,8 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   inventoryZombie,
   ...leakDetectors,
   objectEnumeration,
+  propertyExposure,
+  propertyMassAssignment,
   objectOwnership,
   regressionErrors,
   regressionLatency,

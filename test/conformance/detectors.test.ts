@@ -14,6 +14,7 @@ import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import { address, login, missing, order, START, transaction, user } from './traffic.ts'
 
+const WRITTEN = { method: 'PATCH', requestBodyBytes: 7, requestBody: '{"a":1}' }
 const make = (declaration: DetectorDeclaration, options: unknown = {}) =>
   declaration.create(declaration.options.parse(options))
 
@@ -146,13 +147,15 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
           ? login(at, from.id, `a${i}`, false)
           : id === 'scan.probing'
             ? missing(at, from, `/x${i}`)
-            : id === 'auth.token_theft'
-              ? order(at, `u${i}`, i)
-              : {
-                  ...order(at, '', i),
-                  principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
-                  service: `h${i}.test`,
-                }
+            : id === 'property.mass_assignment'
+              ? { ...order(at, '', i), ...WRITTEN, principal: from, service: `h${i}.test` }
+              : id === 'auth.token_theft'
+                ? order(at, `u${i}`, i)
+                : {
+                    ...order(at, '', i),
+                    principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
+                    service: `h${i}.test`,
+                  }
       detector.observe(tx, at)
       if (i % 500 === 0) detector.tick(at)
     }

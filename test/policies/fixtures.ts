@@ -136,6 +136,25 @@ function statusPage(until: number): Request[] {
   }))
 }
 
+function changed(at: number, i: number, body: object, answer: object): Request {
+  return { at: seconds(at), ip: person(i), path: '/v1/me', method: 'PATCH', user: `u_${i}`, body, answer }
+}
+
+/** People who change their city. */
+function profiles(count: number): Request[] {
+  return range(count).map((i) => changed(i * 5, i % 15, { city: `c${i}` }, { id: i % 15, city: `c${i}`, role: 'user' }))
+}
+
+function readProfiles(from: number, count: number, more: object): Request[] {
+  return range(count).map((i) => ({
+    at: seconds(from + i * 5),
+    ip: person(i % 15),
+    path: '/v1/me',
+    user: `u_${i % 15}`,
+    answer: { id: i % 15, city: 'Ulm', email: `p${i % 15}@shop.test`, ...more },
+  }))
+}
+
 const WORDS =
   'admin backup old test dev staging private config internal debug console metrics hidden secret api2 portal upload shell db dump'.split(
     ' ',
@@ -458,6 +477,26 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
       { at: seconds(162 + i * 6), ip: person(8), path: '/v1/cart', user: 'u_8' },
     ]),
   ],
+  // A profile is changed together with a role, and the answer has it.
+  'made-admin.jsonl': [
+    ...profiles(60),
+    changed(400, 3, { city: 'Ulm', role: 'admin' }, { id: 3, city: 'Ulm', role: 'admin' }),
+  ],
+  // A new version of the app sends a field more, and one person's always one of his own.
+  'new-app.jsonl': [
+    ...profiles(60),
+    ...range(20).map((i) =>
+      changed(400 + i * 5, i, { city: 'Ulm', theme: 'dark' }, { id: i, city: 'Ulm', theme: 'dark' }),
+    ),
+    ...range(5).map((i) => changed(600 + i * 5, 3, { city: 'Ulm', nick: 'x' }, { id: 3, city: 'Ulm' })),
+  ],
+  // After a release the profile has hashes of passwords and bank accounts.
+  'talkative-profile.jsonl': [
+    ...readProfiles(0, 100, {}),
+    ...readProfiles(600, 20, { password_hash: 'x9', iban: 'DE02100100100006820101' }),
+  ],
+  // After a release the profile has a level and a theme.
+  'harmless-fields.jsonl': [...readProfiles(0, 100, {}), ...readProfiles(600, 20, { level: 2, theme: 'dark' })],
   // Browsers ask for icons, and an old link is dead.
   'dead-links.jsonl': [
     ...people(8),

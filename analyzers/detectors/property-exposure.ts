@@ -1,0 +1,280 @@
+import { z } from 'zod'
+import { SENSITIVE_CLASSES, type SensitiveClass } from '../../daemon/inventory/sensitive.ts'
+import type { DeployMark } from '../../daemon/model/deploy.ts'
+import type { Severity, Signal } from '../../daemon/model/signal.ts'
+import { type EventTime, HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
+import { principalKey } from '../baselines/principal-key.ts'
+import { amount, text, time } from '../baselines/state.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { countText, signalOf } from '../finding.ts'
+import { endpointSubject } from './access/answer.ts'
+import { personalData } from './access/personal-data.ts'
+import { jsonNames } from './property/json-names.ts'
+import { KnownNames, KnownNamesState } from './property/known-names.ts'
+import { tellsTooMuch } from './property/telling-names.ts'
+import {
+  LOOK_EVERY_US,
+  type Release,
+  Releases,
+  ReleasesState,
+  releaseEvidence,
+  sinceRelease,
+} from './regression/releases.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(1e-2).describe('p-value from which something new is a signal'),
+  leastAnswers: z.int().min(5).default(40).describe('answers of an endpoint that are looked at before anything is new'),
+  leastCallers: z.int().min(2).default(5).describe('callers of it before'),
+  callersShown: z.int().min(1).default(3).describe('callers who are given something new before it is told'),
+  maxEndpoints: z.int().min(16).default(4096).describe('endpoints with state'),
+})
+type ExposureOptions = z.infer<typeof Options>
+
+/** Of an endpoint that is known, one answer in so long is looked at. */
+const LOOK_AT_US = 2 * SECOND_US
+const AFTER_RELEASE_US = 24 * HOUR_US
+const REPEAT_US = HOUR_US
+/** What was told for a day is part of the interface. */
+const ACCEPTED_AFTER_US = 24 * HOUR_US
+const MAX_NEW = 16
+
+const FoundState = z.tuple([text, time, time, DistinctState, amount])
+const EndpointState = z.tuple([
+  KnownNamesState,
+  DistinctState,
+  z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length),
+  time,
+  z.array(FoundState).max(MAX_NEW),
+])
+type EndpointState = z.infer<typeof EndpointState>
+const Kept = z.union([z.tuple([z.literal('endpoint'), KeyedEntry]), ReleasesState])
+type Kept = z.infer<typeof Kept>
+
+/** Something that answers did not have before. */
+interface Found {
+  readonly since: EventTime
+  toldAt: EventTime
+  readonly callers: DistinctCounter
+  answers: number
+}
+
+class Endpoint {
+  names = new KnownNames()
+  callers = new DistinctCounter()
+  classes = new Set<SensitiveClass>()
+  lookedAt: EventTime = 0
+  /** By field name, or `class email`. */
+  readonly news = new Map<string, Found>()
+}
+
+class PropertyExposure implements Detector {
+  readonly stateVersion = 1
+  readonly #options: ExposureOptions
+  readonly #endpoints: KeyedTable<Endpoint>
+  readonly #releases: Releases
+  #lookedAt: EventTime = 0
+  #frozen = false
+
+  constructor(options: ExposureOptions) {
+    this.#options = options
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
+    this.#releases = new Releases(options.maxEndpoints)
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { service, endpoint, status } = tx
+    if (service === null || endpoint === null || status === null || status < 200 || status >= 300) return null
+    if (tx.responseBodyBytes < 2 || !tx.knownEndpoint) return null
+    const known = this.#endpoints.use(`${service} ${endpoint}`)
+    if (now - known.lookedAt < LOOK_AT_US && this.#isSettled(known) && known.news.size === 0) return null
+    known.lookedAt = now
+    if (now - this.#lookedAt >= LOOK_EVERY_US) {
+      this.#lookedAt = now
+      this.#releases.look(tx, service, now)
+    }
+    return this.#look(tx, service, known, now)
+  }
+
+  tick(): void {}
+
+  deployed(mark: DeployMark): void {
+    this.#releases.mark(mark)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    const toState = ({ names, callers, classes, lookedAt, news }: Endpoint): EndpointState => [
+      names.toState(),
+      callers.toState(),
+      [...classes],
+      lookedAt,
+      [...news].map(([name, found]) => [name, found.since, found.toldAt, found.callers.toState(), found.answers]),
+    ]
+    for (const entry of this.#endpoints.entries(toState)) yield ['endpoint', entry]
+    yield* this.#releases.snapshot()
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (kept[0] === 'release') {
+      this.#releases.restore(kept)
+      return
+    }
+    const [names, callers, classes, lookedAt, news] = EndpointState.parse(kept[1][4])
+    const known = Object.assign(new Endpoint(), {
+      names: KnownNames.fromState(names),
+      callers: DistinctCounter.fromState(callers),
+      classes: new Set(classes),
+      lookedAt,
+    })
+    for (const [name, since, toldAt, seenBy, answers] of news) {
+      known.news.set(name, { since, toldAt, callers: DistinctCounter.fromState(seenBy), answers })
+    }
+    this.#endpoints.restore(kept[1], known)
+  }
+
+  sizes() {
+    return { endpoints: this.#endpoints.occupancy, releases: this.#releases.occupancy }
+  }
+
+  maturity(): number {
+    return this.#endpoints.mean(({ names }) => Math.min(1, names.messages / 200))
+  }
+
+  #isSettled({ names, callers }: Endpoint): boolean {
+    return names.messages >= this.#options.leastAnswers && callers.count >= this.#options.leastCallers
+  }
+
+  #look(tx: Transaction, service: string, known: Endpoint, now: EventTime): Signal | null {
+    const fields = jsonNames(tx.responseBody)
+    if (fields.length === 0) return null
+    const caller = hashText(principalKey(tx.principal))
+    const classes = personalData(tx.responseBody)
+    if (!this.#isSettled(known)) {
+      if (!this.#frozen) {
+        for (const { hash } of fields) known.names.learnOne(hash, caller)
+        for (const kind of classes) known.classes.add(kind)
+        known.names.messages++
+        known.callers.learnOne(caller)
+      }
+      return null
+    }
+    const share = 1 / (known.names.messages + 2)
+    let signal: Signal | null = null
+    for (const { name, hash } of fields) {
+      if (known.names.has(hash)) continue
+      // What tells nothing is a release like any other.
+      if (!tellsTooMuch(name)) known.names.learnOne(hash, caller)
+      else signal ??= this.#news(tx, service, known, name, 'medium', share, caller, now)
+    }
+    for (const kind of classes) {
+      if (known.classes.has(kind)) continue
+      signal ??= this.#news(tx, service, known, `${CLASS}${kind}`, severityOf(kind), share, caller, now)
+    }
+    if (!this.#frozen && known.news.size === 0) known.names.messages++
+    return signal
+  }
+
+  /** Something new is in an answer: counted, and told once enough callers were given it. */
+  #news(
+    tx: Transaction,
+    service: string,
+    known: Endpoint,
+    what: string,
+    severity: Severity,
+    share: number,
+    caller: number,
+    now: EventTime,
+  ): Signal | null {
+    let found = known.news.get(what)
+    if (found === undefined) {
+      if (known.news.size >= MAX_NEW) return null
+      found = { since: now, toldAt: 0, callers: new DistinctCounter(), answers: 0 }
+      known.news.set(what, found)
+    }
+    found.answers++
+    found.callers.learnOne(caller)
+    if (now - found.since >= ACCEPTED_AFTER_US) {
+      known.news.delete(what)
+      if (what.startsWith(CLASS)) known.classes.add(what.slice(CLASS.length) as SensitiveClass)
+      else
+        for (const { name, hash } of jsonNames(tx.responseBody)) if (name === what) known.names.learnOne(hash, caller)
+      return null
+    }
+    if (found.callers.count < this.#options.callersShown || share > this.#options.report * 5) return null
+    if (found.toldAt > 0 && now - found.toldAt < REPEAT_US) return null
+    found.toldAt = now
+    const latest = this.#releases.latest(service, now, AFTER_RELEASE_US)
+    const release = latest !== null && latest.at <= found.since + HOUR_US ? latest : null
+    return exposureSignal(tx, known, what, found, severity, release, now)
+  }
+}
+
+const CLASS = 'class '
+
+const GRAVE: ReadonlySet<SensitiveClass> = new Set(['card', 'iban', 'national_id', 'password', 'token'])
+
+function severityOf(kind: SensitiveClass): Severity {
+  return GRAVE.has(kind) ? 'high' : 'medium'
+}
+
+function exposureSignal(
+  tx: Transaction,
+  known: Endpoint,
+  what: string,
+  { callers, answers }: Found,
+  severity: Severity,
+  release: Release | null,
+  now: EventTime,
+): Signal {
+  const isClass = what.startsWith(CLASS)
+  const named = isClass ? `values of the class ${what.slice(CLASS.length).replaceAll('_', ' ')}` : `the field ${what}`
+  const before = known.names.messages
+  return signalOf('property.exposure', tx, now, {
+    // Each caller who is given it, and did not get it before, says so anew.
+    log10P: Math.min(3, callers.count) * Math.log10(1 / (before + 2)),
+    maturity: Math.min(1, before / 200),
+    severity,
+    why: `${tx.endpoint} now gives ${named}, to ${countText(callers.count, 'caller')} so far; none of ${countText(before, 'answer')} looked at before had it${sinceRelease(release)}`,
+    expected: 'not there',
+    observed: countText(answers, 'answer'),
+    evidence: {
+      what: isClass ? what.slice(CLASS.length) : what,
+      is_class: isClass,
+      answers,
+      callers: Math.round(callers.count),
+      answers_before: before,
+      ...releaseEvidence(release),
+    },
+    subject: endpointSubject(tx),
+    outcome: { answered: answers, refused: 0, objectsExposed: Math.round(callers.count), accounts: [], pSuccess: 0.9 },
+    evidenceBefore: [],
+  })
+}
+
+export const propertyExposure = defineDetector({
+  id: 'property.exposure',
+  title: 'Answers give more than before',
+  owasp: ['API3:2023'],
+  attack: ['T1213'],
+  describes: {
+    detects:
+      'Answers of an endpoint that begin to give what is sensitive: values of a class that none had before (e-mail, phone, card, bank, identity numbers, passwords, tokens), or fields whose name says that callers are not meant to have them (password_hash, internal_score, birth_date). A release that was marked (offpath deploy mark) or that a version header shows is named.',
+    statistic:
+      'Names and classes of the answers of each endpoint, one answer in two seconds once it is known. Something new counts once callersShown callers were given it; each of them takes a factor of 1 / (answers before + 2) into the p-value.',
+    memory: 'maxEndpoints endpoints with 256 names, at most 18 KiB each; evictions are counted.',
+    warmUp: 'leastAnswers answers to leastCallers callers.',
+    traps:
+      'A release with new fields that tell nothing, lists of one caller, optional fields that are seldom there (three callers in whose answers it was not before). Missed: what was there from the start (offpath sensitive list has it), fields with harmless names and values, answers that are no JSON. What is told for a day is taken as how it is now.',
+    tuning: 'callersShown; leastAnswers for endpoints with many optional fields.',
+  },
+  options: Options,
+  create: (options) => new PropertyExposure(options),
+})

@@ -1,0 +1,245 @@
+import { z } from 'zod'
+import type { Severity, Signal } from '../../daemon/model/signal.ts'
+import type { EventTime } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
+import { principalKey } from '../baselines/principal-key.ts'
+import { amount, text } from '../baselines/state.ts'
+import { type Detector, defineDetector } from '../detector.ts'
+import { countText, shownAs, signalOf } from '../finding.ts'
+import { type JsonName, jsonNames, valueText } from './property/json-names.ts'
+import { KnownNames, KnownNamesState } from './property/known-names.ts'
+import { givesPrivilege } from './property/telling-names.ts'
+
+const Options = z.strictObject({
+  report: z.number().gt(0).lt(1).default(2e-3).describe('p-value from which a new field is a signal'),
+  leastRequests: z.int().min(5).default(30).describe('requests of an endpoint before a field of it can be new'),
+  leastCallers: z.int().min(2).default(5).describe('callers of it before'),
+  maxEndpoints: z.int().min(16).default(2048).describe('endpoints with state'),
+})
+type AssignmentOptions = z.infer<typeof Options>
+
+/** Of new fields, how many have a name that gives privilege, and how many a name that answers had before. */
+const PRIVILEGED = 0.05
+const READ_ONLY = 0.3
+/** Endpoints whose answers are read for names: so many of them. */
+const ANSWERS_READ = 32
+const MAX_TOLD = 8
+
+const EndpointState = z.tuple([KnownNamesState, KnownNamesState, DistinctState, amount])
+type EndpointState = z.infer<typeof EndpointState>
+
+const MAX_SUSPECTS = 4096
+const Kept = z.union([
+  z.tuple([z.literal('suspects'), z.array(text).max(MAX_SUSPECTS)]),
+  z.tuple([z.literal('endpoint'), KeyedEntry]),
+])
+type Kept = z.infer<typeof Kept>
+
+class Endpoint {
+  /** Of requests, and of answers. */
+  written = new KnownNames()
+  read = new KnownNames()
+  callers = new DistinctCounter()
+  answersRead = 0
+
+  toState(): EndpointState {
+    return [this.written.toState(), this.read.toState(), this.callers.toState(), this.answersRead]
+  }
+
+  static fromState([written, read, callers, answersRead]: EndpointState): Endpoint {
+    return Object.assign(new Endpoint(), {
+      written: KnownNames.fromState(written),
+      read: KnownNames.fromState(read),
+      callers: DistinctCounter.fromState(callers),
+      answersRead,
+    })
+  }
+}
+
+/** A field that this caller should not write. */
+interface Odd {
+  readonly field: JsonName
+  readonly privileged: boolean
+  readonly taken: boolean
+}
+
+class MassAssignment implements Detector {
+  readonly stateVersion = 1
+  readonly #options: AssignmentOptions
+  readonly #endpoints: KeyedTable<Endpoint>
+  readonly #suspects = new Set<string>()
+  #frozen = false
+
+  constructor(options: AssignmentOptions) {
+    this.#options = options
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
+  }
+
+  observe(tx: Transaction, now: EventTime): Signal | null {
+    const { method, service, endpoint, status, requestBodyBytes } = tx
+    if (requestBodyBytes < 2 || service === null || endpoint === null || status === null || !tx.knownEndpoint)
+      return null
+    if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return null
+    const names = jsonNames(tx.requestBody)
+    if (names.length === 0) return null
+    const key = principalKey(tx.principal)
+    const caller = hashText(key)
+    const known = this.#endpoints.use(`${service} ${endpoint}`)
+    const odd = this.#oddOf(tx, known, names, caller)
+    if (odd.length > 0) {
+      const signal = this.#judge(tx, known, odd, now)
+      if (signal !== null) return signal
+    }
+    // What was refused is no part of the interface, whoever sent it.
+    if (status < 300 && !this.#frozen && !this.#suspects.has(key)) this.#learn(tx, known, names, caller)
+    return null
+  }
+
+  tick(): void {}
+
+  suspect(caller: string, open: boolean): void {
+    if (!open) this.#suspects.delete(caller)
+    else if (this.#suspects.size < MAX_SUSPECTS) this.#suspects.add(caller)
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
+  }
+
+  *snapshot(): IterableIterator<Kept> {
+    yield ['suspects', [...this.#suspects]]
+    for (const entry of this.#endpoints.entries((known) => known.toState())) yield ['endpoint', entry]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (kept[0] === 'suspects') {
+      for (const caller of kept[1]) this.#suspects.add(caller)
+      return
+    }
+    const [, entry] = kept
+    this.#endpoints.restore(entry, Endpoint.fromState(EndpointState.parse(entry[4])))
+  }
+
+  sizes() {
+    return { endpoints: this.#endpoints.occupancy }
+  }
+
+  maturity(): number {
+    return this.#endpoints.mean(({ written }) => Math.min(1, written.messages / 200))
+  }
+
+  #oddOf(tx: Transaction, known: Endpoint, names: readonly JsonName[], caller: number): readonly Odd[] {
+    const { leastRequests, leastCallers } = this.#options
+    if (known.written.messages < leastRequests || known.callers.count < leastCallers) return NONE
+    let odd: Odd[] | null = null
+    for (const field of names) {
+      if (known.written.knows(field.hash, caller)) continue
+      const privileged = givesPrivilege(field.name)
+      if (!privileged && !known.read.isCommon(field.hash)) continue
+      odd ??= []
+      odd.push({ field, privileged, taken: isTaken(tx, field) })
+    }
+    return odd ?? NONE
+  }
+
+  #judge(tx: Transaction, known: Endpoint, odd: readonly Odd[], now: EventTime): Signal | null {
+    const share = known.written.newShare
+    const pValue = share * (odd.some(({ privileged }) => privileged) ? PRIVILEGED : READ_ONLY)
+    if (pValue > this.#options.report) return null
+    return assignmentSignal(tx, known, odd, Math.log10(pValue), now)
+  }
+
+  #learn(tx: Transaction, known: Endpoint, names: readonly JsonName[], caller: number): void {
+    known.written.messages++
+    known.callers.learnOne(caller)
+    for (const { hash } of names) known.written.learnOne(hash, caller)
+    if (known.answersRead >= ANSWERS_READ) return
+    known.answersRead++
+    for (const { hash } of jsonNames(tx.responseBody)) known.read.learnOne(hash, caller)
+  }
+}
+
+const NONE: readonly Odd[] = []
+
+/** Whether the answer says that the field now has the value that was sent. */
+function isTaken(tx: Transaction, field: JsonName): boolean {
+  const { requestBody, responseBody, status } = tx
+  if (requestBody === undefined || responseBody === undefined || status === null || status >= 300) return false
+  const sent = valueText(requestBody, field)
+  if (sent === '') return false
+  const answered = jsonNames(responseBody).find(({ hash }) => hash === field.hash)
+  return answered !== undefined && valueText(responseBody, answered) === sent
+}
+
+function assignmentSignal(
+  tx: Transaction,
+  known: Endpoint,
+  odd: readonly Odd[],
+  log10P: number,
+  now: EventTime,
+): Signal {
+  const told = odd.slice(0, MAX_TOLD).map(({ field }) => field.name)
+  const taken = odd.filter((each) => each.taken)
+  const refused = tx.status! >= 400
+  const privileged = odd.some((each) => each.privileged)
+  const outcome = refused
+    ? `refused (${tx.status})`
+    : taken.length > 0
+      ? `and the answer has ${taken.length === 1 ? 'it' : 'them'} as sent`
+      : `answered ${tx.status}, with no sign that it was taken`
+  return signalOf('property.mass_assignment', tx, now, {
+    log10P,
+    maturity: Math.min(1, known.written.messages / 200),
+    severity: severityOf(refused, taken.length > 0, privileged),
+    why: `${shownAs(tx.principal)} sent ${told.join(', ')} to ${tx.endpoint}, which no other of ${countText(known.callers.count, 'caller')} did in ${countText(known.written.messages, 'request')}: ${outcome}`,
+    expected: 'fields that callers send',
+    observed: told.join(', '),
+    evidence: {
+      fields: told,
+      privileged,
+      taken: taken.map(({ field }) => field.name).slice(0, MAX_TOLD),
+      callers: Math.round(known.callers.count),
+      requests: known.written.messages,
+    },
+    subject: { kind: tx.principal.kind, value: shownAs(tx.principal) },
+    outcome: {
+      answered: refused ? 0 : 1,
+      refused: refused ? 1 : 0,
+      objectsExposed: 0,
+      accounts: [],
+      pSuccess: refused ? 0.02 : taken.length > 0 ? 0.9 : 0.3,
+    },
+    evidenceBefore: [],
+  })
+}
+
+function severityOf(refused: boolean, taken: boolean, privileged: boolean): Severity {
+  if (refused) return 'low'
+  if (taken) return privileged ? 'high' : 'medium'
+  return privileged ? 'medium' : 'low'
+}
+
+export const propertyMassAssignment = defineDetector({
+  id: 'property.mass_assignment',
+  title: 'Fields that nobody should write',
+  owasp: ['API3:2023'],
+  attack: ['T1190'],
+  describes: {
+    detects:
+      'A request that sets a field which no other caller of the endpoint sets: one whose name gives power, money or trust (role, is_admin, balance, verified, tenant_id), or one that answers have had and requests never.',
+    statistic:
+      'How often a request has a name that nobody had before (Good-Turing: names of one caller by requests), times 0.05 for a name that gives privilege, 0.3 for one of answers. Whether it worked is read from the answer: the same field with the same value is high, refused is low.',
+    memory:
+      'maxEndpoints endpoints with 256 names of requests and of answers, at most 32 KiB each; evictions are counted.',
+    warmUp: 'leastRequests requests of leastCallers callers.',
+    traps:
+      'A client that brings new fields (their names give no privilege, and answers do not have them before), administrators whose endpoint takes roles (others send them, too), a caller who repeats what only he sends teaches one vote. Missed: bodies that are no JSON, fields with names of another kind (say so in a policy of your own), what is sent in queries.',
+    tuning: 'leastRequests and report.',
+  },
+  options: Options,
+  create: (options) => new MassAssignment(options),
+})

@@ -1,0 +1,77 @@
+import { mix } from '../../baselines/lookup-hash.ts'
+
+/** Bodies are read up to here. */
+const MAX_BODY = 65_536
+const MAX_NAME = 64
+const MAX_NAMES = 128
+const MAX_VALUE = 128
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+
+/** A field of a JSON text. */
+export interface JsonName {
+  readonly name: string
+  readonly hash: number
+  /** Where its value begins. */
+  readonly valueAt: number
+}
+
+/**
+ * The names of all objects in a JSON text, at any depth, each once, at most 128. One pass; no structure is made, so that a text
+ * that is no JSON, or cut off, gives what it has.
+ */
+export function jsonNames(text: string | undefined): JsonName[] {
+  const names: JsonName[] = []
+  if (text === undefined || text.length < 2) return names
+  const first = text.charCodeAt(0)
+  if (first !== 0x7b && first !== 0x5b) return names
+  const end = Math.min(text.length, MAX_BODY)
+  for (let at = 1; at < end && names.length < MAX_NAMES; at++) {
+    if (text.charCodeAt(at) !== QUOTE) continue
+    const start = at + 1
+    let hash = 0x811c9dc5
+    for (at = start; at < end; at++) {
+      const code = text.charCodeAt(at)
+      if (code === QUOTE) break
+      if (code === BACKSLASH) at++
+      // Alike: isAdmin, is_admin, IS-ADMIN.
+      else if (code !== 0x5f && code !== 0x2d) hash = Math.imul(hash ^ (code | 0x20), 0x01000193)
+    }
+    const value = valueAfter(text, at + 1, end)
+    if (value < 0 || at - start > MAX_NAME || at === start) continue
+    const mixed = mix(hash)
+    if (!names.some((each) => each.hash === mixed)) {
+      names.push({ name: text.slice(start, at), hash: mixed, valueAt: value })
+    }
+  }
+  return names
+}
+
+/** The value of a field as it stands: a number, a word, or a text with its quotes; empty where it is none of these, or long. */
+export function valueText(text: string, { valueAt }: JsonName): string {
+  const limit = Math.min(text.length, valueAt + MAX_VALUE)
+  const isText = text.charCodeAt(valueAt) === QUOTE
+  for (let at = valueAt + 1; at < limit; at++) {
+    const code = text.charCodeAt(at)
+    if (isText) {
+      if (code === BACKSLASH) return ''
+      if (code === QUOTE) return text.slice(valueAt, at + 1)
+    } else if (code === 0x2c || code === 0x7d || code === 0x5d || code <= 0x20) {
+      const value = text.slice(valueAt, at)
+      return value.startsWith('{') || value.startsWith('[') ? '' : value
+    }
+  }
+  return ''
+}
+
+/** Where the value begins; -1 where the text in quotes was no name. */
+function valueAfter(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end && text.charCodeAt(at) <= 0x20) at++
+  if (text.charCodeAt(at) !== COLON) return -1
+  at++
+  while (at < end && text.charCodeAt(at) <= 0x20) at++
+  return at < end ? at : -1
+}

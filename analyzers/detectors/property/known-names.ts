@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { amount, hash32 } from '../../baselines/state.ts'
+
+const MAX_NAMES = 256
+/** Callers that a name is told apart by. */
+const ENOUGH = 3
+
+const NameState = z.tuple([hash32, z.array(hash32).max(ENOUGH)])
+export const KnownNamesState = z.tuple([z.array(NameState).max(MAX_NAMES), amount, amount])
+export type KnownNamesState = z.infer<typeof KnownNamesState>
+
+/**
+ * The names of fields that messages of one endpoint have had, each with the first three callers.
+ *
+ * Memory     256 names, 60 B each
+ */
+export class KnownNames {
+  #names = new Map<number, readonly number[]>()
+  /** Messages that were learnt. */
+  messages = 0
+  /** Names that did not fit. */
+  refused = 0
+
+  /** A caller who is the only one to have sent it does not know it better for that. */
+  knows(name: number, caller: number): boolean {
+    const callers = this.#names.get(name)
+    return callers !== undefined && (callers.length > 1 || callers[0] !== caller)
+  }
+
+  /** Whether so many callers have sent it that it is part of the interface. */
+  isCommon(name: number): boolean {
+    return (this.#names.get(name)?.length ?? 0) >= ENOUGH
+  }
+
+  has(name: number): boolean {
+    return this.#names.has(name)
+  }
+
+  learnOne(name: number, caller: number): void {
+    const callers = this.#names.get(name)
+    if (callers === undefined) {
+      if (this.#names.size < MAX_NAMES) this.#names.set(name, [caller])
+      else this.refused++
+    } else if (callers.length < ENOUGH && !callers.includes(caller)) this.#names.set(name, [...callers, caller])
+  }
+
+  /** How often a message has a name that nobody had before: names of one caller are what is new (Good and Turing 1953). */
+  get newShare(): number {
+    let single = 0
+    for (const callers of this.#names.values()) if (callers.length === 1) single++
+    return Math.min(1, (single + 1) / (this.messages + 2))
+  }
+
+  toState(): KnownNamesState {
+    return [[...this.#names].map(([name, callers]) => [name, [...callers]]), this.messages, this.refused]
+  }
+
+  static fromState([names, messages, refused]: KnownNamesState): KnownNames {
+    const known = new KnownNames()
+    known.#names = new Map(names)
+    known.messages = messages
+    known.refused = refused
+    return known
+  }
+}
