@@ -24,8 +24,42 @@ export function formatTime(time: EventTime): string {
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d{0,20})?([Zz]|[+-]\d\d:\d\d)$/
 
+let readPrefix = ''
+let readSecondUs = 0
+
 /** Reads an RFC 3339 timestamp; finer than a microsecond is cut off. Null when it is not one. */
 export function parseTime(text: string): EventTime | null {
+  return parseOwn(text) ?? parseAny(text)
+}
+
+/**
+ * As `formatTime` writes them, which is nearly all there are: a fraction of a second already known is read by hand (three to
+ * a record of a topic, and a tenth of what decoding costs).
+ */
+function parseOwn(text: string): EventTime | null {
+  if (text.length !== OWN_LENGTH || text.charCodeAt(19) !== DOT || text.charCodeAt(26) !== UPPER_Z) return null
+  let fraction = 0
+  for (let i = 20; i < 26; i++) {
+    const digit = text.charCodeAt(i) - ZERO
+    if (digit < 0 || digit > 9) return null
+    fraction = fraction * 10 + digit
+  }
+  if (!text.startsWith(readPrefix) || readPrefix === '') {
+    const time = parseAny(text)
+    if (time === null) return null
+    readPrefix = text.slice(0, 20)
+    readSecondUs = time - fraction
+    return time
+  }
+  return readSecondUs + fraction
+}
+
+const OWN_LENGTH = 27
+const DOT = 0x2e
+const UPPER_Z = 0x5a
+const ZERO = 0x30
+
+function parseAny(text: string): EventTime | null {
   if (text.length > 50) return null
   const match = RFC3339.exec(text)
   if (match === null) return null
