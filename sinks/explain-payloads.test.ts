@@ -22,17 +22,18 @@ const SQL = {
   rule: 'sqli.union',
   decoded: "' union select 1",
   layers: 'percent, base64',
+  tokens: 's U E',
   field_normally: '0 of 41 callers send the like',
 }
 const look = { width: 160, colour: false }
 
-test('each payload once, with what was taken off and what its field normally carries, the least likely first', () => {
+test('each payload once, with what was taken off, the tokens that mattered, and what its field normally carries, the least likely first', () => {
   const page = renderPayloads(
     [signal(SQL), signal(SQL), signal({ ...SQL, rule: 'xss.script', decoded: '<script>' }, { log10P: -6 })],
     look,
   )
   const [, first, second] = page.split('\n')
-  expect(first).toMatch(/^xss\.script +GET \/v1\/search query:q +<script> +percent, base64 +0 of 41 callers .* +1$/)
+  expect(first).toMatch(/^xss\.script +GET \/v1\/search query:q +<script> +percent, base64 +s U E +0 of 41 callers +1$/)
   expect(second).toMatch(/^sqli\.union .*' union select 1 .* 2$/)
 })
 

@@ -2,6 +2,8 @@ import type { SignalView } from './incident-view.ts'
 import { type Look, renderTable } from './text-table.ts'
 
 const MAX_PAYLOADS = 12
+/** Said by the title of the column. */
+const SEND = / send the like$/
 
 /** What was sent, and where: each different payload once, the least likely first. Empty where no signal is about one. */
 export function renderPayloads(signals: readonly SignalView[], look: Look): string {
@@ -14,11 +16,13 @@ export function renderPayloads(signals: readonly SignalView[], look: Look): stri
     if (field === undefined || rule === undefined || usual === undefined) continue
     const decoded = told.get('decoded') ?? '(masked)'
     const layers = told.get('layers')
+    const tokens = told.get('tokens')
     const key = [signal.detector, signal.endpoint, field, decoded].join('\n')
     const known = distinct.get(key)
     if (known !== undefined) known.count++
     else {
-      const cells = [rule, `${signal.endpoint ?? ''} ${field}`.trim(), decoded, layers ? layers : '-', usual]
+      const place = `${signal.endpoint ?? ''} ${field}`.trim()
+      const cells = [rule, place, decoded, layers ? layers : '-', tokens ?? '-', usual.replace(SEND, '')]
       distinct.set(key, { signal, cells, count: 1 })
     }
   }
@@ -30,6 +34,7 @@ export function renderPayloads(signals: readonly SignalView[], look: Look): stri
       { title: 'FIELD', least: 12 },
       { title: 'DECODED', least: 16 },
       { title: 'UNDER' },
+      { title: 'TOKENS', least: 6 },
       { title: 'FIELD NORMALLY', least: 12 },
       { title: 'TIMES', align: 'right' },
     ],

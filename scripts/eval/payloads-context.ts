@@ -54,7 +54,7 @@ export interface ContextScore {
  * The benign requests as traffic. Each kind of value is an application: an endpoint with one field of its own, which gets all
  * values of the kind, however they are sent; headers, cookies and other fields keep their names. 1,000 people from 40
  * networks use them, 200 each, in the order of the corpus, a request every 20 s, all answered 200. Signals, incidents and the
- * suspicion that they bring go the ways of the daemon. Then each attack is sent by a stranger to each application.
+ * suspicion that they bring go the ways of the daemon. Then each attack is sent to each application, each time by another stranger.
  */
 export function contextOf(requests: Iterable<Benign>, attacks: Iterable<Attack>): ContextScore {
   const traffic = [...requests]
@@ -124,6 +124,7 @@ class Service {
   readonly #random = new Random('who sends it')
   #now = START
   #ticked = START
+  #strangers = 0
 
   /** Rules of the signals that a request of one of its users raises. */
   see(application: string, marks: readonly PayloadMark[]): string[] {
@@ -141,7 +142,7 @@ class Service {
 
   /** Classes of the signals that a stranger's request would raise; nothing is learnt from it. */
   attacked(application: string, marks: readonly PayloadMark[]): string[] {
-    const tx = this.#request(application, marks, PEOPLE, null)
+    const tx = this.#request(application, marks, PEOPLE + this.#strangers++, null)
     return this.#set
       .observe(tx, this.#now + HOUR_US)
       .map(({ evidence }) => marks.find(({ rule }) => rule === evidence.rule)?.class ?? '')
