@@ -1,6 +1,9 @@
 import type { DetectorDeclaration } from './detector.ts'
 import { authBruteforce } from './detectors/auth-bruteforce.ts'
 import { authMissing } from './detectors/auth-missing.ts'
+import { authOtp } from './detectors/auth-otp.ts'
+import { authSpray } from './detectors/auth-spray.ts'
+import { authStuffing } from './detectors/auth-stuffing.ts'
 import { authTokenForged } from './detectors/auth-token-forged.ts'
 import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { authTokenTheft } from './detectors/auth-token-theft.ts'
@@ -25,6 +28,9 @@ import { scanTripwire } from './detectors/scan-tripwire.ts'
 export const DETECTORS: readonly DetectorDeclaration[] = [
   authBruteforce,
   authMissing,
+  authOtp,
+  authSpray,
+  authStuffing,
   authTokenForged,
   authTokenHygiene,
   authTokenTheft,

@@ -41,7 +41,7 @@ export const PLAIN: Label = { attack: null, twin: null }
 
 const JSON_TYPE: Header = ['Content-Type', 'application/json']
 export const FORM_TYPE: Header = ['Content-Type', 'application/x-www-form-urlencoded']
-const LANGUAGES = ['en-GB,en;q=0.8', 'de-DE,de;q=0.9,en;q=0.6', 'fr-FR,fr;q=0.9', 'pl,en;q=0.7']
+export const LANGUAGES = ['en-GB,en;q=0.8', 'de-DE,de;q=0.9,en;q=0.6', 'fr-FR,fr;q=0.9', 'pl,en;q=0.7']
 const US_PER_MS = 1000
 const BINARY = /(?:\.pdf|\.png|\/content|\/label)$/
 
@@ -79,7 +79,7 @@ export class Caller {
     this.#place = places.length > 1 && random.chance(0.4) ? random.pick(places) : places[0]!
     this.address = addressAt(this.#place, random)
     this.#port = random.between(1024, 65_535)
-    this.#language = LANGUAGES[actor.number >= 0 ? actor.number % 4 : 0]!
+    this.#language = actor.language ?? LANGUAGES[actor.number >= 0 ? actor.number % 4 : 0]!
   }
 
   get loggedIn(): boolean {
@@ -194,6 +194,7 @@ export class Caller {
     if (body !== '')
       requestHeaders.push(call.contentType ?? JSON_TYPE, ['Content-Length', String(Buffer.byteLength(body))])
     if (call.requestHeaders !== undefined) requestHeaders.push(...call.requestHeaders)
+    if (actor.headers !== undefined) requestHeaders.push(...actor.headers)
 
     const startUs = this.now
     const endUs = startUs + Math.max(200, made.latencyUs) + answer.length * 2

@@ -1,5 +1,6 @@
 import type { Random } from '../demo/random.ts'
 import { heavyIndex, token } from './draw.ts'
+import type { Header } from './exchange.ts'
 import { nameOf, personName } from './identifiers.ts'
 import type { Place, PlaceKind } from './network.ts'
 import type { Secrets } from './secrets.ts'
@@ -31,6 +32,10 @@ export interface Actor {
   /** Home first, then where else they are. */
   readonly places: readonly Place[]
   readonly userAgent: string
+  /** Accept-Language; that of the region where there is none. */
+  readonly language?: string
+  /** Sent with every request, after the others. */
+  readonly headers?: readonly Header[]
   /** API key, Basic secret or client secret of a machine. */
   readonly secret: string
   /** How machines prove who they are. */
@@ -49,12 +54,12 @@ export interface Population {
   readonly appKeys: readonly string[]
 }
 
-const BROWSERS = [
+export const BROWSERS = [
   'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0',
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15',
 ]
-const APPS = [
+export const APPS = [
   'Larder/7.4.1 (iPhone; iOS 19.2)',
   'Larder/7.4.0 (Android 16; Pixel 9)',
   'Larder/7.1.2 (Android 14; SM-A54)',

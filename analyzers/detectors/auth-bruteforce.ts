@@ -7,12 +7,26 @@ import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { amount, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { accountEvidence, sourceEvidence } from './auth-bruteforce/evidence.ts'
-import { type Attempt, accountSignal, sourceSignal } from './auth-bruteforce/findings.ts'
+import {
+  type Attempt,
+  accountSignal,
+  CODES,
+  type Guessed,
+  PASSWORDS,
+  sourceSignal,
+} from './auth-bruteforce/findings.ts'
 import { Account, AccountState, Source, SourceState } from './auth-bruteforce/guessing.ts'
-import { isInHeader, LoginEndpoint, LoginEndpointState, placeOf } from './auth-bruteforce/login-endpoint.ts'
+import {
+  isCodeField,
+  isInHeader,
+  LoginEndpoint,
+  LoginEndpointState,
+  placeOf,
+} from './auth-bruteforce/login-endpoint.ts'
 import { sourceOf } from './auth-bruteforce/source-name.ts'
+import { CampaignOptions, CampaignTracker, TrackerState } from './auth-campaign/campaign-tracker.ts'
 
-const Options = z.strictObject({
+export const GuessingOptions = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which guessing is a signal'),
   attackRate: z.number().gt(0.5).lt(1).default(0.9).describe('share of wrong guesses of an attacker (H1)'),
   fastGuessMs: z.number().positive().default(1500).describe('two different guesses closer than this were not typed'),
@@ -20,7 +34,7 @@ const Options = z.strictObject({
   maxSources: z.int().min(16).default(50_000).describe('sources under watch'),
   maxEndpoints: z.int().min(1).default(512).describe('log-in endpoints with a failure rate of their own'),
 })
-type BruteforceOptions = z.infer<typeof Options>
+type GuessingOptions = z.infer<typeof GuessingOptions>
 
 /** What one source needed until it got in: what an endpoint learns its failure rate from. */
 interface EpisodeSummary {
@@ -31,13 +45,18 @@ interface EpisodeSummary {
 
 const SummaryState = z.tuple([text, amount, amount])
 const Kept = z.union([
+  z.tuple([z.literal('campaign'), TrackerState]),
   z.tuple([z.enum(['account', 'source', 'endpoint']), KeyedEntry]),
   z.tuple([z.literal('admission'), AdmissionState]),
 ])
 
-class AuthBruteforce implements Detector {
+/** Guessing of one kind of secret: passwords, keys and tokens, or one-time codes. */
+export class GuessingDetector implements Detector {
   readonly stateVersion = 1
-  readonly #options: BruteforceOptions
+  readonly #guessed: Guessed
+  /** What many sources do together is told by auth.spray and auth.stuffing, and counts for no single account or source. */
+  readonly #campaigns = new CampaignTracker(CampaignOptions.parse({}))
+  readonly #options: GuessingOptions
   readonly #report: number
   readonly #fastUs: number
   readonly #accounts: KeyedTable<Account>
@@ -45,7 +64,8 @@ class AuthBruteforce implements Detector {
   readonly #endpoints: KeyedTable<LoginEndpoint>
   readonly #admission: Admission<EpisodeSummary, z.infer<typeof SummaryState>>
 
-  constructor(options: BruteforceOptions) {
+  constructor(guessed: Guessed, options: GuessingOptions) {
+    this.#guessed = guessed
     this.#options = options
     this.#report = -Math.log(options.report)
     this.#fastUs = options.fastGuessMs * 1000
@@ -67,8 +87,17 @@ class AuthBruteforce implements Detector {
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     if (tx.marks.length === 0) return null
-    for (const mark of tx.marks) if (mark.kind === 'login') return this.#login(tx, mark, now)
+    const codes = this.#guessed === CODES
+    for (const mark of tx.marks) {
+      if (mark.kind === 'login' && isCodeField(mark) === codes)
+        return this.#isCampaigns(tx, mark, now) ? null : this.#login(tx, mark, now)
+    }
     return null
+  }
+
+  #isCampaigns(tx: Transaction, mark: LoginMark, now: EventTime): boolean {
+    const campaign = this.#campaigns.observe(tx, mark, now)?.campaign
+    return campaign?.pure === true && !campaign.isOneSource
   }
 
   tick(now: EventTime): void {
@@ -81,6 +110,7 @@ class AuthBruteforce implements Detector {
 
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
+    this.#campaigns.frozen = frozen
   }
 
   sizes() {
@@ -89,6 +119,7 @@ class AuthBruteforce implements Detector {
       sources: this.#sources.occupancy,
       endpoints: this.#endpoints.occupancy,
       quarantine: this.#admission.occupancy,
+      ...this.#campaigns.occupancies,
     }
   }
 
@@ -101,11 +132,15 @@ class AuthBruteforce implements Detector {
     for (const entry of this.#sources.entries((source) => source.toState())) yield ['source', entry]
     for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
+    for (const state of this.#campaigns.snapshot()) yield ['campaign', state]
   }
 
   restore(line: unknown): void {
     const [what, kept] = Kept.parse(line)
     switch (what) {
+      case 'campaign':
+        this.#campaigns.restore(kept)
+        return
       case 'account':
         this.#accounts.restore(kept, Account.fromState(AccountState.parse(kept[4])))
         return
@@ -208,14 +243,14 @@ class AuthBruteforce implements Detector {
 
   #onAccount(attempt: Attempt, evidence: number): Signal {
     attempt.account.signalled = true
-    return accountSignal(attempt, evidence)
+    return accountSignal(this.#guessed, attempt, evidence)
   }
 
   #onSource(attempt: Attempt, evidence: number): Signal {
     const { mark, account, from } = attempt
     from.signalled = true
     if (mark.account === null) account.signalled = true
-    return sourceSignal(attempt, evidence)
+    return sourceSignal(this.#guessed, attempt, evidence)
   }
 }
 
@@ -236,6 +271,6 @@ export const authBruteforce = defineDetector({
       'A stale password in a script (the same guess again does not count), an expired token being refreshed, an office behind one address (each account that signs in speaks for the address), people who forgot a password (their device is known, and a success clears its run), password managers that try what they have stored, a log-in service that is down (5xx is no refusal; when those who have signed in before are refused as well, no source is blamed). A success never clears what a source did to other accounts. Missed: fewer than four quick or some ten slow guesses at an account; one guess each at many accounts from many sources (auth.spray, auth.stuffing); a source that signs in to a different account for every two it tries in vain; guesses while nobody else can sign in either; log-ins whose answer does not tell right from wrong.',
     tuning: 'report; fastGuessMs where a password manager or a test client sends guesses quickly.',
   },
-  options: Options,
-  create: (options) => new AuthBruteforce(options),
+  options: GuessingOptions,
+  create: (options) => new GuessingDetector(PASSWORDS, options),
 })

@@ -3,6 +3,7 @@ import type { Incident } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 
 const MAX_MEMBERS = 100
+const CAMPAIGN = 'campaign'
 
 interface Named {
   readonly kind: string
@@ -54,11 +55,13 @@ export class Involved {
     if (this.#subjects.size < MAX_MEMBERS) this.#subjects.set(text, shown)
   }
 
-  /** One target: the target, with its sources as members. Several targets of one source: the source, with the targets. */
+  /** One target: the target, with its sources as members. Several targets of one source: the source, with the targets. A campaign is over both. */
   subject(): Incident['subject'] {
-    const subjects = [...this.#subjects.values()]
+    const subjects = [...this.#subjects.values()].sort(
+      (a, b) => Number(b.kind === CAMPAIGN) - Number(a.kind === CAMPAIGN),
+    )
     const sources = [...this.#sources.values()]
-    const bySource = sources.length > 0 && subjects.length !== 1
+    const bySource = sources.length > 0 && subjects.length !== 1 && subjects[0]?.kind !== CAMPAIGN
     const main = bySource ? sources[0]! : (subjects[0] ?? sources[0]!)
     const others = bySource ? [...sources.slice(1), ...subjects] : [...subjects.slice(1), ...sources]
     const members = new Set([...others.map((other) => other.value), ...this.#seenFrom])

@@ -72,8 +72,8 @@ describe('a policy file', () => {
     ],
     [
       'a detector of the future',
-      POLICY.replace('scan.probing', 'auth.stuffing'),
-      /when.detectors\[0\]: expected one of auth.bruteforce, .*scan.probing.*, found "auth.stuffing"/,
+      POLICY.replace('scan.probing', 'smuggling.desync'),
+      /when.detectors\[0\]: expected one of auth.bruteforce, .*scan.probing.*, found "smuggling.desync"/,
     ],
     [
       'a detector that stands twice',

@@ -70,6 +70,11 @@ const weird: fc.Arbitrary<Transaction> = fc
   })
   .map(({ gap, ...given }) => ({ ...transaction({ time: 0, ...given }), time: gap, endTime: gap }))
 
+/** The same attempt, with a one-time code instead of the password. */
+function withCode(tx: Transaction): Transaction {
+  return { ...tx, marks: tx.marks.map((each) => (each.kind === 'login' ? { ...each, field: 'body:/otp' } : each)) }
+}
+
 /** Turns gaps into times that never run backwards. */
 function inOrder(list: readonly Transaction[]): Transaction[] {
   let now = START
@@ -143,19 +148,21 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
       const at = START + i * 20_000
       const from = address(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
       const tx =
-        id === 'auth.bruteforce'
-          ? login(at, from.id, `a${i}`, false)
-          : id === 'scan.probing'
-            ? missing(at, from, `/x${i}`)
-            : id === 'property.mass_assignment'
-              ? { ...order(at, '', i), ...WRITTEN, principal: from, service: `h${i}.test` }
-              : id === 'auth.token_theft'
-                ? order(at, `u${i}`, i)
-                : {
-                    ...order(at, '', i),
-                    principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
-                    service: `h${i}.test`,
-                  }
+        id === 'auth.otp'
+          ? withCode(login(at, from.id, `a${i}`, false))
+          : id === 'auth.bruteforce' || id === 'auth.spray' || id === 'auth.stuffing'
+            ? login(at, from.id, `a${i}`, id !== 'auth.bruteforce' && i % 4 > 0)
+            : id === 'scan.probing'
+              ? missing(at, from, `/x${i}`)
+              : id === 'property.mass_assignment'
+                ? { ...order(at, '', i), ...WRITTEN, principal: from, service: `h${i}.test` }
+                : id === 'auth.token_theft'
+                  ? order(at, `u${i}`, i)
+                  : {
+                      ...order(at, '', i),
+                      principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
+                      service: `h${i}.test`,
+                    }
       detector.observe(tx, at)
       if (i % 500 === 0) detector.tick(at)
     }

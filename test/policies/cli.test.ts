@@ -60,7 +60,7 @@ describe('policy list', () => {
     for (const line of [
       'policy              mode      detectors                 severity     respond                   origin',
       'attack-payloads     simulate  injection.sqli and 21 m…  as detected  ban-source (webhook)      shipped attack-payloads.…',
-      'auth-bruteforce     simulate  auth.bruteforce           as detected  ban-source (webhook)      shipped auth-bruteforce.…',
+      'auth-bruteforce     simulate  auth.bruteforce auth.otp  as detected  ban-source (webhook)      shipped auth-bruteforce.…',
       'capture-blind       simulate  capture.blind             as detected  -                         shipped capture-blind.ya…',
       'object-enumeration  simulate  object.enumeration        as detected  suspend-caller (webhook)  shipped object-enumerati…',
       'scan-probing        simulate  scan.probing              as detected  ban-source (webhook)      shipped scan-probing.yaml',

@@ -1,6 +1,6 @@
-import { Caller, type Label } from '../caller.ts'
+import { Caller, LANGUAGES, type Label } from '../caller.ts'
 import type { PlaceKind } from '../network.ts'
-import { type Actor, stranger } from '../people.ts'
+import { type Actor, APPS, BROWSERS, stranger } from '../people.ts'
 import { grant } from '../visits/login.ts'
 import type { Script } from '../visits/script.ts'
 import type { World } from '../world.ts'
@@ -8,11 +8,52 @@ import type { Part } from './attack.ts'
 
 /** Who attacks, and from where. */
 
+/**
+ * What an attacker's requests look like: those of a script, of one browser, or each those of another user. The first two are the
+ * same for all sources of one attack.
+ */
+export type Disguise = 'script' | 'browser' | 'users'
+
+/** Programs, and the headers that tell one from another. */
+const PROGRAMS = [
+  ['python-requests', 'Accept-Encoding', 'Connection'],
+  ['Go-http-client', 'Accept-Encoding'],
+  ['okhttp', 'Connection', 'Accept-Encoding'],
+  ['axios', 'Accept-Encoding', 'X-Requested-With'],
+  ['Apache-HttpClient', 'TE', 'Connection'],
+  ['aiohttp', 'TE'],
+] as const
+
+/** Draws one; what it gives is asked for anew by each source. */
+export function disguised(world: World, as: Disguise): () => Partial<Actor> {
+  const { random } = world
+  if (as === 'users')
+    return () => ({ userAgent: random.pick([...APPS, ...BROWSERS]), language: random.pick(LANGUAGES) })
+  const [name, major, minor] = [random.between(0, 5), random.between(1, 30), random.between(0, 9)]
+  if (as === 'script') {
+    const [program, ...headers] = PROGRAMS[name]!
+    return () => ({
+      userAgent: `${program}/${major}.${minor}`,
+      channel: 'machine',
+      headers: headers.map((each) => [each, 'gzip']),
+    })
+  }
+  const userAgent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${100 + major}.0.${minor}.0 Safari/537.36`
+  const language = random.pick(['en-US,en;q=0.9', 'ru-RU,ru;q=0.9', 'pt-BR', 'vi,en;q=0.5', ...LANGUAGES])
+  return () => ({ userAgent, language })
+}
+
 /** Somebody without an account. */
-export function outsider(world: World, label: Label, kind: PlaceKind = 'hosting', userAgent?: string): Caller {
+export function outsider(
+  world: World,
+  label: Label,
+  kind: PlaceKind = 'hosting',
+  looks: string | Partial<Actor> = {},
+): Caller {
   const name = nameFor(world, label)
   const actor = stranger(world.random, 'attacker', kind, name)
-  return new Caller(world, userAgent === undefined ? actor : { ...actor, userAgent }, world.random.fork(name), label)
+  const changed = typeof looks === 'string' ? { userAgent: looks } : looks
+  return new Caller(world, { ...actor, ...changed }, world.random.fork(name), label)
 }
 
 /** Somebody with an account like everybody's, logged in. */

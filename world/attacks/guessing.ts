@@ -1,13 +1,13 @@
 import { stringify } from 'node:querystring'
 import { MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
-import { type Caller, FORM_TYPE } from '../caller.ts'
+import { type Caller, FORM_TYPE, type Label } from '../caller.ts'
 import { operationOf } from '../estate/estate.ts'
 import type { Actor } from '../people.ts'
 import { mistyped } from '../visits/login.ts'
 import type { Script } from '../visits/script.ts'
 import type { World } from '../world.ts'
 import { defineAttack, type Part } from './attack.ts'
-import { alone, anyUser, outsider } from './crew.ts'
+import { alone, anyUser, type Disguise, disguised, outsider } from './crew.ts'
 
 /** Guessing what opens an account. Each guess holds the mark of secrets, so that none may come out of a program either. */
 
@@ -16,11 +16,21 @@ interface Tries {
   readonly everyUs: number
 }
 
-const TOOL = 'python-requests/2.31.0'
+interface Disguised extends Tries {
+  readonly as: Disguise
+}
 
-/** One try at the API's login; true when it opened. */
-function attempt(caller: Caller, email: string, password: string, right: boolean): void {
+/** One try: at the API's login, or at the form of the web front. */
+function attempt(caller: Caller, email: string, password: string, right: boolean, form = false): void {
   const { world } = caller
+  if (form) {
+    const status = right ? 303 : 401
+    const body = stringify({ email, password })
+    const more = right ? { answer: '', responseHeaders: [['Location', '/account']] as const } : {}
+    const login = operationOf(world.estate.services.web, 'POST /login')
+    caller.call(login, { body, status, contentType: FORM_TYPE, authorization: null, ...more })
+    return
+  }
   const login = operationOf(world.estate.services.identity, 'POST /v1/login')
   const token = world.secrets.key(caller.random, 'st')
   caller.call(login, {
@@ -35,25 +45,29 @@ function guess(caller: Caller): string {
   return caller.world.secrets.password(caller.random, COMMON)
 }
 
+/** Of the attacks: how many go to the form. */
+const FORM = 0.3
+
 const COMMON = 'password qwerty letmein dragon summer autumn welcome monkey football princess'.split(' ')
 
-export const bruteForce = defineAttack<Tries>({
+export const bruteForce = defineAttack<Disguised>({
   name: 'auth.bruteforce',
   detector: 'auth.bruteforce',
   summary: 'many passwords for one account, from one address',
   intensities: {
-    blatant: { tries: 240, everyUs: 0.6 * SECOND_US },
-    moderate: { tries: 90, everyUs: 9 * SECOND_US },
-    stealthy: { tries: 36, everyUs: 4 * MINUTE_US },
+    blatant: { tries: 240, everyUs: 0.6 * SECOND_US, as: 'script' },
+    moderate: { tries: 90, everyUs: 9 * SECOND_US, as: 'browser' },
+    stealthy: { tries: 36, everyUs: 4 * MINUTE_US, as: 'users' },
   },
-  begin: (world, { tries, everyUs }, label) => {
-    const caller = outsider(world, label, 'hosting', TOOL)
+  begin: (world, { tries, everyUs, as }, label) => {
+    const caller = outsider(world, label, 'hosting', disguised(world, as)())
+    const form = world.random.chance(FORM)
     return alone(
       caller,
       (function* (): Script {
         const { email } = anyUser(world)
         for (let i = 0; i < tries; i++) {
-          attempt(caller, email, guess(caller), false)
+          attempt(caller, email, guess(caller), false, form)
           yield jitter(caller, everyUs)
         }
       })(),
@@ -61,19 +75,25 @@ export const bruteForce = defineAttack<Tries>({
   },
 })
 
-interface Stuffing extends Tries {
+interface Stuffing extends Disguised {
   readonly sources: number
   readonly overUs: number
   /** Of the pairs tried, how many are right. */
   readonly hits: number
 }
 
-function stuff(world: World, caller: Caller, { tries, everyUs, hits }: Stuffing): Script {
+function stuff(world: World, caller: Caller, { tries, everyUs, hits }: Stuffing, form: boolean): Script {
   return (function* (): Script {
     for (let i = 0; i < tries; i++) {
       const user = anyUser(world)
       const right = caller.random.chance(hits)
-      attempt(caller, user.email, right ? user.password : guess(caller), right)
+      attempt(
+        caller,
+        user.email,
+        right ? user.password : `${guess(caller)}${caller.random.between(1000, 9999)}`,
+        right,
+        form,
+      )
       yield jitter(caller, everyUs)
     }
   })()
@@ -83,14 +103,15 @@ export const stuffing = defineAttack<Stuffing>({
   name: 'auth.stuffing',
   detector: 'auth.stuffing',
   summary: 'leaked pairs of account and password, one try each, from one address',
+  crowded: true,
   intensities: {
-    blatant: { tries: 600, everyUs: 0.3 * SECOND_US, sources: 1, overUs: 0, hits: 0.01 },
-    moderate: { tries: 200, everyUs: 4 * SECOND_US, sources: 1, overUs: 0, hits: 0.01 },
-    stealthy: { tries: 60, everyUs: 90 * SECOND_US, sources: 1, overUs: 0, hits: 0.02 },
+    blatant: { tries: 600, everyUs: 0.3 * SECOND_US, sources: 1, overUs: 0, hits: 0.01, as: 'script' },
+    moderate: { tries: 200, everyUs: 4 * SECOND_US, sources: 1, overUs: 0, hits: 0.01, as: 'browser' },
+    stealthy: { tries: 60, everyUs: 90 * SECOND_US, sources: 1, overUs: 0, hits: 0.02, as: 'users' },
   },
   begin: (world, stuffing_, label) => {
-    const caller = outsider(world, label, 'hosting', TOOL)
-    return alone(caller, stuff(world, caller, stuffing_))
+    const caller = outsider(world, label, 'hosting', disguised(world, stuffing_.as)())
+    return alone(caller, stuff(world, caller, stuffing_, world.random.chance(FORM)))
   },
 })
 
@@ -100,44 +121,73 @@ export const crowdStuffing = defineAttack<Stuffing>({
   summary: 'leaked pairs of account and password from thousands of addresses, three tries each',
   crowded: true,
   intensities: {
-    blatant: { tries: 3, everyUs: 20 * SECOND_US, sources: 3000, overUs: 60 * MINUTE_US, hits: 0.01 },
-    moderate: { tries: 3, everyUs: 3 * MINUTE_US, sources: 1500, overUs: 360 * MINUTE_US, hits: 0.01 },
-    stealthy: { tries: 3, everyUs: 40 * MINUTE_US, sources: 600, overUs: 1440 * MINUTE_US, hits: 0.015 },
+    blatant: { tries: 3, everyUs: 20 * SECOND_US, sources: 3000, overUs: 60 * MINUTE_US, hits: 0.01, as: 'script' },
+    moderate: { tries: 3, everyUs: 3 * MINUTE_US, sources: 1500, overUs: 180 * MINUTE_US, hits: 0.01, as: 'browser' },
+    stealthy: { tries: 3, everyUs: 40 * MINUTE_US, sources: 300, overUs: 480 * MINUTE_US, hits: 0.015, as: 'users' },
   },
   begin: (world, stuffing_, label) => {
     const parts: Part[] = []
+    const looks = disguised(world, stuffing_.as)
+    const form = world.random.chance(FORM)
     for (let i = 0; i < stuffing_.sources; i++) {
-      const caller = outsider(world, label, i % 3 === 0 ? 'mobile' : 'home', TOOL)
-      parts.push({ caller, script: stuff(world, caller, stuffing_), delayUs: world.random.next() * stuffing_.overUs })
+      const caller = outsider(world, label, i % 3 === 0 ? 'mobile' : 'home', looks())
+      parts.push({
+        caller,
+        script: stuff(world, caller, stuffing_, form),
+        delayUs: world.random.next() * stuffing_.overUs,
+      })
     }
     return parts
   },
 })
 
-export const spray = defineAttack<Tries & { readonly passwords: number }>({
+interface Spray extends Disguised {
+  readonly passwords: number
+  readonly sources: number
+}
+
+function sprayed(world: World, { tries, everyUs, passwords, sources, as }: Spray, label: Label): readonly Part[] {
+  const looks = disguised(world, as)
+  const form = world.random.chance(FORM)
+  const words = Array.from({ length: passwords }, () => world.secrets.password(world.random, COMMON))
+  return Array.from({ length: sources }, (_, source): Part => {
+    const caller = outsider(world, label, sources === 1 ? 'hosting' : 'home', looks())
+    const script = (function* (): Script {
+      for (const password of words) {
+        for (let i = source; i < tries; i += sources) {
+          attempt(caller, anyUser(world).email, password, false, form)
+          yield jitter(caller, everyUs * sources)
+        }
+      }
+    })()
+    return { caller, script, delayUs: source * everyUs }
+  })
+}
+
+export const spray = defineAttack<Spray>({
   name: 'auth.spray',
   detector: 'auth.spray',
   summary: 'one common password over many accounts, then the next one',
+  crowded: true,
   intensities: {
-    blatant: { tries: 300, everyUs: 0.5 * SECOND_US, passwords: 2 },
-    moderate: { tries: 150, everyUs: 6 * SECOND_US, passwords: 1 },
-    stealthy: { tries: 60, everyUs: 3 * MINUTE_US, passwords: 1 },
+    blatant: { tries: 300, everyUs: 0.5 * SECOND_US, passwords: 2, sources: 1, as: 'script' },
+    moderate: { tries: 150, everyUs: 6 * SECOND_US, passwords: 1, sources: 1, as: 'browser' },
+    stealthy: { tries: 60, everyUs: 3 * MINUTE_US, passwords: 1, sources: 1, as: 'users' },
   },
-  begin: (world, { tries, everyUs, passwords }, label) => {
-    const caller = outsider(world, label)
-    return alone(
-      caller,
-      (function* (): Script {
-        for (let round = 0; round < passwords; round++) {
-          const password = guess(caller)
-          for (let i = 0; i < tries; i++) {
-            attempt(caller, anyUser(world).email, password, false)
-            yield jitter(caller, everyUs)
-          }
-        }
-      })(),
-    )
+  begin: sprayed,
+})
+
+export const crowdSpray = defineAttack<Spray>({
+  name: 'auth.spray.crowd',
+  detector: 'auth.spray',
+  summary: 'one common password over many accounts, from many addresses',
+  crowded: true,
+  intensities: {
+    blatant: { tries: 2000, everyUs: 0.5 * SECOND_US, passwords: 2, sources: 500, as: 'script' },
+    moderate: { tries: 600, everyUs: 6 * SECOND_US, passwords: 1, sources: 200, as: 'browser' },
+    stealthy: { tries: 200, everyUs: 2 * MINUTE_US, passwords: 1, sources: 100, as: 'users' },
   },
+  begin: sprayed,
 })
 
 export const oneTimeCodes = defineAttack<Tries>({

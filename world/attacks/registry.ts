@@ -16,6 +16,7 @@ import {
 import type { Attack } from './attack.ts'
 import {
   bruteForce,
+  crowdSpray,
   crowdStuffing,
   forgottenPassword,
   officeMorning,
@@ -62,6 +63,7 @@ export const ATTACKS: readonly Attack[] = [
   stuffing,
   crowdStuffing,
   spray,
+  crowdSpray,
   oneTimeCodes,
   sequentialIds,
   randomIds,

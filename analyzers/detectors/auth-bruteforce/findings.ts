@@ -7,6 +7,16 @@ import type { Account, Attempts, Source } from './guessing.ts'
 import type { LoginEndpoint } from './login-endpoint.ts'
 import type { SourceName } from './source-name.ts'
 
+/** What is guessed, and who tells of it. */
+export interface Guessed {
+  readonly detector: 'auth.bruteforce' | 'auth.otp'
+  /** In the plural. */
+  readonly secrets: string
+}
+
+export const PASSWORDS: Guessed = { detector: 'auth.bruteforce', secrets: 'passwords' }
+export const CODES: Guessed = { detector: 'auth.otp', secrets: 'one-time codes' }
+
 /** One attempt with everything that is known about its two sides. */
 export interface Attempt {
   readonly tx: Transaction
@@ -22,7 +32,9 @@ export interface Attempt {
 }
 
 /** Guessing at one account. */
-export function accountSignal({ tx, mark, now, endpoint, account, source, from }: Attempt, evidence: number): Signal {
+export function accountSignal(guessed: Guessed, attempt: Attempt, evidence: number): Signal {
+  const { tx, mark, now, endpoint, account, source, from } = attempt
+  const { detector, secrets } = guessed
   const target = mark.account!
   const guessing = account.attempts.filter((attempts) => attempts.run > 0)
   const sources = guessing.length + account.otherSources
@@ -32,13 +44,13 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
   const single = own !== undefined && account.otherSources === 0 && own.run >= 0.8 * runs
   const where = sources > 1 ? `${sources} sources` : `one source (${source.shown})`
   const end = account.taken ? '; then a guess was right' : ', all refused'
-  return signalOf('auth.bruteforce', tx, now, {
+  return signalOf(detector, tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
     severity: account.taken ? 'critical' : severityOfRefused(account.guesses),
-    why: `${account.guesses} different wrong passwords for one account in ${spanText(now - account.since)} from ${where}${end}; usual here: ${endpoint.usualText} before the right one`,
+    why: `${account.guesses} different wrong ${secrets} for one account in ${spanText(now - account.since)} from ${where}${end}; usual here: ${endpoint.usualText} before the right one`,
     expected: endpoint.usualText,
-    observed: `${account.guesses} different wrong passwords`,
+    observed: `${account.guesses} different wrong ${secrets}`,
     evidence: {
       account: target,
       source: single ? source.shown : null,
@@ -63,17 +75,19 @@ export function accountSignal({ tx, mark, now, endpoint, account, source, from }
 }
 
 /** One source going through accounts, or through credentials that name none. */
-export function sourceSignal({ tx, mark, now, endpoint, account, source, from }: Attempt, evidence: number): Signal {
+export function sourceSignal(guessed: Guessed, attempt: Attempt, evidence: number): Signal {
+  const { tx, mark, now, endpoint, account, source, from } = attempt
+  const { detector, secrets } = guessed
   const taken = from.taken.length
   const nameless = mark.account === null
   const tried = nameless ? `${account.guesses} different credentials` : countText(from.failingTotal, 'account')
   const since = nameless ? account.since : from.since
   const end = nameless ? ', all refused' : ` and got into ${taken > 0 ? `${taken} of them` : 'none'}`
-  return signalOf('auth.bruteforce', tx, now, {
+  return signalOf(detector, tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
     severity: taken > 0 ? 'critical' : severityOfRefused(from.refused),
-    why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual here: ${endpoint.usualText} wrong passwords before the right one`,
+    why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual here: ${endpoint.usualText} wrong ${secrets} before the right one`,
     expected: endpoint.usualText,
     observed: tried,
     evidence: {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isPasswordName } from '../../../daemon/identity/secret-names.ts'
 import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
 import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
 import { PresentShare, PresentShareState } from '../../baselines/present-share.ts'
@@ -69,6 +70,11 @@ export class LoginEndpoint {
 
 export function isInHeader(mark: LoginMark): boolean {
   return mark.field.startsWith('header:')
+}
+
+/** A one-time code, a second factor: guessed by other means than a password, and looked after by auth.otp. */
+export function isCodeField({ field }: LoginMark): boolean {
+  return isPasswordName(field.slice(Math.max(field.lastIndexOf('/'), field.lastIndexOf(':')) + 1)) === 'code'
 }
 
 /** Names the log-in endpoint of an attempt. Credentials in a header are one place per service: they go with every request. */
