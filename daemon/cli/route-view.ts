@@ -2,43 +2,57 @@ import { type Fact, type Look, renderFacts, renderTable } from '../../sinks/text
 import { DRIFT_RULES, type DriftFinding } from '../inventory/drift.ts'
 import type { FieldJson, RouteJson } from '../inventory/views.ts'
 
-/** Routes, one line each; the service stands there when there are several. */
+/** Routes, one line each, under their services when there are several. */
 export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
-  const services = new Set(routes.map(({ service }) => service))
+  const services = new Map<string, RouteJson[]>()
+  for (const route of routes) {
+    const known = services.get(route.service)
+    if (known === undefined) services.set(route.service, [route])
+    else known.push(route)
+  }
   const several = services.size > 1
-  const rows = routes.map((route) => [
-    ...(several ? [route.service] : []),
-    route.method,
-    route.path,
-    String(route.requests),
-    percent(answeredShare(route)),
-    String(route.callers),
-    identityText(route),
-    Object.keys(route.sensitive).join(' ') || '-',
-    dayText(route.first_seen),
-    route.state === 'candidate' ? '?' : '',
-  ])
-  const table = renderTable(
-    [
-      ...(several ? [{ title: 'SERVICE', least: 12 }] : []),
-      { title: 'METHOD' },
-      { title: 'PATH', least: 24 },
-      { title: 'REQUESTS', align: 'right' as const },
-      { title: 'ANSWERED', align: 'right' as const },
-      { title: 'CALLERS', align: 'right' as const },
-      { title: 'IDENTITY', least: 10 },
-      { title: 'SENSITIVE', least: 9 },
-      { title: 'FIRST SEEN' },
-      { title: '' },
-    ],
-    rows,
-    look,
+  const blocks = [...services].map(([service, own]) =>
+    several ? `${renderHeading(service, look)}${renderService(own, look)}` : renderService(own, look),
   )
   const where = several ? `${services.size} services` : (routes[0]?.service ?? '')
   const unsure = routes.some(({ state }) => state === 'candidate')
     ? '? A candidate: few answers so far, or one caller only.\n'
     : ''
-  return `${table}\n${unsure}${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
+  return `${blocks.join('\n')}\n${unsure}${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
+}
+
+function renderService(routes: readonly RouteJson[], look: Look): string {
+  return renderTable(
+    [
+      { title: 'METHOD' },
+      // A path that is cut names nothing; a narrow terminal breaks the line.
+      { title: 'PATH' },
+      { title: 'REQUESTS', align: 'right' },
+      { title: 'ANSWERED', align: 'right' },
+      { title: 'CALLERS', align: 'right' },
+      { title: 'IDENTITY', least: 10 },
+      { title: 'SENSITIVE', least: 9 },
+      { title: 'FIRST SEEN' },
+      { title: '' },
+    ],
+    routes.map((route) => [
+      route.method,
+      route.path,
+      String(route.requests),
+      percent(answeredShare(route)),
+      String(route.callers),
+      identityText(route),
+      Object.keys(route.sensitive).join(' ') || '-',
+      dayText(route.first_seen),
+      route.state === 'candidate' ? '?' : '',
+    ]),
+    look,
+  )
+}
+
+/** A line above a table, escaped as its cells are. */
+function renderHeading(text: string, look: Look): string {
+  return renderTable([{ title: text }], [], look)
 }
 
 /** Everything known of one route. */
@@ -63,9 +77,8 @@ export function renderRoute(route: RouteJson, look: Look): string {
       text: `${samples.taken} requests, ${samples.requests} bodies of requests and ${samples.responses} of answers`,
     },
   ]
-  const head = `${route.endpoint}\n\n`
   const fields = route.fields.length === 0 ? '' : `\n${renderFields(route.fields, look)}`
-  return `${renderTable([{ title: head.trim() }], [], look)}\n${renderFacts(facts, look)}${fields}`
+  return `${renderHeading(route.endpoint, look)}\n${renderFacts(facts, look)}${fields}`
 }
 
 function renderFields(fields: readonly FieldJson[], look: Look): string {
@@ -97,7 +110,7 @@ export function renderSensitive(rows: readonly SensitiveRow[], look: Look): stri
     [
       { title: 'CLASS' },
       ...(several ? [{ title: 'SERVICE', least: 12 }] : []),
-      { title: 'ENDPOINT', least: 20 },
+      { title: 'ENDPOINT' },
       { title: 'IN' },
       { title: 'FIELD', least: 12 },
       { title: 'SEEN', align: 'right' as const },

@@ -98,7 +98,11 @@ export class SegmentTree {
         child.samples++
       }
       if (child.principals.length < 2 && !child.principals.includes(principal)) child.principals.push(principal)
-      if (i === segments.length - 1 && !child.endpoints.includes(endpoint)) child.endpoints.push(endpoint)
+      if (i === segments.length - 1) {
+        // Further up its path has just changed: it has no place under this name.
+        if (renamed !== null && !renamed.includes(endpoint)) renamed.push(endpoint)
+        else if (renamed === null && !child.endpoints.includes(endpoint)) child.endpoints.push(endpoint)
+      }
       if (key.charCodeAt(0) !== OPEN_BRACE && !RESERVED.test(key)) {
         const merged = this.#decide(parent, key)
         if (merged !== null) renamed = [...(renamed ?? []), ...merged]

@@ -37,6 +37,7 @@ test.each([
   ['/12/profile', '/{id}/profile', ['12']],
   ['/orders/3/lines', '/orders/{id}/lines', ['3']],
   ['/tracks/BlBJavOwquSNNbyXksBbhI', '/tracks/{id}', ['BlBJavOwquSNNbyXksBbhI']],
+  ['/cart/coupons/SAVE10-P14A', '/cart/coupons/{id}', ['SAVE10-P14A']],
   ['/batch/1,2,3', '/batch/{id}', ['1,2,3']],
   ['/hosts/192.0.2.7', '/hosts/{id}', ['192.0.2.7']],
   ['/oauth2/token', '/oauth2/token', []],

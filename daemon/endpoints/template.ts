@@ -3,7 +3,7 @@
  * `{date2}`. Only the looks of a segment decide, so a path has the same template everywhere and always:
  *
  *   ids    whole or decimal numbers and lists of them, uuids, ulids, 8 or more hex digits with a digit among them, mixed-case or
- *          long tokens, a short prefix with a number or token (`ord-10482`, `cus_Nf7Q2`), addresses, e-mail addresses,
+ *          long tokens, a short prefix with a number or token (`ord-10482`, `cus_Nf7Q2`, `SAVE10-P14A`), addresses, e-mail addresses,
  *          pseudonyms, free text that had to be percent-encoded, anything over 64 characters
  *   stay   words, versions (`v1`, `v2.1`; `2.0`, `3` and dates before everything else or behind `api`), words with a digit
  *          (`oauth2`, `ipv4`, `s3`)
@@ -173,6 +173,8 @@ const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i
 const HEX = /^(?:0x)?[0-9a-f]{8,}$/i
 const EMAIL = /^[^@]{1,64}@[^@]{1,190}\.[a-z]{2,24}$/i
 const PREFIXED = /^[A-Za-z]{1,12}[-_:.]([A-Za-z0-9]{3,}(?:[-_:.][A-Za-z0-9]+)*)$/
+/** `SAVE10-P14A`, `TD-3072-S`: there is a digit in it. */
+const CAPITALS = /^[A-Z0-9]+(?:-[A-Z0-9]+)+$/
 const SHORT_PREFIX = /^[a-z]{2,5}[-_]/
 const TOKEN = /^[A-Za-z0-9_~=+-]+$/
 
@@ -193,6 +195,7 @@ function kindOf(segment: string): Segment['kind'] {
   if (NUMBERS.test(segment)) return 'id'
   if (DATE.test(segment)) return 'date'
   if (HEX.test(segment) || ULID.test(segment)) return 'id'
+  if (length >= 8 && CAPITALS.test(segment)) return 'id'
   if (segment.startsWith('hmac:') || EMAIL.test(segment) || isAddress(segment)) return 'id'
   const prefixed = PREFIXED.exec(segment)?.[1]
   if (prefixed !== undefined && looksMade(prefixed)) return 'id'

@@ -107,7 +107,7 @@ export class InventoryFeed {
 
   /** What has not been asked for since it was written is as it was. */
   #store(line: SnapshotLine, rows: InventoryRows, written: Map<string, number>): void {
-    if (line.kind === 'inventory') return
+    if (line.kind === 'inventory' || line.kind === 'hop') return
     const state = line.kind === 'operation' ? line.operation : line.client
     const key = 'endpoint' in state ? `${state.service}\n${state.endpoint}` : `${state.kind} ${state.id}`
     written.set(key, state.requests)
