@@ -9,6 +9,8 @@ import type { Invariant } from './invariant.ts'
 /** Answers that held, from which a break of them is no longer low, and from which it is high. */
 const MEDIUM_FROM = 600
 const HIGH_FROM = 3000
+/** From which a single break is enough, where nobody broke it before. */
+const MATURE = 316
 /** Different objects of others that make it one grade worse. */
 const SEVERAL = 3
 const GRADES: readonly Severity[] = ['low', 'medium', 'high']
@@ -38,7 +40,7 @@ export function breachSignal(
   const given = before ? `${others} given before one of the caller's own` : `${others} given`
   return signalOf('object.ownership', tx, now, {
     log10P,
-    maturity: Math.min(1, held / HIGH_FROM),
+    maturity: Math.min(1, held / MATURE),
     severity: severityOf(held, objects),
     why: `${tx.endpoint}: ${given}; ${rule}, in all of ${countText(held, 'answer')} to ${countText(callers, 'caller')}${exceptions(invariant)}`,
     expected: rule,
