@@ -4,7 +4,6 @@ import { createRequire } from 'node:module'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { ValidatedConfig } from '../config/schema.ts'
-import { CDN_HEADERS } from '../identity/forwarded.ts'
 import { defaultKeyPath } from '../identity/privacy-key.ts'
 import { bindingRemedy, rebuildRemedy } from '../sources/capture-binding.ts'
 import { CAP_SETUID, type Capabilities, capabilitiesOf } from '../sources/relinquish.ts'
@@ -12,6 +11,7 @@ import { listenAddress } from '../sources/tunnel-frame.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { findProgram } from '../topology/privileges.ts'
 import { examineDaemon } from './doctor-daemon.ts'
+import { examineHops } from './doctor-hops.ts'
 import { configPath, loadSettings } from './settings.ts'
 
 /**
@@ -45,7 +45,7 @@ export async function examineHost(namedConfig: string | undefined, environment: 
     ...examineInterfaces('/sys/class/net', config),
     ...examineTunnels(config, ownAddresses(), Number(readText('/proc/sys/net/core/rmem_max') ?? Number.NaN)),
     finding,
-    ...(config === null ? [] : [examineKey(config, environment), examineHops(config), examineMemory(config)]),
+    ...(config === null ? [] : [examineKey(config, environment), await examineHops(config), examineMemory(config)]),
     ...(config === null ? [] : await examineDaemon(config, environment)),
   ]
 }
@@ -279,18 +279,6 @@ export function examineKey(config: ValidatedConfig, environment: Environment): F
     return { check, level: 'fail', found: `${path} has mode ${mode}: others can read it`, remedy: `chmod 600 ${path}` }
   }
   return { check, level: 'ok', found: `${path}, mode 0600` }
-}
-
-function examineHops(config: ValidatedConfig): Finding {
-  const hops = config.identity.trusted_hops
-  const { cdn } = config.identity
-  const header = cdn === null ? '' : `; ${CDN_HEADERS[cdn]} of ${cdn} where the list ends at one of them`
-  if (hops.length > 0) return { check: 'trusted hops', level: 'ok', found: `${hops.join(', ')}${header}` }
-  return {
-    check: 'trusted hops',
-    level: 'ok',
-    found: `defaults: loopback, private and link-local peers${header}; callers found through them are marked forwarded.default, and no action is pointed at them. With identity.trusted_hops set, those are believed and nobody else`,
-  }
 }
 
 function examineMemory(config: ValidatedConfig): Finding {

@@ -6,6 +6,7 @@ import type { Transaction } from '../model/transaction.ts'
 import { BodyReader } from './body-fields.ts'
 import { ClientRecord } from './client.ts'
 import { FieldBudget } from './field-set.ts'
+import { HopTally } from './hops.ts'
 import { OperationRecord, operationKey } from './operation.ts'
 import { RecentTable } from './recent-table.ts'
 import type { InventoryLoss, InventoryState, SnapshotLine } from './snapshot.ts'
@@ -46,6 +47,7 @@ export class Inventory {
   readonly #candidates: RecentTable<OperationRecord>
   readonly #regulars: RecentTable<ClientRecord>
   readonly #newcomers: RecentTable<ClientRecord>
+  readonly #hops = new HopTally()
   readonly #budget: FieldBudget
   readonly #reader = new BodyReader()
   /** When a table of newcomers is full, whoever comes a second time soon gets in: what comes once costs next to nothing. */
@@ -82,6 +84,7 @@ export class Inventory {
     }
     const { forwarded } = tx
     const address = forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!
+    this.#hops.observe(tx)
     const client = this.#client(key, tx)
     if (client === null) return
     client.observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
@@ -114,7 +117,8 @@ export class Inventory {
   }
 
   /** Of an earlier run; before the first transaction. */
-  restore({ operations, clients }: InventoryState): void {
+  restore({ operations, clients, hops }: InventoryState): void {
+    this.#hops.restore(hops)
     for (const state of operations) {
       const record = OperationRecord.fromState(state, this.#budget)
       const table = record.established ? this.#operations : this.#candidates
@@ -137,6 +141,7 @@ export class Inventory {
     for (const table of [this.#newcomers, this.#regulars]) {
       for (const record of table.list()) yield { kind: 'client', client: record.toState() }
     }
+    for (const hop of this.#hops.list()) yield { kind: 'hop', hop }
   }
 
   state(): InventoryState {
@@ -144,6 +149,7 @@ export class Inventory {
       loss: this.loss(),
       operations: [...this.#candidates.list(), ...this.#operations.list()].map((record) => record.toState()),
       clients: [...this.#newcomers.list(), ...this.#regulars.list()].map((record) => record.toState()),
+      hops: this.#hops.list(),
     }
   }
 

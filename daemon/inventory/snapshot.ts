@@ -1,4 +1,5 @@
 import type { ClientState } from './client.ts'
+import type { HopState } from './hops.ts'
 import type { OperationState } from './operation.ts'
 
 /** What found no room: operations, candidates and callers pushed out, fields refused or pushed out, bodies left unread. */
@@ -14,6 +15,7 @@ export interface InventoryState {
   readonly loss: InventoryLoss
   readonly operations: readonly OperationState[]
   readonly clients: readonly ClientState[]
+  readonly hops: readonly HopState[]
 }
 
 /** A snapshot is JSON Lines: a head, then operations and callers, each from the longest unused. */
@@ -21,6 +23,7 @@ export type SnapshotLine =
   | { readonly kind: 'inventory'; readonly version: 1; readonly loss: InventoryLoss }
   | { readonly kind: 'operation'; readonly operation: OperationState }
   | { readonly kind: 'client'; readonly client: ClientState }
+  | { readonly kind: 'hop'; readonly hop: HopState }
 
 /** Null: it is none of this version. A line that cannot be read is left out; `pause` is awaited after each. */
 export async function readSnapshot(
@@ -30,6 +33,7 @@ export async function readSnapshot(
   let loss: InventoryLoss | null = null
   const operations: OperationState[] = []
   const clients: ClientState[] = []
+  const hops: HopState[] = []
   for await (const text of lines) {
     const line = parse(text)
     if (line === null) continue
@@ -37,9 +41,10 @@ export async function readSnapshot(
     if (loss === null) return null
     if (line.kind === 'operation') operations.push(line.operation)
     else if (line.kind === 'client') clients.push(line.client)
+    else if (line.kind === 'hop') hops.push(line.hop)
     await pause()
   }
-  return loss === null ? null : { loss, operations, clients }
+  return loss === null ? null : { loss, operations, clients, hops }
 }
 
 function parse(text: string): SnapshotLine | null {

@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { inventoryPath } from '../../daemon/api/inventory-file.ts'
 import type { Claims, Principal } from '../../daemon/model/transaction.ts'
 import { jsonLines, offpath } from './offpath.ts'
 
@@ -197,4 +198,20 @@ test('identity.labels: a condition that is wrong is refused with its place', asy
   const ran = await offpath('clients', 'list', '--capture', records([{}]), '--config', config)
   expect(ran.status).toBe(78)
   expect(ran.stderr).toMatch(/identity\.labels\[0\]\.when.*is no condition over client/)
+})
+
+test('doctor says which hops the daemon has seen, and what naming them would change', async () => {
+  const state = mkdtempSync(join(folder, 'state-'))
+  mkdirSync(join(state, 'state'))
+  const loss = { operations: 0, candidates: 0, clients: 0, fields: 0, bodies: 0 }
+  const lines = [
+    { kind: 'inventory', version: 1, loss },
+    { kind: 'hop', hop: { address: '10.0.0.7', trust: 'default', requests: 48_210 } },
+  ]
+  writeFileSync(inventoryPath(state), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const ran = await offpath('doctor', '-o', 'json', '--config', written(`state:\n  folder: ${state}\n`, '.yaml'))
+  const checks = JSON.parse(ran.stdout) as { check: string; found: string }[]
+  const found = checks.find(({ check }) => check === 'trusted hops')?.found
+  expect(found).toContain('seen: 10.0.0.7 (48210 requests)')
+  expect(found).toContain('identity.trusted_hops: [10.0.0.7] would let actions be pointed')
 })
