@@ -11,7 +11,7 @@ import {
 } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE, StartLine, TOKEN } from './start-line.ts'
-import { nameEnd, plainEnd, Words, wordsEndOf } from './words.ts'
+import { NO_WORDS, nameEnd, plainEnd, Words, wordsEndOf } from './words.ts'
 
 /** `scan` results below zero. */
 export const INCOMPLETE = -1
@@ -112,7 +112,7 @@ export class HeadScanner {
     const wordsEnd = wordsEndOf(words, end)
     const token = TOKEN
     const names = this.#names
-    const inWords = words.byteLength > 0
+    const inWords = words !== NO_WORDS
     const { maxHeaders, maxFieldBytes } = this.#limits
     this.#last = -1
     let i = first | 0

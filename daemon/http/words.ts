@@ -79,7 +79,8 @@ export function targetEnd(words: DataView, from: number, wordsEnd: number): numb
 
 /** Below this place a whole word lies before `end`. */
 export function wordsEndOf(words: DataView, end: number): number {
-  return (Math.min(end, words.byteLength) - 3) | 0
+  // Not `byteLength`: V8 calls out for that of a view, and a view with words in it reaches as far as its buffer.
+  return ((words === NO_WORDS ? 0 : end) - 3) | 0
 }
 
 /** A view without a word in it. */

@@ -1,5 +1,4 @@
 import { randomFillSync } from 'node:crypto'
-import { formatAddress } from '../decode/address.ts'
 import { ACK, FIN, RST, type Segment, SYN } from '../decode/segment.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
@@ -8,10 +7,11 @@ import { Flow } from './flow.ts'
 import { FlowHash, shardOf } from './flow-hash.ts'
 import { CLOSED, type FlowTable, LASTING, SEQ0_KNOWN, SEQ1_KNOWN } from './flow-table.ts'
 import { REASSEMBLY_LIMITS, type ReassemblyLimits, SHARDS } from './limits.ts'
+import { RowInfo } from './row-info.ts'
 import { belongs } from './same-connection.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
 import { Shard } from './shard.ts'
-import type { Direction, FlowInfo, OpenStream } from './stream.ts'
+import type { Direction, OpenStream } from './stream.ts'
 
 /** Ports that systems give to clients start here at the lowest (Linux; IANA says 49152). */
 const FIRST_EPHEMERAL_PORT = 32_768
@@ -288,7 +288,8 @@ export class Reassembler {
     const fromStart = (state & (SEQ0_KNOWN | SEQ1_KNOWN)) !== 0
     if (!fromStart) table.moveTo(LASTING, row)
     const firstSeq = fromStart ? table.nextSeq(row, (state & SEQ0_KNOWN) !== 0 ? 0 : 1) : seq
-    const flow = new Flow(row, this.#open(this.#describe(shard, row, fromStart, firstSeq), now, shard.kept), shard)
+    const info = new RowInfo(table, row, this.#source(), shard.number, fromStart, firstSeq)
+    const flow = new Flow(row, this.#open(info, now, shard.kept), shard)
     if ((state & SEQ0_KNOWN) !== 0) flow.forth.startAt(table.nextSeq(row, 0))
     if ((state & SEQ1_KNOWN) !== 0) flow.back.startAt(table.nextSeq(row, 1))
     shard.opened(flow, now)
@@ -313,27 +314,6 @@ export class Reassembler {
     if (flow.finished) shard.finish(flow, 'fin', now)
     shard.keepHeldBudget(now)
     shard.keepKeptBudget(now)
-  }
-
-  #describe(shard: Shard, row: number, fromStart: boolean, firstSeq: number): FlowInfo {
-    const { table } = shard
-    const address = [addressOf(shard, row, 0), addressOf(shard, row, 1)] as const
-    const port = [table.port(row, 0), table.port(row, 1)] as const
-    const time = table.firstTime[row]!
-    const vlan = table.vlan(row)
-    const vni = table.vni(row)
-    return {
-      address,
-      port,
-      vlan: vlan < 0 ? null : vlan,
-      vni: vni < 0 ? null : vni,
-      source: this.#source(),
-      fromStart,
-      time,
-      shard: shard.number,
-      key: `${address[0]} ${port[0]} ${address[1]} ${port[1]} ${time} ${firstSeq >>> 0}`,
-      note: undefined,
-    }
   }
 
   /** A segment that reached its flow but whose payload, if any, is nothing for it. */
@@ -378,14 +358,4 @@ function isKeepAliveProbe(segment: Segment): boolean {
 
 function payloadLength(segment: Segment): number {
   return segment.payloadEnd - segment.payloadStart + segment.payloadMissing
-}
-
-function addressOf(shard: Shard, row: number, side: Direction): string {
-  const { table } = shard
-  return formatAddress(
-    table.address(row, side, 0),
-    table.address(row, side, 1),
-    table.address(row, side, 2),
-    table.address(row, side, 3),
-  )
 }
