@@ -47,13 +47,13 @@ export async function openInput(path: string, deps: InputDeps): Promise<OpenedIn
       window = await unpacked(window, type)
       type = await firstLook(window, path)
     }
-    const whole = type === 'har'
+    const shape = type === 'har' ? 'whole' : type === 'gor' ? 'gor' : 'lines'
     if (
       type === 'native' ||
-      (deps.lines !== undefined && (whole || (type === 'unknown' && deps.formatNamed === true)))
+      (deps.lines !== undefined && (shape !== 'lines' || (type === 'unknown' && deps.formatNamed === true)))
     ) {
-      const reader = (await deps.lines?.(info.name, whole)) ?? NATIVE_LINES
-      return { kind: 'native', source: new NativeFile(info, window, deps.counters, reader, whole) }
+      const reader = (await deps.lines?.(info.name, shape === 'whole')) ?? NATIVE_LINES
+      return { kind: 'native', source: new NativeFile(info, window, deps.counters, reader, shape) }
     }
     if (type === 'pcap' || type === 'pcapng') return { kind: 'frames', source: new CaptureReading(info, window, type) }
     throw notACapture(path, type, window.damage)
@@ -162,6 +162,8 @@ function explain(type: InputType): [message: string, remedy: string | null] {
       return ['is empty', null]
     case 'har':
       return ['is a HAR file, which this version does not read', null]
+    case 'gor':
+      return ['is a file of GoReplay, which is read by replay and tap explain only', null]
     case 'gzip':
     case 'zstd':
       return [

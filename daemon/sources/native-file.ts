@@ -51,7 +51,12 @@ export const MAX_LINE_BYTES = 4 * 1024 * 1024
 /** A file that is one JSON text (HAR) is read in one piece, up to here. */
 const MAX_WHOLE_BYTES = 256 * 1024 * 1024
 const BATCH_RECORDS = 1024
-const LINE_FEED = 0x0a
+const LINE_FEED = Buffer.from('\n')
+/** Between two records of GoReplay. */
+const THREE_MONKEYS = Buffer.from('\n🐵🙈🙉\n')
+
+/** `lines`: a record is a line. `whole`: the file is one record. `gor`: GoReplay's, whose records hold any bytes; handed on as base64. */
+export type TextShape = 'lines' | 'whole' | 'gor'
 
 interface Pending {
   readonly line: number
@@ -77,8 +82,8 @@ export class NativeFile implements NativeSource {
   #overlong = false
 
   readonly #reader: LineReader
-  /** The file is one record, however many lines it has. */
-  readonly #whole: boolean
+  readonly #shape: TextShape
+  readonly #separator: Buffer
   #ended = false
 
   constructor(
@@ -86,13 +91,14 @@ export class NativeFile implements NativeSource {
     window: ByteWindow,
     counters: Counters,
     reader: LineReader = NATIVE_LINES,
-    whole: boolean = false,
+    shape: TextShape = 'lines',
   ) {
     this.info = info
     this.#window = window
     this.#counters = counters
     this.#reader = reader
-    this.#whole = whole
+    this.#shape = shape
+    this.#separator = shape === 'gor' ? THREE_MONKEYS : LINE_FEED
   }
 
   async *batches(stop: AbortSignal): AsyncGenerator<NativeBatch, void, undefined> {
@@ -100,7 +106,7 @@ export class NativeFile implements NativeSource {
     const pending: Pending[] = []
     try {
       while (!stop.aborted) {
-        const full = this.#whole ? await this.#readWhole(pending) : this.#readLines(pending)
+        const full = this.#shape === 'whole' ? await this.#readWhole(pending) : this.#readLines(pending)
         const last = !full && window.ended
         if (last) this.#end(pending)
         const count = last ? pending.length : Math.max(0, pending.length - this.#guard.lookAhead)
@@ -172,11 +178,11 @@ export class NativeFile implements NativeSource {
   #readLines(pending: Pending[]): boolean {
     const window = this.#window
     while (pending.length < BATCH_RECORDS) {
-      const found = window.buffer.subarray(window.start, window.end).indexOf(LINE_FEED)
+      const found = window.buffer.subarray(window.start, window.end).indexOf(this.#separator)
       if (found < 0 && !(window.ended && window.available > 0)) return false
       const end = found < 0 ? window.end : window.start + found
       const from = window.start
-      window.start = found < 0 ? end : end + 1
+      window.start = found < 0 ? end : end + this.#separator.length
       if (this.#overlong) {
         this.#overlong = false
         continue
@@ -188,7 +194,8 @@ export class NativeFile implements NativeSource {
   }
 
   #readLine(from: number, end: number, pending: Pending[]): void {
-    const text = end - from > MAX_LINE_BYTES ? null : this.#window.buffer.toString('utf8', from, end)
+    const encoding = this.#shape === 'gor' ? 'base64' : 'utf8'
+    const text = end - from > MAX_LINE_BYTES ? null : this.#window.buffer.toString(encoding, from, end)
     if (text !== null && text.trim() === '') return
     if (text === null) this.#bad('too_long')
     else this.#read(text, pending)

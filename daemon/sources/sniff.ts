@@ -1,7 +1,7 @@
 import type { ByteWindow } from './byte-window.ts'
 import { isPcapMagic } from './pcap-reader.ts'
 
-export type InputType = 'pcap' | 'pcapng' | 'gzip' | 'zstd' | 'native' | 'har' | 'empty' | 'unknown'
+export type InputType = 'pcap' | 'pcapng' | 'gzip' | 'zstd' | 'native' | 'har' | 'gor' | 'empty' | 'unknown'
 
 /** Tells what an input is by its first bytes, whatever it is called. Consumes nothing but a byte order mark. */
 export async function sniff(window: ByteWindow): Promise<InputType> {
@@ -26,6 +26,7 @@ async function sniffText(window: ByteWindow): Promise<InputType> {
     // A line may be a batch of records.
     if (byte === OPEN_BRACKET) return 'native'
     if (byte === OPEN_BRACE) return (await opensHar(window, passed)) ? 'har' : 'native'
+    if (passed === 0 && (await opensGor(window))) return 'gor'
     if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN && byte !== LINE_FEED) return 'unknown'
   }
   return 'unknown'
@@ -37,6 +38,13 @@ async function opensHar(window: ByteWindow, passed: number): Promise<boolean> {
   const from = window.start + passed
   const head = window.buffer.toString('latin1', from, Math.min(window.end, from + HAR_HEAD))
   return /^\{\s{0,40}"log"\s{0,10}:/.test(head)
+}
+
+/** A file of GoReplay begins with the head of its first record: kind, id, nanoseconds. */
+async function opensGor(window: ByteWindow): Promise<boolean> {
+  while (window.available < GOR_HEAD && !window.ended) await window.fill()
+  const head = window.buffer.toString('latin1', window.start, Math.min(window.end, window.start + GOR_HEAD))
+  return /^[123] [0-9A-Za-z-]{1,64} \d{13,19}[ \r\n]/.test(head)
 }
 
 const PCAPNG = 0x0a0d0d0a
@@ -53,3 +61,4 @@ const LINE_FEED = 0x0a
 /** A file of nothing but blanks is no capture; stop looking well before its end. */
 const MAX_BLANKS = 64 * 1024
 const HAR_HEAD = 64
+const GOR_HEAD = 96

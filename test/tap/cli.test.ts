@@ -69,6 +69,29 @@ describe('replay', () => {
     expect(lines.every((line) => line.includes('"source":{"kind":"file"'))).toBe(true)
   })
 
+  test('a file of GoReplay: records of any bytes, each with its answer', async () => {
+    const gor = join(folder, 'recorded.gor')
+    const request = 'POST /v1/items?page=2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 10\r\n\r\n{"a":\n"b"}'
+    const answer = 'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"id":7}'
+    const binary = Buffer.concat([
+      Buffer.from('1 77f2 1795290609000000000\nPUT /v1/image HTTP/1.1\r\nHost: api.test\r\nContent-Length: 4\r\n\r\n'),
+      Buffer.from([0xff, 0x0a, 0x00, 0xfe]),
+    ])
+    const records = [`1 77f1 1795290608000000000\n${request}`, `2 77f1 1795290608020000000 20000000\n${answer}`, binary]
+    writeFileSync(gor, Buffer.concat(records.flatMap((record) => [Buffer.from(record), Buffer.from('\n🐵🙈🙉\n')])))
+    const { code, stdout, stderr } = await offpath(['replay', gor, '--emit', 'transactions'])
+    expect(code, stderr).toBe(0)
+    const [posted, put] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(posted).toMatchObject({ method: 'POST', path: '/v1/items', query: 'page=2', status: 201 })
+    expect(posted).toMatchObject({ request_body: '{"a":\n"b"}', response_body: '{"id":7}', duration_us: 20_000 })
+    expect(put).toMatchObject({ method: 'PUT', status: null, request_body_bytes: 4, truncated: ['binary'] })
+    const explained = await offpath(['tap', 'explain', gor])
+    expect(explained.stdout).toContain('3 records, 2 transactions')
+  })
+
   test('a HAR file over many lines, and a line of many records', async () => {
     const har = join(folder, 'browser.har')
     writeFileSync(har, JSON.stringify(JSON.parse(fixtureLines('har')[0]!), null, 2))
