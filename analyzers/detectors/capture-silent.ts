@@ -124,7 +124,7 @@ class CaptureSilent implements Detector {
       return this.#down(name, source, watched, now)
     }
     watched.downSince = null
-    const fallen = watch.fallen(this.#options, now)
+    const fallen = watch.fallen({ ...this.#options, timesLongest: 1 }, now)
     if (fallen === null) return null
     watch.told(now)
     return sensorSignal(silentFinding(name, fallen), now)

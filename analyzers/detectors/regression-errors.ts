@@ -34,7 +34,10 @@ const LEAST_CALLERS = 5
 /** Answers that were learnt before anything is said. */
 const MATURE_ANSWERS = 200
 /** Windows in minutes; a service that is asked little shows it in a longer one. */
-const OUTAGE_WINDOWS = [2, 5]
+const OUTAGE_MINUTES = 5
+/** What fails so much, in so many times the share of an outage, is told sooner: clients that try again make a hiccup look like one. */
+const BLACKOUT_MINUTES = 2
+const BLACKOUT = 6
 const LASTING_WINDOWS = [15, 30, 60]
 /** Of the failures that last, how many fall into each third of the window: those of a hiccup do not. */
 const LASTING_SHARE = 0.15
@@ -154,9 +157,13 @@ class RegressionErrors implements Detector {
     const { outageRate, lastingRate, releaseRate } = this.#options
     const { rates } = service
     const release = this.#releases.latest(name, now, AFTER_RELEASE_US)
-    for (const minutes of OUTAGE_WINDOWS) {
-      const outage = rates.window(minutes, now, 0)
-      if (this.#exceeds(outage, outageRate, OUTAGE_TIMES)) return this.#tell(tx, service, outage, release, now)
+    const blackout = rates.window(BLACKOUT_MINUTES, now, 0)
+    if (this.#exceeds(blackout, Math.min(0.9, BLACKOUT * outageRate), OUTAGE_TIMES)) {
+      return this.#tell(tx, service, blackout, release, now)
+    }
+    const outage = rates.window(OUTAGE_MINUTES, now, 0)
+    if (lasts(outage) && this.#exceeds(outage, outageRate, OUTAGE_TIMES)) {
+      return this.#tell(tx, service, outage, release, now)
     }
     if (release !== null && now - release.at >= SETTLES_US) {
       const since = rates.window(LASTING_WINDOWS.at(-1)!, now, release.at)
@@ -164,8 +171,8 @@ class RegressionErrors implements Detector {
     }
     for (const minutes of LASTING_WINDOWS) {
       const lasting = rates.window(minutes, now, 0)
-      const lasts = Math.min(...lasting.thirds) >= LASTING_SHARE * lasting.failures
-      if (lasts && this.#exceeds(lasting, lastingRate, TIMES)) return this.#tell(tx, service, lasting, release, now)
+      if (lasts(lasting) && this.#exceeds(lasting, lastingRate, TIMES))
+        return this.#tell(tx, service, lasting, release, now)
     }
     return null
   }
@@ -213,6 +220,10 @@ class RegressionErrors implements Detector {
   }
 }
 
+function lasts({ thirds, failures }: ErrorWindow): boolean {
+  return Math.min(...thirds) >= LASTING_SHARE * failures
+}
+
 function maturityOf({ rates }: Service): number {
   return Math.min(1, rates.answers / 1000)
 }
@@ -246,7 +257,7 @@ export const regressionErrors = defineDetector({
     detects:
       'A service whose answers fail (5xx) for many callers and more often than its endpoints usually do: a broken release, an outage. A release that was marked (offpath deploy mark) or that a version header shows is named.',
     statistic:
-      'Failures of the window against the sum of the usual rates of the endpoints that were asked, so that more traffic to what always failed changes nothing; a negative binomial, since failures come in bunches. Told in two or five minutes from outageRate and ten times the usual, in 15, 30 or 60 with failures in each third of them from lastingRate and four times, and from the third minute of a release on from releaseRate and four times. A caller counts for at most three failures a minute, a network of strangers as one caller, and five must be concerned.',
+      'Failures of the window against the sum of the usual rates of the endpoints that were asked, so that more traffic to what always failed changes nothing; a negative binomial, since failures come in bunches. Told in five minutes from outageRate and ten times the usual (in two from six times outageRate), in 15, 30 or 60 from lastingRate and four times, with failures in each third of them, and from the third minute of a release on from releaseRate and four times. A caller counts for at most three failures a minute, a network of strangers as one caller, and five must be concerned.',
     memory: 'maxServices services with 256 endpoints each, at most 90 KiB; evictions are counted.',
     warmUp:
       'Answers nothing for a service before 200 of its answers are learnt. Learns in slots of 15 minutes, which wait for one slot, later for an hour; what is told as failing teaches nothing for up to a day.',

@@ -12,15 +12,17 @@ import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
-  report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which a silence is a signal'),
-  silentSeconds: z.int().min(20).default(300).describe('shortest silence, at an hour that was seen on an earlier day'),
-  unknownHourSeconds: z.int().min(20).default(600).describe('the same at an hour that was not'),
+  report: z.number().gt(0).lt(1).default(1e-6).describe('p-value from which a silence is a signal'),
+  silentSeconds: z.int().min(20).default(600).describe('shortest silence, at an hour that was seen on an earlier day'),
+  unknownHourSeconds: z.int().min(20).default(900).describe('the same at an hour that was not'),
   maxServices: z.int().min(1).default(512).describe('services with state'),
 })
 type SilenceOptions = z.infer<typeof Options>
 
 /** A service need not be asked as often as a mirror brings packets: minutes, the last 90 of them. */
 const newRhythm = () => new Rhythm(MINUTE_US, 90)
+/** Requests come in visits, and so do pauses: it takes more than one such. */
+const TIMES_LONGEST = 4
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
@@ -145,7 +147,7 @@ class RegressionSilence implements Detector {
     // A mirror that brings nothing at all says nothing of a service behind it: that is capture.silent’s.
     if (this.#frozen || !alive.has(service.source)) return null
     if (toldAt !== null && now - toldAt < REPEAT_US) return null
-    const fallen = watch.fallen(this.#options, now)
+    const fallen = watch.fallen({ ...this.#options, timesLongest: TIMES_LONGEST }, now)
     if (fallen === null) return null
     watch.told(now)
     return silenceSignal(service, fallen, now)
@@ -227,7 +229,7 @@ export const regressionSilence = defineDetector({
     detects:
       'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
     statistic:
-      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 of the last 90 minutes, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
+      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 of the last 90 minutes, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one; four such runs at least.',
     memory: '90 minutes and 24 hours of the day for each of maxServices services, 2 KiB each.',
     warmUp:
       'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',

@@ -18,6 +18,8 @@ export interface Silence {
   readonly log10P: number
   /** Whether this hour of the day was seen on an earlier day. */
   readonly hourKnown: boolean
+  /** The longest silence of late. */
+  readonly longestUs: EventTime
   /** Traffic per minute of the recent slots with traffic. */
   readonly perMinute: number
 }
@@ -115,7 +117,12 @@ export class Rhythm {
     }
     // Empty slots come in runs: one run, as long as the longest of late, is one piece of evidence.
     const log10P = (slots / longest) * Math.log10(empty)
-    return { log10P: Math.max(-300, log10P), hourKnown, perMinute: ((sum / active) * MINUTE_US) / this.slotUs }
+    return {
+      log10P: Math.max(-300, log10P),
+      hourKnown,
+      longestUs: longest * this.slotUs,
+      perMinute: ((sum / active) * MINUTE_US) / this.slotUs,
+    }
   }
 
   /** Nothing came from `from` to `to`, although nothing was down: a night, perhaps. */

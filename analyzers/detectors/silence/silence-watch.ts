@@ -18,6 +18,8 @@ export interface SilenceLimits {
   readonly unknownHourSeconds: number
   /** p-value from which a silence is one. */
   readonly report: number
+  /** How many times as long as the longest of late a silence must be. */
+  readonly timesLongest: number
 }
 
 /** A silence, and how long it lasts. */
@@ -78,11 +80,12 @@ export class SilenceWatch {
   }
 
   /** What there is to say of a silence, if it is one. Said again it is counted from its beginning. */
-  fallen({ silentSeconds, unknownHourSeconds, report }: SilenceLimits, now: EventTime): Fallen | null {
+  fallen({ silentSeconds, unknownHourSeconds, report, timesLongest }: SilenceLimits, now: EventTime): Fallen | null {
     const silentUs = now - this.#rhythm.countsFrom(this.#activeAt, now)
     if (silentUs < silentSeconds * SECOND_US || this.#slotCount > 0) return null
     const silence = this.#rhythm.silence(Math.floor(silentUs / this.#rhythm.slotUs), now)
     if (silence === null || silence.log10P > Math.log10(report)) return null
+    if (silentUs < timesLongest * silence.longestUs) return null
     if (!silence.hourKnown && silentUs < unknownHourSeconds * SECOND_US) return null
     this.#silentFrom = this.#activeAt
     return { ...silence, silentUs }
