@@ -317,6 +317,8 @@ export const RouteSchema = named(
     samples: z.strictObject({ taken: count(), requests: count(), responses: count() }),
     fields: z.array(FieldSchema),
     sensitive: counts(),
+    privilege: z.array(z.string()),
+    deprecated: z.strictObject({ seen: count(), sunset: z.string().nullable() }).nullable(),
   }),
 )
 

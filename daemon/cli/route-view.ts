@@ -72,6 +72,8 @@ export function renderRoute(route: RouteJson, look: Look): string {
     },
     { name: 'Takes', text: route.request_types.join(', ') },
     { name: 'Answers', text: route.response_types.join(', ') },
+    ...(route.privilege.length > 0 ? [{ name: 'Privilege', text: `hinted at by ${route.privilege.join(', ')}` }] : []),
+    ...(route.deprecated === null ? [] : [{ name: 'Deprecated', text: deprecatedText(route.deprecated) }]),
     {
       name: 'Looked at',
       text: `${samples.taken} requests, ${samples.requests} bodies of requests and ${samples.responses} of answers`,
@@ -204,6 +206,10 @@ export function identityText({ authentication }: RouteJson): string {
     case 'unknown':
       return seen.join(', ') || '-'
   }
+}
+
+function deprecatedText({ seen, sunset }: NonNullable<RouteJson['deprecated']>): string {
+  return `said by ${seen} ${seen === 1 ? 'answer' : 'answers'}${sunset === null ? '' : `, gone after ${sunset}`}`
 }
 
 function valuesText({ enum: words, min, max, min_length: shortest, max_length: longest, object_id: id }: FieldJson) {

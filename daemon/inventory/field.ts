@@ -2,7 +2,7 @@ import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { type CountState, countFrom, countState } from './count-state.ts'
 import type { FieldType } from './scalar.ts'
-import { isPersonalName, type SensitiveClass, sensitiveClass } from './sensitive.ts'
+import { hintedClass, isPersonalName, type SensitiveClass, sensitiveClass } from './sensitive.ts'
 
 /** Where a field stands. `body` is of the request, `response` the body of the answer. */
 export type FieldPlace = 'path' | 'query' | 'header' | 'body' | 'response'
@@ -90,14 +90,18 @@ export class FieldRecord {
     this.#range(value)
     this.values = null
     // A number of a person, a card or an account may stand there without quotes.
-    const found = sensitiveClass(lastName(this.name), String(value), 'int')
+    const text = String(value)
+    const name = lastName(this.name)
+    const type = Number.isInteger(value) ? 'int' : 'number'
+    const found = sensitiveClass(name, text, 'int') ?? hintedClass(name, text, type)
     if (found !== null) this.#classify(found)
   }
 
   learnText(text: string, type: FieldType, caller: number): void {
     this.#count(type, caller)
     this.distinct?.learnOne(hashText(text))
-    const found = sensitiveClass(lastName(this.name), text, type)
+    const name = lastName(this.name)
+    const found = sensitiveClass(name, text, type) ?? hintedClass(name, text, type)
     if (found !== null) {
       this.#classify(found)
       return

@@ -55,6 +55,7 @@ function operation(route: RouteJson, path: string): Json {
     ],
     ...(body.length === 0 ? {} : { requestBody: { content: content(route.request_types, body) } }),
     responses: responses(route),
+    ...(route.deprecated === null ? {} : { deprecated: true }),
     ...(scheme === null ? {} : { security: open ? [{}, { [scheme]: [] }] : [{ [scheme]: [] }] }),
     'x-offpath': {
       state: route.state,
@@ -64,6 +65,8 @@ function operation(route: RouteJson, path: string): Json {
       last_seen: route.last_seen,
       authentication_enforced: route.authentication.enforced,
       sensitive: Object.keys(route.sensitive),
+      privilege: route.privilege,
+      ...(route.deprecated?.sunset == null ? {} : { sunset: route.deprecated.sunset }),
     },
   }
 }

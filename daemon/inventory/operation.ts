@@ -31,6 +31,10 @@ export interface OperationState {
   /** Sampled, and of these those whose bodies could be read. */
   readonly samples: { readonly taken: number; readonly requests: number; readonly responses: number }
   readonly fields: readonly FieldState[]
+  /** Answers that said so by a `Deprecation` or `Sunset` header, of those that were looked at; absent in what earlier versions kept. */
+  readonly deprecated?: number
+  /** What the last `Sunset` said; null where none did. */
+  readonly sunset?: string | null
 }
 
 export const MAX_FIELDS = 96
@@ -70,6 +74,8 @@ export class OperationRecord implements Linked<OperationRecord> {
   readonly #requestTypes = new Map<string, number>()
   readonly #responseTypes = new Map<string, number>()
   readonly #samples = { taken: 0, requests: 0, responses: 0 }
+  #deprecated = 0
+  #sunset: string | null = null
 
   constructor(service: string, endpoint: string, now: EventTime, budget: FieldBudget) {
     this.key = operationKey(service, endpoint)
@@ -116,6 +122,7 @@ export class OperationRecord implements Linked<OperationRecord> {
     if (tx.query !== '') reader.pairs(tx.query, this.fields, 'query', caller)
     const requestType = this.#headers(tx.requestHeaders, caller)
     count(this.#requestTypes, requestType, MAX_TYPES, OTHER, tx.requestBodyBytes > 0)
+    this.#endOfLife(tx.responseHeaders)
     let read = tx.query.length
     const { requestBody, responseBody, truncated } = tx
     // Of one that was cut the last name may be half of one.
@@ -150,6 +157,8 @@ export class OperationRecord implements Linked<OperationRecord> {
     this.#samples.taken += other.#samples.taken
     this.#samples.requests += other.#samples.requests
     this.#samples.responses += other.#samples.responses
+    this.#deprecated += other.#deprecated
+    this.#sunset ??= other.#sunset
     this.fields.absorb(other.fields)
   }
 
@@ -171,6 +180,8 @@ export class OperationRecord implements Linked<OperationRecord> {
       responseTypes: [...this.#responseTypes],
       samples: { ...this.#samples },
       fields: [...this.fields.all()].map((field) => field.toState()),
+      deprecated: this.#deprecated,
+      sunset: this.#sunset,
     }
   }
 
@@ -187,8 +198,18 @@ export class OperationRecord implements Linked<OperationRecord> {
     for (const [type, messages] of state.requestTypes) record.#requestTypes.set(type, messages)
     for (const [type, messages] of state.responseTypes) record.#responseTypes.set(type, messages)
     Object.assign(record.#samples, state.samples)
+    record.#deprecated = state.deprecated ?? 0
+    record.#sunset = state.sunset ?? null
     record.fields.restore(state.fields)
     return record
+  }
+
+  /** RFC 9745 and RFC 8594. */
+  #endOfLife(headers: readonly Header[]): void {
+    const sunset = headerValue(headers, 'sunset')
+    if (sunset === undefined && headerValue(headers, 'deprecation') === undefined) return
+    this.#deprecated++
+    if (sunset !== undefined && HTTP_DATE.test(sunset)) this.#sunset = sunset
   }
 
   /** Learns the headers worth it, and returns the essence of Content-Type. */
@@ -239,6 +260,8 @@ function headerValue(headers: readonly Header[], name: string): string | undefin
   for (let i = 0; i < headers.length; i++) if (headers[i]![0].toLowerCase() === name) return headers[i]![1]
   return undefined
 }
+
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}$/
 

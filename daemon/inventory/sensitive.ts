@@ -4,7 +4,18 @@ import { isCardNumber, isTokenShaped } from '../identity/token-shape.ts'
 import type { FieldType } from './scalar.ts'
 
 /** What a value tells of a person, or opens. Only how often each was seen is kept, never a value. */
-export const SENSITIVE_CLASSES = ['email', 'phone', 'card', 'iban', 'national_id', 'password', 'token'] as const
+export const SENSITIVE_CLASSES = [
+  'email',
+  'phone',
+  'card',
+  'iban',
+  'national_id',
+  'password',
+  'token',
+  'secret',
+  'health',
+  'location',
+] as const
 export type SensitiveClass = (typeof SENSITIVE_CLASSES)[number]
 
 const PHONE_NAME = /phone|mobile|msisdn|^tel$|^fax$|^cell$|whatsapp/
@@ -35,6 +46,30 @@ export function sensitiveClass(name: string, text: string, type: FieldType): Sen
   }
   return isNationalIdName(name) ? 'national_id' : null
 }
+
+/**
+ * What may be sensitive where `sensitiveClass` knows nothing: told by names for the most part, so good for a list that people read, and
+ * not for a finding.
+ */
+export function hintedClass(name: string, text: string, type: FieldType): SensitiveClass | null {
+  if (
+    text.length > 16 &&
+    (text.startsWith('-----BEGIN ') ? text.includes('PRIVATE KEY-----') : WITH_PASSWORD.test(text))
+  )
+    return 'secret'
+  const normal = normalName(name)
+  if (LOCATION_NAME.test(normal) && (type === 'number' || PLACE.test(text))) return 'location'
+  return type !== 'bool' && HEALTH_NAME.test(normal) ? 'health' : null
+}
+
+/** `postgres://app:word@db`, whose user and password were replaced. */
+const WITH_PASSWORD = /^[a-z][a-z0-9+.-]{1,20}:\/\/redacted@/
+const LOCATION_NAME =
+  /^(?:(?:last|current|home|work|geo|gps|pickup|dropoff|start|end)?(?:lat|latitude|lng|lon|long|longitude|location|position|coords?|coordinates?|latlng|latlong)|geohash|geopoint|geo|gps)$/
+/** `52.52,13.405`, or a geohash. */
+const PLACE = /^(?:-?\d{1,3}\.\d{2,12}(?:\s{0,2}[,;]\s{0,2}-?\d{1,3}\.\d{2,12})?|[0-9bcdefghjkmnpqrstuvwxyz]{7,12})$/
+const HEALTH_NAME =
+  /diagnos|^icd(?:9|10|11)?(?:code)?$|medication|prescription|allerg|blood(?:type|group|pressure|sugar)|symptom|^disease|vaccin|medicalrecord|medicalhistory|patientid|^mrn$|disabilit|pregnan|heartrate|^bmi$|healthinsurance|medicare|nhsnumber/
 
 /** Whether a name alone says that values must not be kept, not even as one of a few. */
 export function isPersonalName(name: string): boolean {

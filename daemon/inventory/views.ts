@@ -58,6 +58,10 @@ export interface RouteJson {
   readonly fields: readonly FieldJson[]
   /** Fields by sensitive class. */
   readonly sensitive: Readonly<Record<string, number>>
+  /** What says that few should be allowed to: words of the path, fields of requests. Hints, no more. */
+  readonly privilege: readonly string[]
+  /** Whether answers say that it goes (`Deprecation`, `Sunset`), and when; null where none did. */
+  readonly deprecated: { readonly seen: number; readonly sunset: string | null } | null
 }
 
 export interface ClientJson {
@@ -128,7 +132,20 @@ export function routeJson(state: OperationState): RouteJson {
     samples: state.samples,
     fields,
     sensitive: sortedRecord([...sensitive]),
+    privilege: privilegeOf(endpoint.slice(space + 1), fields),
+    deprecated: state.deprecated ? { seen: state.deprecated, sunset: state.sunset ?? null } : null,
   }
+}
+
+const PRIVILEGED =
+  /^(?:admin|administration|administrators?|internal|staff|root|sudo|superusers?|backoffice|back-office|impersonate|moderation|moderators?|ops|management|roles?|permissions?|grants?|acls?|feature-?flags?|flags|audit(?:-?logs?)?)$/i
+const PRIVILEGE_FIELD = /^(?:is_?admin|is_?staff|is_?superuser|admin|roles?|permissions?|scopes?|privileges?|groups?)$/i
+
+function privilegeOf(path: string, fields: readonly FieldJson[]): string[] {
+  const hash = path.indexOf('#')
+  const segments = (hash < 0 ? path : path.slice(0, hash)).split('/').filter((segment) => PRIVILEGED.test(segment))
+  const taken = fields.filter(({ in: place, name }) => place === 'body' && PRIVILEGE_FIELD.test(lastName(name)))
+  return [...new Set(segments.map((segment) => `path ${segment}`)), ...taken.map(({ name }) => `body ${name}`)]
 }
 
 const UNKNOWN: Behaviour = {

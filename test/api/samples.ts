@@ -169,6 +169,8 @@ export function sampleRoute(): RouteJson {
     request_types: [],
     response_types: ['application/json'],
     samples: { taken: 11, requests: 0, responses: 11 },
+    privilege: [],
+    deprecated: null,
     fields: [
       {
         in: 'path',

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { INVENTORY_DEFAULTS, Inventory } from '../../daemon/inventory/inventory.ts'
@@ -6,6 +8,9 @@ import { clientJson } from '../../daemon/inventory/views.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { PLANTED, SECRETS } from '../conformance/planted-secrets.ts'
 import { handMade, routesOf } from './learn.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** A transaction with just what the inventory looks at. */
 function made(fields: Partial<Transaction>): Transaction {
@@ -55,10 +60,10 @@ test('a million made-up paths, callers and fields leave everything bounded, and 
     }
   }
   run(0, 200_000)
-  globalThis.gc?.()
+  collectGarbage()
   const before = process.memoryUsage().heapUsed
   run(200_000, 1_000_000)
-  globalThis.gc?.()
+  collectGarbage()
   const sizes = inventory.sizes()
   expect(sizes.operations).toBeLessThanOrEqual(INVENTORY_DEFAULTS.maxOperations)
   expect(sizes.candidates).toBeLessThanOrEqual(INVENTORY_DEFAULTS.maxCandidates)
@@ -144,6 +149,13 @@ test('personal data is told by class, by value and by name', () => {
     passport: 'C01X00T47',
     iban_like: 'DE89370400440532013001',
     number: '12345678',
+    latitude: 52.52,
+    last_location: '52.5200,13.4050',
+    location: 'Berlin',
+    diagnosis_code: 'J45.0',
+    allergic: true,
+    dsn: 'postgres://app:correcthorse@db.internal/shop',
+    key: '-----BEGIN RSA PRIVATE KEY-----\nMIIE',
   })
   send({ target: '/v1/me', responseHeaders: [['Content-Type', 'application/json']], responseBody })
   const classes = Object.fromEntries(
@@ -158,6 +170,13 @@ test('personal data is told by class, by value and by name', () => {
     passport: 'national_id',
     iban_like: '',
     number: '',
+    latitude: 'location',
+    last_location: 'location',
+    location: '',
+    diagnosis_code: 'health',
+    allergic: '',
+    dsn: 'secret',
+    key: 'secret',
   })
 })
 
