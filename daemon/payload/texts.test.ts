@@ -105,6 +105,7 @@ test.each([
   "Is 'OR 1=1' always true, and why do tutorials use it?",
   'She said "OR 1=1" and I wrote it down in the manual',
   'How do I find them: ps aux | grep node | sort | uniq -c?',
+  'How do I fetch it; wget http://a.test/x does nothing for me here',
   'Then type cd /var/www; ls -la and send me what it says.',
   'Try http://localhost:3000 in your browser, then http://10.0.0.5:8080/admin.',
   "It's 1 o'clock; drop me a line -- or don't",

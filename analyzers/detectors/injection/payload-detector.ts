@@ -121,6 +121,11 @@ class PayloadDetector implements Detector {
   }
 }
 
+const OF_REQUESTS =
+  'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. The strongest mark of a request counts; fainter ones add up by caller, over fields and a day. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for, a size that no other answer of the endpoint has.'
+const OF_ANSWERS =
+  'Answers with 4xx and 5xx, all that is no JSON, the beginning of the rest, and every answer to a request that had a payload are looked through for what such a leak looks like; each rule has shipped log-odds. What the endpoint normally answers judges them: with k of n callers who were given the like in ordinary requests, the benign probability is (k + 20 p0) / (n + 20), so a page that shows such things to many stops mattering, and one that never did matters more. A signal is about the endpoint, whoever asked it.'
+
 /** The declaration of a class: all have the same statistic, and one context together. */
 export function payloadDetector(kind: PayloadKind): DetectorDeclaration<typeof Options> {
   const { id, title, detects, traps } = kind
@@ -133,8 +138,7 @@ export function payloadDetector(kind: PayloadKind): DetectorDeclaration<typeof O
     reads: 'payloads',
     describes: {
       detects,
-      statistic:
-        'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. The strongest mark of a request counts; fainter ones add up by caller, over fields and a day. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for, a size that no other answer of the endpoint has.',
+      statistic: kind.class.startsWith('leak_') ? OF_ANSWERS : OF_REQUESTS,
       memory:
         'One context for all payload detectors: 4,096 callers with faint marks, 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B; newcomers push out newcomers, evictions are counted.',
       warmUp:
