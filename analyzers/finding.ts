@@ -78,6 +78,10 @@ const MAX_TRAIL = 32
 export const TrailState = z.array(z.tuple([text, time, amount.nullable(), flag])).max(MAX_TRAIL)
 export type TrailState = z.infer<typeof TrailState>
 
+/** The first of each is put into a list of its own. */
+const NO_TEXTS: string[] = []
+const NO_NUMBERS: number[] = []
+
 /** Times and marks of a trail, two numbers each. */
 const PER_REF = 2
 /** A mark: the status, -1 for none, times this, plus 1 where the transaction was seen whole. */
@@ -89,8 +93,8 @@ const WHOLE = 2
  */
 export class EvidenceTrail {
   static readonly length = MAX_TRAIL
-  #ids: string[] = []
-  #numbers: number[] = []
+  #ids: string[] = NO_TEXTS
+  #numbers: number[] = NO_NUMBERS
 
   add(tx: Transaction): void {
     this.#keep(tx.id, tx.time, tx.status, isWhole(tx))
@@ -105,8 +109,8 @@ export class EvidenceTrail {
   }
 
   clear(): void {
-    this.#ids = []
-    this.#numbers = []
+    this.#ids = NO_TEXTS
+    this.#numbers = NO_NUMBERS
   }
 
   toState(): TrailState {

@@ -5,6 +5,8 @@ import { mix } from './lookup-hash.ts'
 import { amount, hash32, packed, unpackInto } from './state.ts'
 
 const EXACT = 64
+/** The first is put into a list of its own (small-list.ts). */
+const NONE: number[] = []
 const PRECISION = 10
 const REGISTERS = 1 << PRECISION
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
@@ -21,7 +23,7 @@ export type DistinctState = z.infer<typeof DistinctState>
  * Memory     at most 256 B exact, then 1 KiB
  */
 export class DistinctCounter implements Baseline<[hash: number], DistinctState>, Mergeable<DistinctCounter> {
-  #exact: number[] = []
+  #exact: number[] = NONE
   #registers: Uint8Array | null = null
   #count = 0
   /** Chance that a new hash changes a register, times REGISTERS: the sum of 2^-register. */
@@ -85,7 +87,7 @@ export class DistinctCounter implements Baseline<[hash: number], DistinctState>,
   #spill(): void {
     this.#registers = new Uint8Array(REGISTERS)
     const held = this.#exact
-    this.#exact = []
+    this.#exact = NONE
     for (const hash of held) this.#addSketch(hash)
     this.#count = held.length
   }

@@ -13,6 +13,7 @@ import { Caller, CallerState, type Reach, type WindowSummary } from './object-en
 import { EndpointPopulation, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
+import { Places } from './object-enumeration/places.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('combined p-value from which a reach is a signal'),
@@ -48,6 +49,7 @@ class ObjectEnumeration implements Detector {
   readonly #endpoints: KeyedTable<EndpointPopulation>
   readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
   readonly #firstTouch: FirstTouch
+  readonly #places: Places
   #scopes = 0
   #shortWindow = 0
   #longWindow = 0
@@ -74,6 +76,7 @@ class ObjectEnumeration implements Detector {
       { schema: SummaryState, toState: summaryState, fromState: summaryFrom },
     )
     this.#firstTouch = new FirstTouch(options.firstTouchPlaces)
+    this.#places = new Places(options.maxEndpoints)
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -81,7 +84,7 @@ class ObjectEnumeration implements Detector {
     if (tx.endpoint === null || objectIds.length === 0 || status === null || !isAboutObject(status)) return null
     const caller = this.#callers.use(principalKey(tx.principal))
     caller.identify(tx)
-    const reach = caller.reachOf(tx.service ?? '', tx.endpoint)
+    const reach = caller.reachOf(this.#places.of(tx.service ?? '', tx.endpoint))
     const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
     const grown = reach.see(id, status < 400)
     if (grown > 0) return this.#reached(tx, caller, reach, id, grown, now)
@@ -144,7 +147,7 @@ class ObjectEnumeration implements Detector {
         ;[, this.#scopes, this.#shortWindow, this.#longWindow] = kept
         return
       case 'caller':
-        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4])))
+        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places))
         return
       case 'endpoint': {
         const population = EndpointPopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)

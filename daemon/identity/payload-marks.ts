@@ -4,6 +4,7 @@ import { knownIndex } from '../http/known-headers.ts'
 import { ownText } from '../model/own-text.ts'
 import type { PayloadMark } from '../model/transaction.ts'
 import { PAYLOAD_CHECKS } from '../payload/checks.ts'
+import type { PayloadCheck } from '../payload/payload.ts'
 import { checksOf } from '../payload/rules/compiler.ts'
 import type { PayloadRule, RuleBox } from '../payload/rules/rule.ts'
 import { MAX_FINDINGS, type PayloadFinding, PayloadScanner } from '../payload/scanner.ts'
@@ -61,7 +62,7 @@ export class PayloadMarks {
   constructor(pseudonyms: Pseudonyms, headers: HeaderRedactor, counters: Counters, rules: RuleBox) {
     this.#rules = rules
     this.#known = rules.rules
-    this.#scanner = new PayloadScanner([...PAYLOAD_CHECKS, ...checksOf(this.#known, counters)], counters)
+    this.#scanner = new PayloadScanner(withRules(this.#known, counters), counters)
     this.#mask = new PayloadMask(pseudonyms, headers)
     this.#counters = counters
   }
@@ -107,7 +108,7 @@ export class PayloadMarks {
 
   #replace(): void {
     this.#known = this.#rules.rules
-    this.#scanner = new PayloadScanner([...PAYLOAD_CHECKS, ...checksOf(this.#known, this.#counters)], this.#counters)
+    this.#scanner = new PayloadScanner(withRules(this.#known, this.#counters), this.#counters)
     this.#clean.close()
     this.#clean = new CleanFields()
     this.#replaced = true
@@ -212,6 +213,12 @@ export class PayloadMarks {
       }
     })
   }
+}
+
+/** Without rules the shipped list itself, for which all scanners share one table. */
+function withRules(rules: readonly PayloadRule[], counters: Counters): readonly PayloadCheck[] {
+  const own = checksOf(rules, counters)
+  return own.length === 0 ? PAYLOAD_CHECKS : [...PAYLOAD_CHECKS, ...own]
 }
 
 const HOST = knownIndex('host')

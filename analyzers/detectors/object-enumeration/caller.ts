@@ -10,6 +10,7 @@ import { amount, flag, text, time } from '../../baselines/state.ts'
 import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
 import { NeighbourIds, NeighbourState } from './neighbour-ids.ts'
+import type { Place, Places } from './places.ts'
 
 const MAX_REACHES_PER_CALLER = 24
 /** Windows of one's own past before it can excuse anything. */
@@ -57,15 +58,13 @@ export type CallerState = z.infer<typeof CallerState>
 
 const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0, foreignAnswered: 0 }
 
-/** What one caller reached at one endpoint. */
+/** What one caller reached at one endpoint. There are tens of thousands, so what few of them need is made when it is needed. */
 export class Reach {
-  readonly service: string
-  readonly template: string
-  /** Of the endpoint. */
-  readonly key: string
-  refusedWalk = new SequentialTest()
-  neighbourWalk = new SequentialTest()
-  foreignWalk = new SequentialTest()
+  readonly place: Place
+  /** Null: nothing speaks against the caller. */
+  refusedWalk: SequentialTest | null = null
+  neighbourWalk: SequentialTest | null = null
+  foreignWalk: SequentialTest | null = null
   neighbourIds = new NeighbourIds()
   since: EventTime = 0
   lastAt: EventTime = 0
@@ -79,14 +78,14 @@ export class Reach {
   /** Distinct answered ids of the short window. */
   shortAnswered = 0
   /** Past windows of this caller that were admitted. */
-  ownShort = new WindowHistory()
-  ownLong = new WindowHistory()
-  own = { ...NOTHING }
+  ownShort: WindowHistory | null = null
+  ownLong: WindowHistory | null = null
+  own: Readonly<typeof NOTHING> = NOTHING
   signalled = false
   trail = new EvidenceTrail()
   /** A habit is as large in its first window after midnight as in any, so the short window has a set of its own. */
   #seen = new DistinctCounter()
-  #shortSeen = new DistinctCounter()
+  #shortSeen: DistinctCounter | null = null
   /** Short windows of the present long one in which something was answered. */
   #activeWindows = 0
   /** The counts when the present short window began. */
@@ -94,10 +93,13 @@ export class Reach {
   /** Whether no short window of the present long one had a signal. */
   #longClean = true
 
-  constructor(service: string, template: string) {
-    this.service = service
-    this.template = template
-    this.key = `${service} ${template}`
+  constructor(place: Place) {
+    this.place = place
+  }
+
+  /** Of the endpoint. */
+  get key(): string {
+    return this.place.key
   }
 
   get total(): number {
@@ -116,7 +118,10 @@ export class Reach {
 
   /** How much the number of distinct ids grew. */
   see(id: number, answered: boolean): number {
-    if (answered) this.shortAnswered += this.#shortSeen.learnOne(id)
+    if (answered) {
+      this.#shortSeen ??= new DistinctCounter()
+      this.shortAnswered += this.#shortSeen.learnOne(id)
+    }
     return this.#seen.learnOne(id)
   }
 
@@ -125,9 +130,9 @@ export class Reach {
    * closed, a long window may hold as many times the short limit as it has had active short windows.
    */
   ownUpper(scale: Scale): number | null {
-    const short = this.ownShort.upper(OWN_WINDOWS)
+    const short = this.ownShort?.upper(OWN_WINDOWS) ?? null
     if (scale === 'short') return short
-    return this.ownLong.upper(OWN_WINDOWS) ?? (short === null ? null : short * (this.#activeWindows + 1))
+    return this.ownLong?.upper(OWN_WINDOWS) ?? (short === null ? null : short * (this.#activeWindows + 1))
   }
 
   /** Whether nothing happened since the short window began, so that closing it changes nothing. */
@@ -154,7 +159,7 @@ export class Reach {
     this.#marks = now
     if (answered > 0) {
       this.#activeWindows++
-      this.#shortSeen = new DistinctCounter()
+      this.#shortSeen = null
     }
     if (!clean || (answered === 0 && now.trials <= marks.trials)) return null
     return {
@@ -191,27 +196,33 @@ export class Reach {
   /** A window of this caller's own was admitted. */
   learnOwn(summary: WindowSummary, now: EventTime): void {
     if (summary.scale === 'long') {
+      this.ownLong ??= new WindowHistory()
       this.ownLong.learnOne(summary.answered, now)
       return
     }
+    this.ownShort ??= new WindowHistory()
     this.ownShort.learnOne(summary.answered, now)
     if (this.ownShort.count === OWN_WINDOWS && !this.signalled) {
       // From here on the habit is judged by itself; what it gathered while it was nobody's habit yet is void, once.
-      this.refusedWalk.reset()
-      this.neighbourWalk.reset()
-      this.foreignWalk.reset()
+      this.refusedWalk = null
+      this.neighbourWalk = null
+      this.foreignWalk = null
     }
-    this.own.trials += summary.trials
-    this.own.refused += summary.refused
-    this.own.neighbours += summary.neighbours
-    this.own.foreign += summary.foreign
+    const { trials, refused, neighbours, foreign, foreignAnswered } = this.own
+    this.own = {
+      trials: trials + summary.trials,
+      refused: refused + summary.refused,
+      neighbours: neighbours + summary.neighbours,
+      foreign: foreign + summary.foreign,
+      foreignAnswered,
+    }
   }
 
   toState(): z.infer<typeof ReachState> {
     return [
-      this.service,
-      this.template,
-      [this.refusedWalk.toState(), this.neighbourWalk.toState(), this.foreignWalk.toState()],
+      this.place.service,
+      this.place.template,
+      [walkState(this.refusedWalk), walkState(this.neighbourWalk), walkState(this.foreignWalk)],
       this.neighbourIds.toState(),
       [this.since, this.lastAt],
       [
@@ -223,37 +234,51 @@ export class Reach {
         this.neighbours,
         this.shortAnswered,
       ],
-      [this.ownShort.toState(), this.ownLong.toState(), marksState(this.own)],
+      [(this.ownShort ?? NO_HISTORY).toState(), (this.ownLong ?? NO_HISTORY).toState(), marksState(this.own)],
       [this.signalled, this.trail.toState()],
-      [this.#seen.toState(), this.#shortSeen.toState()],
+      [this.#seen.toState(), this.#shortSeen?.toState() ?? []],
       [this.#activeWindows, marksState(this.#marks), this.#longClean],
     ]
   }
 
-  static fromState(state: z.infer<typeof ReachState>): Reach {
+  static fromState(state: z.infer<typeof ReachState>, places: Places): Reach {
     const [service, template, walks, neighbours, times, counts, own, [signalled, trail], seen, windows] = state
-    const reach = new Reach(service, template)
-    ;[reach.refusedWalk, reach.neighbourWalk, reach.foreignWalk] = [
-      SequentialTest.fromState(walks[0]),
-      SequentialTest.fromState(walks[1]),
-      SequentialTest.fromState(walks[2]),
-    ]
+    const reach = new Reach(places.of(service, template))
+    reach.refusedWalk = walkFrom(walks[0])
+    reach.neighbourWalk = walkFrom(walks[1])
+    reach.foreignWalk = walkFrom(walks[2])
     reach.neighbourIds = NeighbourIds.fromState(neighbours)
     ;[reach.since, reach.lastAt] = times
     ;[reach.answered, reach.denied, reach.missing, reach.foreign] = counts
     ;[, , , , reach.foreignAnswered, reach.neighbours, reach.shortAnswered] = counts
-    reach.ownShort = WindowHistory.fromState(own[0])
-    reach.ownLong = WindowHistory.fromState(own[1])
+    reach.ownShort = historyFrom(own[0])
+    reach.ownLong = historyFrom(own[1])
     reach.own = marksFrom(own[2])
     reach.signalled = signalled
     reach.trail = EvidenceTrail.fromState(trail)
     reach.#seen = DistinctCounter.fromState(seen[0])
-    reach.#shortSeen = DistinctCounter.fromState(seen[1])
+    if (seen[1].length > 0) reach.#shortSeen = DistinctCounter.fromState(seen[1])
     reach.#activeWindows = windows[0]
     reach.#marks = marksFrom(windows[1])
     reach.#longClean = windows[2]
     return reach
   }
+}
+
+const NO_WALK = new SequentialTest()
+const NO_HISTORY = new WindowHistory()
+
+function walkState(walk: SequentialTest | null): WalkState {
+  return (walk ?? NO_WALK).toState()
+}
+
+function walkFrom(state: WalkState): SequentialTest | null {
+  const walk = SequentialTest.fromState(state)
+  return walk.evidence === 0 ? null : walk
+}
+
+function historyFrom(state: WindowHistoryState): WindowHistory | null {
+  return state[0].length === 0 ? null : WindowHistory.fromState(state)
 }
 
 function marksState(marks: Readonly<typeof NOTHING>): z.infer<typeof MarksState> {
@@ -287,18 +312,18 @@ export class Caller {
     if (this.hash === 0) this.hash = hashText(principalKey(principal))
   }
 
-  reachOf(service: string, template: string): Reach {
+  reachOf(place: Place): Reach {
     const { reaches } = this
     for (let i = 0; i < reaches.length; i++) {
       const reach = reaches[i]!
-      if (reach.template === template && reach.service === service) return reach
+      if (reach.place === place || reach.place.key === place.key) return reach
     }
     if (reaches.length >= MAX_REACHES_PER_CALLER) {
       let oldest = 0
       for (let i = 1; i < reaches.length; i++) if (reaches[i]!.lastAt < reaches[oldest]!.lastAt) oldest = i
       reaches.splice(oldest, 1)
     }
-    const reach = new Reach(service, template)
+    const reach = new Reach(place)
     this.reaches = withOneMore(reaches, reach)
     return reach
   }
@@ -313,7 +338,7 @@ export class Caller {
     ]
   }
 
-  static fromState([principal, cohort, distinctive, reaches]: CallerState): Caller {
+  static fromState([principal, cohort, distinctive, reaches]: CallerState, places: Places): Caller {
     const caller = new Caller()
     if (principal !== null) {
       caller.principal = principalFrom(principal)
@@ -321,7 +346,7 @@ export class Caller {
     }
     caller.cohort = cohort
     caller.distinctive = distinctive
-    caller.reaches = reaches.map(Reach.fromState)
+    caller.reaches = reaches.map((reach) => Reach.fromState(reach, places))
     return caller
   }
 }

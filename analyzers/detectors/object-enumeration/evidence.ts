@@ -1,6 +1,6 @@
 import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
 import type { GuardedRate } from '../../baselines/guarded-rate.ts'
-import type { SequentialTest } from '../../baselines/sequential-test.ts'
+import { SequentialTest } from '../../baselines/sequential-test.ts'
 import type { Caller, Reach, Scale } from './caller.ts'
 import type { EndpointPopulation } from './endpoint-population.ts'
 
@@ -50,6 +50,10 @@ export function walkOn(
   // A habit excuses what stays within the habit's size.
   const upper = reach.ownUpper('short')
   const trials = upper !== null && reach.shortAnswered <= upper ? own.trials : 0
+  // Good conduct is no step of a walk that has not begun.
+  if (refused) reach.refusedWalk ??= new SequentialTest()
+  if (foreign) reach.foreignWalk ??= new SequentialTest()
+  if (neighbour) reach.neighbourWalk ??= new SequentialTest()
   step(reach.refusedWalk, refused, now, usual.refusals, REFUSED_RATE, own.refused, trials)
   step(reach.foreignWalk, foreign, now, usual.foreign, FOREIGN_RATE, own.foreign, trials)
   if (neighbour !== null) {
@@ -65,9 +69,9 @@ export function weigh(caller: Caller, reach: Reach, usual: EndpointPopulation): 
   // Of a catalogue only closed doors say something.
   const reachCounts = judged && !usual.shared
   const { tail, expected } = reachCounts ? tailOf(caller, reach, usual) : { tail: 0, expected: null }
-  const refused = isRefused(reach, judged) ? reach.refusedWalk.evidence : 0
-  const neighbour = reach.neighbourWalk.evidence
-  const foreign = reachCounts ? Math.max(reach.foreignWalk.evidence, foreignTail(caller, reach, usual)) : 0
+  const refused = isRefused(reach, judged) ? evidenceOf(reach.refusedWalk) : 0
+  const neighbour = evidenceOf(reach.neighbourWalk)
+  const foreign = reachCounts ? Math.max(evidenceOf(reach.foreignWalk), foreignTail(caller, reach, usual)) : 0
   // The lines are not independent of one another: the strongest counts whole, the others by half.
   const strongest = Math.max(tail, refused, neighbour, foreign)
   const combined = strongest + (tail + refused + neighbour + foreign - strongest) / 2
@@ -79,6 +83,10 @@ export function weigh(caller: Caller, reach: Reach, usual: EndpointPopulation): 
   if (mature && foreign >= HEARD) lines++
   if (refused < HEARD && isOwn(reach)) lines = 0
   return { tail, expected, refused, neighbour, foreign, combined, lines }
+}
+
+function evidenceOf(walk: SequentialTest | null): number {
+  return walk === null ? 0 : walk.evidence
 }
 
 /** Whether the refusals are many enough among the ids to be about somebody who tries doors. */
@@ -125,7 +133,7 @@ function tailOf(caller: Caller, reach: Reach, usual: EndpointPopulation): Pick<E
 
 /** One step of a walk, under the endpoint's population or the caller's own past, whichever finds it less surprising. */
 function step(
-  walk: SequentialTest,
+  walk: SequentialTest | null,
   hit: boolean,
   now: EventTime,
   usual: GuardedRate,
@@ -133,6 +141,7 @@ function step(
   ownHits: number,
   ownTrials: number,
 ): void {
+  if (walk === null) return
   // Never less than one in (1 + beta): what nobody has done yet somebody may do tomorrow.
   let alpha = Math.max(usual.alpha, 1)
   let beta = usual.beta

@@ -10,16 +10,18 @@ const NEIGHBOUR = 2
 const MAX_DIGITS = 15
 
 const MAX_IDS_OF_PATH = 256
+/** The first is put into a list of its own (small-list.ts). */
+const NO_IDS: number[] = []
 
 /** Recent ids, last step, hashes of the last ids. */
 export const NeighbourState = z.tuple([z.array(z.int()).max(RECENT_IDS), amount, z.array(hash32).max(MAX_IDS_OF_PATH)])
 
 /** The last numeric ids of one caller at one endpoint, to tell a walk over numbers from visits. */
 export class NeighbourIds {
-  #recent: number[] = []
+  #recent: number[] = NO_IDS
   #lastStep = 0
   /** Hashes, and only where there are several: the texts would keep the whole target they were cut from. */
-  #lastIds: readonly number[] = []
+  #lastIds: readonly number[] = NO_IDS
 
   /**
    * Whether an id lies next to one asked for before, or continues an even stride. Null when it is no number, or the first.
