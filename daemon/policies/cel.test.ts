@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { fakeSignal } from '../../test/fake-signal.ts'
 import type { Signal } from '../model/signal.ts'
+import { ExpressionProblem } from '../yaml/cel-limits.ts'
 import { compileCondition, SIGNAL_FIELDS } from './cel.ts'
-import { ExpressionProblem } from './cel-limits.ts'
 
 const START = Date.UTC(2026, 10, 20, 8) * 1000
 

@@ -1,11 +1,11 @@
 import { Environment } from '@marcbachmann/cel-js'
 import { RE2JS } from 're2js'
 import { SEVERITIES, type Severity, type Signal } from '../model/signal.ts'
-import { checkCost, ExpressionProblem } from './cel-limits.ts'
+import { checkCost, ExpressionProblem, problemOf } from '../yaml/cel-limits.ts'
 
 /**
  * Conditions of policies, in CEL over one variable, `signal`. Checked when they are loaded: names, types, and that they give
- * true or false. What may take long is refused (cel-limits.ts), texts and lists of a signal are cut, so that one evaluation
+ * true or false. What may take long is refused (yaml/cel-limits.ts), texts and lists of a signal are cut, so that one evaluation
  * is bounded and a flood of signals costs no more than the number of them.
  */
 
@@ -145,17 +145,6 @@ function checkPattern(pattern: string, offset: number): void {
   } catch (cause) {
     throw new ExpressionProblem(`the pattern cannot be used: ${cause instanceof Error ? cause.message : cause}`, offset)
   }
-}
-
-/** Parsing and type checking fail with classes of their own. */
-interface Faulty {
-  readonly message: string
-  readonly range?: { readonly start: number } | undefined
-}
-
-function problemOf(error: Faulty | undefined): ExpressionProblem {
-  const lines = (error?.message ?? 'is no valid CEL').split('\n')
-  return new ExpressionProblem(lines[0]!, error?.range?.start ?? 0)
 }
 
 /** Several conditions ask about one signal in a row. */

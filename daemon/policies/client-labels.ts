@@ -1,7 +1,7 @@
 import type { CallerProfile } from '../callers/profile.ts'
 import { type Labeller, NO_LABELS } from '../callers/profiles.ts'
+import { ExpressionProblem } from '../yaml/cel-limits.ts'
 import { compileTest, environmentOf } from './cel.ts'
-import { ExpressionProblem } from './cel-limits.ts'
 
 /** `identity.labels`: callers of whom `when` is true. */
 export interface ClientLabel {

@@ -1,9 +1,8 @@
-import { excerptAt } from '../yaml/cel-limits.ts'
+import { ExpressionProblem, excerptAt } from '../yaml/cel-limits.ts'
 import { check } from '../yaml/check.ts'
 import { type FileKind, type FileProblem, fileError, readYaml } from '../yaml/document.ts'
 import { formatPath } from '../yaml/key-tree.ts'
 import { compileCondition } from './cel.ts'
-import { ExpressionProblem } from './cel-limits.ts'
 import { POLICY_FILE, type PolicyFile } from './policy-file.ts'
 
 export const POLICY_KIND: FileKind = {

@@ -1,1 +1,0 @@
-export { checkCost, ExpressionProblem } from '../yaml/cel-limits.ts'
