@@ -169,4 +169,41 @@ describe('scan.probing', () => {
   test('an unavailable service is no scan', () => {
     expect(run(WORDS.map((word, i) => missing(START + i * SECOND_US, scanner, `/${word}`, 503))).signals).toEqual([])
   })
+
+  describe('callers known by address only', () => {
+    const PATHS = ['/v1/banner', '/v1/badges', '/v1/undefined', '/v1/null/items', '/v1/gone']
+    const from = (i: number) => address(`198.${i % 9}.7.${i}`)
+    const withToken = (tx: Transaction): Transaction => ({
+      ...tx,
+      requestHeaders: [['Authorization', 'Bearer hmac:00']],
+    })
+
+    test('a release that asks for five paths that are gone is no scan, though no token of it was ever accepted', () => {
+      const release = Array.from({ length: 400 }, (_, i) =>
+        withToken(missing(START + i * SECOND_US, from(Math.floor(i / 5)), PATHS[i % 5]!)),
+      )
+      expect(run(release).signals).toEqual([])
+    })
+
+    test('without a token it is one after ten callers from five networks', () => {
+      const release = Array.from({ length: 400 }, (_, i) =>
+        missing(START + i * SECOND_US, from(Math.floor(i / 5)), PATHS[i % 5]!),
+      )
+      const callers = new Set(run(release).signals.map(({ principal }) => principal.id))
+      expect(callers.size).toBeLessThanOrEqual(10)
+    })
+
+    test('a word list with a made-up token is found after the handful', () => {
+      const list = WORDS.map((_, i) => withToken(missing(START + i * SECOND_US, from(1), `/${WORDS[i]!}/y`)))
+      expect(run(list).signals.length).toBe(WORDS.length - 8)
+    })
+
+    test('one list from many sources does not excuse itself', () => {
+      const list = Array.from({ length: 40 * 25 }, (_, i) =>
+        missing(START + i * SECOND_US, from(i % 40), `/${'abcdefghijklmnopqrstuvwxy'[Math.floor(i / 40)]}q`),
+      )
+      const callers = new Set(run(list).signals.map(({ principal }) => principal.id))
+      expect(callers.size).toBe(40)
+    })
+  })
 })

@@ -8,6 +8,7 @@ import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
 import { amount, flag, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
+import { showsCredential } from './access/credentials-shown.ts'
 import { Caller, CallerState, type Miss, type Visit } from './scan-probing/caller.ts'
 import { probingSignal } from './scan-probing/finding.ts'
 import { shapeOf } from './scan-probing/path-shape.ts'
@@ -26,6 +27,13 @@ const Options = z.strictObject({
     .default(4096)
     .describe('missing paths watched per service for the broken-client guard'),
   brokenCallers: z.int().min(2).default(10).describe('established callers that make a missing path a broken client'),
+  handful: z
+    .int()
+    .min(1)
+    .default(8)
+    .describe(
+      'different missing paths up to which a caller who shows a credential, or misses what many miss, has a broken client',
+    ),
   brokenShare: z.number().gt(0).lt(1).default(0.02).describe('the same as a share of the established callers'),
 })
 type ScanOptions = z.infer<typeof Options>
@@ -53,7 +61,7 @@ const Kept = z.union([
 ])
 
 class ScanProbing implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #options: ScanOptions
   readonly #attackRate: number
   readonly #halfLifeUs: number
@@ -220,6 +228,7 @@ class ScanProbing implements Detector {
 
   #missed(tx: Transaction, visit: Visit, service: Service, miss: Miss, now: EventTime): Signal | null {
     const { shape, sensitive, leaked } = miss
+    const { handful } = this.#options
     if (visit.hasMissed(shape) && !leaked) {
       if (!visit.signalled) return null
       visit.refused++
@@ -227,7 +236,13 @@ class ScanProbing implements Detector {
       return null
     }
     if (visit.matched >= ESTABLISHED_HITS) service.noteMissing(tx.principal, tx.forwarded[0] ?? tx.clientIp, shape)
+    else if (visit.missed < handful) service.noteStranger(tx.principal, tx.forwarded[0] ?? tx.clientIp, shape)
     if (sensitive === null && service.isBroken(shape)) return null
+    if (sensitive === null && visit.missed < handful && service.isStrangers(shape)) {
+      // It counts towards the handful, so that a list which many sources share is seen by its length.
+      visit.note(tx, miss, 0, now)
+      return null
+    }
     visit.windowMisses++
     const usual = service.usualFor(tx.principal)
     const { walk } = visit
@@ -240,7 +255,8 @@ class ScanProbing implements Detector {
     const targets = visit.targets(now, this.#halfLifeUs)
     if (walk.evidence + targets >= this.#report && !visit.signalled) visit.withdraw((each) => service.isBroken(each))
     const evidence = walk.evidence + targets
-    if (evidence < this.#report) {
+    const isHandful = visit.missed <= handful && visit.sensitive === 0
+    if (evidence < this.#report || (isHandful && (isAuthenticated(tx.principal) || showsCredential(tx)))) {
       visit.trail.add(tx)
       return null
     }
@@ -276,7 +292,7 @@ export const scanProbing = defineDetector({
     warmUp:
       'Works from the first request on the shipped prior. 401 and 403 on an unknown path count only after 200 requests of the service matched an endpoint.',
     traps:
-      'A release that calls a removed route: a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything, link checkers. Missed: fewer than five or six ordinary missing paths; word lists at reading speed between many different good pages (one miss in fifty, seconds apart); probing for paths that exist; a service that is first seen while it is broken looks like one whose callers all probe.',
+      'A release that calls a removed route: a path missed by max(10, 2 %) of the established callers from 3 networks leaves every walk, except known targets; before they are so many, and where nobody is established, callers who show a credential, accepted or not, are left alone up to a handful of paths (8), and so is who misses up to a handful that 10 strangers from 5 networks missed, too. Repeats of one dead link, deleted objects under one path, favicon and friends, a single-page application that answers 200 to everything, link checkers. Missed: fewer than five or six ordinary missing paths; word lists at reading speed between many different good pages (one miss in fifty, seconds apart); probing for paths that exist; a handful of paths from each of many sources with a made-up credential, or the same handful from each of many; a service that is first seen while it is broken looks like one whose callers all probe.',
     tuning:
       "report lowers or raises what becomes a signal; brokenCallers and brokenShare say when a missing path is everybody's. Not an address list: a caller behind a shared address without an account is judged as that address.",
   },

@@ -8,6 +8,7 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { openInput } from '../../daemon/sources/capture-file.ts'
 import type { AnalysisListeners } from '../../daemon/topology/analysis-stage.ts'
 import { type Assembly, assemble, type BuildDetection, nativeReader } from '../../daemon/topology/assemble.ts'
+import { DECOYS } from '../../world/attacks/probing.ts'
 import type { Exchange, Truth } from '../../world/exchange.ts'
 import { EDGE } from '../../world/network.ts'
 import { Lines } from '../../world/output/native.ts'
@@ -20,6 +21,9 @@ const SOURCE = { kind: 'file', name: 'world' } as const
 /** As an operator of this company would have it: the own network and the edge in front are trusted. */
 const IDENTITY = { trusted_hops: ['10.0.0.0/8', ...EDGE.map((address) => `${address}/32`)] }
 
+/** As its operator has put up decoys. */
+const DETECTORS = { 'scan.tripwire': { paths: DECOYS } }
+
 /** Detectors to run, and who hears of what they find. */
 export interface Watch {
   readonly detect: BuildDetection
@@ -27,7 +31,7 @@ export interface Watch {
 }
 
 function chainFor(listener: (transaction: Transaction) => void, watch: Watch | null): Assembly {
-  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY })
+  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY, detectors: DETECTORS })
   return assemble({
     config,
     key: TEST_KEY,

@@ -1,4 +1,5 @@
 import { Caller, LANGUAGES, type Label } from '../caller.ts'
+import type { Operation } from '../estate/operation.ts'
 import type { PlaceKind } from '../network.ts'
 import { type Actor, APPS, BROWSERS, stranger } from '../people.ts'
 import { grant } from '../visits/login.ts'
@@ -81,6 +82,18 @@ export function anyUser(world: World): Actor {
 /** One caller, from the beginning. */
 export function alone(caller: Caller, script: Script): readonly Part[] {
   return [{ caller, script, delayUs: 0 }]
+}
+
+/** Something that users read of their own, at one of the services that are theirs. */
+export function ownRead(world: World): Operation {
+  const { shop, social, files } = world.estate.services
+  const own = [shop, social, files].flatMap(({ operations }) =>
+    operations.filter(({ method, shape, subject, audience }) => {
+      const isRead = method === 'GET' && (shape === 'item' || shape === 'list')
+      return isRead && audience === 'user' && subject?.visibility === 'own'
+    }),
+  )
+  return world.random.pick(own)
 }
 
 /** The same script with a fresh token first: its time is known only when it starts. */

@@ -4,7 +4,7 @@ import type { Service } from '../estate/operation.ts'
 import type { Script } from '../visits/script.ts'
 import type { World } from '../world.ts'
 import { defineAttack, type Part } from './attack.ts'
-import { alone, insider, loggedIn, outsider, withToken } from './crew.ts'
+import { alone, type Disguise, disguised, insider, loggedIn, outsider, withToken } from './crew.ts'
 import { jitter } from './guessing.ts'
 
 /** Looking for what is not linked anywhere. */
@@ -18,6 +18,7 @@ const WORDS = (
 const ENDINGS = ['', '', '', '.php', '.bak', '.old', '.json', '.zip', '/', '~']
 
 interface Probe {
+  readonly as: Disguise
   readonly paths: number
   readonly everyUs: number
   /** What the service says to what it does not have: most say 404, some refuse everything. */
@@ -39,12 +40,13 @@ export const probing = defineAttack<Probe>({
   detector: 'scan.probing',
   summary: 'a list of words tried as paths',
   intensities: {
-    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 404 },
-    moderate: { paths: 200, everyUs: SECOND_US, status: 404 },
-    stealthy: { paths: 50, everyUs: 45 * SECOND_US, status: 404 },
+    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 404, as: 'script' },
+    moderate: { paths: 200, everyUs: SECOND_US, status: 404, as: 'browser' },
+    stealthy: { paths: 50, everyUs: 45 * SECOND_US, status: 404, as: 'users' },
   },
-  begin: (world, { paths, everyUs, status }, label) => {
-    const caller = outsider(world, label, 'hosting', 'Mozilla/5.0 (compatible; gobuster/3.6)')
+  begin: (world, { paths, everyUs, status, as }, label) => {
+    const looks = as === 'script' ? 'Mozilla/5.0 (compatible; gobuster/3.6)' : disguised(world, as)()
+    const caller = outsider(world, label, 'hosting', looks)
     const service = someService(world)
     return alone(
       caller,
@@ -63,12 +65,12 @@ export const refusedProbing = defineAttack<Probe>({
   detector: 'scan.probing',
   summary: 'words and random names tried as paths at a service that answers 401 to whatever it does not know',
   intensities: {
-    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 401 },
-    moderate: { paths: 250, everyUs: SECOND_US, status: 403 },
-    stealthy: { paths: 60, everyUs: 30 * SECOND_US, status: 401 },
+    blatant: { paths: 800, everyUs: 0.05 * SECOND_US, status: 401, as: 'script' },
+    moderate: { paths: 250, everyUs: SECOND_US, status: 403, as: 'browser' },
+    stealthy: { paths: 60, everyUs: 30 * SECOND_US, status: 401, as: 'users' },
   },
-  begin: (world, { paths, everyUs, status }, label) => {
-    const caller = outsider(world, label)
+  begin: (world, { paths, everyUs, status, as }, label) => {
+    const caller = outsider(world, label, 'hosting', disguised(world, as)())
     const { admin } = world.estate.services
     return alone(
       caller,
@@ -94,10 +96,13 @@ const TRIPWIRES = [
   '/.aws/credentials',
 ]
 
+/** What the company has put up and nothing links to: its operator has declared them. */
+export const DECOYS = ['/v1/backup-keys', '/private/payroll.csv', '/v2/superuser/session', '/exports/all-customers.zip']
+
 export const tripwires = defineAttack<{ readonly paths: number }>({
   name: 'scan.tripwire',
   detector: 'scan.tripwire',
-  summary: 'files that nobody asks for by mistake',
+  summary: 'files that nobody asks for by mistake, a decoy among them',
   intensities: { blatant: { paths: 6 }, moderate: { paths: 3 }, stealthy: { paths: 1 } },
   begin: (world, { paths }, label) => {
     const caller = outsider(world, label)
@@ -105,7 +110,8 @@ export const tripwires = defineAttack<{ readonly paths: number }>({
     return alone(
       caller,
       (function* (): Script {
-        for (const path of caller.random.shuffled(TRIPWIRES).slice(0, paths)) {
+        const known = caller.random.shuffled(TRIPWIRES).slice(0, paths - 1)
+        for (const path of caller.random.shuffled([...known, caller.random.pick(DECOYS)])) {
           caller.stray(service, 'GET', path, 404)
           yield jitter(caller, 5 * SECOND_US)
         }
@@ -125,14 +131,18 @@ export const shadowEndpoint = defineAttack<{ readonly calls: number; readonly ev
   },
   begin: (world, { calls, everyUs }, label) => {
     const caller = insider(world, label)
-    const { shop } = world.estate.services
+    const service = someService(world)
+    const [folder, what] = [
+      world.random.pick(['/v0', '/debug', '/internal', '/old', '/test']),
+      world.random.pick(WORDS),
+    ]
     return alone(
       caller,
       withToken(
         caller,
         (function* (): Script {
           for (let i = 0; i < calls; i++) {
-            caller.stray(shop, 'GET', `/v0/debug/customers/${10_000 + i}`, 200, {
+            caller.stray(service, 'GET', `${folder}/${what}/${10_000 + i}`, 200, {
               answer: `{"id":${i},"email":"x${i}@mail.example"}`,
             })
             yield jitter(caller, everyUs)

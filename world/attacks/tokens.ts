@@ -1,12 +1,11 @@
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import { type Caller, PLAIN } from '../caller.ts'
-import { operationOf } from '../estate/estate.ts'
 import type { Operation } from '../estate/operation.ts'
 import { appLogin, grant, jwtOf } from '../visits/login.ts'
 import type { Script } from '../visits/script.ts'
 import type { World } from '../world.ts'
 import { defineAttack, type Part } from './attack.ts'
-import { alone, anyUser, insider, loggedIn, outsider, withToken } from './crew.ts'
+import { alone, anyUser, insider, loggedIn, outsider, ownRead, withToken } from './crew.ts'
 import { jitter } from './guessing.ts'
 
 /** Credentials in the wrong hands, made up, or not asked for. */
@@ -118,7 +117,7 @@ export const missingAuthentication = defineAttack<Calls>({
   },
   begin: (world, calls, label) => {
     const caller = outsider(world, label)
-    return alone(caller, reads(caller, [operationOf(world.estate.services.shop, 'GET /v1/invoices/{invoice}')], calls))
+    return alone(caller, reads(caller, [ownRead(world)], calls))
   },
 })
 
@@ -133,14 +132,14 @@ export const tokenInQuery = defineAttack<Calls>({
   },
   begin: (world, { calls, everyUs }, label) => {
     const caller = insider(world, label)
-    const operation = operationOf(world.estate.services.shop, 'GET /v1/orders')
+    const operation = ownRead(world)
     return alone(
       caller,
       (function* (): Script {
         const token = jwtOf(world, caller.actor, caller.now)
         for (let i = 0; i < calls; i++) {
-          const listed = [caller.reachable(operation.subject!)]
-          caller.call(operation, { query: `page=1&access_token=${token}`, listed, authorization: null })
+          const objects = operation.resources.map((each) => caller.reachable(each))
+          caller.call(operation, { query: `page=1&access_token=${token}`, objects, authorization: null })
           yield jitter(caller, everyUs)
         }
       })(),

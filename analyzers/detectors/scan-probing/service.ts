@@ -5,13 +5,17 @@ import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
 import { type KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { isAuthenticated, networkOf, principalKey } from '../../baselines/principal-key.ts'
-import { amount, hash32, text } from '../../baselines/state.ts'
+import { amount, flag, hash32, text } from '../../baselines/state.ts'
 
 /** Matched requests before 401 and 403 on an unknown path say anything: until then it may just not be known yet. */
 const INVENTORY_HITS = 200
 const MATURE_VOTES = 30
 const BROKEN_NETWORKS = 3
 const CATCH_ALL_SIZES = 16
+
+/** The same of callers nobody knows: they may be many sources of one scanner, so that it only excuses a few paths of each. */
+const STRANGERS = 10
+const STRANGERS_NETWORKS = 5
 
 /** When a missing path is not a caller's but the release's: this many of the established callers asked for it. */
 interface BrokenClients {
@@ -20,7 +24,7 @@ interface BrokenClients {
   readonly brokenShare: number
 }
 
-const MissingState = z.tuple([DistinctState, z.array(text).max(BROKEN_NETWORKS)])
+const MissingState = z.tuple([DistinctState, z.array(text).max(STRANGERS_NETWORKS), flag])
 /** Matched, rates of anonymous and authenticated callers, established callers, catch-all answers. The missing paths come in parts of their own. */
 export const ServiceState = z.tuple([
   amount,
@@ -47,12 +51,15 @@ export class Service {
   #authenticated = new GuardedRate(...AUTHENTICATED)
   #established = new DistinctCounter()
   readonly #missing: KeyedTable<MissingPath>
+  readonly #strangers: KeyedTable<MissingPath>
   /** Sizes of 2xx answers to unknown paths: a page served for everything has one size. */
   #catchAll: { size: number; shape: number; shapes: number }[] = []
 
   constructor(broken: BrokenClients) {
     this.#broken = broken
-    this.#missing = new KeyedTable(broken.maxMissingPaths, () => ({ callers: new DistinctCounter(), networks: [] }))
+    const create = () => ({ callers: new DistinctCounter(), networks: [] })
+    this.#missing = new KeyedTable(broken.maxMissingPaths, create)
+    this.#strangers = new KeyedTable(broken.maxMissingPaths, create)
   }
 
   get maturity(): number {
@@ -99,11 +106,18 @@ export class Service {
 
   /** An established caller missed this path. Only they make an entry: a scanner's paths must not push out the ones worth watching. */
   noteMissing(principal: Principal, address: string, shape: number): void {
-    const missing = this.#missing.use(String(shape))
-    missing.callers.learnOne(hashText(principalKey(principal)))
-    if (missing.networks.length >= BROKEN_NETWORKS) return
-    const network = networkOf(address)
-    if (!missing.networks.includes(network)) missing.networks.push(network)
+    note(this.#missing.use(String(shape)), principal, address, BROKEN_NETWORKS)
+  }
+
+  /** Somebody whom nobody knows missed this path, and few others so far. */
+  noteStranger(principal: Principal, address: string, shape: number): void {
+    note(this.#strangers.use(String(shape)), principal, address, STRANGERS_NETWORKS)
+  }
+
+  /** A path that many strangers from everywhere miss, each among few. */
+  isStrangers(shape: number): boolean {
+    const missing = this.#strangers.peek(String(shape))
+    return missing !== undefined && missing.callers.count >= STRANGERS && missing.networks.length >= STRANGERS_NETWORKS
   }
 
   /** A path many established callers from several networks ask for and do not get: a removed route or a broken release. */
@@ -135,12 +149,21 @@ export class Service {
     return service
   }
 
-  missing(): IterableIterator<KeyedEntry> {
-    return this.#missing.entries(({ callers, networks }) => [callers.toState(), [...networks]])
+  *missing(): IterableIterator<KeyedEntry> {
+    yield* this.#missing.entries(({ callers, networks }) => [callers.toState(), [...networks], true])
+    yield* this.#strangers.entries(({ callers, networks }) => [callers.toState(), [...networks], false])
   }
 
   restoreMissing(entry: KeyedEntry): void {
-    const [callers, networks] = MissingState.parse(entry[4])
-    this.#missing.restore(entry, { callers: DistinctCounter.fromState(callers), networks })
+    const [callers, networks, established] = MissingState.parse(entry[4])
+    const table = established ? this.#missing : this.#strangers
+    table.restore(entry, { callers: DistinctCounter.fromState(callers), networks })
   }
+}
+
+function note({ callers, networks }: MissingPath, principal: Principal, address: string, most: number): void {
+  callers.learnOne(hashText(principalKey(principal)))
+  if (networks.length >= most) return
+  const network = networkOf(address)
+  if (!networks.includes(network)) networks.push(network)
 }
