@@ -1,16 +1,19 @@
-import type { KeptBytes } from '../reassembly/stream.ts'
+import { KeptBytes } from '../reassembly/stream.ts'
 import type { HttpMessage } from './message.ts'
 
 /** What a message costs beside its head and body. */
 const MESSAGE_COST = 768
+const NOBODYS = new KeptBytes()
 
 /** What one flow keeps from one call to the next: half-read heads, bodies, messages that wait for their other half. */
 export class FlowKeep {
-  readonly #all: KeptBytes
+  #all = NOBODYS
   #bytes = 0
 
-  constructor(all: KeptBytes) {
+  /** A new flow, which counts in `all`. */
+  open(all: KeptBytes): void {
     this.#all = all
+    this.#bytes = 0
   }
 
   add(bytes: number): void {

@@ -81,12 +81,33 @@ export class Http1Parser {
   readonly #owner: ParserOwner
   readonly #keep: FlowKeep
   /** Some bytes of this direction are missing, so it need not begin with a start line. */
-  holed: boolean
+  holed = false
 
-  constructor(context: HttpContext, owner: ParserOwner, keep: FlowKeep, holed: boolean) {
+  constructor(context: HttpContext, owner: ParserOwner, keep: FlowKeep) {
     this.#context = context
     this.#owner = owner
     this.#keep = keep
+  }
+
+  /** Begins anew, with a direction of another connection. */
+  open(holed: boolean): void {
+    this.delivered = 0
+    this.#state = START
+    this.#gatherCost = 0
+    this.#message = null
+    this.#body = null
+    this.#gather = null
+    this.want = NO_LINE
+    this.#position = 0
+    this.#firstByte = 0
+    this.#bogus = false
+    this.#acked = -1
+    this.#atSegmentStart = false
+    this.#found = false
+    this.#chainStart = -1
+    this.#chainAtSegmentStart = false
+    this.#afterClose = false
+    this.#mayPeek = false
     this.holed = holed
   }
 

@@ -6,6 +6,12 @@ export class MessageQueue {
   #last: HttpMessage | null = null
   length = 0
 
+  clear(): void {
+    this.first = null
+    this.#last = null
+    this.length = 0
+  }
+
   push(message: HttpMessage): void {
     message.following = null
     if (this.#last === null) this.first = message

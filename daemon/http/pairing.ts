@@ -45,7 +45,7 @@ const QUIET_RATIO = 4
  */
 export class Pairing implements Waiter {
   readonly #context: HttpContext
-  readonly #flow: FlowInfo
+  #flow: FlowInfo | null = null
   readonly #keep: FlowKeep
   clientSide: 0 | 1 = 0
   /** Requests without an answer, oldest first; those already handed over keep their place. */
@@ -64,9 +64,9 @@ export class Pairing implements Waiter {
   /** then where it ended, and what its last segment acknowledged. -1: there was none. */
   #previousEnd = -1
   #previousAcked = -1
-  #aligned: boolean
+  #aligned = false
   /** The first exchange still has to tell that the connection was picked up midway. */
-  #midstream: boolean
+  #midstream = false
   #requestBreak = false
   #responseBreak = false
   #pipelined = false
@@ -74,12 +74,31 @@ export class Pairing implements Waiter {
   requestsDelivered = 0
   responsesDelivered = 0
 
-  constructor(context: HttpContext, flow: FlowInfo, keep: FlowKeep) {
+  constructor(context: HttpContext, keep: FlowKeep) {
     this.#context = context
-    this.#flow = flow
     this.#keep = keep
+  }
+
+  /** Begins anew, with another connection. */
+  open(flow: FlowInfo): void {
+    this.#flow = flow
+    this.clientSide = 0
+    this.#requests.clear()
+    this.#responses.clear()
+    if (this.#held.length > 0) this.#held = []
+    this.#believed = false
+    this.#requestsSeen = 0
+    this.#lastRequest = null
+    this.#previousResponse = null
+    this.#previousEnd = -1
+    this.#previousAcked = -1
     this.#aligned = flow.fromStart
     this.#midstream = !flow.fromStart
+    this.#requestBreak = false
+    this.#responseBreak = false
+    this.#pipelined = false
+    this.requestsDelivered = 0
+    this.responsesDelivered = 0
   }
 
   /** Responses that wait for requests still to come. */
@@ -195,6 +214,10 @@ export class Pairing implements Waiter {
     else this.#refuseHeld(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
     this.#dropRequests(this.#requests.length, cause, now)
+    // Nothing of it is held on to while this waits for another connection.
+    this.#flow = null
+    this.#lastRequest = null
+    this.#previousResponse = null
   }
 
   /** True when it is decided whose answer this is; false when it must wait for requests still to come. */
@@ -261,7 +284,7 @@ export class Pairing implements Waiter {
   #inLockstep(request: HttpMessage, response: HttpMessage): boolean {
     if (this.#pipelined || request.emitted || request.end !== response.acked) return false
     if (!request.atSegmentStart || !response.atSegmentStart) return false
-    const startsBoth = !this.#flow.fromStart && request.position === 0
+    const startsBoth = !this.#flow!.fromStart && request.position === 0
     if (request.acked !== response.chainStart && !(startsBoth && request.acked < 0 && response.chainStart === 0)) {
       return false
     }
@@ -429,7 +452,7 @@ export class Pairing implements Waiter {
     // Reassembly has counted its own.
     for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) telemetry.weirds.add(weirds[i]!)
     if (sink !== null) {
-      sink(new PairedExchange(this.#flow, this.clientSide, request, response, grade, weirds, now))
+      sink(new PairedExchange(this.#flow!, this.clientSide, request, response, grade, weirds, now))
       request?.letGo(this.#context.buffers)
       response?.letGo(this.#context.buffers)
     }

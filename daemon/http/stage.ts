@@ -15,6 +15,7 @@ import { Http1Parser, type ParserOwner } from './http1-parser.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpMessage } from './message.ts'
 import { Pairing } from './pairing.ts'
+import { Pool } from './pool.ts'
 import { type LineKind, REQUEST_LINE, STATUS_LINE } from './start-line.ts'
 
 export interface HttpStageOptions {
@@ -33,12 +34,18 @@ export interface HttpStageOptions {
  */
 export class HttpStage {
   readonly #context: HttpContext
+  readonly #flows: Pool<HttpFlow>
   /** An OpenStream. */
   readonly open: (flow: FlowInfo, now: EventTime, kept?: KeptBytes) => StreamConsumer
 
   constructor(options: HttpStageOptions) {
     this.#context = new HttpContext(options.limits, options.bodies, options.telemetry, options.sink)
-    this.open = (flow, _now, kept = new KeptBytes()) => new HttpFlow(this.#context, flow, new FlowKeep(kept))
+    this.#flows = new Pool(() => new HttpFlow(this.#context, this.#flows), MAX_FREE_FLOWS)
+    this.open = (flow, _now, kept = new KeptBytes()) => {
+      const opened = this.#flows.take()
+      opened.open(flow, kept)
+      return opened
+    }
   }
 
   /** Event time has moved on: requests that waited too long go out alone. */
@@ -61,13 +68,17 @@ const FOREIGN = 1
 const UPGRADED = 2
 const CLOSED = 3
 
+/** So many closed ones are kept for those that open: two kilobytes each. */
+const MAX_FREE_FLOWS = 512
+
 class HttpFlow implements StreamConsumer, ParserOwner {
   readonly #context: HttpContext
-  readonly #keep: FlowKeep
+  readonly #free: Pool<HttpFlow>
+  readonly #keep = new FlowKeep()
   readonly #pairing: Pairing
   readonly #forth: Http1Parser
   readonly #back: Http1Parser
-  #mode = OPEN
+  #mode = CLOSED
   /** Some start line was recognised. */
   #decided = false
   #clientSide: 0 | 1 = 0
@@ -76,13 +87,25 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   /** Bytes skipped before it was known whether this is HTTP. */
   #undecided = 0
 
-  constructor(context: HttpContext, flow: FlowInfo, keep: FlowKeep) {
+  constructor(context: HttpContext, free: Pool<HttpFlow>) {
     this.#context = context
-    this.#keep = keep
-    this.#pairing = new Pairing(context, flow, keep)
-    const holed = !flow.fromStart
-    this.#forth = new Http1Parser(context, this, keep, holed)
-    this.#back = new Http1Parser(context, this, keep, holed)
+    this.#free = free
+    this.#pairing = new Pairing(context, this.#keep)
+    this.#forth = new Http1Parser(context, this, this.#keep)
+    this.#back = new Http1Parser(context, this, this.#keep)
+  }
+
+  /** Begins anew, with another connection. */
+  open(flow: FlowInfo, kept: KeptBytes): void {
+    this.#keep.open(kept)
+    this.#pairing.open(flow)
+    this.#forth.open(!flow.fromStart)
+    this.#back.open(!flow.fromStart)
+    this.#mode = OPEN
+    this.#decided = false
+    this.#clientSide = 0
+    this.#guess = null
+    this.#undecided = 0
   }
 
   data(
@@ -133,8 +156,8 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#pairing.close(reason, now)
     this.#keep.clear()
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('not_http', this.#undecided)
-    this.#undecided = 0
     this.#mode = CLOSED
+    this.#free.giveBack(this)
   }
 
   decided(parser: Http1Parser, kind: LineKind): void {

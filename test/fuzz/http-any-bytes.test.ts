@@ -71,7 +71,10 @@ interface Turn {
 }
 
 function run(turns: readonly Turn[], size: () => number, fromStart: boolean, why: CloseReason): HttpDriver {
-  const driver = new HttpDriver({ fromStart, limits })
+  return play(new HttpDriver({ fromStart, limits }), turns, size, why)
+}
+
+function play(driver: HttpDriver, turns: readonly Turn[], size: () => number, why: CloseReason): HttpDriver {
   for (const { direction, bytes, hole } of turns) {
     if (hole > 0) driver.lose(direction, hole)
     // All pieces acknowledge what was there before the turn, as one large segment would.
@@ -120,5 +123,21 @@ test('however a whole stream is cut into segments, the same exchanges come out',
       expect(bytewise.funnel.totals()).toEqual(uncut.funnel.totals())
     }),
     { numRuns: 1500 },
+  )
+})
+
+test('a flow is read as in a fresh stage, whatever the one before it was, whose objects it may have', () => {
+  const whole = () => Number.MAX_SAFE_INTEGER
+  fc.assert(
+    fc.property(turns, turns, fc.boolean(), fc.boolean(), reason, reason, (before, all, first, fromStart, how, why) => {
+      const fresh = run(all, whole, fromStart, why)
+      const again = run(before, whole, first, how)
+      again.reopen(fromStart)
+      play(again, all, whole, why)
+      expect(again.exchanges).toEqual(fresh.exchanges)
+      expect(again.unexplained()).toEqual({ bytes: 0, messages: 0, pairs: 0 })
+      expect(again.kept.bytes).toBe(0)
+    }),
+    { numRuns: 3000 },
   )
 })

@@ -84,7 +84,7 @@ export class HttpDriver {
   readonly position: [number, number] = [0, 0]
   handed = 0
   now: EventTime = 1_000_000
-  readonly #consumer: StreamConsumer
+  #consumer: StreamConsumer
   /** What the stage says that the flow keeps. */
   readonly kept = new KeptBytes()
 
@@ -96,6 +96,14 @@ export class HttpDriver {
       sink: (exchange) => this.#keep(exchange),
     })
     this.#consumer = this.stage.open({ ...FLOW, fromStart: options.fromStart ?? true }, this.now, this.kept)
+  }
+
+  /** After `close`: another flow through the same stage, as if nothing had been before. */
+  reopen(fromStart: boolean): void {
+    this.exchanges.length = 0
+    this.position.fill(0)
+    this.now = FLOW.time
+    this.#consumer = this.stage.open({ ...FLOW, fromStart }, this.now, this.kept)
   }
 
   #keep(exchange: Exchange): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Direction } from '../../daemon/reassembly/stream.ts'
+import type { CloseReason, Direction } from '../../daemon/reassembly/stream.ts'
 import { HttpDriver } from './http-flow.ts'
 
 interface Segment {
@@ -236,5 +236,22 @@ test('one lost segment of a client that does not pipeline costs at most the mess
       },
     ),
     { numRuns: 500 },
+  )
+})
+
+test('a lossy conversation is read as in a fresh stage, whatever the one before it was, whose objects it may have', () => {
+  const read = (driver: HttpDriver, conversation: Shape, lost: Loss, why: CloseReason) => {
+    capture(play(conversation), lost, driver, why === 'fin' || why === 'idle')
+    return driver.close(why)
+  }
+  fc.assert(
+    fc.property(shape, loss, reason, shape, loss, reason, (before, first, how, conversation, lost, why) => {
+      const fromStart = lost.late === 0
+      const fresh = read(new HttpDriver({ fromStart }), conversation, lost, why)
+      const again = read(new HttpDriver({ fromStart: first.late === 0 }), before, first, how)
+      again.reopen(fromStart)
+      expect(read(again, conversation, lost, why).exchanges).toEqual(fresh.exchanges)
+    }),
+    { numRuns: 1500 },
   )
 })
