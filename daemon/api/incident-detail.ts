@@ -1,11 +1,19 @@
 import { StoreDown } from '../../sinks/store/inserter.ts'
-import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import type { Action } from '../model/action.ts'
 import type { Incident } from '../model/incident.ts'
 import { type EventTime, formatTime, HOUR_US, parseTime } from '../model/time.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { incidentJson, selectActions } from './json-forms.ts'
 import type { IncidentDetailJson, IncidentJson, PolicyJson } from './operations.ts'
+import {
+  type Ask,
+  databaseTime,
+  type Row,
+  rfc3339,
+  rowsOf,
+  TRANSACTION_COLUMNS,
+  transactionOf,
+} from './stored-transactions.ts'
 import { takingTurns } from './turns.ts'
 
 /** The part of a ledger entry that is shown; `state/incidents` holds such entries. */
@@ -21,11 +29,9 @@ export interface DetailParts {
   readonly actions: Iterable<Action>
   readonly policies: readonly PolicyJson[]
   /** Null without a store. */
-  readonly query: ((query: StoreQuery) => Promise<StoreResult>) | null
+  readonly query: Ask | null
 }
 
-type Ask = NonNullable<DetailParts['query']>
-type Row = Readonly<Record<string, unknown>>
 type Step = IncidentDetailJson['history'][number]
 
 const MOST_SIGNALS = 100
@@ -112,54 +118,6 @@ const IN_TIME = "ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, '
 /** Evidence bears the time of its transaction, a signal the time at which that was final, which may be minutes later. */
 const AROUND_US = HOUR_US
 
-const TRANSACTION_COLUMNS = `id, ts, end_ts, toFloat64(duration_us) AS duration, client_address, client_port, server_address,
-  server_port, http_version, method, scheme, host, path, query, endpoint, service, status,
-  toFloat64(request_body_bytes) AS request_bytes, toFloat64(response_body_bytes) AS response_bytes, principal_kind,
-  principal_id, principal_display, principal_via, principal_app, forwarded, trace_id, state, pairing, weirds, truncated`
-
-/** A row in the shape of a native transaction (contracts.md), without what only the whole one has. */
-function transactionOf(row: Row): Row {
-  const orNull = (value: unknown) => (value === '' || value === 0 ? null : value)
-  return {
-    id: row.id,
-    ts: rfc3339(row.ts),
-    end_ts: rfc3339(row.end_ts),
-    duration_us: row.duration,
-    client_ip: row.client_address,
-    client_port: row.client_port,
-    server_ip: orNull(row.server_address),
-    server_port: orNull(row.server_port),
-    http_version: orNull(row.http_version),
-    method: orNull(row.method),
-    scheme: orNull(row.scheme),
-    host: orNull(row.host),
-    path: orNull(row.path),
-    query: row.query,
-    endpoint: orNull(row.endpoint),
-    service: orNull(row.service),
-    status: orNull(row.status),
-    request_body_bytes: row.request_bytes,
-    response_body_bytes: row.response_bytes,
-    principal:
-      row.principal_kind === ''
-        ? null
-        : {
-            kind: row.principal_kind,
-            id: row.principal_id,
-            display: row.principal_display,
-            via: row.principal_via,
-            app: orNull(row.principal_app),
-          },
-    forwarded: row.forwarded,
-    trace_id: orNull(row.trace_id),
-    state: row.state,
-    pairing: row.pairing,
-    weirds: row.weirds,
-    truncated: row.truncated,
-    redacted: true,
-  }
-}
-
 function evidenceOf(incident: IncidentJson): { ids: string[]; from: string; to: string } | null {
   const ids = incident.evidence.flatMap(({ transaction_id: id }) => (id === null ? [] : [id]))
   const times = incident.evidence.map(({ ts }) => parseTime(ts) ?? 0)
@@ -180,17 +138,4 @@ async function orNone<One>(query: Ask | null, read: (ask: Ask) => Promise<One[]>
     if (error instanceof OffpathError || error instanceof StoreDown) return []
     throw error
   }
-}
-
-function rowsOf({ columns, rows }: StoreResult): Row[] {
-  return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])))
-}
-
-/** ClickHouse has `2026-11-21 20:00:00.123456`. */
-function rfc3339(value: unknown): string {
-  return `${String(value).replace(' ', 'T')}Z`
-}
-
-function databaseTime(time: EventTime): string {
-  return formatTime(time).replace('T', ' ').slice(0, -1)
 }

@@ -1,12 +1,16 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { describedForOperators, snakeCase } from '../../analyzers/option-names.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { wrapText } from '../../sinks/text-table.ts'
+import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import { leaves, toJsonSchema } from '../yaml/key-tree.ts'
 import { nearest } from '../yaml/suggest.ts'
+import { configOption, writeJson } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
+import { configPath, DEFAULT_CONFIG_FILE, loadSettings } from './settings.ts'
+import { writeText } from './write-text.ts'
 
 type Format = 'table' | 'json'
 
@@ -36,6 +40,74 @@ export function addDetector(program: Command, context: CliContext): void {
           : showText(declaration, Math.min(context.width, 110))
       context.stdout.write(text)
     })
+
+  detector
+    .command('tune')
+    .description('judge stored traffic, or recordings, with other options: what would be told, and what no more')
+    .argument('<id>', 'detector id, as in detector list')
+    .argument('[file...]', 'recordings, as for replay; without any, what is stored (no headers and bodies)')
+    .requiredOption('--set <key=value>', 'an option as in offpath.yaml; again for more', collect, [])
+    .option('--days <n>', 'of what is stored', parseDays, DEFAULT_DAYS)
+    .option('--save', 'write the options to the configuration file after the comparison')
+    .addOption(configOption())
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ offpath detector tune object.enumeration --set report=1e-6
+  $ offpath detector tune scan.probing --set report=1e-7 monday.pcap --save`,
+    )
+    .action((id: string, files: string[], flags: TuneFlags) => tuneCommand(id, files, flags, context))
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}
+
+const DEFAULT_DAYS = 7
+
+interface TuneFlags {
+  readonly set: readonly string[]
+  readonly days: number
+  readonly config?: string
+  readonly save?: boolean
+  readonly output: Format
+}
+
+async function tuneCommand(id: string, files: readonly string[], flags: TuneFlags, context: CliContext): Promise<void> {
+  const declaration = find(id)
+  const { tune } = await import('./detector-tune.ts')
+  const path = configPath(flags.config)
+  const { config } = loadSettings(path)
+  const { key } = loadPrivacyKey({
+    keyFile: config.privacy.key_file,
+    environment: context.environment,
+    allowTestKey: true,
+  })
+  const result = await tune({
+    declaration,
+    settings: flags.set,
+    config,
+    key,
+    files,
+    days: flags.days,
+    environment: context.environment,
+    warn: (message) => context.logger.warn(message),
+    stop: context.stop.signal,
+  })
+  if (flags.output === 'json') await writeJson(context, result)
+  else await writeText(context.stdout, (await import('./tune-view.ts')).tuneText(result, context))
+  if (flags.save !== true || context.stop.signal.aborted) return
+  const { saveOptions } = await import('./save-options.ts')
+  const saved = saveOptions(path ?? DEFAULT_CONFIG_FILE, id, result.changes)
+  context.stderr.write(`${saved}: saved; a running daemon takes it at its next start\n`)
+}
+
+function parseDays(text: string): number {
+  const days = Number(text)
+  if (!Number.isFinite(days) || days <= 0 || days > 3650) throw new InvalidArgumentError('expected days, such as 7.')
+  return days
 }
 
 function outputOption(): Option {

@@ -81,7 +81,7 @@ describe('help', () => {
   const single = ['run', 'replay', 'demo', 'init', 'doctor', 'status', 'top']
   const groups = {
     config: ['check', 'show', 'schema'],
-    detector: ['list', 'show'],
+    detector: ['list', 'show', 'tune'],
     policy: ['list', 'test'],
     incident: ['list', 'show', 'explain', 'export'],
     action: ['list', 'approve', 'deny', 'revert'],
