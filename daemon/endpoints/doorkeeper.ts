@@ -18,7 +18,7 @@ export class Doorkeeper {
       print = Math.imul(print ^ code, 0x85ebca6b)
     }
     const index = (slot ^ (slot >>> 15)) & (SLOTS - 1)
-    const fingerprint = (print >>> 0) | 1
+    const fingerprint = (print | 1) >>> 0
     const known = this.#slots[index] === fingerprint
     this.#slots[index] = fingerprint
     return known
