@@ -134,6 +134,15 @@ test('a flood of callers that come once pushes out none that came often, and wha
   expect(regulars!.entries).toBe(1)
   expect(newcomers!.entries).toBeLessThanOrEqual(128)
   expect(newcomers!.evicted).toBeGreaterThan(19_000)
+  // Whoever comes again gets in nevertheless.
+  for (let i = 0; i < 60; i++) {
+    const profile = played(profiles, 30, (n) => ({
+      principal: who('user', `hmac:late-${i}`),
+      second: 5000 + n,
+      agent: PHONE,
+    }))
+    expect(profile.role).toBe('customer')
+  }
 })
 
 test('a program is known by its name without version, and by the order of its headers', () => {

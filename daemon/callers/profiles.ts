@@ -24,8 +24,8 @@ export interface ProfileLimits {
 }
 
 export const PROFILE_LIMITS: ProfileLimits = {
-  maxRegulars: 16_384,
-  maxNewcomers: 4096,
+  maxRegulars: 8192,
+  maxNewcomers: 2048,
   maxServices: 256,
   maxOperations: 512,
 }
@@ -79,6 +79,7 @@ export class CallerProfiles {
     profile.principal = principal
     profile.observe(tx, use, use !== null && this.#uses.isRare(use))
     const { requests } = profile
+    if (requests === REGULAR_FROM) this.#promote(kept)
     if (requests >= LEAST_REQUESTS && requests % NOTE_ONE_IN === 0) this.#noteUser(kept, use)
     if (requests >= kept.nextLook) this.#judge(kept, tx)
     return profile
@@ -114,13 +115,16 @@ export class CallerProfiles {
         }
         kept = { profile: new CallerProfile(principal, now), hash: hashText(key), nextLook: this.#firstLook }
         this.#newcomers.set(key, kept)
-      } else if (kept.profile.requests + 1 >= REGULAR_FROM) {
-        this.#newcomers.delete(key)
-        this.#regulars.set(key, kept)
       }
     }
     this.#last = kept
     return kept
+  }
+
+  #promote(kept: Kept): void {
+    const key = principalKey(kept.profile.principal)
+    this.#newcomers.delete(key)
+    this.#regulars.set(key, kept)
   }
 
   #noteUser({ profile, hash }: Kept, use: OperationUse | null): void {
