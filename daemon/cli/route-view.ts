@@ -41,7 +41,7 @@ function renderService(routes: readonly RouteJson[], look: Look): string {
       String(route.requests),
       percent(answeredShare(route)),
       String(route.callers),
-      identityText(route),
+      identityText(route, LISTED),
       Object.keys(route.sensitive).join(' ') || '-',
       dayText(route.first_seen),
       route.state === 'candidate' ? '?' : '',
@@ -195,9 +195,14 @@ function statusText({ statuses }: RouteJson): string {
   return entries.map(([status, count]) => `${status === '0' ? 'other' : status}×${count}`).join(' ') || '-'
 }
 
-/** Who was told by what, and whether one gets in without. */
-export function identityText({ authentication }: RouteJson): string {
-  const seen = Object.keys(authentication.seen)
+/** Kinds of identity that a line of the list names. */
+const LISTED = 2
+
+/** Who was told by what, most first, and whether one gets in without. */
+export function identityText({ authentication }: RouteJson, most = Number.POSITIVE_INFINITY): string {
+  const all = Object.entries(authentication.seen).sort(([, a], [, b]) => b - a)
+  const seen = all.slice(0, most).map(([via]) => via)
+  if (all.length > most) seen.push(`${all.length - most} more`)
   switch (authentication.enforced) {
     case 'yes':
       return `${seen.join(', ') || 'unknown'}, required`
