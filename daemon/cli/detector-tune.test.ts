@@ -56,7 +56,7 @@ test.each([
 })
 
 test('without a recording and without a store it says so', async () => {
-  await expect(tune(await asked(['report=0.1'], []))).rejects.toMatchObject({ code: 'OFFPATH_E_UNREACHABLE' })
+  await expect(tune(await asked(['report=0.1'], []))).rejects.toMatchObject({ code: 'OFFPATH_E_STORE' })
 })
 
 test('saving keeps what is in the file', () => {
