@@ -104,12 +104,12 @@ function changesOf(
         `offpath detector show ${id}`,
       )
     }
-    return { key, from: present[key] ?? known.get(key), to: valueOf(setting.slice(equals + 1)) }
+    return { key, from: present[key] ?? known.get(key), to: jsonValue(setting.slice(equals + 1)) }
   })
 }
 
 /** As JSON says it; a bare word is a text. */
-function valueOf(text: string): unknown {
+function jsonValue(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {
