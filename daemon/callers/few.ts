@@ -25,7 +25,11 @@ export class Few<Value extends string | number> {
     return this.#values.length
   }
 
-  restore(values: readonly Value[], more: boolean): void {
+  toState(): [Value[], boolean] {
+    return [[...this.#values], this.more]
+  }
+
+  restore([values, more]: readonly [readonly Value[], boolean]): void {
     this.#values = values.slice(0, this.#most)
     this.more = more || values.length > this.#most
   }

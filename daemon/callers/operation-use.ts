@@ -1,6 +1,7 @@
-import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
+import { DistinctCounter, type DistinctState } from '../../analyzers/baselines/distinct-counter.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { BoundedMap } from '../identity/bounded-map.ts'
+import type { ProfilesLine } from './state.ts'
 
 /** Users that must be known before an operation can be one that hardly anybody uses. */
 const LEAST_USERS = 100
@@ -11,7 +12,7 @@ const RARE_SHARE = 0.05
 /** One operation, and how many users it has. */
 export class OperationUse {
   readonly hash: number
-  readonly users = new DistinctCounter()
+  users = new DistinctCounter()
   counted = 0
 
   constructor(name: string) {
@@ -24,7 +25,7 @@ export class OperationUses {
   readonly #uses: BoundedMap<string, BoundedMap<string, OperationUse>>
   readonly #mostEach: number
   /** Everybody who signed in and came often. */
-  readonly #users = new DistinctCounter()
+  #users = new DistinctCounter()
 
   constructor(mostServices: number, mostEach: number) {
     this.#uses = new BoundedMap(mostServices)
@@ -62,8 +63,21 @@ export class OperationUses {
     return this.#uses.entries().reduce((sum, [, uses]) => sum + uses.size, 0)
   }
 
-  clear(): void {
-    this.#uses.clear()
-    this.#users.merge(new DistinctCounter())
+  *snapshot(): IterableIterator<ProfilesLine> {
+    yield ['users', this.#users.toState()]
+    for (const [service, uses] of this.#uses.entries()) {
+      for (const [endpoint, { counted, users }] of uses.entries())
+        yield ['use', service, endpoint, counted, users.toState()]
+    }
+  }
+
+  restoreUsers(state: DistinctState): void {
+    this.#users = DistinctCounter.fromState(state)
+  }
+
+  restoreUse(service: string, endpoint: string, counted: number, users: DistinctState): void {
+    const use = this.of(service, endpoint)
+    use.counted = counted
+    use.users = DistinctCounter.fromState(users)
   }
 }

@@ -1,11 +1,12 @@
 import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
-import { networkOf } from '../../analyzers/baselines/principal-key.ts'
+import { networkOf, principalFrom, principalState } from '../../analyzers/baselines/principal-key.ts'
 import { TransactionRecord } from '../identity/record.ts'
 import { DAY_US, type EventTime, HOUR_US, SECOND_US } from '../model/time.ts'
 import type { CallerView, Principal, Role, Transaction } from '../model/transaction.ts'
 import { type AgentClass, deviceOf } from './device.ts'
 import { Few } from './few.ts'
+import type { ProfileState } from './state.ts'
 
 const MAX_OPERATIONS = 32
 const MAX_CREDENTIALS = 16
@@ -60,11 +61,11 @@ export class CallerProfile implements CallerView {
   sampled = 0
   rare = 0
   /** The operation with most of the requests that were looked into, if one has, and how many it had since it was that. */
-  #top: object | null = null
+  #top: number | null = null
   #topVotes = 0
   topRequests = 0
   readonly operations = new Few<number>(MAX_OPERATIONS)
-  readonly objects = new DistinctCounter()
+  objects = new DistinctCounter()
   readonly credentials = new Few<number>(MAX_CREDENTIALS)
   readonly networks = new Few<string>(MAX_NETWORKS)
   readonly devices = new Few<number>(MAX_DEVICES)
@@ -109,7 +110,7 @@ export class CallerProfile implements CallerView {
     if (rare) this.rare++
     if (operation !== null) {
       this.operations.add(operation.hash)
-      this.#vote(operation)
+      this.#vote(operation.hash)
     }
     const { objectIds } = tx
     if (objectIds.length > 0) this.objects.learnOne(hashText(objectIds[objectIds.length - 1]!))
@@ -145,7 +146,7 @@ export class CallerProfile implements CallerView {
   }
 
   /** Boyer and Moore's majority vote. */
-  #vote(operation: object): void {
+  #vote(operation: number): void {
     if (operation === this.#top) {
       this.#topVotes++
       this.topRequests++
@@ -208,7 +209,50 @@ export class CallerProfile implements CallerView {
     if (now > this.quietSince) this.quietSince = now
   }
 
-  restoreClock(lastDay: number): void {
-    this.#lastDay = lastDay
+  toState(): ProfileState {
+    return [
+      principalState(this.principal),
+      [this.firstSeen, this.lastSeen, this.quietSince],
+      [
+        ...[this.requests, this.reads, this.refused, this.bytes, this.sampled, this.rare, this.topRequests],
+        ...[this.#topVotes, this.pauses, this.pauseMean, this.pauseSpread, this.hours, this.days, this.#lastDay],
+      ],
+      this.#top,
+      this.operations.toState(),
+      this.objects.toState(),
+      this.credentials.toState(),
+      this.networks.toState(),
+      this.devices.toState(),
+      this.agents.toState(),
+      this.claimed.toState(),
+      this.agentClass,
+      this.role,
+    ]
+  }
+
+  static fromState(state: ProfileState): CallerProfile {
+    const [principal, [firstSeen, lastSeen, quietSince], counts, top, operations, objects, credentials] = state
+    const [, , , , , , , networks, devices, agents, claimed, agentClass, role] = state
+    const profile = new CallerProfile(principalFrom(principal), firstSeen)
+    profile.lastSeen = lastSeen
+    profile.quietSince = quietSince
+    const [requests, reads, refused, bytes, sampled, rare, topRequests] = counts as Fourteen
+    const [, , , , , , , topVotes, pauses, pauseMean, pauseSpread, hours, days, lastDay] = counts as Fourteen
+    Object.assign(profile, { requests, reads, refused, bytes, sampled, rare, topRequests })
+    Object.assign(profile, { pauses, pauseMean, pauseSpread, hours, days, agentClass, role })
+    profile.#topVotes = topVotes
+    profile.#lastDay = lastDay
+    profile.#top = top
+    profile.operations.restore(operations)
+    profile.objects = DistinctCounter.fromState(objects)
+    profile.credentials.restore(credentials)
+    profile.networks.restore(networks)
+    profile.devices.restore(devices)
+    profile.agents.restore(agents)
+    profile.claimed.restore(claimed)
+    return profile
   }
 }
+
+type N = number
+type Fourteen = [N, N, N, N, N, N, N, N, N, N, N, N, N, N]

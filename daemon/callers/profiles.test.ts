@@ -158,3 +158,26 @@ test('a program is known by its name without version, and by the order of its he
   expect(deviceOf([])).toMatchObject({ agent: '', agentClass: 'none' })
   expect(deviceOf([['User-Agent', `${'a'.repeat(1e6)}/1`]]).agent.length).toBeLessThanOrEqual(32)
 })
+
+test('what callers did outlives the process: the same values, the same role, the same cohort', () => {
+  const before = new CallerProfiles()
+  const hourly = (profiles: CallerProfiles, from: number, hours: number) =>
+    played(profiles, hours * 10, (i) => ({
+      ...{ principal: user, second: from * 3600 + i * 360, agent: PHONE },
+      ...{ endpoint: `GET /${i % 7}`, object: `o${i % 90}`, client: `203.0.${i % 3}.7` },
+    }))
+  hourly(before, 0, 23)
+  played(before, 60, (i) => ({ principal: key, second: 90_000 + i * (1 + (i % 7)), bytes: 20_000 }))
+  const lines = JSON.parse(JSON.stringify([...before.snapshot()])) as unknown[]
+  const after = new CallerProfiles()
+  for (const line of lines) after.restore(line)
+  expect([...after.snapshot()]).toEqual(lines)
+  const found = hourly(after, 23, 2)
+  expect(found.cohort).toBe('customer')
+  expect(found.behaviour).toEqual(hourly(before, 23, 2).behaviour)
+  after.reset()
+  expect(JSON.stringify([...after.snapshot()])).not.toContain('hmac:user')
+  for (const broken of [{}, ['caller'], ['use', 1], ['caller', ['x']], ['users', [-1]]]) {
+    expect(() => after.restore(broken)).toThrow()
+  }
+})

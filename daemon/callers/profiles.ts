@@ -9,7 +9,8 @@ import type { Principal, Transaction } from '../model/transaction.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
 import { type OperationUse, OperationUses } from './operation-use.ts'
 import { CallerProfile } from './profile.ts'
-import { LEAST_REQUESTS, roleOf } from './roles.ts'
+import { type Judged, LEAST_REQUESTS, roleOf } from './roles.ts'
+import { ProfilesLine } from './state.ts'
 
 /** Labels of a caller, asked for when it becomes known or something of it changes. */
 export type Labeller = (profile: CallerProfile) => readonly string[]
@@ -43,6 +44,8 @@ interface Kept {
   readonly profile: CallerProfile
   readonly hash: number
   nextLook: number
+  /** Labels may have been changed meanwhile, and reasons are not kept. */
+  restored: boolean
 }
 
 /**
@@ -52,7 +55,8 @@ interface Kept {
 export class CallerProfiles {
   readonly #regulars: BoundedMap<string, Kept>
   readonly #newcomers: BoundedMap<string, Kept>
-  readonly #uses: OperationUses
+  readonly #limits: ProfileLimits
+  #uses: OperationUses
   readonly #door = new Doorkeeper()
   readonly #private = new CidrSet(PRIVATE_NETWORKS)
   readonly #label: Labeller
@@ -63,6 +67,7 @@ export class CallerProfiles {
   constructor(label: Labeller = NO_LABELS, limits: ProfileLimits = PROFILE_LIMITS) {
     this.#regulars = new BoundedMap(limits.maxRegulars)
     this.#newcomers = new BoundedMap(limits.maxNewcomers)
+    this.#limits = limits
     this.#uses = new OperationUses(limits.maxServices, limits.maxOperations)
     this.#label = label
     this.#firstLook = label === NO_LABELS ? LEAST_REQUESTS : REGULAR_FROM
@@ -82,6 +87,7 @@ export class CallerProfiles {
     if (requests === REGULAR_FROM) this.#promote(kept)
     if (requests >= LEAST_REQUESTS && requests % NOTE_ONE_IN === 0) this.#noteUser(kept, use)
     if (requests >= kept.nextLook) this.#judge(kept, tx)
+    else if (kept.restored) this.#describe(kept, tx)
     return profile
   }
 
@@ -101,6 +107,32 @@ export class CallerProfiles {
     }
   }
 
+  /** Whoever came often, and how operations are used. */
+  *snapshot(): IterableIterator<ProfilesLine> {
+    yield* this.#uses.snapshot()
+    for (const [, { profile, nextLook }] of this.#regulars.entries()) yield ['caller', profile.toState(), nextLook]
+  }
+
+  /** Puts back one value of `snapshot`, in its order. Throws when it is none. */
+  restore(value: unknown): void {
+    const line = ProfilesLine.parse(value)
+    if (line[0] === 'users') this.#uses.restoreUsers(line[1])
+    else if (line[0] === 'use') this.#uses.restoreUse(line[1], line[2], line[3], line[4])
+    else {
+      const profile = CallerProfile.fromState(line[1])
+      const key = principalKey(profile.principal)
+      this.#regulars.set(key, { profile, hash: hashText(key), nextLook: line[2], restored: true })
+    }
+  }
+
+  /** Begins anew. */
+  reset(): void {
+    this.#regulars.clear()
+    this.#newcomers.clear()
+    this.#last = null
+    this.#uses = new OperationUses(this.#limits.maxServices, this.#limits.maxOperations)
+  }
+
   #keptOf(principal: Principal, now: EventTime): Kept | null {
     // One caller's requests often come in a row.
     if (this.#last !== null && this.#last.profile.principal === principal) return this.#last
@@ -113,7 +145,12 @@ export class CallerProfiles {
           this.#refused++
           return null
         }
-        kept = { profile: new CallerProfile(principal, now), hash: hashText(key), nextLook: this.#firstLook }
+        kept = {
+          profile: new CallerProfile(principal, now),
+          hash: hashText(key),
+          nextLook: this.#firstLook,
+          restored: false,
+        }
         this.#newcomers.set(key, kept)
       }
     }
@@ -135,9 +172,20 @@ export class CallerProfiles {
   #judge(kept: Kept, tx: Transaction): void {
     const { profile } = kept
     kept.nextLook = Math.max(LEAST_REQUESTS, Math.ceil(profile.requests * GROWTH))
-    const { role, reasons } = roleOf(profile, () => this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
-    profile.role = role
-    profile.reasons = reasons
+    profile.role = this.#roleOf(profile, tx).role
+    this.#describe(kept, tx)
+  }
+
+  /** Why, and labels. */
+  #describe(kept: Kept, tx: Transaction): void {
+    const { profile } = kept
+    const { role, reasons } = this.#roleOf(profile, tx)
+    profile.reasons = role === profile.role ? reasons : []
     profile.labels = this.#label(profile)
+    kept.restored = false
+  }
+
+  #roleOf(profile: CallerProfile, tx: Transaction): Judged {
+    return roleOf(profile, () => this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
   }
 }

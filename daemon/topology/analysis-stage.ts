@@ -86,6 +86,7 @@ export class AnalysisStage implements Analysis {
         restore: (line) => endpoints.restore(line),
         reset: () => endpoints.reset(),
       },
+      ...(this.#detection === null ? [] : [profilesPart(this.#detection.profiles)]),
       ...(this.#detection?.detectors.parts() ?? []),
     ]
   }
@@ -185,5 +186,15 @@ export class AnalysisStage implements Analysis {
       }
       this.#listeners.incident?.(change)
     }
+  }
+}
+
+function profilesPart(profiles: CallerProfiles): LearningPart {
+  return {
+    name: 'caller-profiles',
+    version: 1,
+    snapshot: () => profiles.snapshot(),
+    restore: (line) => profiles.restore(line),
+    reset: () => profiles.reset(),
   }
 }
