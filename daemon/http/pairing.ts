@@ -17,6 +17,12 @@ type OneSided =
   | 'response_only'
   | 'response_only_ambiguous'
 
+/** Stream positions up to which the two sides have been delivered. Asked for, since every segment moves them. */
+export interface Delivered {
+  readonly requestsDelivered: number
+  readonly responsesDelivered: number
+}
+
 /** Pairs in lockstep, one after the other, that must agree before they are believed while the flow goes on. */
 const AGREEMENTS_NEEDED = 16
 /**
@@ -47,6 +53,7 @@ export class Pairing implements Waiter {
   readonly #context: HttpContext
   #flow: FlowInfo | null = null
   readonly #keep: FlowKeep
+  readonly #delivered: Delivered
   clientSide: 0 | 1 = 0
   /** Requests without an answer, oldest first; those already handed over keep their place. */
   readonly #requests = new MessageQueue()
@@ -70,13 +77,13 @@ export class Pairing implements Waiter {
   #requestBreak = false
   #responseBreak = false
   #pipelined = false
-  /** Stream positions up to which requests and responses have been delivered. */
-  requestsDelivered = 0
-  responsesDelivered = 0
+  /** Nothing more will come: what waits for requests is decided without them. */
+  #allSeen = false
 
-  constructor(context: HttpContext, keep: FlowKeep) {
+  constructor(context: HttpContext, keep: FlowKeep, delivered: Delivered) {
     this.#context = context
     this.#keep = keep
+    this.#delivered = delivered
   }
 
   /** Begins anew, with another connection. */
@@ -97,8 +104,7 @@ export class Pairing implements Waiter {
     this.#requestBreak = false
     this.#responseBreak = false
     this.#pipelined = false
-    this.requestsDelivered = 0
-    this.responsesDelivered = 0
+    this.#allSeen = false
   }
 
   /** Responses that wait for requests still to come. */
@@ -193,8 +199,9 @@ export class Pairing implements Waiter {
 
   /** Which side is the client is open again: what one side has said so far stands alone. */
   withdraw(now: EventTime): void {
-    this.requestsDelivered = Number.MAX_SAFE_INTEGER
+    this.#allSeen = true
     this.resolve(now)
+    this.#allSeen = false
     this.#refuseHeld(now)
     this.#dropRequests(this.#requests.length, 'request_only_ambiguous', now)
     this.#aligned = false
@@ -207,8 +214,7 @@ export class Pairing implements Waiter {
   }
 
   close(reason: CloseReason, now: EventTime): void {
-    // Nothing more will come: what waited for requests is decided without them.
-    this.requestsDelivered = Number.MAX_SAFE_INTEGER
+    this.#allSeen = true
     this.resolve(now)
     if (this.#believed || reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
     else this.#refuseHeld(now)
@@ -226,7 +232,7 @@ export class Pairing implements Waiter {
     if (this.#aligned) {
       const request = this.#requests.first
       if (request === null) {
-        if (response.acked > this.requestsDelivered) return false
+        if (this.#mayAnswerLater(response)) return false
         if (this.#requestBreak) this.#aligned = false
         else {
           if (this.#requestsSeen > 0) response.weird('http.unexpected_response')
@@ -247,6 +253,11 @@ export class Pairing implements Waiter {
     return this.#assignByAcks(response, now)
   }
 
+  /** It acknowledges requests that have not been delivered yet. */
+  #mayAnswerLater(response: HttpMessage): boolean {
+    return !this.#allSeen && response.acked > this.#delivered.requestsDelivered
+  }
+
   #marry(request: HttpMessage, response: HttpMessage): void {
     this.#context.waiting.remove(request)
     request.partner = response
@@ -254,7 +265,7 @@ export class Pairing implements Waiter {
   }
 
   #assignByAcks(response: HttpMessage, now: EventTime): boolean {
-    if (response.acked > this.requestsDelivered) return false
+    if (this.#mayAnswerLater(response)) return false
     // Of those it can answer, the last, and how many come before it.
     let request: HttpMessage | null = null
     let before = -1
@@ -304,7 +315,7 @@ export class Pairing implements Waiter {
     if (answer === null) {
       // An emitted request was given up by us; otherwise no response byte came between the two.
       if (!before.emitted && request.acked === before.acked) this.#pipelined = true
-    } else if (!answer.complete && request.acked >= 0 && request.acked <= this.responsesDelivered) {
+    } else if (!answer.complete && request.acked >= 0 && request.acked <= this.#delivered.responsesDelivered) {
       this.#pipelined = true
     }
   }

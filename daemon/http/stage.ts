@@ -14,7 +14,7 @@ import { FlowKeep } from './flow-keep.ts'
 import { Http1Parser, type ParserOwner } from './http1-parser.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpMessage } from './message.ts'
-import { Pairing } from './pairing.ts'
+import { type Delivered, Pairing } from './pairing.ts'
 import { Pool } from './pool.ts'
 import { type LineKind, REQUEST_LINE, STATUS_LINE } from './start-line.ts'
 
@@ -71,17 +71,18 @@ const CLOSED = 3
 /** So many closed ones are kept for those that open: two kilobytes each. */
 const MAX_FREE_FLOWS = 512
 
-class HttpFlow implements StreamConsumer, ParserOwner {
-  readonly #context: HttpContext
-  readonly #free: Pool<HttpFlow>
-  readonly #keep = new FlowKeep()
+class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
+  // What every segment needs comes first, so that it shares a line or two of the cache.
+  #mode = CLOSED
+  #clientSide: 0 | 1 = 0
   readonly #pairing: Pairing
   readonly #forth: Http1Parser
   readonly #back: Http1Parser
-  #mode = CLOSED
+  readonly #context: HttpContext
+  readonly #free: Pool<HttpFlow>
+  readonly #keep = new FlowKeep()
   /** Some start line was recognised. */
   #decided = false
-  #clientSide: 0 | 1 = 0
   /** The parser whose start line told the sides, while that line may have been text in a body: it was come upon midway. */
   #guess: Http1Parser | null = null
   /** Bytes skipped before it was known whether this is HTTP. */
@@ -90,7 +91,7 @@ class HttpFlow implements StreamConsumer, ParserOwner {
   constructor(context: HttpContext, free: Pool<HttpFlow>) {
     this.#context = context
     this.#free = free
-    this.#pairing = new Pairing(context, this.#keep)
+    this.#pairing = new Pairing(context, this.#keep, this)
     this.#forth = new Http1Parser(context, this, this.#keep)
     this.#back = new Http1Parser(context, this, this.#keep)
   }
@@ -122,20 +123,14 @@ class HttpFlow implements StreamConsumer, ParserOwner {
       this.skipped(end - start)
       return
     }
-    const client = direction === this.#clientSide
-    if (client) this.#pairing.requestsDelivered = position + end - start
-    else this.#pairing.responsesDelivered = position + end - start
     this.#parser(direction).push(bytes, start, end, position, acked, time, now)
-    if (client && this.#pairing.undecided > 0) this.#pairing.resolve(now)
+    if (direction === this.#clientSide && this.#pairing.undecided > 0) this.#pairing.resolve(now)
   }
 
   gap(direction: Direction, length: number, position: number, cause: GapCause, _time: EventTime, now: EventTime): void {
     if (this.#mode !== OPEN) return
-    const client = direction === this.#clientSide
-    if (client) this.#pairing.requestsDelivered = position + length
-    else this.#pairing.responsesDelivered = position + length
     this.#parser(direction).gap(length, position, cause, now)
-    if (client && this.#pairing.undecided > 0) this.#pairing.resolve(now)
+    if (direction === this.#clientSide && this.#pairing.undecided > 0) this.#pairing.resolve(now)
   }
 
   end(direction: Direction, _time: EventTime, now: EventTime): void {
@@ -168,8 +163,6 @@ class HttpFlow implements StreamConsumer, ParserOwner {
     this.#responses.want = STATUS_LINE
     this.#decided = true
     this.#guess = parser.found ? parser : null
-    this.#pairing.requestsDelivered = this.#requests.delivered
-    this.#pairing.responsesDelivered = this.#responses.delivered
     if (this.#undecided > 0) this.#context.telemetry.funnel.bytes.drop('resync', this.#undecided)
     this.#undecided = 0
   }
@@ -234,6 +227,14 @@ class HttpFlow implements StreamConsumer, ParserOwner {
         this.#undecided = 0
       }
     }
+  }
+
+  get requestsDelivered(): number {
+    return this.#requests.delivered
+  }
+
+  get responsesDelivered(): number {
+    return this.#responses.delivered
   }
 
   #parser(direction: Direction): Http1Parser {

@@ -53,18 +53,19 @@ export class HalfStream {
   position = 0
   /** Where the FIN stands, -1 while there is none. */
   fin = -1
-  /** Implausible segments in a row. */
-  strays = 0
-  /** How far the peer has acknowledged; whether it was heard to acknowledge anything, and after the wait for a hole began. */
+  /** How far the peer has acknowledged; whether it was heard to acknowledge anything. */
   peerPosition = 0
   heard = false
-  heardWaiting = false
   /** Stands in the hole queue. */
   waiting = false
-  ended = false
   #held: HeldPiece[] | null = null
   readonly #consumer: StreamConsumer
   readonly direction: Direction
+  ended = false
+  /** Implausible segments in a row. */
+  strays = 0
+  /** The peer was heard to acknowledge something after the wait for a hole began. */
+  heardWaiting = false
 
   readonly #account: HoldAccount
   /** Of the source that brought the flow. */
