@@ -1,12 +1,14 @@
 import { z } from 'zod'
-import type { SensitiveClass } from '../../daemon/inventory/sensitive.ts'
+import { SENSITIVE_CLASSES, type SensitiveClass } from '../../daemon/inventory/sensitive.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { ADMISSION_DEFAULTS, Admission } from '../baselines/admission.ts'
-import { DistinctCounter } from '../baselines/distinct-counter.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { amount, flag, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject, gaveSomething } from './access/answer.ts'
@@ -36,11 +38,30 @@ const OWNER = /"(?:owner|user|customer|account|tenant|member|patient)_?id"\s*:/i
 const MAX_OWNER_LOOK = 4096
 const MATURE_ANSWERS = 300
 
+const FlaggedState = z.tuple([
+  time,
+  DistinctState,
+  DistinctState,
+  z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length),
+  flag,
+  z.tuple([amount, amount]),
+])
+/** Signed-in callers and their answers, strangers seen and admitted, refusals and looks at them, what was flagged. */
+const EndpointUseState = z.tuple([
+  amount,
+  DistinctState,
+  DistinctState,
+  z.tuple([amount, amount, amount]),
+  FlaggedState.nullable(),
+])
+const SummaryState = z.tuple([text, text])
+const Kept = z.union([z.tuple([z.literal('endpoint'), KeyedEntry]), z.tuple([z.literal('admission'), AdmissionState])])
+
 class EndpointUse {
   signedInAnswers = 0
-  readonly signedIn = new DistinctCounter()
+  signedIn = new DistinctCounter()
   /** Networks of strangers: seen, and admitted after quarantine. */
-  readonly seen = new DistinctCounter()
+  seen = new DistinctCounter()
   strangers = 0
   /** Refusals of strangers who showed nothing. */
   refusals = 0
@@ -56,13 +77,29 @@ class EndpointUse {
   get strangersShare(): number {
     return ((this.strangers + 0.5) / (this.answers + this.strangers + 1)) * (0.5 / (0.5 + this.refusals))
   }
+
+  toState(): z.infer<typeof EndpointUseState> {
+    const { signedInAnswers, signedIn, seen, strangers, refusals, looksAtRefusals, flagged } = this
+    const counts: [number, number, number] = [strangers, refusals, looksAtRefusals]
+    return [signedInAnswers, signedIn.toState(), seen.toState(), counts, flagged === null ? null : flagged.toState()]
+  }
+
+  static fromState([answers, signedIn, seen, counts, flagged]: z.infer<typeof EndpointUseState>): EndpointUse {
+    const use = new EndpointUse()
+    use.signedInAnswers = answers
+    use.signedIn = DistinctCounter.fromState(signedIn)
+    use.seen = DistinctCounter.fromState(seen)
+    ;[use.strangers, use.refusals, use.looksAtRefusals] = counts
+    use.flagged = flagged === null ? null : Flagged.fromState(flagged)
+    return use
+  }
 }
 
 class Flagged {
   readonly since: EventTime
-  readonly networks = new DistinctCounter()
-  readonly objects = new DistinctCounter()
-  readonly classes = new Set<SensitiveClass>()
+  networks = new DistinctCounter()
+  objects = new DistinctCounter()
+  classes = new Set<SensitiveClass>()
   /** The answer says whose the object is. */
   owned = false
   answers = 0
@@ -78,21 +115,45 @@ class Flagged {
   constructor(since: EventTime) {
     this.since = since
   }
+
+  toState(): z.infer<typeof FlaggedState> {
+    const { since, networks, objects, classes, owned, answers, looks } = this
+    return [since, networks.toState(), objects.toState(), [...classes], owned, [answers, looks]]
+  }
+
+  static fromState([since, networks, objects, classes, owned, counts]: z.infer<typeof FlaggedState>): Flagged {
+    const flagged = new Flagged(since)
+    flagged.networks = DistinctCounter.fromState(networks)
+    flagged.objects = DistinctCounter.fromState(objects)
+    flagged.classes = new Set(classes)
+    flagged.owned = owned
+    ;[flagged.answers, flagged.looks] = counts
+    return flagged
+  }
 }
 
 class AuthMissing implements Detector {
+  readonly stateVersion = 1
   readonly #options: MissingOptions
   readonly #endpoints: EndpointTable<EndpointUse>
-  readonly #admission: Admission<{ readonly service: string; readonly endpoint: string }>
+  readonly #admission: Admission<{ readonly service: string; readonly endpoint: string }, z.infer<typeof SummaryState>>
   #frozen = false
 
   constructor(options: MissingOptions) {
     this.#options = options
     this.#endpoints = new EndpointTable(options.maxEndpoints, () => new EndpointUse())
-    this.#admission = new Admission(ADMISSION_DEFAULTS, ({ service, endpoint }) => {
-      const use = this.#endpoints.peek(service, endpoint)
-      if (use !== undefined) use.strangers++
-    })
+    this.#admission = new Admission(
+      ADMISSION_DEFAULTS,
+      ({ service, endpoint }) => {
+        const use = this.#endpoints.peek(service, endpoint)
+        if (use !== undefined) use.strangers++
+      },
+      {
+        schema: SummaryState,
+        toState: ({ service, endpoint }) => [service, endpoint],
+        fromState: ([service, endpoint]) => ({ service, endpoint }),
+      },
+    )
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -141,6 +202,17 @@ class AuthMissing implements Detector {
 
   maturity(): number {
     return this.#endpoints.mean(maturityOf)
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    for (const entry of this.#endpoints.entries((use) => use.toState())) yield ['endpoint', entry]
+    for (const state of this.#admission.snapshot()) yield ['admission', state]
+  }
+
+  restore(line: unknown): void {
+    const kept = Kept.parse(line)
+    if (kept[0] === 'admission') this.#admission.restore(kept[1])
+    else this.#endpoints.restore(kept[1], EndpointUse.fromState(EndpointUseState.parse(kept[1][4])))
   }
 
   #judge(tx: Transaction, use: EndpointUse, now: EventTime): Signal | null {

@@ -2,15 +2,16 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../baselines/distinct-counter.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { networkOf } from '../baselines/principal-key.ts'
+import { amount } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { isGranted, sourceAddress } from './access/answer.ts'
 import { EndpointTable } from './access/endpoint-table.ts'
-import { GuardedEndpoint } from './access/guarded-endpoint.ts'
-import { Forger, type Forgery, forgedSignal } from './auth-token-forged/forger.ts'
+import { GuardedEndpoint, GuardedEndpointState } from './access/guarded-endpoint.ts'
+import { FORGERIES, Forger, ForgerState, type Forgery, forgedSignal } from './auth-token-forged/forger.ts'
 
 const Options = z.strictObject({
   longExpiredDays: z.number().min(1).default(7).describe('a token this long past its end is nobody’s by mistake'),
@@ -34,15 +35,40 @@ const BY_WEIRD: Readonly<Record<string, Forgery>> = {
   'jwt.remote_key': 'remote_key',
 }
 
+/** Ordinary tokens, their networks, and networks by oddity. */
+const ServiceState = z.tuple([
+  amount,
+  DistinctState,
+  z.array(z.tuple([z.enum(FORGERIES), DistinctState])).max(FORGERIES.length),
+])
+const Kept = z.tuple([z.enum(['service', 'endpoint', 'source']), KeyedEntry])
+
 class Service {
   /** Requests with a token that nothing is odd about. */
   plain = 0
-  readonly networks = new DistinctCounter()
+  networks = new DistinctCounter()
   /** Networks that showed each oddity, as far as that may be a habit. */
   readonly habits = new Map<Forgery, DistinctCounter>()
+
+  toState(): z.infer<typeof ServiceState> {
+    const habits = [...this.habits].map(([forgery, networks]): [Forgery, DistinctState] => [
+      forgery,
+      networks.toState(),
+    ])
+    return [this.plain, this.networks.toState(), habits]
+  }
+
+  static fromState([plain, networks, habits]: z.infer<typeof ServiceState>): Service {
+    const service = new Service()
+    service.plain = plain
+    service.networks = DistinctCounter.fromState(networks)
+    for (const [forgery, seen] of habits) service.habits.set(forgery, DistinctCounter.fromState(seen))
+    return service
+  }
 }
 
 class AuthTokenForged implements Detector {
+  readonly stateVersion = 1
   readonly #plainTokens: number
   readonly #longExpiredUs: number
   readonly #services: KeyedTable<Service>
@@ -99,6 +125,28 @@ class AuthTokenForged implements Detector {
 
   maturity(): number {
     return this.#services.mean((service) => Math.min(1, service.plain / this.#plainTokens))
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    this.#lastService = null
+    for (const entry of this.#services.entries((service) => service.toState())) yield ['service', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+    for (const entry of this.#sources.entries((source) => source.toState())) yield ['source', entry]
+  }
+
+  restore(line: unknown): void {
+    const [what, kept] = Kept.parse(line)
+    switch (what) {
+      case 'service':
+        this.#services.restore(kept, Service.fromState(ServiceState.parse(kept[4])))
+        return
+      case 'endpoint':
+        this.#endpoints.restore(kept, GuardedEndpoint.fromState(GuardedEndpointState.parse(kept[4])))
+        return
+      case 'source':
+        this.#sources.restore(kept, Forger.fromState(ForgerState.parse(kept[4])))
+        return
+    }
   }
 
   #serviceOf(name: string): Service {

@@ -2,12 +2,12 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { isGranted } from './access/answer.ts'
 import { EndpointTable } from './access/endpoint-table.ts'
-import { GuardedEndpoint } from './access/guarded-endpoint.ts'
-import { type LapseKind, lapseSignal, ServiceLapses } from './auth-token-hygiene/lapse.ts'
+import { GuardedEndpoint, GuardedEndpointState } from './access/guarded-endpoint.ts'
+import { type LapseKind, lapseSignal, ServiceLapses, ServiceLapsesState } from './auth-token-hygiene/lapse.ts'
 
 const Options = z.strictObject({
   leewayMinutes: z.number().min(0).default(10).describe('a token is granted so long after its end without remark'),
@@ -22,7 +22,10 @@ type HygieneOptions = z.infer<typeof Options>
 const IN_QUERY =
   /(?:^|&)(?:access_?token|auth_?token|id_?token|refresh_?token|session_?token|session_?id|jwt|bearer|api_?key|client_?secret|password|passwd|pwd)=(?:hmac:|redacted)/i
 
+const Kept = z.tuple([z.enum(['service', 'endpoint']), KeyedEntry])
+
 class AuthTokenHygiene implements Detector {
+  readonly stateVersion = 1
   readonly #leewayUs: number
   readonly #maxLifetime: number
   readonly #leastCallers: number
@@ -72,6 +75,17 @@ class AuthTokenHygiene implements Detector {
   /** Nothing is learnt that it waits for. */
   maturity(): number {
     return 1
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    for (const entry of this.#services.entries((lapses) => lapses.toState())) yield ['service', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+  }
+
+  restore(line: unknown): void {
+    const [what, kept] = Kept.parse(line)
+    if (what === 'service') this.#services.restore(kept, ServiceLapses.fromState(ServiceLapsesState.parse(kept[4])))
+    else this.#endpoints.restore(kept, GuardedEndpoint.fromState(GuardedEndpointState.parse(kept[4])))
   }
 
   #lapseOf(tx: Transaction): LapseKind | null {

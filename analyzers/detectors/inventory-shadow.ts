@@ -1,14 +1,15 @@
 import { z } from 'zod'
-import type { SensitiveClass } from '../../daemon/inventory/sensitive.ts'
+import { SENSITIVE_CLASSES, type SensitiveClass } from '../../daemon/inventory/sensitive.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../baselines/distinct-counter.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey } from '../baselines/principal-key.ts'
+import { amount, flag, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { countText, EvidenceTrail, percentText, signalOf } from '../finding.ts'
+import { countText, EvidenceTrail, percentText, signalOf, TrailState } from '../finding.ts'
 import { endpointSubject, gaveSomething } from './access/answer.ts'
 import { showsCredential } from './access/credentials-shown.ts'
 import { EndpointTable } from './access/endpoint-table.ts'
@@ -35,6 +36,17 @@ const SHARE_OVER = 20_000
 const FORGOTTEN =
   /\/(?:debug|tests?|testing|dev|staging|stage|internal|private|old|backup|bak|tmp|temp|legacy|deprecated|sandbox|dump|v0)(?:\/|$)|[._-](?:old|bak|test|dev|debug)(?:\/|$)/i
 
+/** Since, early, matched, news, settled. */
+const ServiceState = z.tuple([time, amount, amount, amount, flag])
+/** Callers, classes, trail; since, looks, sensitive answers, those to strangers, done. */
+const NewEndpointState = z.tuple([
+  DistinctState,
+  z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length),
+  TrailState,
+  z.tuple([time, amount, amount, amount, flag]),
+])
+const Kept = z.tuple([z.enum(['service', 'candidate', 'place']), KeyedEntry])
+
 class Service {
   since: EventTime = 0
   /** Before it settled. */
@@ -56,20 +68,45 @@ class Service {
       this.news /= 2
     }
   }
+
+  toState(): z.infer<typeof ServiceState> {
+    return [this.since, this.early, this.matched, this.news, this.settled]
+  }
+
+  static fromState(state: z.infer<typeof ServiceState>): Service {
+    const service = new Service()
+    ;[service.since, service.early, service.matched, service.news, service.settled] = state
+    return service
+  }
 }
 
 class NewEndpoint {
-  readonly callers = new DistinctCounter()
-  readonly classes = new Set<SensitiveClass>()
-  readonly trail = new EvidenceTrail()
+  callers = new DistinctCounter()
+  classes = new Set<SensitiveClass>()
+  trail = new EvidenceTrail()
   since: EventTime = 0
   looks = 0
   sensitive = 0
   toStrangers = 0
   done = false
+
+  toState(): z.infer<typeof NewEndpointState> {
+    const { callers, classes, trail, since, looks, sensitive, toStrangers, done } = this
+    return [callers.toState(), [...classes], trail.toState(), [since, looks, sensitive, toStrangers, done]]
+  }
+
+  static fromState([callers, classes, trail, counts]: z.infer<typeof NewEndpointState>): NewEndpoint {
+    const found = new NewEndpoint()
+    found.callers = DistinctCounter.fromState(callers)
+    found.classes = new Set(classes)
+    found.trail = EvidenceTrail.fromState(trail)
+    ;[found.since, found.looks, found.sensitive, found.toStrangers, found.done] = counts
+    return found
+  }
 }
 
 class InventoryShadow implements Detector {
+  readonly stateVersion = 1
   readonly #options: ShadowOptions
   readonly #services: KeyedTable<Service>
   readonly #candidates: EndpointTable<NewEndpoint>
@@ -124,6 +161,28 @@ class InventoryShadow implements Detector {
     return this.#services.mean(({ settled, early }) =>
       settled ? 1 : Math.min(0.9, early / this.#options.settledRequests),
     )
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    this.#lastService = null
+    for (const entry of this.#services.entries((service) => service.toState())) yield ['service', entry]
+    for (const entry of this.#candidates.entries((found) => found.toState())) yield ['candidate', entry]
+    for (const entry of this.#siblings.entries(({ count }) => count)) yield ['place', entry]
+  }
+
+  restore(line: unknown): void {
+    const [what, kept] = Kept.parse(line)
+    switch (what) {
+      case 'service':
+        this.#services.restore(kept, Service.fromState(ServiceState.parse(kept[4])))
+        return
+      case 'candidate':
+        this.#candidates.restore(kept, NewEndpoint.fromState(NewEndpointState.parse(kept[4])))
+        return
+      case 'place':
+        this.#siblings.restore(kept, { count: amount.parse(kept[4]) })
+        return
+    }
   }
 
   #serviceOf(name: string, now: EventTime): Service {

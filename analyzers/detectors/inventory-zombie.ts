@@ -2,8 +2,9 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { KeyedTable } from '../baselines/keyed-table.ts'
+import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { isAuthenticated } from '../baselines/principal-key.ts'
+import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject, gaveSomething } from './access/answer.ts'
@@ -24,6 +25,11 @@ const SAME_PAUSE = 0.6
 /** Answers after the return that are told. */
 const MAX_TOLD = 16
 
+const ServiceState = z.tuple([amount, amount])
+/** Uses, last, days then, longest pause; after a return the pause and the answers since. */
+const EndpointState = z.tuple([amount, time, amount, amount, z.tuple([amount, amount]).nullable()])
+const Kept = z.tuple([z.enum(['service', 'endpoint']), KeyedEntry])
+
 class Service {
   /** Days on which it was seen. */
   days = 0
@@ -35,6 +41,17 @@ class Service {
     this.#day = day
     this.days++
   }
+
+  toState(): z.infer<typeof ServiceState> {
+    return [this.days, this.#day]
+  }
+
+  static fromState([days, day]: z.infer<typeof ServiceState>): Service {
+    const service = new Service()
+    service.days = days
+    service.#day = day
+    return service
+  }
 }
 
 class Endpoint {
@@ -44,6 +61,18 @@ class Endpoint {
   daysThen = 0
   longestPause = 0
   returned: Return | null = null
+
+  toState(): z.infer<typeof EndpointState> {
+    const { uses, lastUse, daysThen, longestPause, returned } = this
+    return [uses, lastUse, daysThen, longestPause, returned === null ? null : [returned.pauseUs, returned.answers]]
+  }
+
+  static fromState([uses, lastUse, daysThen, longestPause, returned]: z.infer<typeof EndpointState>): Endpoint {
+    const endpoint = new Endpoint()
+    Object.assign(endpoint, { uses, lastUse, daysThen, longestPause })
+    if (returned !== null) endpoint.returned = { pauseUs: returned[0], answers: returned[1] }
+    return endpoint
+  }
 }
 
 interface Return {
@@ -52,6 +81,7 @@ interface Return {
 }
 
 class InventoryZombie implements Detector {
+  readonly stateVersion = 1
   readonly #options: ZombieOptions
   readonly #services: KeyedTable<Service>
   readonly #endpoints: EndpointTable<Endpoint>
@@ -97,6 +127,18 @@ class InventoryZombie implements Detector {
 
   maturity(): number {
     return this.#services.mean(({ days }) => Math.min(1, days / this.#options.unusedDays))
+  }
+
+  *snapshot(): IterableIterator<z.infer<typeof Kept>> {
+    this.#lastService = null
+    for (const entry of this.#services.entries((service) => service.toState())) yield ['service', entry]
+    for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
+  }
+
+  restore(line: unknown): void {
+    const [what, kept] = Kept.parse(line)
+    if (what === 'service') this.#services.restore(kept, Service.fromState(ServiceState.parse(kept[4])))
+    else this.#endpoints.restore(kept, Endpoint.fromState(EndpointState.parse(kept[4])))
   }
 
   #serviceOf(name: string): Service {

@@ -1,5 +1,5 @@
 import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
-import { KeyedTable, type Occupancy } from '../../baselines/keyed-table.ts'
+import { type KeyedEntry, KeyedTable, type Occupancy } from '../../baselines/keyed-table.ts'
 
 /** Endpoints that are found without joining a key. */
 const MAX_NEAR = 512
@@ -35,6 +35,17 @@ export class EndpointTable<Value> {
 
   peek(service: string, endpoint: string): Value | undefined {
     return this.#table.peek(keyOf(service, endpoint))
+  }
+
+  /** What is held now. What is at hand is forgotten with it, so that a table put back goes on alike. */
+  entries(toState: (value: Value) => unknown): IterableIterator<KeyedEntry> {
+    this.#near.clear()
+    this.#since = 0
+    return this.#table.entries(toState)
+  }
+
+  restore(entry: KeyedEntry, value: Value): void {
+    this.#table.restore(entry, value)
   }
 
   mean(of: (value: Value) => number): number {

@@ -1,11 +1,14 @@
+import { z } from 'zod'
 import type { Severity, Signal } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
+import { amount, text, time } from '../../baselines/state.ts'
 import { countText, signalOf, spanText } from '../../finding.ts'
 
-export type Forgery = 'bad_signature' | 'unsigned' | 'own_key' | 'odd_key_id' | 'remote_key' | 'long_expired'
+export const FORGERIES = ['bad_signature', 'unsigned', 'own_key', 'odd_key_id', 'remote_key', 'long_expired'] as const
+export type Forgery = (typeof FORGERIES)[number]
 
 const IN_WORDS: Readonly<Record<Forgery, string>> = {
   bad_signature: 'that none of the supplied keys signed',
@@ -27,12 +30,21 @@ const LOG10_P: Readonly<Record<Forgery, number>> = {
 }
 const MAX_USERS = 100
 
+/** Kinds, objects, users; granted, refused, since. */
+export const ForgerState = z.tuple([
+  z.array(z.enum(FORGERIES)).max(FORGERIES.length),
+  DistinctState,
+  z.array(text).max(MAX_USERS),
+  z.tuple([amount, amount, time]),
+])
+export type ForgerState = z.infer<typeof ForgerState>
+
 /** Where odd tokens come from. */
 export class Forger {
-  readonly kinds = new Set<Forgery>()
-  readonly objects = new DistinctCounter()
+  kinds = new Set<Forgery>()
+  objects = new DistinctCounter()
   /** Users that granted tokens named. */
-  readonly users: string[] = []
+  users: string[] = []
   granted = 0
   refused = 0
   since: EventTime = 0
@@ -48,6 +60,20 @@ export class Forger {
     if (tx.objectIds.length > 0) this.objects.learnOne(hashText(tx.objectIds.join('/')))
     const { kind, id } = tx.principal
     if (kind === 'user' && this.users.length < MAX_USERS && !this.users.includes(id)) this.users.push(id)
+  }
+
+  toState(): ForgerState {
+    const { kinds, objects, users, granted, refused, since } = this
+    return [[...kinds], objects.toState(), [...users], [granted, refused, since]]
+  }
+
+  static fromState([kinds, objects, users, counts]: ForgerState): Forger {
+    const forger = new Forger()
+    forger.kinds = new Set(kinds)
+    forger.objects = DistinctCounter.fromState(objects)
+    forger.users = users
+    ;[forger.granted, forger.refused, forger.since] = counts
+    return forger
   }
 }
 
@@ -89,7 +115,7 @@ export function forgedSignal(
       answered: granted,
       refused,
       objectsExposed: Math.round(source.objects.count),
-      accounts: users,
+      accounts: [...users],
       pSuccess: granted === 0 ? 0.02 : guarded ? 0.95 : 0.7,
     },
     evidenceBefore: [],

@@ -1,12 +1,15 @@
+import { z } from 'zod'
 import type { Severity, Signal } from '../../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
-import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { principalKey } from '../../baselines/principal-key.ts'
-import { countText, EvidenceTrail, signalOf } from '../../finding.ts'
+import { amount, text, time } from '../../baselines/state.ts'
+import { countText, EvidenceTrail, signalOf, TrailState } from '../../finding.ts'
 
-export type LapseKind = 'in_url' | 'expired' | 'long_lived'
+const KINDS = ['in_url', 'expired', 'long_lived'] as const
+export type LapseKind = (typeof KINDS)[number]
 
 const SEVERITY: Readonly<Record<LapseKind, Severity>> = { in_url: 'medium', expired: 'high', long_lived: 'low' }
 const DOES: Readonly<Record<LapseKind, string>> = {
@@ -22,12 +25,17 @@ const SHOULD: Readonly<Record<LapseKind, string>> = {
 const MAX_ENDPOINTS = 16
 const AGAIN_US = HOUR_US
 
+/** Requests, callers, endpoints, trail, quiet until. */
+const LapseState = z.tuple([amount, DistinctState, z.array(text).max(MAX_ENDPOINTS), TrailState, time])
+export const ServiceLapsesState = z.array(z.tuple([z.enum(KINDS), LapseState])).max(KINDS.length)
+export type ServiceLapsesState = z.infer<typeof ServiceLapsesState>
+
 /** One kind of carelessness at one service. */
 export class Lapse {
   requests = 0
-  readonly #callers = new DistinctCounter()
-  readonly endpoints = new Set<string>()
-  readonly trail = new EvidenceTrail()
+  #callers = new DistinctCounter()
+  endpoints = new Set<string>()
+  trail = new EvidenceTrail()
   #quietUntil: EventTime = 0
 
   get callers(): number {
@@ -48,6 +56,20 @@ export class Lapse {
   tellAgainAfter(now: EventTime): void {
     this.#quietUntil = now + AGAIN_US
   }
+
+  toState(): z.infer<typeof LapseState> {
+    return [this.requests, this.#callers.toState(), [...this.endpoints], this.trail.toState(), this.#quietUntil]
+  }
+
+  static fromState([requests, callers, endpoints, trail, quietUntil]: z.infer<typeof LapseState>): Lapse {
+    const lapse = new Lapse()
+    lapse.requests = requests
+    lapse.#callers = DistinctCounter.fromState(callers)
+    lapse.endpoints = new Set(endpoints)
+    lapse.trail = EvidenceTrail.fromState(trail)
+    lapse.#quietUntil = quietUntil
+    return lapse
+  }
 }
 
 export class ServiceLapses {
@@ -60,6 +82,16 @@ export class ServiceLapses {
       this.#lapses.set(kind, lapse)
     }
     return lapse
+  }
+
+  toState(): ServiceLapsesState {
+    return [...this.#lapses].map(([kind, lapse]) => [kind, lapse.toState()])
+  }
+
+  static fromState(state: ServiceLapsesState): ServiceLapses {
+    const lapses = new ServiceLapses()
+    for (const [kind, lapse] of state) lapses.#lapses.set(kind, Lapse.fromState(lapse))
+    return lapses
   }
 }
 
