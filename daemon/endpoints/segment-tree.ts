@@ -241,7 +241,7 @@ export class SegmentTree {
     const sampled = node.samples > 0 && shared.samples > 0
     const alike = sampled
       ? node.keys.within(shared.keys) >= ALIKE
-      : below.length > 0 || !word || isHandledLike(node, shared)
+      : words(below).length > 0 || !word || isHandledLike(node, shared)
     if (!alike) return null
     if (parent.learnt?.has(extension) !== true) this.#noteJoined(parent, key)
     return this.#merge(parent, [key], `{id}${extension}`)

@@ -78,7 +78,7 @@ function printTable(): void {
 }
 
 function list(lines: string[], title: string, merges: readonly Merge[]): void {
-  const shown = merges.filter(({ parts }) => parts.length > 1).slice(0, 5)
+  const shown = merges.slice(0, 5)
   if (shown.length === 0) return
   lines.push('', `${title}:`)
   for (const { name, parts, wrong } of shown) {
