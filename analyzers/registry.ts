@@ -9,6 +9,7 @@ import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { authTokenTheft } from './detectors/auth-token-theft.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
+import { functionPrivilege } from './detectors/function-privilege.ts'
 import { injectionDetectors } from './detectors/injection.ts'
 import { inventoryShadow } from './detectors/inventory-shadow.ts'
 import { inventoryZombie } from './detectors/inventory-zombie.ts'
@@ -36,6 +37,7 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authTokenTheft,
   captureBlind,
   captureSilent,
+  functionPrivilege,
   ...injectionDetectors,
   inventoryShadow,
   inventoryZombie,

@@ -29,8 +29,19 @@ type EnumerationOptions = z.infer<typeof Options>
 /** Distinct ids before anything is judged. Fewer are what anybody looks at in a minute, whatever the odds say. */
 const LEAST_IDS = 8
 
-/** Scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreign and answered. */
-const SummaryState = z.tuple([z.enum(['short', 'long']), text, text, amount, amount, amount, amount, amount, amount])
+/** Scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreign and answered, known. */
+const SummaryState = z.tuple([
+  z.enum(['short', 'long']),
+  text,
+  text,
+  amount,
+  amount,
+  amount,
+  amount,
+  amount,
+  amount,
+  amount,
+])
 const Kept = z.union([
   z.tuple([z.literal('windows'), hash32, amount, amount]),
   z.tuple([z.literal('caller'), KeyedEntry]),
@@ -40,7 +51,7 @@ const Kept = z.union([
 ])
 
 class ObjectEnumeration implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #shortUs: number
   readonly #matureVotes: number
   readonly #longUs: number
@@ -70,8 +81,10 @@ class ObjectEnumeration implements Detector {
         const endpoint = this.#endpoints.peek(summary.endpoint)
         if (endpoint === undefined) return
         endpoint.learnOne(summary, weight, now)
-        const reaches = this.#callers.peek(caller)?.reaches
-        reaches?.find((reach) => reach.key === summary.endpoint)?.learnOwn(summary, now)
+        const reach = this.#callers.peek(caller)?.reaches.find(({ key }) => key === summary.endpoint)
+        if (reach === undefined) return
+        if (summary.known > 0 && reach.own.known === 0) endpoint.learnOwners(summary, now)
+        reach.learnOwn(summary, now)
       },
       { schema: SummaryState, toState: summaryState, fromState: summaryFrom },
     )
@@ -177,7 +190,9 @@ class ObjectEnumeration implements Detector {
     else if (status === 401 || status === 403) reach.denied += grown
     else return null
     const claim = answered && !reach.signalled && endpoint.mayOwn(caller.cohort)
-    const foreign = this.#firstTouch.learnOne(endpoint.scope, id, caller.hash, claim) === 'foreign'
+    const provenance = this.#firstTouch.learnOne(endpoint.scope, id, caller.hash, claim)
+    const foreign = provenance === 'foreign'
+    if (provenance !== 'unknown') reach.known += grown
     if (foreign) {
       reach.foreign += grown
       if (answered) reach.foreignAnswered += grown
@@ -212,13 +227,13 @@ class ObjectEnumeration implements Detector {
 }
 
 function summaryState(summary: WindowSummary): z.infer<typeof SummaryState> {
-  const { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered } = summary
-  return [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered]
+  const { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered, known } = summary
+  return [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered, known]
 }
 
 function summaryFrom(state: z.infer<typeof SummaryState>): WindowSummary {
-  const [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered] = state
-  return { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered }
+  const [scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered, known] = state
+  return { scale, endpoint, cohort, answered, trials, refused, neighbours, foreign, foreignAnswered, known }
 }
 
 /** A 429 or 5xx was no answer about the object; a redirect is one about where it lives. */
@@ -241,7 +256,7 @@ export const objectEnumeration = defineDetector({
     warmUp:
       'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire: ids that are all answered go unseen until then.',
     traps:
-      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), an album or import of own objects (nobody else's, up to 200), staff who read objects before their owners do (they own nothing), catalogues (where 15 % of the objects were somebody else's first, only refusals count; reading one whole is scrape.crawl's). Missed: a machine or role seen for the first time whose ids all answer; ids spread over so many accounts that none stands out; objects that no owner has touched since the start, up to 200; answered ids of an endpoint whose objects many callers share. Told although harmless: staff without a role in their token, in their first three windows; a second account that is given somebody's whole collection.",
+      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), an album or import of own objects (nobody else's, up to 200), staff who read objects before their owners do (they own nothing), catalogues and the desks of staff (where 15 % of the objects, or most of those that somebody was seen with before, were others' first, only refusals count; reading one whole is scrape.crawl's). Missed: a machine or role seen for the first time whose ids all answer; ids spread over so many accounts that none stands out; objects that no owner has touched since the start, up to 200; answered ids of an endpoint whose objects many callers share. Told although harmless: staff without a role in their token, in their first three windows; a second account that is given somebody's whole collection.",
     tuning: 'report; the windows; matureVotes. A known export account is learnt after three windows, not configured.',
   },
   options: Options,

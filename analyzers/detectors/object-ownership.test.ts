@@ -188,19 +188,22 @@ describe('object.ownership', () => {
     )
   })
 
-  test('twin: a migration gives every customer another number', () => {
-    const renamed = ordinaryDay().map((tx, i) => {
-      const person = Number(tx.principal.display.slice(1))
-      return invoice(tx.time + DAY_US, tx.principal.display, { id: `n${person}-${i}`, owner: `cust_${person}` })
-    })
+  test('twin: migrations give every customer another number, and half a day later another one', () => {
+    const renamed = [1, 1.5].flatMap((day) =>
+      ordinaryDay().map((tx, i) => {
+        const person = Number(tx.principal.display.slice(1))
+        const given = { id: `n${day}-${person}-${i}`, owner: `cust_${day}_${person}` }
+        return invoice(tx.time + day * DAY_US, tx.principal.display, given)
+      }),
+    )
     expect(opening([...ordinaryDay(), ...renamed])).toEqual([])
   })
 
-  test('twin: the same people with a cookie are no strangers to themselves', () => {
-    const web = ordinaryDay().map((tx) => ({
-      ...tx,
-      principal: { ...tx.principal, id: `${tx.principal.id}-web`, via: 'cookie.sid' },
-    }))
+  test('twin: people whom a token named come with a cookie, and are no strangers to themselves', () => {
+    const web = Array.from({ length: 10 }, (_, person) => {
+      const tx = invoice(LEARNT + person * SECOND_US, `p${person}`, { id: `${person}-99`, owner: `c${1000 + person}` })
+      return { ...tx, principal: { ...tx.principal, id: `hmac:web-${person}`, via: 'cookie.sid' } }
+    })
     expect(opening([...ordinaryDay(), ...web])).toEqual([])
   })
 

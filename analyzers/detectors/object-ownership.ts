@@ -243,7 +243,9 @@ class ObjectOwnership implements Detector {
       if (isOwn && object !== 0) this.#known.add(endpoint.scope, object, caller.hash)
       return null
     }
-    return breachSignal(tx, worst, caller.exposed, returned, caller, now)
+    if (caller.takeNews()) return breachSignal(tx, worst, caller.exposed, returned, caller, now)
+    caller.trail.add(tx)
+    return null
   }
 
   /** One value of one field: scored by what held before, then learnt. */

@@ -75,6 +75,9 @@ function withCode(tx: Transaction): Transaction {
   return { ...tx, marks: tx.marks.map((each) => (each.kind === 'login' ? { ...each, field: 'body:/otp' } : each)) }
 }
 
+/** Those that only look at callers who are signed in. */
+const SIGNED_IN = new Set(['function.privilege', 'object.ownership'])
+
 /** Turns gaps into times that never run backwards. */
 function inOrder(list: readonly Transaction[]): Transaction[] {
   let now = START
@@ -160,7 +163,7 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
                   ? order(at, `u${i}`, i)
                   : {
                       ...order(at, '', i),
-                      principal: id === 'object.ownership' ? user(`n${i}`).principal : from,
+                      principal: SIGNED_IN.has(id) ? user(`n${i}`).principal : from,
                       service: `h${i}.test`,
                     }
       detector.observe(tx, at)

@@ -1,7 +1,18 @@
-/** Recordings of callers who are given what is others': see fixtures.ts. */
+/** Recordings of callers who are given what is others', objects and functions: see fixtures.ts. */
 
 const MINUTE = 60 * 1_000_000
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+/** Nobody checks it: what is watched is traffic that a server has judged. */
+function token(sub: string, role: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ iss: 'https://id.shop.test', sub, roles: [role] })}.${'x'.repeat(43)}`
+}
+
+/** A call by somebody whose token has this role. */
+function call(at: number, caller: number, role: string, path: string, status = 200) {
+  return { at: Math.round(at), ip: `198.51.100.${caller + 1}`, path, status, token: token(`u_${caller}`, role) }
+}
 
 /** An invoice of a customer, read by somebody who is signed in. */
 function invoice(at: number, reader: number, customer: number, number: number) {
@@ -17,6 +28,14 @@ function invoice(at: number, reader: number, customer: number, number: number) {
 /** Thirty customers look at four invoices of their own each, for three hours. */
 const OWN = range(120).map((i) => invoice(i * 1.5 * MINUTE, i % 30, i % 30, Math.floor(i / 30)))
 
+const DESK = ['/internal/customers', '/internal/refunds', '/internal/flags', '/internal/reports']
+
+/** Forty customers shop, four of the staff work, for three hours. */
+const SHIFT = [
+  ...range(120).map((i) => call(i * 1.5 * MINUTE, i % 40, 'customer', i % 2 === 0 ? '/v1/cart' : '/v1/products')),
+  ...range(80).map((i) => call(i * 2.2 * MINUTE, 60 + (i % 4), 'staff', DESK[(i >> 2) % 4]!)),
+]
+
 export const OBJECT_FIXTURES = {
   // One customer is given three invoices of others.
   'others-invoices.jsonl': [...OWN, ...range(3).map((i) => invoice((181 + i) * MINUTE, 7, 11 + i, 1))],
@@ -25,5 +44,13 @@ export const OBJECT_FIXTURES = {
     ...OWN,
     ...range(3).map((i) => invoice((181 + i) * MINUTE, 7, 7, 5 + i)),
     { ...invoice(185 * MINUTE, 7, 11, 1), status: 403, answer: { error: 'not yours' } },
+  ],
+  // A customer opens what the staff use, and is let in.
+  'staff-functions.jsonl': [...SHIFT, ...DESK.map((path, i) => call((181 + i) * MINUTE, 7, 'customer', path))],
+  // Somebody is new on the staff; a customer is refused one of their pages.
+  'new-agent.jsonl': [
+    ...SHIFT,
+    ...DESK.map((path, i) => call((181 + i) * MINUTE, 70, 'staff', path)),
+    call(186 * MINUTE, 7, 'customer', DESK[0]!, 403),
   ],
 }

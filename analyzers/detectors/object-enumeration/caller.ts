@@ -30,10 +30,12 @@ export interface WindowSummary {
   readonly foreign: number
   /** Of the answered, somebody else's. */
   readonly foreignAnswered: number
+  /** Ids that somebody, this caller or another, had been seen with before. */
+  readonly known: number
 }
 
-/** Trials, refused, neighbours, foreign, foreign and answered. */
-const MarksState = z.tuple([amount, amount, amount, amount, amount])
+/** Trials, refused, neighbours, foreign, foreign and answered, known. */
+const MarksState = z.tuple([amount, amount, amount, amount, amount, amount])
 /** Service, template; walks (refused, neighbours, foreign); neighbour ids; times; counts; own past; what was seen. */
 const ReachState = z.tuple([
   text,
@@ -41,7 +43,7 @@ const ReachState = z.tuple([
   z.tuple([WalkState, WalkState, WalkState]),
   NeighbourState,
   z.tuple([time, time]),
-  z.tuple([amount, amount, amount, amount, amount, amount, amount]),
+  z.tuple([amount, amount, amount, amount, amount, amount, amount, amount]),
   z.tuple([WindowHistoryState, WindowHistoryState, MarksState]),
   z.tuple([flag, TrailState]),
   z.tuple([DistinctState, DistinctState]),
@@ -56,7 +58,7 @@ export const CallerState = z.tuple([
 ])
 export type CallerState = z.infer<typeof CallerState>
 
-const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0, foreignAnswered: 0 }
+const NOTHING = { trials: 0, refused: 0, neighbours: 0, foreign: 0, foreignAnswered: 0, known: 0 }
 
 /** What one caller reached at one endpoint. There are tens of thousands, so what few of them need is made when it is needed. */
 export class Reach {
@@ -75,6 +77,7 @@ export class Reach {
   foreign = 0
   foreignAnswered = 0
   neighbours = 0
+  known = 0
   /** Distinct answered ids of the short window. */
   shortAnswered = 0
   /** Past windows of this caller that were admitted. */
@@ -153,6 +156,7 @@ export class Reach {
       neighbours: this.neighbours,
       foreign: this.foreign,
       foreignAnswered: this.foreignAnswered,
+      known: this.known,
     }
     const answered = this.shortAnswered
     this.shortAnswered = 0
@@ -172,6 +176,7 @@ export class Reach {
       neighbours: now.neighbours - marks.neighbours,
       foreign: now.foreign - marks.foreign,
       foreignAnswered: now.foreignAnswered - marks.foreignAnswered,
+      known: now.known - marks.known,
     }
   }
 
@@ -190,6 +195,7 @@ export class Reach {
     this.foreign = 0
     this.foreignAnswered = 0
     this.neighbours = 0
+    this.known = 0
     return clean ? { scale: 'long', endpoint, cohort, answered, ...NOTHING } : null
   }
 
@@ -208,13 +214,14 @@ export class Reach {
       this.neighbourWalk = null
       this.foreignWalk = null
     }
-    const { trials, refused, neighbours, foreign, foreignAnswered } = this.own
+    const { trials, refused, neighbours, foreign, foreignAnswered, known } = this.own
     this.own = {
       trials: trials + summary.trials,
       refused: refused + summary.refused,
       neighbours: neighbours + summary.neighbours,
       foreign: foreign + summary.foreign,
       foreignAnswered,
+      known: known + summary.known,
     }
   }
 
@@ -233,6 +240,7 @@ export class Reach {
         this.foreignAnswered,
         this.neighbours,
         this.shortAnswered,
+        this.known,
       ],
       [(this.ownShort ?? NO_HISTORY).toState(), (this.ownLong ?? NO_HISTORY).toState(), marksState(this.own)],
       [this.signalled, this.trail.toState()],
@@ -250,7 +258,7 @@ export class Reach {
     reach.neighbourIds = NeighbourIds.fromState(neighbours)
     ;[reach.since, reach.lastAt] = times
     ;[reach.answered, reach.denied, reach.missing, reach.foreign] = counts
-    ;[, , , , reach.foreignAnswered, reach.neighbours, reach.shortAnswered] = counts
+    ;[, , , , reach.foreignAnswered, reach.neighbours, reach.shortAnswered, reach.known] = counts
     reach.ownShort = historyFrom(own[0])
     reach.ownLong = historyFrom(own[1])
     reach.own = marksFrom(own[2])
@@ -268,8 +276,9 @@ export class Reach {
 const NO_WALK = new SequentialTest()
 const NO_HISTORY = new WindowHistory()
 
+/** One that stands at 0 is as good as none. */
 function walkState(walk: SequentialTest | null): WalkState {
-  return (walk ?? NO_WALK).toState()
+  return (walk === null || walk.evidence === 0 ? NO_WALK : walk).toState()
 }
 
 function walkFrom(state: WalkState): SequentialTest | null {
@@ -282,13 +291,13 @@ function historyFrom(state: WindowHistoryState): WindowHistory | null {
 }
 
 function marksState(marks: Readonly<typeof NOTHING>): z.infer<typeof MarksState> {
-  return [marks.trials, marks.refused, marks.neighbours, marks.foreign, marks.foreignAnswered]
+  return [marks.trials, marks.refused, marks.neighbours, marks.foreign, marks.foreignAnswered, marks.known]
 }
 
-function marksFrom([trials, refused, neighbours, foreign, foreignAnswered]: z.infer<
+function marksFrom([trials, refused, neighbours, foreign, foreignAnswered, known]: z.infer<
   typeof MarksState
 >): typeof NOTHING {
-  return { trials, refused, neighbours, foreign, foreignAnswered }
+  return { trials, refused, neighbours, foreign, foreignAnswered, known }
 }
 
 /** One caller, with what was reached at up to 24 endpoints. */

@@ -9,6 +9,9 @@ const MAX_COHORTS = 8
 
 /** From this share of objects that somebody else was seen with first, an endpoint's objects belong to everybody. */
 const SHARED = 0.15
+/** Callers who have met known ids before it is said whether objects here have owners; and the share of strangers from which they have none. */
+const LEAST_OWNERS = 10
+const NOBODYS = 0.7
 
 /** How many objects callers reach in a window, at both scales, and how many of others' (plus one) in a short one. */
 interface Reaches {
@@ -18,10 +21,11 @@ interface Reaches {
 }
 
 const ReachesState = z.tuple([PopulationTailState, PopulationTailState, PopulationTailState])
-/** Scope, everyone, rates (refused, neighbours, foreign), main cohort, cohorts. */
+/** Scope, everyone, rates (refused, neighbours, foreign, strangers), main cohort, cohorts. */
 export const PopulationState = z.tuple([
   hash32,
   ReachesState,
+  GuardedRateState,
   GuardedRateState,
   GuardedRateState,
   GuardedRateState,
@@ -33,6 +37,7 @@ export type PopulationState = z.infer<typeof PopulationState>
 const REFUSALS = [1, 19, 0.4] as const
 const NEIGHBOURS = [1, 9, 0.7] as const
 const FOREIGN = [2, 8, 0.6] as const
+const STRANGERS = [2, 8, 0.95] as const
 
 /** What callers of one endpoint usually do: everybody's reach, and that of each cohort (role, or kind of caller). */
 export class EndpointPopulation {
@@ -40,6 +45,8 @@ export class EndpointPopulation {
   refusals = new GuardedRate(...REFUSALS)
   neighbours = new GuardedRate(...NEIGHBOURS)
   foreign = new GuardedRate(...FOREIGN)
+  /** Callers who met known ids, and those to whom most of them were somebody else's. */
+  strangers = new GuardedRate(...STRANGERS)
   /** A number of its own, to tell its objects from other endpoints'. */
   readonly scope: number
   readonly #matureVotes: number
@@ -57,9 +64,10 @@ export class EndpointPopulation {
     return this.everyone.short.maturity
   }
 
-  /** A catalogue: that its objects are answered to a caller says nothing about whose they are. */
+  /** A catalogue, or the desk of the staff: that its objects are answered to a caller says nothing about whose they are. */
   get shared(): boolean {
-    return this.maturity >= 1 && this.foreign.mean >= SHARED
+    if (this.maturity < 1) return false
+    return this.foreign.mean >= SHARED || (this.strangers.voters >= LEAST_OWNERS && this.strangers.mean >= NOBODYS)
   }
 
   /** Whether such a caller is the kind the objects belong to: staff and machines read them, often before their owners do. */
@@ -69,6 +77,11 @@ export class EndpointPopulation {
 
   cohort(name: string): Reaches | undefined {
     return this.#cohorts.get(name)
+  }
+
+  /** A caller has met known ids here for the first time: one vote each, or a slow walker would have most of them. */
+  learnOwners({ cohort, known, foreign }: WindowSummary, now: EventTime): void {
+    if (this.mayOwn(cohort)) this.strangers.learnOne(2 * foreign > known ? 1 : 0, 1, 1, now)
   }
 
   learnOne(summary: WindowSummary, weight: number, now: EventTime): void {
@@ -109,18 +122,20 @@ export class EndpointPopulation {
       this.refusals.toState(),
       this.neighbours.toState(),
       this.foreign.toState(),
+      this.strangers.toState(),
       this.#main,
       [...this.#cohorts].map(([name, cohort]) => [name, reachesState(cohort)]),
     ]
   }
 
   static fromState(state: PopulationState, matureVotes: number): EndpointPopulation {
-    const [scope, everyone, refusals, neighbours, foreign, main, cohorts] = state
+    const [scope, everyone, refusals, neighbours, foreign, strangers, main, cohorts] = state
     const population = new EndpointPopulation(scope, matureVotes)
     population.everyone = reachesFrom(everyone, matureVotes)
     population.refusals = GuardedRate.fromState(refusals, ...REFUSALS)
     population.neighbours = GuardedRate.fromState(neighbours, ...NEIGHBOURS)
     population.foreign = GuardedRate.fromState(foreign, ...FOREIGN)
+    population.strangers = GuardedRate.fromState(strangers, ...STRANGERS)
     population.#main = main
     for (const [name, cohort] of cohorts) population.#cohorts.set(name, reachesFrom(cohort, matureVotes))
     return population

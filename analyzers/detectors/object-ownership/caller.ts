@@ -30,6 +30,8 @@ const DOUBT_US = 24 * HOUR_US
 const PLAIN = 3
 /** Sightings of another value, none of the own one between, after which it is the own one: ids were changed. */
 const ADOPTED = 3
+/** Objects of others that are told one by one; past them at each doubling. */
+const TOLD_EACH = 8
 /** What was exposed so long ago is another story. */
 const STORY_US = 24 * HOUR_US
 
@@ -125,12 +127,12 @@ export class FieldRecord {
 }
 
 const perDomain = z.array(hash32).max(MAX_DOMAINS)
-/** Domains, own values, their counts, other values, their counts and times; shown; of fields; exposed, since; trail. */
+/** Domains, own values, their counts, other values, their counts and times; shown; of fields; exposed, since, told next; trail. */
 export const CallerState = z.tuple([
   z.tuple([perDomain, perDomain, perDomain, perDomain, perDomain, z.array(time).max(MAX_DOMAINS)]),
   z.array(hash32).max(MAX_SHOWN),
   z.array(RecordState).max(MAX_FIELDS),
-  z.tuple([DistinctState, time]),
+  z.tuple([DistinctState, time, amount]),
   TrailState,
 ])
 type CallerState = z.infer<typeof CallerState>
@@ -144,6 +146,7 @@ export class Caller {
   #principal: Principal | null = null
   #exposed = new DistinctCounter()
   #exposedAt: EventTime = 0
+  #nextTold = 0
   /** Side by side: of each domain. */
   #domains: number[] = []
   #own: number[] = []
@@ -257,7 +260,7 @@ export class Caller {
 
   /** Different objects of others that it was given of late, this one included. */
   expose(object: number, now: EventTime): number {
-    if (now - this.#exposedAt > STORY_US) this.#exposed = new DistinctCounter()
+    if (now - this.#exposedAt > STORY_US) this.clear()
     this.#exposedAt = now
     this.#exposed.learnOne(object)
     return this.exposed
@@ -268,9 +271,18 @@ export class Caller {
     return Math.max(1, Math.round(this.#exposed.count))
   }
 
+  /** Whether that many are worth another word; if so they are told now. */
+  takeNews(): boolean {
+    const { exposed } = this
+    if (exposed > TOLD_EACH && exposed < this.#nextTold) return false
+    this.#nextTold = 2 * exposed
+    return true
+  }
+
   /** The story is told. */
   clear(): void {
     this.#exposed = new DistinctCounter()
+    this.#nextTold = 0
   }
 
   toState(): CallerState {
@@ -285,12 +297,12 @@ export class Caller {
       ],
       [...this.#shown],
       this.#records.map((record) => record.toState()),
-      [this.#exposed.toState(), this.#exposedAt],
+      [this.#exposed.toState(), this.#exposedAt, this.#nextTold],
       this.trail.toState(),
     ]
   }
 
-  static fromState([values, shown, records, [exposed, exposedAt], trail]: CallerState): Caller {
+  static fromState([values, shown, records, [exposed, exposedAt, nextTold], trail]: CallerState): Caller {
     const caller = new Caller()
     const length = values[0].length
     if (values.some((list) => list.length !== length)) throw new Error('lists of a caller differ in length')
@@ -299,6 +311,7 @@ export class Caller {
     caller.#records = records.map(FieldRecord.fromState)
     caller.#exposed = DistinctCounter.fromState(exposed)
     caller.#exposedAt = exposedAt
+    caller.#nextTold = nextTold
     caller.trail = EvidenceTrail.fromState(trail)
     return caller
   }
