@@ -23,95 +23,104 @@ export type DistinctState = z.infer<typeof DistinctState>
  * Memory     at most 256 B exact, then 1 KiB
  */
 export class DistinctCounter implements Baseline<[hash: number], DistinctState>, Mergeable<DistinctCounter> {
+  /** As signed numbers, which stand in a list without a box. */
   #exact: number[] = NONE
-  #registers: Uint8Array | null = null
-  #count = 0
-  /** Chance that a new hash changes a register, times REGISTERS: the sum of 2^-register. */
-  #open = REGISTERS
+  /** Null while exact: most counters never leave it. */
+  #sketch: Sketch | null = null
 
   /** How much the count grew: 1 for a new hash while exact, 0 for a repeat, an estimate afterwards. */
   learnOne(hash: number): number {
-    if (this.#registers !== null) return this.#addSketch(hash)
-    for (let i = 0; i < this.#exact.length; i++) if (this.#exact[i] === hash) return 0
-    if (this.#exact.length < EXACT) {
-      this.#exact = withOneMore(this.#exact, hash)
-      this.#count++
+    if (this.#sketch !== null) return this.#sketch.add(hash)
+    const signed = hash | 0
+    const exact = this.#exact
+    for (let i = 0; i < exact.length; i++) if (exact[i] === signed) return 0
+    if (exact.length < EXACT) {
+      this.#exact = withOneMore(exact, signed)
       return 1
     }
-    this.#spill()
-    return this.#addSketch(hash)
+    return this.#spill().add(hash)
   }
 
   get count(): number {
-    return this.#count
+    return this.#sketch === null ? this.#exact.length : this.#sketch.count
   }
 
   get exact(): boolean {
-    return this.#registers === null
+    return this.#sketch === null
   }
 
   merge(other: DistinctCounter): void {
-    if (other.#registers === null) {
-      for (const hash of other.#exact) this.learnOne(hash)
-      return
-    }
-    if (this.#registers === null) this.#spill()
-    const registers = this.#registers!
-    this.#open = 0
-    for (let i = 0; i < REGISTERS; i++) {
-      const rank = Math.max(registers[i]!, other.#registers[i]!)
-      registers[i] = rank
-      this.#open += 2 ** -rank
-    }
-    this.#count = Math.max(this.#count, other.#count, this.#estimate())
+    if (other.#sketch === null) for (const hash of other.#exact) this.learnOne(hash)
+    else (this.#sketch ?? this.#spill()).merge(other.#sketch)
   }
 
   toState(): DistinctState {
-    return this.#registers === null ? [...this.#exact] : [packed(this.#registers), this.#count]
+    const sketch = this.#sketch
+    return sketch === null ? this.#exact.map((hash) => hash >>> 0) : [packed(sketch.registers), sketch.count]
   }
 
   static fromState(state: DistinctState): DistinctCounter {
     const counter = new DistinctCounter()
     const [first, count] = state
-    if (typeof first !== 'string') {
-      for (const hash of state as number[]) counter.learnOne(hash)
-      return counter
-    }
-    counter.#registers = new Uint8Array(REGISTERS)
-    unpackInto(counter.#registers, first)
-    counter.#open = counter.#registers.reduce((sum, rank) => sum + 2 ** -rank, 0)
-    counter.#count = count as number
+    if (typeof first === 'string') counter.#sketch = Sketch.fromState(first, count as number)
+    else for (const hash of state as number[]) counter.learnOne(hash)
     return counter
   }
 
-  #spill(): void {
-    this.#registers = new Uint8Array(REGISTERS)
-    const held = this.#exact
+  #spill(): Sketch {
+    const sketch = new Sketch()
+    for (const hash of this.#exact) sketch.add(hash)
+    sketch.count = this.#exact.length
     this.#exact = NONE
-    for (const hash of held) this.#addSketch(hash)
-    this.#count = held.length
+    this.#sketch = sketch
+    return sketch
   }
+}
 
-  #addSketch(hash: number): number {
+/** The registers, and what they come to. */
+class Sketch {
+  readonly registers = new Uint8Array(REGISTERS)
+  count = 0
+  /** Chance that a new hash changes a register, times REGISTERS: the sum of 2^-register. */
+  #open = REGISTERS
+
+  add(hash: number): number {
     // The caller's hash may be weak in some bits, and both the index and the rank need good ones.
     const scrambled = mix(hash ^ 0x9e3779b9)
     const index = scrambled >>> (32 - PRECISION)
     const rank = Math.min(Math.clz32(scrambled << PRECISION), 32 - PRECISION) + 1
-    const registers = this.#registers!
-    const before = registers[index]!
+    const before = this.registers[index]!
     if (rank <= before) return 0
     const growth = REGISTERS / this.#open
-    registers[index] = rank
+    this.registers[index] = rank
     this.#open += 2 ** -rank - 2 ** -before
-    this.#count += growth
+    this.count += growth
     return growth
+  }
+
+  merge({ registers, count }: Sketch): void {
+    this.#open = 0
+    for (let i = 0; i < REGISTERS; i++) {
+      const rank = Math.max(this.registers[i]!, registers[i]!)
+      this.registers[i] = rank
+      this.#open += 2 ** -rank
+    }
+    this.count = Math.max(this.count, count, this.#estimate())
+  }
+
+  static fromState(registers: string, count: number): Sketch {
+    const sketch = new Sketch()
+    unpackInto(sketch.registers, registers)
+    sketch.#open = sketch.registers.reduce((sum, rank) => sum + 2 ** -rank, 0)
+    sketch.count = count
+    return sketch
   }
 
   #estimate(): number {
     const raw = (ALPHA * REGISTERS * REGISTERS) / this.#open
     if (raw > 2.5 * REGISTERS) return raw
     let empty = 0
-    for (const rank of this.#registers!) if (rank === 0) empty++
+    for (const rank of this.registers) if (rank === 0) empty++
     return empty === 0 ? raw : REGISTERS * Math.log(REGISTERS / empty)
   }
 }

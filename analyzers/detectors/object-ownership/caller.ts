@@ -8,6 +8,8 @@ import { principalKey } from '../../baselines/principal-key.ts'
 import { amount, flag, hash32, time } from '../../baselines/state.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
 
+/** The first is put into a list of its own (small-list.ts). */
+const NONE: number[] = []
 const MAX_DOMAINS = 24
 const MAX_SHOWN = 24
 const MAX_FIELDS = 32
@@ -69,7 +71,7 @@ export class FieldRecord {
   #broken = 0
   #times = 0
   #brokeAt: EventTime = 0
-  #others: number[] = []
+  #others: number[] = NONE
 
   constructor(field: number) {
     this.field = field
@@ -148,13 +150,13 @@ export class Caller {
   #exposedAt: EventTime = 0
   #nextTold = 0
   /** Side by side: of each domain. */
-  #domains: number[] = []
-  #own: number[] = []
-  #counts: number[] = []
-  #other: number[] = []
-  #otherCounts: number[] = []
-  #otherAt: EventTime[] = []
-  #shown: number[] = []
+  #domains: number[] = NONE
+  #own: number[] = NONE
+  #counts: number[] = NONE
+  #other: number[] = NONE
+  #otherCounts: number[] = NONE
+  #otherAt: EventTime[] = NONE
+  #shown: number[] = NONE
   #records: FieldRecord[] = []
 
   identify(principal: Principal): void {
@@ -224,12 +226,12 @@ export class Caller {
     if (this.#domains.length >= MAX_DOMAINS) {
       for (const list of this.#lists) list.shift()
     }
-    this.#domains.push(domain)
-    this.#own.push(value)
-    this.#counts.push(1)
-    this.#other.push(0)
-    this.#otherCounts.push(0)
-    this.#otherAt.push(0)
+    this.#domains = withOneMore(this.#domains, domain)
+    this.#own = withOneMore(this.#own, value)
+    this.#counts = withOneMore(this.#counts, 1)
+    this.#other = withOneMore(this.#other, 0)
+    this.#otherCounts = withOneMore(this.#otherCounts, 0)
+    this.#otherAt = withOneMore(this.#otherAt, 0)
   }
 
   get #lists(): readonly number[][] {
@@ -241,7 +243,7 @@ export class Caller {
     const mark = mix(domain ^ value)
     if (this.#shown.includes(mark)) return
     if (this.#shown.length >= MAX_SHOWN) this.#shown.shift()
-    this.#shown.push(mark)
+    this.#shown = withOneMore(this.#shown, mark)
   }
 
   wasShown(domain: number, value: number): boolean {
