@@ -25,6 +25,7 @@ import {
 } from './auth-bruteforce/login-endpoint.ts'
 import { sourceOf } from './auth-bruteforce/source-name.ts'
 import { CampaignOptions, CampaignTracker, TrackerState } from './auth-campaign/campaign-tracker.ts'
+import { WORTH_NAMING } from './auth-campaign/finding.ts'
 
 export const GuessingOptions = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which guessing is a signal'),
@@ -96,8 +97,11 @@ export class GuessingDetector implements Detector {
   }
 
   #isCampaigns(tx: Transaction, mark: LoginMark, now: EventTime): boolean {
-    const campaign = this.#campaigns.observe(tx, mark, now)?.campaign
-    return campaign?.pure === true && !campaign.isOneSource
+    const member = this.#campaigns.observe(tx, mark, now)
+    if (member === null) return false
+    const { campaign, failing } = member
+    // Where others share the trait, a source that tries many accounts may be an attacker of its own.
+    return campaign.pure ? !campaign.isOneSource : failing < WORTH_NAMING
   }
 
   tick(now: EventTime): void {

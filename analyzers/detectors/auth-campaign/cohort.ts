@@ -19,8 +19,8 @@ const MAX_EVIDENCE = 30
 /** Strangers without a trait: so few that fail say nothing; from this share on they fail as those with it. */
 const OTHERS_FEW = 4
 const DROWNED = 0.5
-/** So many times their failures, it is a second campaign among them. */
-const STANDS_OUT = 2
+/** From so many times their failures on it is a campaign of its own beside theirs, as of two crowds at once. */
+const STANDS_OUT = 0.5
 const LATELY_HALF_LIFE_US = HOUR_US
 /** Weight of the newest attempt in the share that fails now. */
 const NEWEST = 0.1

@@ -10,7 +10,7 @@ export type CampaignKind = 'auth.spray' | 'auth.stuffing'
 const MANY_ACCOUNTS = 100
 
 /** Accounts that one source fails at before it may be taken for guessing by itself: then it is told, so that both are one incident; not where others share the trait, who may each be an attack of their own. */
-const WORTH_NAMING = 4
+export const WORTH_NAMING = 4
 
 export function campaignSignal(
   kind: CampaignKind,
