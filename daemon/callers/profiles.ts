@@ -107,10 +107,12 @@ export class CallerProfiles {
     }
   }
 
-  /** Whoever came often, and how operations are used. */
+  /** Whoever came, and how operations are used. */
   *snapshot(): IterableIterator<ProfilesLine> {
     yield* this.#uses.snapshot()
-    for (const [, { profile, nextLook }] of this.#regulars.entries()) yield ['caller', profile.toState(), nextLook]
+    for (const callers of [this.#regulars, this.#newcomers]) {
+      for (const [, { profile, nextLook }] of callers.entries()) yield ['caller', profile.toState(), nextLook]
+    }
   }
 
   /** Puts back one value of `snapshot`, in its order. Throws when it is none. */
@@ -121,7 +123,8 @@ export class CallerProfiles {
     else {
       const profile = CallerProfile.fromState(line[1])
       const key = principalKey(profile.principal)
-      this.#regulars.set(key, { profile, hash: hashText(key), nextLook: line[2], restored: true })
+      const callers = profile.requests < REGULAR_FROM ? this.#newcomers : this.#regulars
+      callers.set(key, { profile, hash: hashText(key), nextLook: line[2], restored: true })
     }
   }
 
