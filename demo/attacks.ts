@@ -78,7 +78,7 @@ export function plantAttacks(world: World): Attack[] {
     {
       name: 'enumerate',
       title: 'orders of others, read in sequence',
-      detectors: ['object.enumeration'],
+      detectors: ['object.enumeration', 'object.ownership'],
       attackers: [{ kind: 'user', value: reader.sub }],
       account: null,
       endpoint: routes.template('order'),
@@ -88,7 +88,7 @@ export function plantAttacks(world: World): Attack[] {
     {
       name: 'enumerate-slow',
       title: 'invoices of others, counted on from the own one, refused',
-      detectors: ['object.enumeration'],
+      detectors: ['object.enumeration', 'object.ownership'],
       attackers: [{ kind: 'user', value: patientReader.sub }],
       account: null,
       endpoint: routes.template('invoice'),

@@ -21,7 +21,12 @@ test('a release is on disk before it is told, and told once however often a pipe
   const first = await open()
   const shop = { service: 'api.shop.test', version: '1', who: 'pipeline' }
   const made = await first.ledger.mark(shop)
-  expect(made).toMatchObject({ service: 'api.shop.test', version: '1', commit: null, at: '1970-01-01T00:00:01.000000Z' })
+  expect(made).toMatchObject({
+    service: 'api.shop.test',
+    version: '1',
+    commit: null,
+    at: '1970-01-01T00:00:01.000000Z',
+  })
   now = 2000
   expect(await first.ledger.mark(shop)).toEqual(made)
   await first.ledger.mark({ ...shop, version: '2', commit: 'abc' })
