@@ -117,12 +117,13 @@ class ObjectOwnership implements Detector {
     // Whoever is known by address only may be several people, and a doubtful pair is no proof.
     if (!isAuthenticated(principal) || tx.pairing !== 'exact') return null
     const endpoint = this.#endpointOf(tx.service ?? '', template)
+    if (!endpoint.noteAnswer(tx)) return null
     const key = principalKey(principal)
     const caller = this.#callers.use(key)
     caller.identify(principal)
     const object = tx.objectIds.length === 0 ? 0 : valueHash(tx.objectIds.join('/'))
     if (object !== 0 && this.#known.has(endpoint.scope, object, caller.hash)) return null
-    if (!endpoint.worthReading(tx, caller)) return null
+    if (!endpoint.worthReading(caller, now)) return null
     const cohort = tx.claims?.role[0] ?? principal.kind
     const learns = !this.#admission.isSuspect(key, now)
     return this.#look({ tx, key, caller, cohort, endpoint, object, learns, now })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { amount, flag, hash32, text } from '../../baselines/state.ts'
@@ -16,6 +17,8 @@ const RARELY = 64
 const TRIED = 300
 const SELDOM = 16
 const ASKED = 16
+/** Answers that are read in a minute while nothing holds: enough to learn within the hour, whatever the load. */
+const READ_A_MINUTE = 32
 const MAX_NAME = 64
 
 /**
@@ -38,8 +41,18 @@ const FieldState = z.tuple([
   flag,
   z.array(CohortState).max(MAX_COHORTS),
 ])
-/** Scope, service, collection, answers, whether it holds or is hopeless, fields. */
-export const FieldsState = z.tuple([hash32, text, text, amount, flag, flag, z.array(FieldState).max(MAX_FIELDS)])
+/** Scope, service, collection, answers, whether it holds or is hopeless, the minute, read in it, fields. */
+export const FieldsState = z.tuple([
+  hash32,
+  text,
+  text,
+  amount,
+  flag,
+  flag,
+  amount,
+  amount,
+  z.array(FieldState).max(MAX_FIELDS),
+])
 type FieldsState = z.infer<typeof FieldsState>
 
 /** A field of an endpoint's requests or answers that says whose its object is. */
@@ -153,6 +166,8 @@ export class EndpointFields {
   /** As of the last time that it was asked. */
   #holds = false
   #hopeless = false
+  #minute = 0
+  #read = 0
 
   constructor(scope: number, service: string, collection: string) {
     this.scope = scope
@@ -169,11 +184,8 @@ export class EndpointFields {
     return this.fields.some((field) => field.holds)
   }
 
-  /**
-   * Takes note of another answer. Whether it is worth reading: bodies are decoded for it, so only where something holds, or the caller
-   * may still say whether anything does.
-   */
-  worthReading(tx: Transaction, caller: Caller): boolean {
+  /** Takes note of another answer; false where it cannot tell anything, whoever was given it. */
+  noteAnswer(tx: Transaction): boolean {
     const answers = this.#answers++
     if (answers < LOOKS || answers % RARELY === 0) this.#discover(tx)
     if (this.fields.length === 0) return false
@@ -181,9 +193,24 @@ export class EndpointFields {
       this.#holds = this.holds
       this.#hopeless = !this.#holds && this.fields.every((field) => field.tried)
     }
+    return !this.#hopeless || answers % SELDOM === 0
+  }
+
+  /**
+   * Whether an answer is worth reading: bodies are decoded for it, so only where something holds, or the caller may still say whether
+   * anything does.
+   */
+  worthReading(caller: Caller, now: EventTime): boolean {
     if (this.#holds) return true
-    if (this.#hopeless && answers % SELDOM !== 0) return false
-    return this.fields.some((_, i) => caller.recordOf(this.numberOf(i)).isOpen)
+    const minute = Math.floor(now / MINUTE_US)
+    if (minute !== this.#minute) {
+      this.#minute = minute
+      this.#read = 0
+    }
+    if (this.#read >= READ_A_MINUTE || !this.fields.some((_, i) => caller.recordOf(this.numberOf(i)).isOpen))
+      return false
+    this.#read++
+    return true
   }
 
   #discover(tx: Transaction): void {
@@ -218,14 +245,26 @@ export class EndpointFields {
   toState(): FieldsState {
     const { scope, service, collection, fields } = this
     const states = fields.map((field) => field.toState())
-    return [scope, service, collection, this.#answers, this.#holds, this.#hopeless, states]
+    return [scope, service, collection, this.#answers, this.#holds, this.#hopeless, this.#minute, this.#read, states]
   }
 
-  static fromState([scope, service, collection, answers, holds, hopeless, fields]: FieldsState): EndpointFields {
+  static fromState([
+    scope,
+    service,
+    collection,
+    answers,
+    holds,
+    hopeless,
+    minute,
+    read,
+    fields,
+  ]: FieldsState): EndpointFields {
     const endpoint = new EndpointFields(scope, service, collection)
     endpoint.#answers = answers
     endpoint.#holds = holds
     endpoint.#hopeless = hopeless
+    endpoint.#minute = minute
+    endpoint.#read = read
     endpoint.fields = fields.map((field) => Field.fromState(endpoint, field))
     return endpoint
   }
