@@ -84,7 +84,15 @@ describe('a token in other hands', () => {
     const now = START + 59.1 * HOUR_US
     const signal = detector.observe(use(now, '', { ...thief, key: 'hmac:k' }), now)!
     expect(signal.why).toContain('the key of hmac:k is used by another program')
-    expect(signal.subject.kind).toBe('api_key')
+    expect([signal.subject.kind, signal.severity]).toEqual(['api_key', 'medium'])
+    // The partner has not moved: it goes on using it, and so does the other.
+    const later = [1, 2].map((hours) => now + hours * HOUR_US)
+    expect(
+      detector.observe(use(later[0]!, '', { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }), later[0]!),
+    ).toBeNull()
+    const graver = detector.observe(use(later[1]!, '', { ...thief, key: 'hmac:k' }), later[1]!)!
+    expect([graver.severity, graver.why]).toEqual(['high', expect.stringContaining('and its holder goes on using it')])
+    expect(graver.log10P).toBeLessThan(-2.7)
   })
 })
 

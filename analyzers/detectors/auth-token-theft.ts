@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
-import type { Transaction } from '../../daemon/model/transaction.ts'
+import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import type { Principal, Transaction } from '../../daemon/model/transaction.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
@@ -76,13 +76,14 @@ class AuthTokenTheft implements Detector {
     if (holder.goesOn(address, now)) return null
     const isFirst = holder.hours === 0
     const network = networkOf(address)
-    const { actor, isNew } = holder.note(shownBy(tx), network, address, now)
+    const actor = holder.note(shownBy(tx), network, address, now)
     const population = this.#populationOf(principal.kind)
     if (isFirst) population.holders++
     if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
-    if (!isNew) return null
     const relay = this.#relayOf(actor, key, now)
-    const owner = holder.before(actor, principal.kind === 'api_key' || principal.kind === 'consumer')
+    // Whoever has used it for a day is one of those who use it.
+    if (now - actor.firstAt > DAY_US) return null
+    const owner = holder.before(actor, isKey(principal))
     if (owner === null || this.#isRelay(relay, now)) return null
     return this.#judge(tx, holder, actor, owner, population, now)
   }
@@ -134,13 +135,17 @@ class AuthTokenTheft implements Detector {
     population: Population,
     now: EventTime,
   ): Signal | null {
-    const pValue = pValueOf(population, holder, holder.atOnce(owner, now))
+    const pValue = pValueOf(population, holder, goOnBoth(tx.principal, holder, owner, now))
     if (pValue > this.#options.report) {
       if (!holder.shared && !this.#frozen) {
         holder.shared = true
         population.shared++
       }
       return null
+    }
+    if (holder.shared) {
+      holder.shared = false
+      population.shared--
     }
     actor.suspect = true
     return this.#signal(tx, holder, actor, population, now)
@@ -149,7 +154,7 @@ class AuthTokenTheft implements Detector {
   #signal(tx: Transaction, holder: Holder, actor: Actor, population: Population, now: EventTime): Signal | null {
     const owner = holder.before(actor, true)
     if (owner === null) return null
-    const atOnce = holder.atOnce(owner, now) || holder.turns > 0
+    const atOnce = goOnBoth(tx.principal, holder, owner, now)
     return theftSignal(
       tx,
       { holder, actor, owner, atOnce, log10P: Math.log10(pValueOf(population, holder, atOnce)) },
@@ -179,6 +184,15 @@ class AuthTokenTheft implements Detector {
   }
 }
 
+/** A person’s token is used by one program at a time; a key’s owner may have moved, and then does not come back. */
+function goOnBoth(principal: Principal, holder: Holder, owner: Actor, now: EventTime): boolean {
+  return holder.atOnce(owner, now) || holder.turns > 0 || (isKey(principal) && holder.switches > 1)
+}
+
+function isKey({ kind }: Principal): boolean {
+  return kind === 'api_key' || kind === 'consumer'
+}
+
 /**
  * How often a credential gets a second user: among callers of its kind, and by how long it had none, whichever is rarer;
  * and how often that comes while the first goes on.
@@ -199,11 +213,13 @@ interface Theft {
 
 function theftSignal(tx: Transaction, { holder, actor, owner, atOnce, log10P }: Theft, now: EventTime): Signal {
   const { principal } = tx
-  const what = principal.kind === 'api_key' || principal.kind === 'consumer' ? 'key' : 'token'
+  const what = isKey(principal) ? 'key' : 'token'
   const how = atOnce
     ? holder.turns > 1
       ? `, in turn with its holder (${countText(holder.turns, 'time')} within a minute)`
-      : ', within a minute of its holder'
+      : isKey(principal) && holder.turns === 0
+        ? ', and its holder goes on using it'
+        : ', within a minute of its holder'
     : `, ${spanText(now - owner.lastAt)} after its holder`
   return signalOf('auth.token_theft', tx, now, {
     log10P,
@@ -241,7 +257,7 @@ export const authTokenTheft = defineDetector({
     detects:
       'A bearer token, a session cookie or an API key that is used by another program in another network than its holder’s: a stolen session, a key that leaked into a repository.',
     statistic:
-      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, 1 / (hours in use + 2), whichever is rarer; times 0.05 if both use it within a minute, 0.3 if not. What is not told is learnt as sharing, once per caller.',
+      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, 1 / (hours in use + 2), whichever is rarer; times 0.05 if both use it within a minute (a key: if its holder comes back after the second), 0.3 if not. What is not told is learnt as sharing, once per caller.',
     memory:
       'maxCallers callers with 6 programs, at most 2 KiB each; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
     warmUp:

@@ -24,8 +24,17 @@ export interface Actor {
 }
 
 const ActorState = z.tuple([hash32, hash32, text, text, text, time, time, amount, flag])
-/** Actors, last address, when it was looked at, hours in use, the last of them, turns, whether it counts as shared. */
-export const HolderState = z.tuple([z.array(ActorState).max(MAX_ACTORS), text, time, amount, amount, amount, flag])
+/** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, whether it counts as shared. */
+export const HolderState = z.tuple([
+  z.array(ActorState).max(MAX_ACTORS),
+  text,
+  time,
+  amount,
+  amount,
+  amount,
+  amount,
+  flag,
+])
 export type HolderState = z.infer<typeof HolderState>
 
 /**
@@ -43,6 +52,8 @@ export class Holder {
   #hour = -1
   /** How often two actors of one credential took turns within a minute. */
   turns = 0
+  /** How often one program in one network came after another in another, at any distance. */
+  switches = 0
   /** It was seen that two programs in two networks share a credential of it. */
   shared = false
 
@@ -58,13 +69,8 @@ export class Holder {
     return true
   }
 
-  /** Notes who made a request; `isNew`: nobody like that was seen before. */
-  note(
-    shown: Shown,
-    network: string,
-    address: string,
-    now: EventTime,
-  ): { readonly actor: Actor; readonly isNew: boolean } {
+  /** Notes who made a request. */
+  note(shown: Shown, network: string, address: string, now: EventTime): Actor {
     const hour = Math.floor(now / HOUR_US)
     if (hour !== this.#hour) {
       this.#hour = hour
@@ -73,9 +79,10 @@ export class Holder {
     const known = this.#actors.find(
       ({ token, program, network: at }) => token === shown.token && program === shown.program && at === network,
     )
+    const last = this.#last
     const actor = known ?? this.#add(shown, network, address, now)
+    if (last !== null && last.program !== actor.program && last.network !== actor.network) this.switches++
     if (known !== undefined) {
-      const last = this.#last
       if (last !== null && last !== actor && last.token === actor.token && last.program !== actor.program) {
         if (now - last.lastAt <= AT_ONCE_US) this.turns++
       }
@@ -85,7 +92,7 @@ export class Holder {
     this.#last = actor
     this.#lastAddress = address
     this.#lookedAt = now
-    return { actor, isNew: known === undefined }
+    return actor
   }
 
   /**
@@ -124,10 +131,19 @@ export class Holder {
       ],
     )
     // The last one stands last.
-    return [actors, this.#lastAddress, this.#lookedAt, this.hours, this.#hour + 1, this.turns, this.shared]
+    return [
+      actors,
+      this.#lastAddress,
+      this.#lookedAt,
+      this.hours,
+      this.#hour + 1,
+      this.turns,
+      this.switches,
+      this.shared,
+    ]
   }
 
-  static fromState([actors, lastAddress, lookedAt, hours, hour, turns, shared]: HolderState): Holder {
+  static fromState([actors, lastAddress, lookedAt, hours, hour, turns, switches, shared]: HolderState): Holder {
     const holder = new Holder()
     holder.#actors = actors.map(([token, program, network, agent, address, firstAt, lastAt, uses, suspect]) => ({
       token,
@@ -149,6 +165,7 @@ export class Holder {
     holder.hours = hours
     holder.#hour = hour - 1
     holder.turns = turns
+    holder.switches = switches
     holder.shared = shared
     return holder
   }
