@@ -9,6 +9,10 @@ import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { authTokenTheft } from './detectors/auth-token-theft.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
+import { consumptionCost } from './detectors/consumption-cost.ts'
+import { consumptionRate } from './detectors/consumption-rate.ts'
+import { consumptionSize } from './detectors/consumption-size.ts'
+import { consumptionVolume } from './detectors/consumption-volume.ts'
 import { functionPrivilege } from './detectors/function-privilege.ts'
 import { injectionDetectors } from './detectors/injection.ts'
 import { inventoryShadow } from './detectors/inventory-shadow.ts'
@@ -24,6 +28,7 @@ import { regressionSecurity } from './detectors/regression-security.ts'
 import { regressionSilence } from './detectors/regression-silence.ts'
 import { scanProbing } from './detectors/scan-probing.ts'
 import { scanTripwire } from './detectors/scan-tripwire.ts'
+import { scrapeExfiltration } from './detectors/scrape-exfiltration.ts'
 
 /** Every detector there is, by id. A new one is one file in detectors/, its test, and one line here. */
 export const DETECTORS: readonly DetectorDeclaration[] = [
@@ -37,6 +42,10 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authTokenTheft,
   captureBlind,
   captureSilent,
+  consumptionCost,
+  consumptionRate,
+  consumptionSize,
+  consumptionVolume,
   functionPrivilege,
   ...injectionDetectors,
   inventoryShadow,
@@ -52,4 +61,5 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   regressionSilence,
   scanProbing,
   scanTripwire,
+  scrapeExfiltration,
 ].sort((a, b) => (a.id < b.id ? -1 : 1))

@@ -15,6 +15,8 @@ import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import { address, login, missing, order, START, transaction, user } from './traffic.ts'
 
 const WRITTEN = { method: 'PATCH', requestBodyBytes: 7, requestBody: '{"a":1}' }
+/** Of a size that counts, and slow. */
+const LARGE = { requestBodyBytes: 9000, responseBodyBytes: 9000, durationUs: 200_000, responseBody: '[{},{}]' }
 const make = (declaration: DetectorDeclaration, options: unknown = {}) =>
   declaration.create(declaration.options.parse(options))
 
@@ -161,11 +163,13 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
                 ? { ...order(at, '', i), ...WRITTEN, principal: from, service: `h${i}.test` }
                 : id === 'auth.token_theft'
                   ? order(at, `u${i}`, i)
-                  : {
-                      ...order(at, '', i),
-                      principal: SIGNED_IN.has(id) ? user(`n${i}`).principal : from,
-                      service: `h${i}.test`,
-                    }
+                  : id.startsWith('consumption.') || id === 'scrape.exfiltration'
+                    ? { ...order(at, '', i), ...LARGE, principal: from, service: `h${i}.test` }
+                    : {
+                        ...order(at, '', i),
+                        principal: SIGNED_IN.has(id) ? user(`n${i}`).principal : from,
+                        service: `h${i}.test`,
+                      }
       detector.observe(tx, at)
       if (i % 500 === 0) detector.tick(at)
     }

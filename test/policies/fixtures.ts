@@ -1,4 +1,5 @@
 import { formatTime, SECOND_US } from '../../daemon/model/time.ts'
+import { CONSUMPTION_FIXTURES } from './consumption-fixtures.ts'
 import { LOGIN_FIXTURES } from './login-fixtures.ts'
 import { OBJECT_FIXTURES } from './object-fixtures.ts'
 
@@ -246,6 +247,7 @@ const PROSE = [
 
 export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
   ...LOGIN_FIXTURES,
+  ...CONSUMPTION_FIXTURES,
   ...OBJECT_FIXTURES,
   // Forty different passwords at one account from one address, the last of them right.
   'guessing.jsonl': [

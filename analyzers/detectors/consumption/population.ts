@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { SENSITIVE_CLASSES, type SensitiveClass } from '../../../daemon/inventory/sensitive.ts'
+import type { EventTime } from '../../../daemon/model/time.ts'
+import { PopulationTail, PopulationTailState } from '../../baselines/population-tail.ts'
+import { amount, text, time } from '../../baselines/state.ts'
+import { type ByScale, SCALES_US } from './usage.ts'
+
+const MAX_COHORTS = 4
+
+const TailsState = z.array(PopulationTailState.nullable()).length(SCALES_US.length)
+/** Everyone, cohorts; answers that were looked at: records, bytes, when the last was, classes; all that was used in ten minutes (window, sum). */
+export const PopulationState = z.tuple([
+  TailsState,
+  z.array(z.tuple([text, TailsState])).max(MAX_COHORTS),
+  z.tuple([amount, amount, time, z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length)]),
+  z.tuple([amount, amount]),
+])
+export type PopulationState = z.infer<typeof PopulationState>
+
+type Tails = (PopulationTail | null)[]
+
+/** What callers use at one place: everybody, and each cohort (role, or kind of caller). Tails are made when something is learnt. */
+export class UsePopulation {
+  readonly #votesNeeded: number
+  #everyone: Tails = [null, null, null]
+  readonly #cohorts = new Map<string, Tails>()
+  /** Of answers that were looked at. */
+  records = 0
+  bytes = 0
+  lookedAt: EventTime = 0
+  classes: SensitiveClass[] = []
+  #ten = 0
+  /** By all, in the ten minutes of the last use; only where a measure asks for it. */
+  usedInTen = 0
+
+  constructor(votesNeeded: number) {
+    this.#votesNeeded = votesNeeded
+  }
+
+  use(used: number, ten: number): void {
+    if (ten !== this.#ten) {
+      this.#ten = ten
+      this.usedInTen = 0
+    }
+    this.usedInTen += used
+  }
+
+  get maturity(): number {
+    return this.#everyone.reduce((most, tail) => Math.max(most, tail?.maturity ?? 0), 0)
+  }
+
+  /** Those of this cohort where they are known, else everybody; null while neither is. */
+  tail(cohort: string, scale: number): PopulationTail | null {
+    const own = this.#cohorts.get(cohort)?.[scale] ?? null
+    if (own !== null && own.maturity >= 1) return own
+    const all = this.#everyone[scale] ?? null
+    return all !== null && all.maturity >= 1 ? all : null
+  }
+
+  knows(cohort: string, scale: number): boolean {
+    return (this.#cohorts.get(cohort)?.[scale]?.maturity ?? 0) >= 1
+  }
+
+  learnOne(values: ByScale<number>, cohort: string, weight: number, now: EventTime): void {
+    let tails = this.#cohorts.get(cohort)
+    if (tails === undefined && this.#cohorts.size < MAX_COHORTS) {
+      tails = [null, null, null]
+      this.#cohorts.set(cohort, tails)
+    }
+    for (let scale = 0; scale < values.length; scale++) {
+      const value = values[scale]!
+      if (value <= 0) continue
+      this.#learn(this.#everyone, scale, value, weight, now)
+      if (tails !== undefined) this.#learn(tails, scale, value, weight, now)
+    }
+  }
+
+  #learn(tails: Tails, scale: number, value: number, weight: number, now: EventTime): void {
+    tails[scale] ??= new PopulationTail(this.#votesNeeded)
+    tails[scale].learnOne(value, weight, now)
+  }
+
+  toState(): PopulationState {
+    return [
+      tailsState(this.#everyone),
+      [...this.#cohorts].map(([name, tails]) => [name, tailsState(tails)]),
+      [this.records, this.bytes, this.lookedAt, [...this.classes]],
+      [this.#ten, this.usedInTen],
+    ]
+  }
+
+  static fromState([everyone, cohorts, looked, used]: PopulationState, votesNeeded: number): UsePopulation {
+    const population = new UsePopulation(votesNeeded)
+    population.#everyone = tailsFrom(everyone, votesNeeded)
+    for (const [name, tails] of cohorts) population.#cohorts.set(name, tailsFrom(tails, votesNeeded))
+    ;[population.records, population.bytes, population.lookedAt] = looked
+    population.classes = [...looked[3]]
+    ;[population.#ten, population.usedInTen] = used
+    return population
+  }
+}
+
+function tailsState(tails: Tails): z.infer<typeof TailsState> {
+  return tails.map((tail) => tail?.toState() ?? null)
+}
+
+function tailsFrom(state: z.infer<typeof TailsState>, votesNeeded: number): Tails {
+  return state.map((tail) => (tail === null ? null : PopulationTail.fromState(tail, votesNeeded)))
+}
