@@ -22,7 +22,7 @@ const KEYWORDS = new Set(
 )
 
 const LOG_LINE =
-  /"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) \S{1,512} HTTP\/\d|^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|^\[\d\d:\d\d:\d\d|\b(?:level|msg|caller|took)=|^(?:mysql|sqlite|postgres|psql|\w{1,32}=)[>#] |^\$ \w|^npm (?:ERR|error)/
+  /"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) [^\s"]{1,512} HTTP\/\d|^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|^\[\d\d:\d\d:\d\d|\b(?:level|msg|caller|took)=|^(?:mysql|sqlite|postgres|psql|\w{1,32}=)[>#] |^\$ \w|^npm (?:ERR|error)/
 
 /** A value that stands for itself, a sentence or more, or a program, log or other text of lines. */
 export type Reading = 'value' | 'prose' | 'program'

@@ -151,7 +151,7 @@ export const mail: PayloadCheck = {
       [
         'header',
         10,
-        /[\r\n]\s{0,4}(?:bcc|cc|to|from|reply-to|subject|content-type|mime-version)\s{0,4}:\s{0,4}[^\r\n]{0,128}(?:@|multipart\/|text\/html)/i,
+        /[\r\n][ \t]{0,4}(?:bcc|cc|to|from|reply-to|subject|content-type|mime-version)[ \t]{0,4}:[^\r\n@]{0,128}(?:@|multipart\/|text\/html)/i,
       ],
       [
         'command',
