@@ -190,7 +190,7 @@ export class DetectorSet {
     if (payloads !== null) {
       parts.push({
         name: 'payload-context',
-        version: 3,
+        version: 4,
         snapshot: () => payloads.snapshot(),
         restore: (line) => payloads.restore(line),
         reset: () => payloads.reset(),

@@ -187,12 +187,7 @@ test('what it has learnt goes on after a restart as if nothing had happened', ()
   const service = withPeople(20)
   trip(service, 20)
   const faint = { ...MARK, logOdds: 5 }
-  service.context.accumulate(
-    service.request(person(1), [faint]),
-    faint,
-    { logOdds: 5, carried: 0, callers: 0 },
-    service.now,
-  )
+  service.context.accumulate(service.request(person(1), [faint]), faint, { logOdds: 5 }, service.now)
   const restored = new Service()
   for (const line of service.context.snapshot()) restored.context.restore(JSON.parse(JSON.stringify(line)))
   restored.now = service.now

@@ -1,5 +1,5 @@
-import { type EventTime, HOUR_US, MINUTE_US } from '../daemon/model/time.ts'
-import type { PayloadMark, Principal, Transaction } from '../daemon/model/transaction.ts'
+import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
+import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
 import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
 import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
 import { DistinctCounter, type DistinctState } from './baselines/distinct-counter.ts'
@@ -8,6 +8,22 @@ import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
 import { hashText } from './baselines/lookup-hash.ts'
 import { networkOf, principalKey, voteKey } from './baselines/principal-key.ts'
 import { type Accumulated, FaintMarks, type FaintState } from './faint-marks.ts'
+import { contentOf } from './field-content.ts'
+import { FieldContents, type FieldState } from './field-contents.ts'
+import { fieldValues } from './field-values.ts'
+import { FollowUps } from './follow-ups.ts'
+import {
+  ANY_RULE,
+  Endpoint,
+  endpointKey,
+  fieldKey,
+  Habit,
+  habitKey,
+  type Judgement,
+  type Vote,
+  votesOf,
+} from './payload-habits.ts'
+import { isDelayed, isLeak } from './payload-signs.ts'
 
 const MAX_ENDPOINTS = 4096
 /** Fields times rules that fired there in benign traffic. */
@@ -24,74 +40,22 @@ const SUSPECT_US = 24 * HOUR_US
 const P_ATTACK = 0.5
 /** Callers that the shipped prior counts for. */
 const PRIOR_CALLERS = 20
-/** Callers in good standing without whom a rule is never taken for harmless in a field. */
-const LEAST_CALM = 5
-/** The same where some are suspected for just these payloads: a whole crowd, from several networks, and no small part of all. */
-const LEAST_CROWD = 10
-const LEAST_NETWORKS = 3
-const CROWD_SHARE = 0.05
 /** A field in which a rule never fired makes it mean more, by at most e^3. */
 const MAX_RISE = 3
 /** Natural log-odds from which a mark is a signal about an unknown field, and from which nothing benign looks like it. */
 const LEVELS = [7, 9] as const
-
-/** What a field that carried nothing of the kind, or did, makes of a mark. */
-export interface Judgement {
-  /** Natural log of the odds, by what the field normally carries. */
-  readonly logOdds: number
-  /** Callers in whose benign requests the rule fired in this field, no less clearly. */
-  readonly carried: number
-  /** Callers of the endpoint that are known by now. */
-  readonly callers: number
-}
-
-interface Vote {
-  /** Of the endpoint, or of the field and rule. */
-  readonly key: string
-  readonly of: 'endpoint' | 'habit'
-  /** How clearly the rule fired: see LEVELS. */
-  readonly level: number
-  readonly hash: number
-  readonly network: number
-}
-
-class Endpoint {
-  key = ''
-  /** Callers whose vote was offered. */
-  readonly seen = new DistinctCounter()
-  /** Those whose vote came through quarantine. */
-  readonly callers = new DistinctCounter()
-  answers = new AnswerSizes()
-  last: Principal | null = null
-  turn = 0
-}
-
-/** Who tripped a rule in a field while all was well. */
-class Tally {
-  readonly calm = new DistinctCounter()
-  /** Also those who are suspected for it, and whence they came. */
-  readonly crowd = new DistinctCounter()
-  readonly networks = new DistinctCounter()
-}
-
-/**
- * A tally for each level, of those who tripped the rule at least so clearly: prose that says "select" does not teach a field
- * to carry `' UNION SELECT`.
- */
-class Habit {
-  key = ''
-  readonly levels: (Tally | null)[] = [null, null, null]
-
-  at(level: number): Tally {
-    this.levels[level] ??= new Tally()
-    return this.levels[level]
-  }
-}
+/** Of what does not belong into a plain field by mistake, the share that a rule fires for: people mistype letters and blanks. */
+const P_RULE_BY_MISTAKE = 0.1
+/** What the content of a field makes of a faint mark, at most. */
+const MOST_BY_CONTENT = 9
+/** Requests of an endpoint that are looked into for what fields carry: one in so long, besides the first of each caller. */
+const SAMPLE_EVERY_US = 5 * SECOND_US
 
 /** One value of `snapshot`. */
 type Learnt =
   | readonly ['endpoint', key: string, seen: DistinctState, callers: DistinctState, answers: AnswerSizesState]
   | FaintState
+  | FieldState
   | readonly ['habit', key: string, level: number, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
   | readonly ['established', FirstTouchState]
 
@@ -118,8 +82,12 @@ export class PayloadContext {
   readonly #near = new Map<string, Map<string | null, Endpoint>>()
   #nearSince: EventTime = 0
   readonly #faint = new FaintMarks()
+  readonly #contents = new FieldContents()
   /** Of the answer of the latest transaction that has marks. */
   #looks: AnswerLooks = 'unknown'
+  readonly #followUps = new FollowUps()
+  /** Marks of the latest transaction that follow up on an oddly answered one. */
+  readonly #followed = new Set<PayloadMark>()
   #frozen = false
 
   constructor() {
@@ -130,15 +98,20 @@ export class PayloadContext {
   observe(tx: Transaction, now: EventTime): void {
     const { status, service } = tx
     this.#looks = 'unknown'
-    if (this.#frozen || status === null || status < 200 || status >= 400 || service === null) return
-    const endpoint = this.#endpointOf(service, tx.endpoint)
-    if (tx.marks.length > 0) this.#looks = endpoint.answers.looks(tx.responseBodyBytes)
+    this.#followed.clear()
+    if (status === null || service === null) return
+    const isWell = status >= 200 && status < 400
+    const endpoint = isWell && !this.#frozen ? this.#endpointOf(service, tx.endpoint) : null
+    if (tx.marks.length > 0) {
+      if (endpoint !== null) this.#looks = endpoint.answers.looks(tx.responseBodyBytes)
+      this.#noteProbes(tx, status, now)
+    }
+    if (endpoint === null) return
     if (status < 300) endpoint.answers.learn(tx.responseBodyBytes)
-    if (endpoint.last !== tx.principal && (endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0)) {
-      endpoint.last = tx.principal
-      const hash = hashText(voteKey(tx.principal))
-      if (endpoint.seen.learnOne(hash) > 0)
-        this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+    if (endpoint.last !== tx.principal) {
+      const isDue = now - endpoint.sampledAt >= SAMPLE_EVERY_US
+      if (isDue || endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0)
+        this.#observeCaller(tx, endpoint, isDue, now)
     }
     if (tx.marks.length > 0) this.#observeMarks(tx, now)
   }
@@ -178,13 +151,18 @@ export class PayloadContext {
     const tally = this.#habits.peek(habitKey(key, mark.field, mark.rule))?.levels[levelOf(mark)] ?? null
     const carried = Math.round(tally?.crowd.count ?? 0)
     const votes = tally === null ? 0 : votesOf(tally, callers)
+    const field = fieldKey(key, mark.field)
+    const content = this.#contents.carries(field)
+    const known = { carried, callers, content }
     // Too few to say that it is normal, and too many to say that it never happens.
-    if (votes === null) return { logOdds: mark.logOdds, carried, callers }
+    if (votes === null) return { logOdds: mark.logOdds, ...known, unlike: false }
     const usual = P_ATTACK * Math.exp(-mark.logOdds)
     const p = (votes + PRIOR_CALLERS * usual) / (Math.max(callers, votes) + PRIOR_CALLERS)
     const rise = this.#isForTexts(key, mark.field, callers) ? 0 : MAX_RISE
     const logOdds = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + rise)
-    return { logOdds, carried, callers }
+    if (votes > 0 || content?.plain !== true || levelOf(mark) > 0) return { logOdds, ...known, unlike: false }
+    const byContent = this.#byContent(tx, field, mark.field)
+    return { logOdds: Math.max(logOdds, byContent), ...known, unlike: byContent > logOdds }
   }
 
   /** How the answer of the transaction that was observed last looks beside others of its endpoint. */
@@ -192,11 +170,16 @@ export class PayloadContext {
     return this.#looks
   }
 
+  /** Whether this mark of the transaction observed last is more of what the same caller got an odd answer for. */
+  isFollowUp(mark: PayloadMark): boolean {
+    return this.#followed.has(mark)
+  }
+
   /** A mark that is no signal by itself; not null when all that its caller sent of the kind is one together. */
   accumulate(
     tx: Transaction,
     { field, rule }: PayloadMark,
-    { logOdds }: Judgement,
+    { logOdds }: Pick<Judgement, 'logOdds'>,
     now: EventTime,
   ): Accumulated | null {
     const key = hashText(habitKey(endpointKey(tx.service, tx.endpoint), field, rule))
@@ -210,6 +193,8 @@ export class PayloadContext {
       established: this.#established.occupancy,
       quarantine: this.#admission.occupancy,
       faint: this.#faint.occupancy,
+      fields: this.#contents.occupancy,
+      follow_ups: this.#followUps.occupancy,
     }
   }
 
@@ -231,7 +216,7 @@ export class PayloadContext {
         lines.push(['habit', key, level, calm.toState(), crowd.toState(), networks.toState()])
       }
     })
-    lines.push(...this.#faint.snapshot())
+    lines.push(...this.#faint.snapshot(), ...this.#contents.snapshot())
     return lines
   }
 
@@ -263,6 +248,9 @@ export class PayloadContext {
       case 'faint':
         this.#faint.restore(learnt)
         return
+      case 'field':
+        this.#contents.restore(learnt)
+        return
       default:
         throw new TypeError('not a line of what fields carry')
     }
@@ -275,6 +263,8 @@ export class PayloadContext {
     this.#habits = new KeyedTable(MAX_HABITS, () => new Habit())
     this.#established = new FirstTouch(MAX_ESTABLISHED)
     this.#faint.clear()
+    this.#contents.clear()
+    this.#followUps.clear()
   }
 
   #endpointOf(service: string, name: string | null): Endpoint {
@@ -293,6 +283,44 @@ export class PayloadContext {
       near.set(name, endpoint)
     }
     return endpoint
+  }
+
+  /** `#looks` is of this transaction. */
+  #noteProbes(tx: Transaction, status: number, now: EventTime): void {
+    const isOdd = status >= 500 || (status < 300 && this.#looks === 'unlike')
+    const length = (tx.path?.length ?? 0) + tx.query.length + tx.requestBodyBytes
+    for (const mark of tx.marks) {
+      if (mark.kind !== 'payload' || isLeak(mark)) continue
+      const field = hashText(habitKey(endpointKey(tx.service, tx.endpoint), mark.field, mark.class))
+      if (this.#followUps.note(principalKey(tx.principal), field, length, isOdd, now)) this.#followed.add(mark)
+    }
+  }
+
+  #observeCaller(tx: Transaction, endpoint: Endpoint, isDue: boolean, now: EventTime): void {
+    endpoint.last = tx.principal
+    const hash = hashText(voteKey(tx.principal))
+    const isNew = endpoint.seen.learnOne(hash) > 0
+    if (isNew) this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+    if (isNew || isDue) this.#observeContents(tx, endpoint, hash, now)
+  }
+
+  /** Looks into a request for what its fields carry: a caller's first value of each field counts. */
+  #observeContents(tx: Transaction, endpoint: Endpoint, hash: number, now: EventTime): void {
+    endpoint.sampledAt = now
+    fieldValues(tx, (field, text) => {
+      const key = fieldKey(endpoint.key, field)
+      if (!this.#contents.isNew(key, hash)) return
+      this.#offer(tx, { key, of: 'field', level: 0, hash, network: 0, content: contentOf(text) }, now)
+    })
+  }
+
+  /** Natural log of the odds of a value of its field that is unlike what callers fill it with; the oddest of several counts. */
+  #byContent(tx: Transaction, key: string, name: string): number {
+    let p = 1
+    fieldValues(tx, (field, text) => {
+      if (field === name) p = Math.min(p, this.#contents.oddity(key, contentOf(text)))
+    })
+    return Math.min(MOST_BY_CONTENT, Math.log(P_ATTACK) - Math.log(p * P_RULE_BY_MISTAKE))
   }
 
   #observeMarks(tx: Transaction, now: EventTime): void {
@@ -328,16 +356,20 @@ export class PayloadContext {
     this.#admission.offer(caller, voteKey(tx.principal), vote, false, now)
   }
 
-  #learn({ key, of, level, hash, network }: Vote, caller: string, now: EventTime): void {
+  #learn({ key, of, level, hash, network, content }: Vote, caller: string, now: EventTime): void {
     if (of === 'endpoint') {
       this.#endpoints.peek(key)?.callers.learnOne(hash)
       this.#established.learnOne(0, hash, 1, true)
       return
     }
-    const habit = this.#habits.peek(key)
-    if (habit === undefined) return
     const since = this.#suspects.get(caller)
     const isCalm = since === undefined || now - since > SUSPECT_US
+    if (content !== undefined) {
+      if (isCalm) this.#contents.learn(key, content)
+      return
+    }
+    const habit = this.#habits.peek(key)
+    if (habit === undefined) return
     for (let each = 0; each <= level; each++) {
       const tally = habit.at(each)
       tally.crowd.learnOne(hash)
@@ -354,37 +386,6 @@ export class PayloadContext {
 /** What counts as a caller's share of knowing an endpoint. */
 export function maturityOf(callers: number): number {
   return Math.min(1, callers / PRIOR_CALLERS)
-}
-
-export function isLeak({ class: name }: PayloadMark): boolean {
-  return name.startsWith('leak_')
-}
-
-/** Shorter waits happen by themselves. */
-const LEAST_DELAY_MS = 900
-
-/** Whether the answer took as long as the payload asked for. */
-export function isDelayed({ durationUs }: Transaction, { delayMs }: PayloadMark): boolean {
-  return delayMs !== null && delayMs >= LEAST_DELAY_MS && durationUs !== null && durationUs >= delayMs * 980
-}
-
-/** Null where they are neither enough nor none. */
-function votesOf({ calm, crowd, networks }: Tally, callers: number): number | null {
-  const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
-  if (isCrowd) return crowd.count
-  if (calm.count >= LEAST_CALM) return calm.count
-  return crowd.count > 0 ? null : 0
-}
-
-function endpointKey(service: string | null, endpoint: string | null): string {
-  return `${service} ${endpoint ?? ''}`
-}
-
-/** Stands for all rules of a field. */
-const ANY_RULE = ''
-
-function habitKey(endpoint: string, field: string, rule: string): string {
-  return `${endpoint}\n${field}\n${rule}`
 }
 
 function levelOf({ logOdds }: PayloadMark): number {

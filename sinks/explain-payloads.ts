@@ -3,7 +3,7 @@ import { type Look, renderTable } from './text-table.ts'
 
 const MAX_PAYLOADS = 12
 /** Said by the title of the column. */
-const SEND = / send the like$/
+const SEND = / send the like(?=$|;)/
 
 /** What was sent, and where: each different payload once, the least likely first. Empty where no signal is about one. */
 export function renderPayloads(signals: readonly SignalView[], look: Look): string {

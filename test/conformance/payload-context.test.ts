@@ -130,6 +130,43 @@ test('where everything is answered alike, an answer says little; one of a size t
   expect(odd!.why).toMatch(/answered 200 \(an answer of 90000 bytes, a size that no other has here\)/)
 })
 
+test('who was answered oddly, sends more of the same and gets an answer of another size seems to have got in', () => {
+  const watch = new Watch()
+  const asked = (i: number, query: string, given: Partial<Transaction> = {}) =>
+    watch.see({ ...person(i), query, responseBodyBytes: 2000, ...given })
+  for (const i of range(5)) asked(i + 10, 'q=shoes')
+  const more = { marks: [SQL], responseBodyBytes: 90_000 }
+  const probe = { marks: [{ ...SQL, rule: 'sqli.quote', logOdds: 3 }], status: 500 }
+  asked(1, "q='", probe)
+  const [found] = asked(1, "q=' union select name from users", more)
+  expect(found).toMatchObject({ severity: 'high', outcome: { pSuccess: 0.65 } })
+  expect(found!.why).toMatch(/seems to have worked \(.*after less of the same that was answered oddly\)/)
+  // Of somebody else, of another class, no longer than before, or after an answer like all others, it says no more than by itself.
+  for (const [caller, first] of [
+    [2, null],
+    [3, { ...probe, marks: [{ ...SQL, class: 'xss', rule: 'xss.script', logOdds: 3 }] }],
+    [4, { ...probe, requestBodyBytes: 9000 }],
+    [5, { ...probe, status: 200 }],
+  ] as const) {
+    if (first !== null) asked(caller, "q='", first)
+    expect(
+      asked(caller, "q=' union select name from users", { ...more, responseBodyBytes: 500_000 * caller })[0],
+    ).toMatchObject({ severity: 'medium' })
+  }
+})
+
+test('a lone quote where everybody sends numbers is told with what the field carries', () => {
+  const watch = new Watch()
+  for (const i of range(214)) watch.see({ ...person(i), query: `id=${i}` })
+  watch.tick(watch.now + 60 * MINUTE_US)
+  const quote = { ...SQL, rule: 'sqli.quote', field: 'query:id', logOdds: 3 }
+  const [signal] = watch.see({ ...person(1000), query: "id=1'", marks: [quote] })
+  expect(signal!.why).toMatch(/; query:id carries numbers, of all 20\d callers looked at$/)
+  expect(signal!.evidence.field_normally).toMatch(
+    /^0 of \d+ callers send the like; carries numbers, of all 20\d callers looked at, up to 3 characters$/,
+  )
+})
+
 test('who tries field by field, faintly and slowly, is found by all of it together; one odd habit of his is not', () => {
   const probe = (field: string) => ({ ...SQL, rule: 'sqli.quote', logOdds: 5, field })
   const watch = new Watch()

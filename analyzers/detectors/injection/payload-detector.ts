@@ -6,7 +6,9 @@ import type { Occupancy } from '../../baselines/keyed-table.ts'
 import { type Detector, type DetectorDeclaration, defineDetector } from '../../detector.ts'
 import { DETECTOR_TAGS, type DetectorId } from '../../detector-ids.ts'
 import type { Accumulated } from '../../faint-marks.ts'
-import { isLeak, type Judgement, maturityOf, PayloadContext } from '../../payload-context.ts'
+import { maturityOf, PayloadContext } from '../../payload-context.ts'
+import type { Judgement } from '../../payload-habits.ts'
+import { isLeak } from '../../payload-signs.ts'
 import { leakSignal, payloadSignal } from './payload-finding.ts'
 import { outcomeOf } from './payload-outcome.ts'
 
@@ -86,7 +88,8 @@ class PayloadDetector implements Detector {
     if (strongest === null || judgement === null) return null
     const maturity = maturityOf(judgement.callers)
     if (!isLeak(strongest)) {
-      const outcome = outcomeOf(tx, strongest, this.#context.answerLooks)
+      const isFollowUp = this.#context.isFollowUp(strongest)
+      const outcome = outcomeOf(tx, strongest, this.#context.answerLooks, isFollowUp)
       const marks = { count, fields: together?.fields ?? 1 }
       return payloadSignal(this.#kind, tx, strongest, judgement, outcome, marks, maturity, now)
     }
@@ -122,7 +125,7 @@ class PayloadDetector implements Detector {
 }
 
 const OF_REQUESTS =
-  'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. The strongest mark of a request counts; fainter ones add up by caller, over fields and a day. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for, a size that no other answer of the endpoint has.'
+  'Fields of the message are unwrapped (percent, entities, escapes, base64, to a fixpoint) and read as the interpreter would that the attack is meant for; each rule that fires has shipped log-odds. What the field normally carries judges them: with k of n callers of the endpoint whose ordinary requests trip the rule in this field, the benign probability is (k + 20 p0) / (n + 20). A rule that fires for many callers of a field stops mattering there, as far as it fires no more clearly than it did for them; one that never fired for a thousand matters more, unless others do: then the field is for texts. A faint mark in a field that nearly all callers fill with numbers, identifiers, dates or words, in a value that is none, counts by how few of them used such characters. The strongest mark of a request counts; fainter ones add up by caller, over fields and a day. Whether it worked is read from the answer: status, database errors, stack traces, files, an unescaped echo, the delay that was asked for, a size that no other answer of the endpoint has, the more so when the same caller sent less of it before and was answered oddly.'
 const OF_ANSWERS =
   'Answers with 4xx and 5xx, all that is no JSON, the beginning of the rest, and every answer to a request that had a payload are looked through for what such a leak looks like; each rule has shipped log-odds. What the endpoint normally answers judges them: with k of n callers who were given the like in ordinary requests, the benign probability is (k + 20 p0) / (n + 20), so a page that shows such things to many stops mattering, and one that never did matters more. A signal is about the endpoint, whoever asked it.'
 
@@ -140,7 +143,7 @@ export function payloadDetector(kind: PayloadKind): DetectorDeclaration<typeof O
       detects,
       statistic: kind.class.startsWith('leak_') ? OF_ANSWERS : OF_REQUESTS,
       memory:
-        'One context for all payload detectors: 4,096 callers with faint marks, 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B; newcomers push out newcomers, evictions are counted.',
+        'One context for all payload detectors: 4,096 callers with faint marks, 4,096 endpoints, 16,384 pairs of field and rule, at most 4 KiB each and usually 300 B, 8,192 fields with what they carry (counts, no values); newcomers push out newcomers, evictions are counted.',
       warmUp:
         'None: works from the first request on the shipped odds. A field speaks for itself once 5 callers in good standing tripped a rule in it, or a crowd of 10 from 3 networks; each caller has one vote, from requests answered 2xx or 3xx, after a quarantine of 15 minutes. Nothing is learnt while the sensor is blind.',
       traps,

@@ -1,8 +1,9 @@
 import type { Severity, Signal } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
+import type { FieldCarries } from '../../field-contents.ts'
 import { countText, signalOf } from '../../finding.ts'
-import type { Judgement } from '../../payload-context.ts'
+import type { Judgement } from '../../payload-habits.ts'
 import type { PayloadKind } from './payload-detector.ts'
 import type { PayloadOutcome } from './payload-outcome.ts'
 
@@ -17,7 +18,7 @@ export function payloadSignal(
   maturity: number,
   now: EventTime,
 ): Signal {
-  const usual = usualText(judgement)
+  const usual = judgement.unlike ? `${mark.field} ${carriesText(judgement.content!)}` : usualText(judgement)
   const answered = tx.status !== null && tx.status < 400
   return signalOf(kind.id, tx, now, {
     log10P: -judgement.logOdds / Math.LN10,
@@ -77,14 +78,14 @@ export function leakSignal(
   })
 }
 
-function evidenceOf(mark: PayloadMark, { logOdds, carried, callers }: Judgement): Signal['evidence'] {
+function evidenceOf(mark: PayloadMark, { logOdds, carried, callers, content }: Judgement): Signal['evidence'] {
   return {
     field: mark.field,
     rule: mark.rule,
     decoded: mark.excerpt === '' ? null : mark.excerpt,
     layers: mark.layers,
     tokens: mark.tokens === '' ? null : mark.tokens,
-    field_normally: `${carried} of ${callers} callers send the like`,
+    field_normally: `${carried} of ${callers} callers send the like${content === null ? '' : `; ${carriesText(content)}, up to ${content.longest} characters`}`,
     log_odds_shipped: mark.logOdds,
     log_odds_here: Number(logOdds.toFixed(2)),
   }
@@ -95,6 +96,13 @@ function usualText({ carried, callers }: Judgement): string {
   return carried === 0
     ? `none of ${countText(callers, 'known caller')} sent the like in this field`
     : `${carried} of ${countText(callers, 'known caller')} sent the like in this field`
+}
+
+/** `carries numbers, of all 214 callers looked at`. */
+function carriesText({ kind, senders, callers, plain }: FieldCarries): string {
+  const kinds = kind === 'text' || kind === 'UUID' ? kind : kind === 'hexadecimal' ? 'hexadecimal numbers' : `${kind}s`
+  const share = senders === callers ? `all ${callers}` : `${senders} of ${callers}`
+  return `carries ${plain || senders === callers ? kinds : `mostly ${kinds}`}, of ${share} callers looked at`
 }
 
 /** None is clear by itself. */

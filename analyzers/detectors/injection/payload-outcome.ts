@@ -1,7 +1,7 @@
 import type { Severity } from '../../../daemon/model/signal.ts'
 import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
 import type { AnswerLooks } from '../../answer-sizes.ts'
-import { isDelayed } from '../../payload-context.ts'
+import { isDelayed } from '../../payload-signs.ts'
 
 /** What became of a payload, as far as its answer shows. */
 export interface PayloadOutcome {
@@ -29,9 +29,11 @@ const P_UNLIKE = 0.3
 /** Where all answers are alike, one says little. */
 const P_ALIKE = 0.05
 const P_REFLECTED = 0.7
+/** Of what speaks against success, so much is left when an answer unlike the others is the second odd one, to more of the same payload. */
+const DOUBT_OF_FOLLOW_UP = 0.5
 
-/** `looks`: its answer, beside others of the endpoint. */
-export function outcomeOf(tx: Transaction, mark: PayloadMark, looks: AnswerLooks): PayloadOutcome {
+/** `looks`: its answer, beside others of the endpoint; `isFollowUp`: the caller had an odd answer to less of the same. */
+export function outcomeOf(tx: Transaction, mark: PayloadMark, looks: AnswerLooks, isFollowUp: boolean): PayloadOutcome {
   const signs: string[] = []
   let pSuccess = byStatus(tx.status, looks)
   const note = (p: number, sign: string) => {
@@ -51,6 +53,8 @@ export function outcomeOf(tx: Transaction, mark: PayloadMark, looks: AnswerLooks
       : leak[1]
     if (!signs.includes(sign)) note(READS_FILES.has(mark.class) ? p : Math.min(p, 0.5), sign)
   }
+  if (isFollowUp && looks === 'unlike' && tx.status !== null && tx.status < 300)
+    note(1 - (1 - pSuccess) * DOUBT_OF_FOLLOW_UP, 'after less of the same that was answered oddly')
   return { pSuccess, severity: severityOf(pSuccess), signs }
 }
 

@@ -49,11 +49,15 @@ export const ssti: PayloadCheck = {
         excerpt: text.slice(directive.index, directive.index + 120),
         tokens: directive[0],
       })
+    if (found.length === 0 && LONE_OPENING.test(text))
+      found.push({ rule: 'ssti.opening', logOdds: 2, excerpt: text, tokens: '{{' })
     if (found.length === 0) return NO_EVIDENCE
     return found.sort((a, b) => b.logOdds - a.logOdds)
   },
 }
 
+/** A word and an expression that is left open: how one asks whether a field is a template. */
+const LONE_OPENING = /^[\w.-]{0,40}(?:\{\{|[$#]\{|<%|\{%)[\w.-]{0,16}$/
 const EXPRESSION = /\{\{([^{}]{1,256})|[$#*@~]\{([^{}]{1,256})|<%=?([^%<]{1,256})|\{%([^%{]{1,256})|@\(([^()@]{1,128})/g
 /** Two numbers and what is done with them: the answer shows whether it was computed. */
 const ARITHMETIC = /^[\s'"(]{0,8}\d{1,9}['"]?\s{0,4}[*+/%-]\s{0,4}['"]?\d{1,9}[\s'")]{0,8}/

@@ -1,0 +1,99 @@
+import type { EventTime } from '../daemon/model/time.ts'
+import type { Principal } from '../daemon/model/transaction.ts'
+import { AnswerSizes } from './answer-sizes.ts'
+import { DistinctCounter } from './baselines/distinct-counter.ts'
+import type { FieldContent } from './field-content.ts'
+import type { FieldCarries } from './field-contents.ts'
+
+/** Callers in good standing without whom a rule is never taken for harmless in a field. */
+const LEAST_CALM = 5
+/** The same where some are suspected for just these payloads: a whole crowd, from several networks, and no small part of all. */
+const LEAST_CROWD = 10
+const LEAST_NETWORKS = 3
+const CROWD_SHARE = 0.05
+
+/** What a field that carried nothing of the kind, or did, makes of a mark. */
+export interface Judgement {
+  /** Natural log of the odds, by what the field normally carries. */
+  readonly logOdds: number
+  /** Callers in whose benign requests the rule fired in this field, no less clearly. */
+  readonly carried: number
+  /** Callers of the endpoint that are known by now. */
+  readonly callers: number
+  /** What callers fill the field with; null while too little is known. */
+  readonly content: FieldCarries | null
+  /** The value is unlike it, and that is what the odds come from. */
+  readonly unlike: boolean
+}
+
+/** What a caller teaches, once it comes through quarantine. */
+export interface Vote {
+  /** Of the endpoint, of the field and rule, or of the field. */
+  readonly key: string
+  readonly of: 'endpoint' | 'habit' | 'field'
+  /** How clearly the rule fired: see LEVELS. */
+  readonly level: number
+  readonly hash: number
+  readonly network: number
+  /** Of a field. */
+  readonly content?: FieldContent
+}
+
+/** Who calls an endpoint, and how it answers. */
+export class Endpoint {
+  key = ''
+  /** Callers whose vote was offered. */
+  readonly seen = new DistinctCounter()
+  /** Those whose vote came through quarantine. */
+  readonly callers = new DistinctCounter()
+  answers = new AnswerSizes()
+  last: Principal | null = null
+  turn = 0
+  /** When a request of it was last looked into for what its fields carry. */
+  sampledAt: EventTime = 0
+}
+
+/** Who tripped a rule in a field while all was well. */
+export class Tally {
+  readonly calm = new DistinctCounter()
+  /** Also those who are suspected for it, and whence they came. */
+  readonly crowd = new DistinctCounter()
+  readonly networks = new DistinctCounter()
+}
+
+/**
+ * A tally for each level, of those who tripped the rule at least so clearly: prose that says "select" does not teach a field
+ * to carry `' UNION SELECT`.
+ */
+export class Habit {
+  key = ''
+  readonly levels: (Tally | null)[] = [null, null, null]
+
+  at(level: number): Tally {
+    this.levels[level] ??= new Tally()
+    return this.levels[level]
+  }
+}
+
+/** Null where they are neither enough nor none. */
+export function votesOf({ calm, crowd, networks }: Tally, callers: number): number | null {
+  const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
+  if (isCrowd) return crowd.count
+  if (calm.count >= LEAST_CALM) return calm.count
+  return crowd.count > 0 ? null : 0
+}
+
+export function endpointKey(service: string | null, endpoint: string | null): string {
+  return `${service} ${endpoint ?? ''}`
+}
+
+export function fieldKey(endpoint: string, field: string): string {
+  return `${endpoint}\n${field}`
+}
+
+/** Stands for all rules of a field. */
+export const ANY_RULE = ''
+
+export function habitKey(endpoint: string, field: string, rule: string): string {
+  return `${endpoint}\n${field}\n${rule}`
+}
