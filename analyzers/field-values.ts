@@ -6,17 +6,20 @@ import { unwrap } from '../daemon/payload/unwrap.ts'
 /** Fields of one request that are looked at, and characters of its body. */
 const MAX_FIELDS = 32
 const MAX_BODY = 8192
+/** Base64 is left as it is: it is no number, and nobody types it into a field for words. */
+const ENCODED = /[%&\\+]/
 const FORM = /^[\w.[\]%-]{1,64}=/
 
 /**
  * Values of a request as it was handed on, redacted, by the names that marks of payloads have: `query:id`, `body:/items/[]/id`, and `path:3` for
- * what stands where the endpoint has a variable. Each is unwrapped as the scanner does it.
+ * what stands where the endpoint has a variable. Each is unwrapped as the scanner does it,
+ * but for base64.
  */
 export function fieldValues(tx: Transaction, take: (field: string, text: string) => void): void {
   let left = MAX_FIELDS
   const give = (field: string, value: string, plus: boolean): boolean => {
     if (left-- <= 0) return false
-    if (value !== '') take(field, unwrap(value, plus).text)
+    if (value !== '') take(field, ENCODED.test(value) ? unwrap(value, plus).text : value)
     return true
   }
   const template = tx.endpoint ?? ''

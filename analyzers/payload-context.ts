@@ -48,7 +48,7 @@ const LEVELS = [7, 9] as const
 const P_RULE_BY_MISTAKE = 0.1
 /** What the content of a field makes of a faint mark, at most. */
 const MOST_BY_CONTENT = 9
-/** Requests of an endpoint that are looked into for what fields carry: one in so long, besides the first of each caller. */
+/** Requests of an endpoint that are looked into for what fields carry: one in so long, besides the first of each of its first 64 callers. */
 const SAMPLE_EVERY_US = 5 * SECOND_US
 
 /** One value of `snapshot`. */
@@ -301,7 +301,7 @@ export class PayloadContext {
     const hash = hashText(voteKey(tx.principal))
     const isNew = endpoint.seen.learnOne(hash) > 0
     if (isNew) this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
-    if (isNew || isDue) this.#observeContents(tx, endpoint, hash, now)
+    if (isDue || (isNew && endpoint.seen.exact)) this.#observeContents(tx, endpoint, hash, now)
   }
 
   /** Looks into a request for what its fields carry: a caller's first value of each field counts. */
