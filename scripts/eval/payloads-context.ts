@@ -5,13 +5,17 @@ import { IncidentBook } from '../../daemon/incidents/incident-book.ts'
 import type { IncidentChange } from '../../daemon/model/incident.ts'
 import { HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { PayloadMark, Transaction } from '../../daemon/model/transaction.ts'
+import { requestFields } from '../../daemon/payload/request-fields.ts'
 import type { PayloadFinding } from '../../daemon/payload/scanner.ts'
+import { unwrap } from '../../daemon/payload/unwrap.ts'
 import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { Random } from '../../demo/random.ts'
 import { START, transaction, user } from '../../test/conformance/traffic.ts'
 import { fakeTelemetry } from '../../test/fake-exchange.ts'
 import type { Attack } from '../../test/payload/attacks.ts'
 import { type Benign, NAMES_OF_FIELDS } from '../../test/payload/benign/requests.ts'
+import type { CorpusRequest } from '../../test/payload/corpus-request.ts'
+import { fakeHead } from '../../test/payload/fake-head.ts'
 import { scan } from '../../test/payload/scan.ts'
 import { count, newScanner, type Share, type Shares, share } from './payloads-score.ts'
 
@@ -82,7 +86,7 @@ export function contextOf(requests: Iterable<Benign>, attacks: Iterable<Attack>)
       applications.set(kind, own)
     }
     const marks = scan(scanner, request).map((finding) => markOf(finding, isOwn))
-    const rules = service.see(kind, marks)
+    const rules = service.see(kind, marks, ownValue(request))
     const alarm = rules.length > 0
     for (const each of [score.all, own.all]) count(each, alarm, false)
     if (index < half) continue
@@ -94,8 +98,9 @@ export function contextOf(requests: Iterable<Benign>, attacks: Iterable<Attack>)
   score.incidents = { all: service.opened, late: service.opened - opened }
   for (const attack of attacks) {
     const marks = scan(scanner, attack.request).map((finding) => markOf(finding, isMain))
+    const value = ownValue(attack.request, isMain)
     for (const [kind, own] of applications) {
-      const classes = service.attacked(kind, marks)
+      const classes = service.attacked(kind, marks, value)
       const found = classes.length > 0
       const named = classes.includes(attack.class)
       for (const each of [
@@ -127,28 +132,35 @@ class Service {
   #strangers = 0
 
   /** Rules of the signals that a request of one of its users raises. */
-  see(application: string, marks: readonly PayloadMark[]): string[] {
+  see(application: string, marks: readonly PayloadMark[], value: string): string[] {
     this.#now += APART_US
     for (; this.#ticked <= this.#now; this.#ticked += 10 * SECOND_US) {
       this.#set.tick(this.#ticked)
       this.#tell(this.#book.tick(this.#ticked))
     }
     const who = (hash(application) + this.#random.between(0, USERS - 1)) % PEOPLE
-    const tx = this.#request(application, marks, who, 200)
+    const tx = this.#request(application, marks, who, 200, value)
     const signals = [...this.#set.observe(tx, this.#now)]
     for (const signal of signals) this.#tell(this.#book.push(signal))
     return signals.map(({ evidence }) => String(evidence.rule))
   }
 
   /** Classes of the signals that a stranger's request would raise; nothing is learnt from it. */
-  attacked(application: string, marks: readonly PayloadMark[]): string[] {
-    const tx = this.#request(application, marks, PEOPLE + this.#strangers++, null)
+  attacked(application: string, marks: readonly PayloadMark[], value: string): string[] {
+    const tx = this.#request(application, marks, PEOPLE + this.#strangers++, null, value)
     return this.#set
       .observe(tx, this.#now + HOUR_US)
       .map(({ evidence }) => marks.find(({ rule }) => rule === evidence.rule)?.class ?? '')
   }
 
-  #request(application: string, marks: readonly PayloadMark[], who: number, status: number | null): Transaction {
+  #request(
+    application: string,
+    marks: readonly PayloadMark[],
+    who: number,
+    status: number | null,
+    value: string,
+  ): Transaction {
+    const requestBody = JSON.stringify({ value })
     return transaction({
       ...user(`person${who}`),
       clientIp: `198.51.${who % NETWORKS}.7`,
@@ -156,6 +168,8 @@ class Service {
       time: this.#now,
       marks,
       status,
+      requestBody,
+      requestBodyBytes: requestBody.length,
     })
   }
 
@@ -185,6 +199,15 @@ function markOf(finding: PayloadFinding, main: (field: string) => boolean): Payl
     reflected: false,
     delayMs: null,
   }
+}
+
+/** What stands in the application's own field: empty where the request has none. */
+function ownValue({ method, target, headers, body }: CorpusRequest, main: (field: string) => boolean = isOwn): string {
+  let found = ''
+  requestFields(fakeHead(method, target, headers), body, ({ name, value, place }) => {
+    if (found === '' && main(name)) found = unwrap(value, place === 'query' || place === 'form').text
+  })
+  return found
 }
 
 function isOwn(field: string): boolean {

@@ -5,8 +5,10 @@ import { contextOf } from './payloads-context.ts'
 import { payloadCost } from './payloads-cost.ts'
 import { alarmsOf, answersOf, freshLook, recallOf, sampled } from './payloads-score.ts'
 
-/** Of the reporting set, one in ten: the whole is `npm run eval -- payloads`. */
-const STEP = 10
+/** Of the reporting set, one in so many: the whole is `npm run eval -- payloads`. */
+const STEP = 20
+/** The same of the attacks that are sent to every application; what these learn needs all of the traffic. */
+const SENT_STEP = 400
 
 test('what attacks are found, in each class, and how much of what only looks like them', () => {
   const recall = recallOf(sampled(attacks('reporting'), STEP, 3))
@@ -17,7 +19,7 @@ test('what attacks are found, in each class, and how much of what only looks lik
 })
 
 test('as traffic of applications that learn, attacks stay found and what is benign is learnt', () => {
-  const context = contextOf(benign('reporting', REPORTED), sampled(attacks('reporting'), STEP * 10, 3))
+  const context = contextOf(benign('reporting', REPORTED), sampled(attacks('reporting'), SENT_STEP, 3))
   expect(context.lateBefore.found).toBeGreaterThan(5)
   expect(context.late.found / context.late.total).toBeLessThanOrEqual(0.0001)
   expect(context.attacks.found / context.attacks.total).toBeGreaterThanOrEqual(0.97)
