@@ -110,8 +110,8 @@ export class PayloadContext {
     if (status < 300) endpoint.answers.learn(tx.responseBodyBytes)
     if (endpoint.last !== tx.principal) {
       const isDue = now - endpoint.sampledAt >= SAMPLE_EVERY_US
-      if (isDue || endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0)
-        this.#observeCaller(tx, endpoint, isDue, now)
+      const isAsked = endpoint.seen.exact || (++endpoint.turn & SAMPLE) === 0
+      if (isAsked || isDue) this.#observeCaller(tx, endpoint, isAsked, isDue, now)
     }
     if (tx.marks.length > 0) this.#observeMarks(tx, now)
   }
@@ -296,10 +296,10 @@ export class PayloadContext {
     }
   }
 
-  #observeCaller(tx: Transaction, endpoint: Endpoint, isDue: boolean, now: EventTime): void {
+  #observeCaller(tx: Transaction, endpoint: Endpoint, isAsked: boolean, isDue: boolean, now: EventTime): void {
     endpoint.last = tx.principal
     const hash = hashText(voteKey(tx.principal))
-    const isNew = endpoint.seen.learnOne(hash) > 0
+    const isNew = isAsked && endpoint.seen.learnOne(hash) > 0
     if (isNew) this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
     if (isDue || (isNew && endpoint.seen.exact)) this.#observeContents(tx, endpoint, hash, now)
   }
