@@ -27,7 +27,7 @@ beforeAll(async () => {
   details[at] = {
     ...details[at]!,
     actions: [fakeAction(id)],
-    policy: fakePolicy('object-ownership', { max_log10_p: Math.log10(1 / 100_000) }),
+    policy: fakePolicy('object-enumeration', { max_log10_p: Math.log10(1 / 200_000) }),
   }
   operations = new MemoryOperations(details)
   walk = details[at]!
@@ -46,7 +46,7 @@ describe('incident list', () => {
     expect(opened).toEqual([...opened].sort().reverse())
     const row = rows.find((each) => each.includes(' high '))!
     expect(row).toMatch(
-      /^01m8067\w{5} {2}2026-11-21 23:14:34Z {2}high +open +Objects of others +u_1280 +api.shop\S* +simulated: throttle$/,
+      /^01m8067\w{5} {2}2026-11-21 23:14:35Z {2}high +open +Object enum\S* .*u_1280 +api.shop\S* +simulated: throttle$/,
     )
     expect(walk.incident.id.startsWith(row.slice(0, 12))).toBe(true)
     expect(rows.filter((each) => each.endsWith('nothing')).length).toBe(details.length - 1)
@@ -106,16 +106,16 @@ describe('incident show', () => {
     const { stdout, status } = await run(['show', walk.incident.id])
     expect(status).toBe(0)
     for (const said of [
-      /^HIGH {2}Objects of others {2}u_1280 {2}open$/m,
+      /^HIGH {2}Object enumeration {2}u_1280 {2}open$/m,
       /^about 2\d\d different orders answered in 12 s/m,
       /^Subject +user u_1280$/m,
-      /^Opened +2026-11-21 23:14:34Z, last seen 2026-11-21 23:14:45Z, 11 s later$/m,
-      /^How often +213 requests, 192 signals$/m,
+      /^Opened +2026-11-21 23:14:35Z, last seen 2026-11-21 23:14:45Z, 10 s later$/m,
+      /^How often +213 requests, 184 signals$/m,
       /^Expected +2-3 different orders in 10 min$/m,
       /^Observed +218 \(2026-11-21 23:14:45Z\)$/m,
       /^Outcome +it probably worked \(p 0.95\), 218 objects of others exposed$/m,
-      /^Detected by +object.ownership, object.enumeration, OWASP API1:2023, ATT&CK T1119, ATT&CK T1213$/m,
-      /^Policy +object-ownership, mode simulate, owner api-team$/m,
+      /^Detected by +object.enumeration, consumption.rate, OWASP API1:2023, OWASP API4:2023, ATT&CK T1119, ATT&CK T1213, ATT&CK$/m,
+      /^Policy +object-enumeration, mode simulate, owner api-team$/m,
       /^Evidence \(100 requests kept of 213\):$/m,
       /^ {2}23:14:33.906 +GET +\/v1\/orders\/49646 +200 +u_1280$/m,
       /… 88 more/,
@@ -179,16 +179,16 @@ describe('incident explain', () => {
     const { stdout, status } = await run(['explain', walk.incident.id])
     expect(status).toBe(0)
     for (const said of [
-      /^ {2}23:14:34.155 +object.ownership +-5.05 +40.8 % +4 +owner in the answer goes with .* +<- opened it$/m,
+      /^ {2}23:14:35.045 +object.enumeration +-6.55 +100 % +22 +2-3 different orders in 10 min +<- opened it$/m,
       /^ {4}neighbouring ids +216$/m,
       /^Object ids asked for, over time \(100 of 213 requests kept: how it began, and the newest\)$/m,
       /[\u2801-\u28ff]{3}/,
       /object id: 100 points from 49646 to 49858, rising; 23:14:33 to 23:14:45/,
-      /By its budget an incident opens at log10 p -5.00 or less, one in 100,000 by chance./,
-      /The signal of 23:14:34.155 had log10 p -5.05, just below the threshold: that opened it./,
+      /By its budget an incident opens at log10 p -5.30 or less, one in 200,000 by chance./,
+      /The signal of 23:14:35.045 had log10 p -6.55, 18 times below the threshold: that opened it./,
       /100 % of the evidence was seen whole./,
       /throttle \(webhook\) on user u_1280: applied, simulated/,
-      /With a budget 100 times smaller it would have opened at most 0.1 s later./,
+      /With a budget 100 times smaller it would have opened at most 0.4 s later./,
       /only the dispatch was withheld, because the mode is simulate/,
     ]) {
       expect(stdout).toMatch(said)

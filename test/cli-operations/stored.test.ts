@@ -56,7 +56,7 @@ describe('the walk through orders', () => {
 
   test('explain has the signals and the plot, from the store', async () => {
     const { stdout } = await run('explain', await id())
-    expect(stdout).toMatch(/23:14:34.155 +object.ownership +-5.05 +40.8 % +4 .*<- opened it$/m)
+    expect(stdout).toMatch(/23:14:35.045 +object.enumeration +-6.55 +100 % +22 .*<- opened it$/m)
     expect(stdout).toMatch(/^ {4}neighbouring ids +\d+$/m)
     expect(stdout).toMatch(/object id: 100 points from 49646 to 49858, rising/)
     expect(stdout).not.toMatch(/undefined|NaN|\[object/)

@@ -55,17 +55,17 @@ describe('policy list', () => {
   test('shows the shipped policies without a configuration', async () => {
     const { code, stdout } = await offpath('policy', 'list')
     expect(code).toBe(0)
-    const lines = stdout.split('\n').map((line) => line.trimEnd())
+    // As wide as the names are.
+    const lines = stdout.split('\n').map((line) => line.trim().replace(/ {2,}/g, '  '))
     expect(lines).toHaveLength(readdirSync(join(root, 'policies')).filter((name) => name.endsWith('.yaml')).length + 2)
+    expect(lines[0]).toBe('policy  mode  detectors  severity  respond  origin')
     for (const line of [
-      'policy              mode      detectors                 severity     respond                   origin',
-      'attack-payloads     simulate  injection.sqli and 21 m…  as detected  ban-source (webhook)      shipped attack-payloads.…',
-      'auth-bruteforce     simulate  auth.bruteforce auth.otp  as detected  ban-source (webhook)      shipped auth-bruteforce.…',
-      'capture-blind       simulate  capture.blind             as detected  -                         shipped capture-blind.ya…',
-      'object-enumeration  simulate  object.enumeration        as detected  suspend-caller (webhook)  shipped object-enumerati…',
-      'scan-probing        simulate  scan.probing              as detected  ban-source (webhook)      shipped scan-probing.yaml',
+      /^attack-payloads {2}simulate {2}injection\.sqli and\S* .*as detected {2}ban-source \(webhook\) {2}shipped attack-payl/,
+      /^capture-blind {2}simulate {2}capture\.blind {2}as detected {2}- {2}shipped capture-blind\.y/,
+      /^object-enumeration {2}simulate {2}object\.enumeration {2}as detected {2}suspend-caller \(webhook\) {2}shipped object-/,
+      /^scan-probing {2}simulate {2}scan\.probing {2}as detected {2}ban-source \(webhook\) {2}shipped scan-prob/,
     ]) {
-      expect(lines).toContain(line)
+      expect(lines.filter((each) => line.test(each))).toHaveLength(1)
     }
   })
 
@@ -129,7 +129,7 @@ test('replay folds by the policies of the configuration', async () => {
 describe('policy test', () => {
   test('the shipped tests pass', async () => {
     const { code, stdout } = await offpath('policy', 'test')
-    expect(stdout).toMatch(/ok {2}auth-bruteforce {5}tests\/guessing\.jsonl +1 {2}critical {2}ban-source\n/)
+    expect(stdout).toMatch(/ok {2}auth-bruteforce +tests\/guessing\.jsonl +1 {2}critical {2}ban-source\n/)
     expect(stdout).toMatch(/\n\d\d tests, 0 failed\n$/)
     expect(code).toBe(0)
   })

@@ -14,7 +14,7 @@ const LEAST_SPAN_US = 2 * HOUR_US
  * Shares of callers who break it from which it does not hold. Who does so in one visit, or with many others, may be a thief; who comes
  * back to the same has a reason to.
  */
-const BROKEN = 0.06
+const BROKEN = 0.07
 const BROKEN_AGAIN = 0.02
 const BROKEN_AGAIN_FOR_LONG = 0.05
 /** Days on which it must be broken before one that held is given up for less than BROKEN_AGAIN_FOR_LONG. */
