@@ -112,6 +112,14 @@ describe('what is no theft', () => {
     }
   })
 
+  test('somebody who acts in the name of the holder, as the token says', () => {
+    const { detector, now } = watched()
+    detector.observe(use(now, 'p7', home), now)
+    const claims = { iss: null, sub: null, tenant: null, role: [], scope: [], alg: null, kid: null, iat: null, exp: null }
+    const acting = { ...use(now + SECOND_US, 'p7', thief), claims: { ...claims, actor: 'hmac:agent' } }
+    expect(detector.observe(acting, now + SECOND_US)).toBeNull()
+  })
+
   test('a backend that passes on the tokens of many, once it has done so for a while', () => {
     const { detector, now } = watched()
     const relay = { ip: '10.0.0.5', agent: 'Go-http-client/2.0' }

@@ -70,6 +70,8 @@ class AuthTokenTheft implements Detector {
     const { principal, status } = tx
     // A credential that is refused is no use to anybody.
     if (status === null || status >= 400 || !isAuthenticated(principal) || principal.via === 'basic') return null
+    // Somebody acts in the holder’s name, and the token says so.
+    if (tx.claims?.actor != null) return null
     const address = sourceAddress(tx)
     const key = principalKey(principal)
     const holder = this.#holders.use(key)
@@ -263,7 +265,7 @@ export const authTokenTheft = defineDetector({
     warmUp:
       'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
     traps:
-      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network; what is stolen before it is used; Basic credentials, which are a password.',
+      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network; what is stolen before it is used; Basic credentials, which are a password.',
     tuning: 'report; relayCallers where few callers come through a backend.',
   },
   options: Options,
