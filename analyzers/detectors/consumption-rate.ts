@@ -9,14 +9,14 @@ const Options = z.strictObject({
   perMinute: z
     .number()
     .min(1)
-    .default(60)
+    .default(300)
     .describe('requests of one caller to one endpoint in a minute that are no matter yet'),
-  perTenMinutes: z.number().min(1).default(200).describe('the same in ten minutes'),
-  perHour: z.number().min(1).default(600).describe('the same in an hour'),
+  perTenMinutes: z.number().min(1).default(1200).describe('the same in ten minutes'),
+  perHour: z.number().min(1).default(3600).describe('the same in an hour'),
 })
 
 /** So many times the floor is what only a program does that minds nothing. */
-const GRAVE_TIMES = 10
+const GRAVE_TIMES = 4
 
 function measureOf({ perMinute, perTenMinutes, perHour }: z.infer<typeof Options>): Measure {
   return {

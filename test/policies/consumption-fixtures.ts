@@ -36,7 +36,7 @@ const LISTS = range(150).map((i) => customers(i * MINUTE, i % 24, 14 + (i % 8)))
 
 export const CONSUMPTION_FIXTURES = {
   // One account searches without a break.
-  'search-without-end.jsonl': [...SEARCHES, ...range(220).map((i) => search(151 * MINUTE + i * 400_000, 7))],
+  'search-without-end.jsonl': [...SEARCHES, ...range(1250).map((i) => search(151 * MINUTE + i * 100_000, 7))],
   // Many search at once, some of them a little longer.
   'busy-hour.jsonl': [
     ...SEARCHES,

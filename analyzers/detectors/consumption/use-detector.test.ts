@@ -55,7 +55,8 @@ function ordinary(): Transaction[] {
 
 /** What each detector is after, by one caller after the ordinary hours. */
 const TOO_MUCH: Readonly<Record<Id, (name: string, from?: number) => Transaction[]>> = {
-  'consumption.rate': (name, from = LEARNT) => Array.from({ length: 400 }, (_, i) => call(from + i * SECOND_US, name)),
+  'consumption.rate': (name, from = LEARNT) =>
+    Array.from({ length: 1600 }, (_, i) => call(from + i * 0.25 * SECOND_US, name)),
   'consumption.size': (name, from = LEARNT) =>
     Array.from({ length: 5 }, (_, i) => call(from + i * 30 * SECOND_US, name, { requestBodyBytes: 12_000 })),
   'consumption.cost': (name, from = LEARNT) =>
