@@ -115,7 +115,17 @@ describe('what is no theft', () => {
   test('somebody who acts in the name of the holder, as the token says', () => {
     const { detector, now } = watched()
     detector.observe(use(now, 'p7', home), now)
-    const claims = { iss: null, sub: null, tenant: null, role: [], scope: [], alg: null, kid: null, iat: null, exp: null }
+    const claims = {
+      iss: null,
+      sub: null,
+      tenant: null,
+      role: [],
+      scope: [],
+      alg: null,
+      kid: null,
+      iat: null,
+      exp: null,
+    }
     const acting = { ...use(now + SECOND_US, 'p7', thief), claims: { ...claims, actor: 'hmac:agent' } }
     expect(detector.observe(acting, now + SECOND_US)).toBeNull()
   })
