@@ -292,7 +292,7 @@ test('a file that is read by daemons killed again and again is stored once, roll
   }
   expect(await count('SELECT count(), uniqExact(id) FROM transactions')).toEqual([15_190, 15_190])
   expect(await count('SELECT sum(requests) FROM endpoint_minute')).toEqual([15_190])
-  expect(await count('SELECT count(), uniqExact(id) FROM signals')).toEqual([341, 341])
+  expect(await count('SELECT count(), uniqExact(id) FROM signals')).toEqual([340, 340])
   expect(await count('SELECT count() FROM incidents FINAL')).toEqual([6])
   expect(await folder.json<IncidentJson[]>('incident', 'list')).toHaveLength(6)
   const opened = ofType('offpath.incident.opened.v1')
