@@ -52,7 +52,7 @@ test('those that take hold of all sign-ins follow one another', () => {
 test('blatant guessing, counting and probing is found, each time as one incident or so', async () => {
   const report = await evaluate({
     seed: 'preset',
-    requests: 25_000,
+    requests: 40_000,
     attacks: 1,
     worlds: 1,
     days: 1,
