@@ -4,21 +4,14 @@ import { SEVERITIES, type Severity, type Signal } from '../../daemon/model/signa
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { logGamma } from '../baselines/beta-binomial.ts'
-import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { voteKey } from '../baselines/principal-key.ts'
 import { time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, percentText, signalOf, spanText } from '../finding.ts'
 import { ErrorRates, ErrorRatesState, type ErrorWindow } from './regression/error-rates.ts'
-import {
-  LOOK_EVERY_US,
-  type Release,
-  Releases,
-  ReleasesState,
-  releaseEvidence,
-  sinceRelease,
-} from './regression/releases.ts'
+import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
+import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which failures are a signal'),
@@ -55,9 +48,6 @@ const OVERDISPERSION = 0.5
 
 /** Rates, when it was looked at, judged and told last (null: not), since when, how grave. */
 const ServiceState = z.tuple([ErrorRatesState, time, time, time.nullable(), time, z.enum(SEVERITIES)])
-const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
-type Kept = z.infer<typeof Kept>
-
 class Service {
   rates = new ErrorRates()
   lookedAt: EventTime = 0
@@ -68,27 +58,38 @@ class Service {
   severity: Severity = 'info'
 }
 
+const CODEC: ServiceCodec<Service> = {
+  toState: ({ rates, lookedAt, judgedAt, toldAt, since, severity }): z.infer<typeof ServiceState> => [
+    rates.toState(),
+    lookedAt,
+    judgedAt,
+    toldAt,
+    since,
+    severity,
+  ],
+  fromState: (state) => {
+    const [rates, lookedAt, judgedAt, toldAt, since, severity] = ServiceState.parse(state)
+    const kept = { rates: ErrorRates.fromState(rates), lookedAt, judgedAt, toldAt, since, severity }
+    return Object.assign(new Service(), kept)
+  },
+}
+
 class RegressionErrors implements Detector {
   readonly stateVersion = 1
   readonly #options: ErrorsOptions
-  readonly #services: KeyedTable<Service>
-  readonly #releases: Releases
+  readonly #services: WatchedServices<Service>
   #frozen = false
 
   constructor(options: ErrorsOptions) {
     this.#options = options
-    this.#services = new KeyedTable(options.maxServices, () => new Service())
-    this.#releases = new Releases(options.maxServices)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { service: name, status } = tx
     if (name === null || status === null || status < 200) return null
     const service = this.#services.use(name)
-    if (now - service.lookedAt >= LOOK_EVERY_US) {
-      service.lookedAt = now
-      this.#releases.look(tx, name, now)
-    }
+    this.#services.look(tx, name, service, now)
     const failed = status >= 500
     const caller = failed ? hashText(voteKey(tx.principal)) : 0
     if (!service.rates.add(tx.endpoint ?? '', failed, caller, now)) return null
@@ -113,40 +114,23 @@ class RegressionErrors implements Detector {
   }
 
   deployed(mark: DeployMark): void {
-    this.#releases.mark(mark)
+    this.#services.mark(mark)
   }
 
   freeze(frozen: boolean): void {
     this.#frozen = frozen
   }
 
-  *snapshot(): IterableIterator<Kept> {
-    const toState = ({ rates, lookedAt, judgedAt, toldAt, since, severity }: Service): z.infer<typeof ServiceState> => [
-      rates.toState(),
-      lookedAt,
-      judgedAt,
-      toldAt,
-      since,
-      severity,
-    ]
-    for (const entry of this.#services.entries(toState)) yield ['service', entry]
-    yield* this.#releases.snapshot()
+  snapshot(): Iterable<unknown> {
+    return this.#services.snapshot()
   }
 
   restore(line: unknown): void {
-    const kept = Kept.parse(line)
-    if (kept[0] === 'release') {
-      this.#releases.restore(kept)
-      return
-    }
-    const service = new Service()
-    const [rates, lookedAt, judgedAt, toldAt, since, severity] = ServiceState.parse(kept[1][4])
-    Object.assign(service, { rates: ErrorRates.fromState(rates), lookedAt, judgedAt, toldAt, since, severity })
-    this.#services.restore(kept[1], service)
+    this.#services.restore(line)
   }
 
   sizes() {
-    return { services: this.#services.occupancy, releases: this.#releases.occupancy }
+    return this.#services.sizes()
   }
 
   maturity(): number {
@@ -156,7 +140,7 @@ class RegressionErrors implements Detector {
   #judge(tx: Transaction, name: string, service: Service, now: EventTime): Signal | null {
     const { outageRate, lastingRate, releaseRate } = this.#options
     const { rates } = service
-    const release = this.#releases.latest(name, now, AFTER_RELEASE_US)
+    const release = this.#services.release(name, now, AFTER_RELEASE_US)
     const blackout = rates.window(BLACKOUT_MINUTES, now, 0)
     if (this.#exceeds(blackout, Math.min(0.9, BLACKOUT * outageRate), OUTAGE_TIMES)) {
       return this.#tell(tx, service, blackout, release, now)

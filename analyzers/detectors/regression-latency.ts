@@ -3,21 +3,14 @@ import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { principalKey } from '../baselines/principal-key.ts'
 import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf, spanText } from '../finding.ts'
-import {
-  LOOK_EVERY_US,
-  type Release,
-  Releases,
-  ReleasesState,
-  releaseEvidence,
-  sinceRelease,
-} from './regression/releases.ts'
+import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
 import { type Slowed, SlowedState, Slowness, SlownessState } from './regression/slowness.ts'
+import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   slower: z.number().gt(1).default(1.35).describe('how many times as long as usual answers take, at least'),
@@ -42,9 +35,6 @@ const ACCEPTED_AFTER_US = 24 * HOUR_US
 
 /** Slowness, last look, slow minutes, since when, their evidence, what is to be told. */
 const ServiceState = z.tuple([SlownessState, time, amount, time, amount, SlowedState.nullable()])
-const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
-type Kept = z.infer<typeof Kept>
-
 class Service {
   slowness = new Slowness()
   lookedAt: EventTime = 0
@@ -56,17 +46,31 @@ class Service {
   due: Slowed | null = null
 }
 
+const CODEC: ServiceCodec<Service> = {
+  toState: ({ slowness, lookedAt, slow, since, log10P, due }): z.infer<typeof ServiceState> => [
+    slowness.toState(),
+    lookedAt,
+    slow,
+    since,
+    log10P,
+    due,
+  ],
+  fromState: (state) => {
+    const [slowness, lookedAt, slow, since, log10P, due] = ServiceState.parse(state)
+    const kept = { slowness: Slowness.fromState(slowness), lookedAt, slow, since, log10P, due }
+    return Object.assign(new Service(), kept)
+  },
+}
+
 class RegressionLatency implements Detector {
   readonly stateVersion = 1
   readonly #options: LatencyOptions
-  readonly #services: KeyedTable<Service>
-  readonly #releases: Releases
+  readonly #services: WatchedServices<Service>
   #frozen = false
 
   constructor(options: LatencyOptions) {
     this.#options = options
-    this.#services = new KeyedTable(options.maxServices, () => new Service())
-    this.#releases = new Releases(options.maxServices)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -75,10 +79,7 @@ class RegressionLatency implements Detector {
     // A refusal is quick, and a failure as slow as a time-out.
     if (status < 200 || status >= 400) return null
     const service = this.#services.use(name)
-    if (now - service.lookedAt >= LOOK_EVERY_US) {
-      service.lookedAt = now
-      this.#releases.look(tx, name, now)
-    }
+    this.#services.look(tx, name, service, now)
     if (!service.slowness.wants()) return null
     const factor = service.slowness.add(endpoint, Math.max(1, durationUs), hashText(principalKey(tx.principal)))
     const { due } = service
@@ -95,40 +96,23 @@ class RegressionLatency implements Detector {
   }
 
   deployed(mark: DeployMark): void {
-    this.#releases.mark(mark)
+    this.#services.mark(mark)
   }
 
   freeze(frozen: boolean): void {
     this.#frozen = frozen
   }
 
-  *snapshot(): IterableIterator<Kept> {
-    const toState = ({ slowness, lookedAt, slow, since, log10P, due }: Service): z.infer<typeof ServiceState> => [
-      slowness.toState(),
-      lookedAt,
-      slow,
-      since,
-      log10P,
-      due,
-    ]
-    for (const entry of this.#services.entries(toState)) yield ['service', entry]
-    yield* this.#releases.snapshot()
+  snapshot(): Iterable<unknown> {
+    return this.#services.snapshot()
   }
 
   restore(line: unknown): void {
-    const kept = Kept.parse(line)
-    if (kept[0] === 'release') {
-      this.#releases.restore(kept)
-      return
-    }
-    const service = new Service()
-    const [slowness, lookedAt, slow, since, log10P, due] = ServiceState.parse(kept[1][4])
-    Object.assign(service, { slowness: Slowness.fromState(slowness), lookedAt, slow, since, log10P, due })
-    this.#services.restore(kept[1], service)
+    this.#services.restore(line)
   }
 
   sizes() {
-    return { services: this.#services.occupancy, releases: this.#releases.occupancy }
+    return this.#services.sizes()
   }
 
   maturity(): number {
@@ -170,7 +154,7 @@ class RegressionLatency implements Detector {
   }
 
   #signal(tx: Transaction, service: Service, slowed: Slowed, now: EventTime): Signal | null {
-    const latest = this.#releases.latest(tx.service ?? '', now, AFTER_RELEASE_US + now - service.since)
+    const latest = this.#services.release(tx.service ?? '', now, AFTER_RELEASE_US + now - service.since)
     // What was slow before it is not its doing.
     const release = latest !== null && latest.at <= service.since + slowed.minutes * MINUTE_US ? latest : null
     if (release === null && service.slow < this.#options.minutes) return null

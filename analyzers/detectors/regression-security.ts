@@ -3,7 +3,6 @@ import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { voteKey } from '../baselines/principal-key.ts'
 import { text, time } from '../baselines/state.ts'
@@ -12,7 +11,8 @@ import { countText, percentText, signalOf } from '../finding.ts'
 import { ErrorRates, ErrorRatesState, type ErrorWindow } from './regression/error-rates.ts'
 import { Guard, GuardState, type Loss } from './regression/guard.ts'
 import { answerOf, PROTECTIONS, type Protection } from './regression/protections.ts'
-import { type Release, Releases, ReleasesState, releaseEvidence, sinceRelease } from './regression/releases.ts'
+import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
+import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which a change is a signal'),
@@ -45,29 +45,44 @@ const ServiceState = z.tuple([
   time,
   z.array(z.tuple([text, time, time])).max(64),
 ])
-const Kept = z.union([z.tuple([z.literal('service'), KeyedEntry]), ReleasesState])
-type Kept = z.infer<typeof Kept>
-
 class Service {
   guards = PROTECTIONS.map(() => new Guard())
   refusals = new ErrorRates()
   lookedAt: EventTime = 0
   judgedAt: EventTime = 0
   /** By name of what is gone: when it was first told, and last. */
-  readonly told = new Map<string, { readonly since: EventTime; at: EventTime }>()
+  told = new Map<string, { readonly since: EventTime; at: EventTime }>()
+}
+
+const CODEC: ServiceCodec<Service> = {
+  toState: ({ guards, refusals, lookedAt, judgedAt, told }): z.infer<typeof ServiceState> => [
+    guards.map((guard) => guard.toState()),
+    refusals.toState(),
+    lookedAt,
+    judgedAt,
+    [...told].map(([name, { since, at }]) => [name, since, at]),
+  ],
+  fromState: (state) => {
+    const [guards, refusals, lookedAt, judgedAt, told] = ServiceState.parse(state)
+    return Object.assign(new Service(), {
+      guards: PROTECTIONS.map((_, i) => (guards[i] === undefined ? new Guard() : Guard.fromState(guards[i]))),
+      refusals: ErrorRates.fromState(refusals),
+      lookedAt,
+      judgedAt,
+      told: new Map(told.map(([name, since, at]) => [name, { since, at }])),
+    })
+  },
 }
 
 class RegressionSecurity implements Detector {
   readonly stateVersion = 1
   readonly #options: SecurityOptions
-  readonly #services: KeyedTable<Service>
-  readonly #releases: Releases
+  readonly #services: WatchedServices<Service>
   #frozen = false
 
   constructor(options: SecurityOptions) {
     this.#options = options
-    this.#services = new KeyedTable(options.maxServices, () => new Service())
-    this.#releases = new Releases(options.maxServices)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -76,9 +91,7 @@ class RegressionSecurity implements Detector {
     const service = this.#services.use(name)
     const isRefusal = status === 401 || status === 403
     service.refusals.add(endpoint, isRefusal, isRefusal ? hashText(voteKey(tx.principal)) : 0, now)
-    if (now - service.lookedAt >= LOOK_EVERY_US) {
-      service.lookedAt = now
-      this.#releases.look(tx, name, now)
+    if (this.#services.look(tx, name, service, now, LOOK_EVERY_US)) {
       const signal = this.#look(tx, status, name, service, now)
       if (signal !== null) return signal
     }
@@ -103,41 +116,23 @@ class RegressionSecurity implements Detector {
   }
 
   deployed(mark: DeployMark): void {
-    this.#releases.mark(mark)
+    this.#services.mark(mark)
   }
 
   freeze(frozen: boolean): void {
     this.#frozen = frozen
   }
 
-  *snapshot(): IterableIterator<Kept> {
-    const toState = ({ guards, refusals, lookedAt, judgedAt, told }: Service): z.infer<typeof ServiceState> => [
-      guards.map((guard) => guard.toState()),
-      refusals.toState(),
-      lookedAt,
-      judgedAt,
-      [...told].map(([name, { since, at }]) => [name, since, at]),
-    ]
-    for (const entry of this.#services.entries(toState)) yield ['service', entry]
-    yield* this.#releases.snapshot()
+  snapshot(): Iterable<unknown> {
+    return this.#services.snapshot()
   }
 
   restore(line: unknown): void {
-    const kept = Kept.parse(line)
-    if (kept[0] === 'release') {
-      this.#releases.restore(kept)
-      return
-    }
-    const service = new Service()
-    const [guards, refusals, lookedAt, judgedAt, told] = ServiceState.parse(kept[1][4])
-    service.guards = PROTECTIONS.map((_, i) => (guards[i] === undefined ? new Guard() : Guard.fromState(guards[i])))
-    Object.assign(service, { refusals: ErrorRates.fromState(refusals), lookedAt, judgedAt })
-    for (const [name, since, at] of told) service.told.set(name, { since, at })
-    this.#services.restore(kept[1], service)
+    this.#services.restore(line)
   }
 
   sizes() {
-    return { services: this.#services.occupancy, releases: this.#releases.occupancy }
+    return this.#services.sizes()
   }
 
   maturity(): number {
@@ -193,7 +188,7 @@ class RegressionSecurity implements Detector {
   }
 
   #refusals(tx: Transaction, name: string, service: Service, now: EventTime): Signal | null {
-    const release = this.#releases.latest(name, now, AFTER_RELEASE_US)
+    const release = this.#services.release(name, now, AFTER_RELEASE_US)
     if (release === null || now - release.at < SETTLES_US) return null
     const window = service.refusals.window(WINDOW_MINUTES, now, release.at)
     if (!this.#haveDropped(window) || !this.#isDue(service, REFUSALS, now)) return null
@@ -216,7 +211,7 @@ class RegressionSecurity implements Detector {
 
   /** The release that a change since `from` followed. */
   #release(service: string, from: EventTime, now: EventTime): Release | null {
-    const latest = this.#releases.latest(service, now, AFTER_RELEASE_US + now - from)
+    const latest = this.#services.release(service, now, AFTER_RELEASE_US + now - from)
     return latest !== null && latest.at <= from + MINUTE_US ? latest : null
   }
 }
