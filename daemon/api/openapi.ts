@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ROUTES, type Route } from './routes.ts'
-import { NAMED_SCHEMAS, Problem } from './schemas.ts'
+import { NAMED_SCHEMAS } from './schema-parts.ts'
+import { Problem } from './schemas.ts'
 
 type Json = Record<string, unknown>
 

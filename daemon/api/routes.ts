@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { OffpathError } from '../telemetry/errors.ts'
+import * as inventory from './inventory-schemas.ts'
 import type {
   ActionFilter,
   DeliveryFilter,
@@ -167,8 +168,8 @@ export const ROUTES: readonly Route[] = [
     path: '/api/v1/routes',
     operationId: 'routes',
     summary: 'What the watched API is, as seen: operations with parameters, answers and sensitive fields.',
-    query: schema.RouteQuery,
-    answer: schema.Routes,
+    query: inventory.RouteQuery,
+    answer: inventory.Routes,
     problems: [409],
     run: async (operations, { query }) => ({
       routes: await known(operations.routes?.(query as InventoryFilter)),
@@ -180,8 +181,8 @@ export const ROUTES: readonly Route[] = [
     path: '/api/v1/clients',
     operationId: 'clients',
     summary: 'Who calls the watched API, busiest first.',
-    query: schema.ClientQuery,
-    answer: schema.Clients,
+    query: inventory.ClientQuery,
+    answer: inventory.Clients,
     problems: [409],
     run: async (operations, { query }) => ({
       clients: await known(operations.clients?.(query as InventoryFilter)),

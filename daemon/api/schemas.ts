@@ -1,38 +1,18 @@
 import { z } from 'zod'
 import { DEFAULT_ROWS, MAX_ROWS } from '../../sinks/clickhouse/query.ts'
 import { ACTION_STATES } from '../model/action.ts'
-import { parseTime } from '../model/time.ts'
-import { ROLES } from '../model/transaction.ts'
-import { MOST_ROUTES } from './inventory-file.ts'
 import { MOST_LISTED } from './json-forms.ts'
+import { count, counts, named, share, text, time } from './schema-parts.ts'
 
 /**
  * The JSON of the API as schemas: the document is made from them, requests are checked by them, and a test checks every answer against
  * them. A type-level test keeps them equal to operations.ts.
  */
 
-const time = () =>
-  z
-    .string()
-    .max(50)
-    .refine((text) => parseTime(text) !== null, { error: 'expected RFC 3339, such as 2026-11-21T20:00:00Z' })
-    .meta({ format: 'date-time' })
-const count = () => z.number().min(0)
-const share = () => z.number().min(0).max(1)
-const counts = () => z.record(z.string(), z.number())
-const text = (most: number) => z.string().min(1).max(most)
-
 export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const
 const STATUSES = ['open', 'contained', 'resolved', 'benign', 'false'] as const
 const MODES = ['observe', 'simulate', 'stage', 'enforce'] as const
 const DELIVERY_STATES = ['pending', 'delivered', 'dead', 'disabled'] as const
-
-/** Those that have a name in the document. */
-export const NAMED_SCHEMAS = new Map<z.ZodType, string>()
-function named<Schema extends z.ZodType>(name: string, schema: Schema): Schema {
-  NAMED_SCHEMAS.set(schema, name)
-  return schema
-}
 
 export const Problem = named(
   'Problem',
@@ -273,84 +253,6 @@ export const DeliverySchema = named(
     last_error: z.string().nullable(),
   }),
 )
-
-export const FieldSchema = named(
-  'Field',
-  z.strictObject({
-    in: z.enum(['path', 'query', 'header', 'body', 'response']),
-    name: z.string(),
-    type: z.enum(['null', 'bool', 'int', 'number', 'uuid', 'date', 'email', 'string', 'object', 'array', 'mixed']),
-    types: counts(),
-    seen: count(),
-    share: z.number().min(0).max(1),
-    min: z.number().nullable(),
-    max: z.number().nullable(),
-    min_length: z.number().nullable(),
-    max_length: z.number().nullable(),
-    enum: z.array(z.string()).nullable(),
-    sensitive: counts(),
-    object_id: z.boolean(),
-    shared: z.boolean(),
-  }),
-)
-
-export const RouteSchema = named(
-  'Route',
-  z.strictObject({
-    service: z.string(),
-    endpoint: z.string(),
-    method: z.string(),
-    path: z.string(),
-    state: z.enum(['established', 'candidate']),
-    first_seen: time(),
-    last_seen: time(),
-    requests: count(),
-    statuses: counts(),
-    callers: count(),
-    authentication: z.strictObject({
-      seen: counts(),
-      anonymous: z.strictObject({ requests: count(), granted: count(), refused: count() }),
-      enforced: z.enum(['yes', 'no', 'unknown']),
-    }),
-    request_types: z.array(z.string()),
-    response_types: z.array(z.string()),
-    samples: z.strictObject({ taken: count(), requests: count(), responses: count() }),
-    fields: z.array(FieldSchema),
-    sensitive: counts(),
-    privilege: z.array(z.string()),
-    deprecated: z.strictObject({ seen: count(), sunset: z.string().nullable() }).nullable(),
-  }),
-)
-
-export const ClientSchema = named(
-  'Client',
-  z.strictObject({
-    kind: z.string(),
-    id: z.string(),
-    display: z.string(),
-    via: z.string(),
-    first_seen: time(),
-    last_seen: time(),
-    requests: count(),
-    endpoints: count(),
-    addresses: count(),
-    refused_share: z.number().min(0).max(1),
-    role: z.enum(ROLES).nullable(),
-    reasons: z.array(z.string()),
-    labels: z.array(z.string()),
-    networks: z.array(z.string()),
-    agents: z.array(z.string()),
-    devices: count(),
-    credentials: count(),
-    shared: z.boolean(),
-  }),
-)
-
-export const Routes = z.strictObject({ routes: z.array(RouteSchema).max(MOST_ROUTES) })
-export const Clients = z.strictObject({ clients: z.array(ClientSchema).max(MOST_ROUTES) })
-const mostRoutes = z.int().min(1).max(MOST_ROUTES).optional().describe('Default 1000.')
-export const RouteQuery = z.strictObject({ service: text(300).optional(), limit: mostRoutes })
-export const ClientQuery = z.strictObject({ limit: mostRoutes })
 
 export const Incidents = z.strictObject({ incidents: z.array(IncidentSchema).max(MOST_LISTED) })
 export const Actions = z.strictObject({ actions: z.array(ActionSchema).max(MOST_LISTED) })

@@ -1,6 +1,7 @@
 import { validate } from '@readme/openapi-parser'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
+import type * as inventory from '../../daemon/api/inventory-schemas.ts'
 import { openApiDocument } from '../../daemon/api/openapi.ts'
 import type * as operations from '../../daemon/api/operations.ts'
 import type * as schemas from '../../daemon/api/schemas.ts'
@@ -32,11 +33,11 @@ test('schemas and types are the same', () => {
     true satisfies Same<z.infer<typeof schemas.DeliverySchema>, operations.DeliveryJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentSchema>, operations.IncidentJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentDetail>, operations.IncidentDetailJson>,
-    true satisfies Same<z.infer<typeof schemas.RouteSchema>, RouteJson>,
-    true satisfies Same<z.infer<typeof schemas.ClientSchema>, ClientJson>,
+    true satisfies Same<z.infer<typeof inventory.RouteSchema>, RouteJson>,
+    true satisfies Same<z.infer<typeof inventory.ClientSchema>, ClientJson>,
     true satisfies Same<z.infer<typeof schemas.DeploySchema>, operations.DeployJson>,
     true satisfies keyof operations.DeployRequest extends keyof Query<typeof schemas.DeployBody> ? true : never,
-    true satisfies keyof operations.InventoryFilter extends keyof Query<typeof schemas.RouteQuery> ? true : never,
+    true satisfies keyof operations.InventoryFilter extends keyof Query<typeof inventory.RouteQuery> ? true : never,
     true satisfies Same<z.infer<typeof schemas.DecisionBody>, operations.Decision>,
     true satisfies keyof Query<typeof schemas.IncidentQuery> extends keyof operations.IncidentFilter ? true : never,
     true satisfies keyof operations.IncidentFilter extends keyof Query<typeof schemas.IncidentQuery> ? true : never,

@@ -17,7 +17,7 @@ import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import { learningLines } from '../../daemon/topology/learning-file.ts'
 import { SnapshotKeeper } from '../../daemon/topology/snapshot-keeper.ts'
 import { order, play, START } from '../conformance/traffic.ts'
-import { sink } from './command.ts'
+import { sink } from '../in-process.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'offpath-baseline-'))
 const data = join(root, 'data')

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream'
 import { Command } from 'commander'
 import { addAction } from '../../daemon/cli/action.ts'
 import type { Connect } from '../../daemon/cli/connection.ts'
@@ -6,12 +5,7 @@ import type { CliContext } from '../../daemon/cli/context.ts'
 import { explainFailure } from '../../daemon/cli/failure.ts'
 import { addIncident } from '../../daemon/cli/incident.ts'
 import { createLogger } from '../../daemon/telemetry/log.ts'
-
-export interface Ran {
-  readonly status: number
-  readonly stdout: string
-  readonly stderr: string
-}
+import { type Ran, sink } from '../in-process.ts'
 
 export interface Terminal {
   readonly width?: number
@@ -47,14 +41,4 @@ export async function command(connect: Connect, args: readonly string[], termina
     status = failure.exitCode
   }
   return { status, stdout: out.join(''), stderr: err.join('') }
-}
-
-export function sink(into: string[], tty: boolean): NodeJS.WriteStream {
-  const stream = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      into.push(chunk.toString())
-      done()
-    },
-  })
-  return Object.assign(stream, { isTTY: tty }) as unknown as NodeJS.WriteStream
 }

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { Command } from 'commander'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Connection } from '../../daemon/api/connect.ts'
@@ -11,6 +10,7 @@ import { explainFailure } from '../../daemon/cli/failure.ts'
 import { addStore } from '../../daemon/cli/store.ts'
 import { createLogger } from '../../daemon/telemetry/log.ts'
 import { ClickHouseStore } from '../../sinks/clickhouse/clickhouse.ts'
+import { sink } from '../in-process.ts'
 import { sampleBatches } from './sample.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'offpath-cli-store-'))
@@ -27,8 +27,8 @@ async function store(args: readonly string[], connect?: Connect) {
   const context: CliContext = {
     environment: {},
     stdin: process.stdin,
-    stdout: sink(out),
-    stderr: sink(err),
+    stdout: sink(out, false),
+    stderr: sink(err, false),
     logger: createLogger('info', { write: (record) => void err.push(record) }),
     width: 120,
     colour: false,
@@ -47,14 +47,6 @@ async function store(args: readonly string[], connect?: Connect) {
     status = failure.exitCode
   }
   return { status, stdout: out.join(''), stderr: err.join('') }
-}
-
-function sink(into: string[]): NodeJS.WriteStream {
-  const write = (chunk: Buffer, _encoding: string, done: () => void) => {
-    into.push(chunk.toString())
-    done()
-  }
-  return new Writable({ write }) as unknown as NodeJS.WriteStream
 }
 
 test('migrate --dry-run prints what would run and makes nothing', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { inventoryPath } from '../../daemon/api/inventory-file.ts'
 import type { Claims, Principal } from '../../daemon/model/transaction.ts'
-import { jsonLines, offpath } from './offpath.ts'
+import { jsonLines, offpath } from '../in-process.ts'
 
 /** What an operator configures and sees of callers, through the program. */
 

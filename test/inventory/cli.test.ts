@@ -1,49 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
 import { inventoryPath } from '../../daemon/api/inventory-file.ts'
-import type { CliContext } from '../../daemon/cli/context.ts'
-import { runProgram } from '../../daemon/cli/program.ts'
-import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
 import type { Inventory } from '../../daemon/inventory/inventory.ts'
-import { createLogger } from '../../daemon/telemetry/log.ts'
 import { PLANTED, SECRETS } from '../conformance/planted-secrets.ts'
 import { HOSTILE_TEXT, hasUnshowable } from '../hostile-text.ts'
+import { onTerminal as offpath } from '../in-process.ts'
 import { DAY, handMade } from './learn.ts'
 
 const SPEC = join(import.meta.dirname, 'shop.yaml')
 const folder = mkdtempSync(join(tmpdir(), 'offpath-inventory-cli-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-async function offpath(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const out: string[] = []
-  const err: string[] = []
-  const context: CliContext = {
-    environment: { OFFPATH_PRIVACY_KEY: TEST_KEY.bytes.toString('hex') },
-    stdin: process.stdin,
-    stdout: sink(out),
-    stderr: sink(err),
-    logger: createLogger('info', { write: (record) => void err.push(record) }),
-    width: 130,
-    colour: false,
-    stop: new AbortController(),
-    exitCode: 0,
-  }
-  const status = await runProgram(args, context)
-  return { status, stdout: out.join(''), stderr: err.join('') }
-}
-
-function sink(into: string[]): NodeJS.WriteStream {
-  const stream = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      into.push(chunk.toString())
-      done()
-    },
-  })
-  return Object.assign(stream, { isTTY: true }) as unknown as NodeJS.WriteStream
-}
 
 /** A data folder without a daemon, in which this inventory was kept. */
 function kept(name: string, inventory: Inventory): string {

@@ -3,42 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
-import type { CliContext } from '../../daemon/cli/context.ts'
-import { runProgram } from '../../daemon/cli/program.ts'
-import { createLogger } from '../../daemon/telemetry/log.ts'
+import { offpath } from '../in-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offpath-simulate-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function sink(into: string[]): NodeJS.WriteStream {
-  const stream = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      into.push(chunk.toString())
-      done()
-    },
-  })
-  return Object.assign(stream, { isTTY: false }) as unknown as NodeJS.WriteStream
-}
-
-async function offpath(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const out: string[] = []
-  const err: string[] = []
-  const context: CliContext = {
-    environment: { OFFPATH_PRIVACY_KEY: 'ab'.repeat(32) },
-    stdin: process.stdin,
-    stdout: sink(out),
-    stderr: sink(err),
-    logger: createLogger('info', { write: (record) => void err.push(record) }),
-    width: 130,
-    colour: false,
-    stop: new AbortController(),
-    exitCode: 0,
-  }
-  const status = await runProgram(['simulate', '--users', '200', '--rate', '20', ...args], context)
-  return { status, stdout: out.join(''), stderr: err.join('') }
-}
+const simulate = (...args: string[]) => offpath('simulate', '--users', '200', '--rate', '20', ...args)
 
 function linesOf(path: string): Record<string, unknown>[] {
   const text = readFileSync(path, 'utf8').trimEnd()
@@ -53,9 +24,9 @@ test('records and truth belong together line by line, and one seed makes them ag
   ]
   const attack = ['--attack', 'scan.probing:blatant']
   expect(
-    (await offpath('--most', '1500', '--days', '0.02', '--out', records, '--truth', truth, ...attack)).status,
+    (await simulate('--most', '1500', '--days', '0.02', '--out', records, '--truth', truth, ...attack)).status,
   ).toBe(0)
-  await offpath('--most', '1500', '--days', '0.02', '--out', again, ...attack)
+  await simulate('--most', '1500', '--days', '0.02', '--out', again, ...attack)
   expect(readFileSync(again).equals(readFileSync(records))).toBe(true)
   const [made, labels] = [linesOf(records), linesOf(truth)]
   expect(made.map(({ id }) => id)).toEqual(labels.map(({ id }) => id))
@@ -64,7 +35,7 @@ test('records and truth belong together line by line, and one seed makes them ag
 })
 
 test('standard output holds records and nothing else', async () => {
-  const { status, stdout } = await offpath('--most', '50')
+  const { status, stdout } = await simulate('--most', '50')
   expect(status).toBe(0)
   expect(
     stdout
@@ -89,7 +60,7 @@ test('a server gets requests that are marked, as many as asked, and no faster th
   try {
     const { port } = server.address() as AddressInfo
     const begun = performance.now()
-    const { status } = await offpath(
+    const { status } = await simulate(
       '--most',
       '60',
       '--rate',
@@ -120,14 +91,14 @@ test.each([
   [['--attack', 'scan.probing:wild'], /none of blatant/],
   [['--rate', '0'], /above 0/],
 ])('%o is refused before anything is sent or written', async (args, message) => {
-  const { status, stdout, stderr } = await offpath(...args)
+  const { status, stdout, stderr } = await simulate(...args)
   expect(status).toBe(2)
   expect(stdout).toBe('')
   expect(stderr).toMatch(message)
 })
 
 test('a file that cannot be written is said, with its path', async () => {
-  const { status, stderr } = await offpath('--most', '5', '--out', join(folder, 'nowhere', 'x.jsonl'))
+  const { status, stderr } = await simulate('--most', '5', '--out', join(folder, 'nowhere', 'x.jsonl'))
   expect(status).toBe(1)
   expect(stderr).toContain('nowhere')
 })
