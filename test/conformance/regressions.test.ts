@@ -26,8 +26,8 @@ interface Manner {
   readonly refusals?: number
   /** Requests a second. */
   readonly rate?: number
-  /** Default 40 people; `one`: a single caller. */
-  readonly who?: 'people' | 'one' | 'strangers'
+  /** Default 40 people; `few`: six of them; `one`: a single caller. */
+  readonly who?: 'people' | 'few' | 'one' | 'strangers'
   readonly host?: string
   readonly status?: number | null
 }
@@ -123,7 +123,7 @@ class Estate {
   }: Manner): Transaction {
     const { random } = this
     const path = PATHS[Math.floor(random() * PATHS.length)]!
-    const caller = who === 'one' ? 0 : Math.floor(random() * 40)
+    const caller = Math.floor(random() * (who === 'one' ? 1 : who === 'few' ? 6 : 40))
     const answer = random() < errors ? 500 : random() < refusals ? 403 : 200
     // Heavy tails, and endpoints of different kinds.
     const duration = (PATHS.indexOf(path) + 1) * 20_000 * Math.exp(0.6 * normal(random)) * slower
@@ -186,6 +186,8 @@ describe('a service that fails', () => {
   test.each<[string, readonly Manner[], number]>([
     ['a dependency fails one in a hundred, for ten minutes', [{ errors: 0.01, slower: 4 }], 10],
     ['one caller makes it fail', [{}, { who: 'one', status: 500 }], 30],
+    ['six callers make it fail, twenty times a second', [{}, { who: 'few', status: 500, rate: 20 }], 10],
+    ['a burst of a minute that clients repeat', [{ errors: 0.2, rate: 4 }], 1.25],
     ['twice as much traffic, failing as usual', [{ rate: 8 }], 30],
     ['failures of a service nobody knows yet', [{ host: 'new.test', errors: 0.3 }], 20],
   ])('%s: nothing', (_, manners, minutes) => {
@@ -225,6 +227,12 @@ describe('a service that is slow', () => {
       .during(16 * MINUTE_US, { slower: 2.5 })
     expect(estate.opened.map(({ severity }) => severity)).toEqual(['medium'])
     expect(estate.opened[0]!.why).toContain('since release 7')
+  })
+
+  test('a slow service teaches nothing: hours later it is still told', () => {
+    const estate = usual(14).during(6 * HOUR_US, { slower: 3 })
+    expect(estate.opened).toHaveLength(1)
+    expect(estate.signals.at(-1)!.time).toBeGreaterThan(estate.now - 15 * MINUTE_US)
   })
 
   test('what was slow before a release is not its doing', () => {
@@ -287,7 +295,11 @@ describe('a service that guards itself less', () => {
     const estate = new Estate()
       .during(3 * HOUR_US, { headers: GUARDED })
       .release('3.0')
-      .during(30 * MINUTE_US, { headers: GUARDED }, { headers: without('Strict-Transport-Security') })
+      .during(
+        30 * MINUTE_US,
+        { headers: GUARDED, rate: 0.37 },
+        { headers: without('Strict-Transport-Security'), rate: 0.9 },
+      )
       .during(HOUR_US, { headers: GUARDED })
     expect(estate.opened).toEqual([])
   })

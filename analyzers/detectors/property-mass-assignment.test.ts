@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import type { Signal } from '../../daemon/model/signal.ts'
+import { SECOND_US } from '../../daemon/model/time.ts'
+import { START, transaction, user } from '../../test/conformance/traffic.ts'
+import { propertyMassAssignment } from './property-mass-assignment.ts'
+
+/** A profile that 30 people change, whose answers name who made it. */
+class Profile {
+  readonly detector = propertyMassAssignment.create(propertyMassAssignment.options.parse({}))
+  now = START
+
+  constructor(requests = 400) {
+    for (let i = 0; i < requests; i++) {
+      const city = `c${i}`
+      expect(this.change(i % 30, { city }, { city, serialNo: 'system' })).toBeNull()
+    }
+  }
+
+  change(person: number, body: object, answer: object | null, status = 200): Signal | null {
+    this.now += SECOND_US
+    const requestBody = JSON.stringify(body)
+    return this.detector.observe(
+      transaction({
+        time: this.now,
+        principal: user(`p${person}`).principal,
+        method: 'PATCH',
+        path: '/v1/me',
+        endpoint: 'PATCH /v1/me',
+        knownEndpoint: true,
+        status,
+        requestBody,
+        requestBodyBytes: requestBody.length,
+        responseBody: answer === null ? '' : JSON.stringify(answer),
+      }),
+      this.now,
+    )
+  }
+}
+
+describe('a field that nobody else sends', () => {
+  test.each<[string, object, object | null, number, string | null]>([
+    ['gives power, and is taken', { role: 'admin' }, { role: 'admin' }, 200, 'high'],
+    ['gives power, with no sign of it', { isAdmin: true }, { ok: true }, 200, 'medium'],
+    ['gives power, and the answer says otherwise', { role: 'admin' }, { role: 'user' }, 200, 'medium'],
+    ['gives power, and is refused', { role: 'admin' }, null, 403, 'low'],
+    ['was only ever answered, and is taken', { serialNo: 'me' }, { serialNo: 'me' }, 200, 'medium'],
+    ['was only ever answered', { serial_no: 'me' }, { ok: true }, 200, 'low'],
+    ['is a new field like any other', { theme: 'dark' }, { theme: 'dark' }, 200, null],
+  ])('%s', (_, body, answer, status, severity) => {
+    expect(new Profile().change(7, body, answer, status)?.severity ?? null).toBe(severity)
+  })
+
+  test('too little is known of the endpoint to say so', () => {
+    expect(new Profile(20).change(7, { role: 'admin' }, { role: 'admin' })).toBeNull()
+  })
+
+  test('others send it, too: it is part of the interface', () => {
+    const profile = new Profile()
+    const severities = [1, 2, 3].map((person) => profile.change(person, { theme: 'dark', plan: 'pro' }, null)?.severity)
+    // Told each time: what is told teaches nothing.
+    expect(severities).toEqual(['medium', 'medium', 'medium'])
+    const early = new Profile(20)
+    for (let i = 0; i < 60; i++) early.change(i % 30, { city: 'x', plan: 'pro' }, null)
+    expect(early.change(7, { plan: 'pro' }, null)).toBeNull()
+  })
+
+  test('who is under suspicion teaches nothing, and the state outlives the process', () => {
+    const profile = new Profile()
+    profile.detector.suspect!('hmac:p9', true, profile.now)
+    for (let i = 0; i < 5; i++) profile.change(9, { city: 'x', nick: 'n' }, { createdBy: 's' })
+    const next = propertyMassAssignment.create(propertyMassAssignment.options.parse({}))
+    for (const line of profile.detector.snapshot!()) next.restore!(JSON.parse(JSON.stringify(line)))
+    expect([...next.snapshot!()]).toEqual([...profile.detector.snapshot!()])
+    expect(JSON.stringify([...next.snapshot!()])).toContain('"suspects",["hmac:p9"]')
+  })
+})
