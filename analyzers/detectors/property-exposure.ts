@@ -166,17 +166,16 @@ class PropertyExposure implements Detector {
       }
       return null
     }
-    const share = 1 / (known.names.messages + 2)
     let signal: Signal | null = null
     for (const { name, hash } of fields) {
       if (known.names.has(hash)) continue
       // What tells nothing is a release like any other.
       if (!tellsTooMuch(name)) known.names.learnOne(hash, caller)
-      else signal ??= this.#news(tx, service, known, name, 'medium', share, caller, now)
+      else signal ??= this.#news(tx, service, known, name, 'medium', caller, now)
     }
     for (const kind of classes) {
       if (known.classes.has(kind)) continue
-      signal ??= this.#news(tx, service, known, `${CLASS}${kind}`, severityOf(kind), share, caller, now)
+      signal ??= this.#news(tx, service, known, `${CLASS}${kind}`, severityOf(kind), caller, now)
     }
     if (!this.#frozen && known.news.size === 0) known.names.messages++
     return signal
@@ -189,7 +188,6 @@ class PropertyExposure implements Detector {
     known: Endpoint,
     what: string,
     severity: Severity,
-    share: number,
     caller: number,
     now: EventTime,
   ): Signal | null {
@@ -208,7 +206,8 @@ class PropertyExposure implements Detector {
         for (const { name, hash } of jsonNames(tx.responseBody)) if (name === what) known.names.learnOne(hash, caller)
       return null
     }
-    if (found.callers.count < this.#options.callersShown || share > this.#options.report * 5) return null
+    if (found.callers.count < this.#options.callersShown) return null
+    if (log10Of(found, known) > Math.log10(this.#options.report)) return null
     if (found.toldAt > 0 && now - found.toldAt < REPEAT_US) return null
     found.toldAt = now
     const latest = this.#releases.latest(service, now, AFTER_RELEASE_US)
@@ -225,21 +224,26 @@ function severityOf(kind: SensitiveClass): Severity {
   return GRAVE.has(kind) ? 'high' : 'medium'
 }
 
+/** Each caller who is given it, and did not get it before, says so anew; the first three count. */
+function log10Of({ callers }: Found, { names }: Endpoint): number {
+  return Math.min(3, callers.count) * Math.log10(1 / (names.messages + 2))
+}
+
 function exposureSignal(
   tx: Transaction,
   known: Endpoint,
   what: string,
-  { callers, answers }: Found,
+  found: Found,
   severity: Severity,
   release: Release | null,
   now: EventTime,
 ): Signal {
+  const { callers, answers } = found
   const isClass = what.startsWith(CLASS)
   const named = isClass ? `values of the class ${what.slice(CLASS.length).replaceAll('_', ' ')}` : `the field ${what}`
   const before = known.names.messages
   return signalOf('property.exposure', tx, now, {
-    // Each caller who is given it, and did not get it before, says so anew.
-    log10P: Math.min(3, callers.count) * Math.log10(1 / (before + 2)),
+    log10P: log10Of(found, known),
     maturity: Math.min(1, before / 200),
     severity,
     why: `${tx.endpoint} now gives ${named}, to ${countText(callers.count, 'caller')} so far; none of ${countText(before, 'answer')} looked at before had it${sinceRelease(release)}`,
