@@ -34,6 +34,8 @@ if (ledger !== null) {
   counts.failed += ledger.failures.length
   counts.skipped += ledger.skips.length
   for (const failure of ledger.failures) console.log(`failed: ${failure}`)
+  // Passed the second time: a bound on time that a busy machine breaks, or a real fault that comes rarely. Worth a look, every one.
+  for (const name of ledger.unsteady) console.log(`unsteady: ${name}`)
   // A skipped test says why: in its note, or in its name.
   for (const skip of ledger.skips) console.log(`skipped: ${skip}`)
 }

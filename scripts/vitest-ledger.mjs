@@ -3,13 +3,14 @@ import { writeFileSync } from 'node:fs'
 /** A vitest reporter that writes what scripts/run-tests.mjs counts, as JSON, to the file named in OFFPATH_TEST_LEDGER. */
 export default class Ledger {
   onTestRunEnd(modules, unhandledErrors) {
-    const ledger = { passed: 0, failures: [], skips: [] }
+    const ledger = { passed: 0, failures: [], skips: [], unsteady: [] }
     for (const module of modules) {
       const errors = module.errors()
       if (errors.length > 0) ledger.failures.push(`${module.relativeModuleId}: ${errors[0].message}`)
       for (const test of module.children.allTests()) {
         const name = `${module.relativeModuleId}: ${test.fullName}`
         const { state, note } = test.result()
+        if (test.diagnostic()?.flaky) ledger.unsteady.push(name)
         if (state === 'passed') ledger.passed++
         else if (state === 'failed') ledger.failures.push(name)
         else ledger.skips.push(note === undefined ? name : `${name}: ${note}`)
