@@ -7,7 +7,5 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
-    // Real brokers, kernels and processes on a machine that others use: once more, and scripts/test lists what needed it.
-    retry: process.env.CI === 'true' ? 1 : 0,
   },
 })
