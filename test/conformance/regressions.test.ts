@@ -358,3 +358,20 @@ test('another process goes on with what was learnt', () => {
   expect(estate.opened).toHaveLength(1)
   expect(estate.opened[0]!.why).toContain('since release 2.0')
 })
+
+test('another process misses a service that falls silent, and knows how a service guarded itself', () => {
+  const other: Manner = { host: 'status.test', rate: 0.5 }
+  const headers: readonly Header[] = [['Strict-Transport-Security', 'max-age=31536000']]
+  const estate = new Estate().during(3 * HOUR_US, { headers }, other)
+  estate.restart()
+  estate
+    .release('3.0')
+    .during(10 * MINUTE_US, {}, other)
+    .during(20 * MINUTE_US, other)
+  expect(estate.said().sort()).toEqual(['regression.security', 'regression.silence'])
+  const forgetful = new Estate()
+    .release('3.0')
+    .during(10 * MINUTE_US, {}, other)
+    .during(20 * MINUTE_US, other)
+  expect(forgetful.said()).toEqual([])
+})

@@ -11,21 +11,38 @@ import { fakeTelemetry } from '../fake-exchange.ts'
 
 /** A source as its tally grows, second by second, under both detectors of the sensor. */
 class Sensor {
-  readonly tally = new SourceTally({ kind: 'pcap', name: 'eth1' })
-  readonly windows = new SensorWindows()
+  tally = new SourceTally({ kind: 'pcap', name: 'eth1' })
+  windows = new SensorWindows()
   readonly telemetry = fakeTelemetry()
-  readonly detectors: DetectorSet
+  detectors: DetectorSet
   readonly signals: Signal[] = []
   now: EventTime = Math.floor(Date.UTC(2026, 10, 20, 9) / 1000) * SECOND_US
 
   constructor(options: Readonly<Record<string, unknown>> = {}) {
-    this.detectors = new DetectorSet(
+    this.detectors = this.#newDetectors(options)
+  }
+
+  #newDetectors(options: Readonly<Record<string, unknown>>): DetectorSet {
+    return new DetectorSet(
       [captureBlind, captureSilent].map((declaration) => ({ declaration, options })),
       this.telemetry,
       (_, error) => {
         throw error
       },
     )
+  }
+
+  /** Goes on in another process, with what was learnt; of the parts named only. */
+  restart(...names: readonly string[]): this {
+    const next = this.#newDetectors({})
+    for (const part of this.detectors.parts().filter(({ name }) => names.length === 0 || names.includes(name))) {
+      const into = next.parts().find(({ name }) => name === part.name)!
+      for (const line of part.snapshot()) into.restore(JSON.parse(JSON.stringify(line)))
+    }
+    this.detectors = next
+    this.windows = new SensorWindows()
+    this.tally = new SourceTally({ kind: 'pcap', name: 'eth1' })
+    return this
   }
 
   /** One second; `grow` says what came in it. */
@@ -206,6 +223,26 @@ describe('a silent source', () => {
     const rare = new Sensor()
     for (let i = 0; i < 3600; i++) rare.second(i % 120 === 0 ? traffic : undefined)
     expect(rare.seconds(3600).said()).toEqual([])
+  })
+})
+
+describe('after a restart', () => {
+  const silence = () => new Sensor().seconds(1800, traffic)
+
+  test('a source that was steady before it is watched at once, and one that is new to it is not', () => {
+    expect(silence().restart().seconds(5, traffic).seconds(300).said()).toContain('capture.silent medium')
+    expect(silence().restart('learning-gate').seconds(5, traffic).seconds(300).said()).toEqual([])
+  })
+
+  test('a sensor that was blind is still blind: learning stands still, and it is over when it sees again', () => {
+    const blind = () => new Sensor().seconds(120, traffic).seconds(150, lossy(0.1))
+    const told = blind().said().length
+    const sensor = blind().restart()
+    expect(sensor.detectors.learning.frozen).toBe(true)
+    expect(sensor.seconds(200, traffic).said().slice(told)).toContain('capture.blind over')
+    expect(blind().restart('learning-gate').seconds(200, traffic).said().slice(told)).not.toContain(
+      'capture.blind over',
+    )
   })
 })
 
