@@ -70,4 +70,4 @@ test('blatant guessing, counting and probing is found, each time as one incident
   ])
   const ours = ['auth-bruteforce', 'object-enumeration', 'scan-probing']
   expect(report.false_incidents.filter(({ policy }) => ours.includes(policy))).toEqual([])
-}, 60_000)
+}, 300_000)
