@@ -1,4 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { KeyedHash } from './keyed-hash.ts'
 import { type Pseudonyms, REDACTED } from './pseudonym.ts'
 import { bodyKind } from './redact-body.ts'
 import { splitAuthorization } from './redact-headers.ts'
@@ -21,19 +22,18 @@ export interface LoginAttempt {
 
 /** Hashes that can be compared within this process and nowhere else. */
 export class SecretHasher {
-  readonly #key: Uint8Array
+  readonly #hash: KeyedHash
 
   /** `key`: 32 random bytes; hashes of one key can be compared with each other. */
   constructor(key: Uint8Array = randomBytes(32)) {
-    this.#key = key
+    this.#hash = new KeyedHash(key)
   }
 
   hash(secret: string): string {
-    return createHmac('sha256', this.#key).update(secret, 'utf8').digest('base64').slice(0, 22)
+    return this.#hash.bytes(secret).toString('base64').slice(0, 22)
   }
 }
 
-/** Login forms are small; what is larger is not looked at. */
 /** Authorization schemes whose credentials name no account. */
 const BEARERS: ReadonlySet<string> = new Set(['bearer', 'token', 'jwt', 'apikey', 'api-key', 'key', ''])
 
@@ -47,6 +47,7 @@ export function refusedAuthorization(value: string, account: string | null, hash
   return { field: 'header:authorization', account, secret: hasher.hash(credentials) }
 }
 
+/** Login forms are small; what is larger is not looked at. */
 export const MAX_LOGIN_BODY = 16_384
 
 const HINT = /pass|pwd|otp|code|pin\b/i

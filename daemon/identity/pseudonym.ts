@@ -1,5 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { BoundedMap } from './bounded-map.ts'
+import { KeyedHash } from './keyed-hash.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 
 /** What stands where a password, one-time code or card number stood: no sameness survives. */
@@ -35,12 +35,12 @@ const CACHE_CHARACTERS = 16 * 1024 * 1024
  */
 export class Pseudonyms {
   readonly keyId: string
-  readonly #key: KeyObject
+  readonly #hash: KeyedHash
   readonly #recent: Readonly<Record<PseudonymKind, BoundedMap<string, string>>>
 
   constructor(key: PrivacyKey, cacheEntries = CACHE_ENTRIES, cacheCharacters = CACHE_CHARACTERS) {
     this.keyId = key.id
-    this.#key = createSecretKey(key.bytes)
+    this.#hash = new KeyedHash(key.bytes)
     const cache = () => new BoundedMap<string, string>(cacheEntries, cacheCharacters)
     this.#recent = { secret: cache(), account: cache(), user: cache(), client: cache() }
   }
@@ -49,7 +49,7 @@ export class Pseudonyms {
     const recent = this.#recent[kind]
     const known = recent.get(value)
     if (known !== undefined) return known
-    const pseudonym = PREFIX + this.digest(kind, value).toString('hex', 0, 16)
+    const pseudonym = PREFIX + this.#hash.hex(`${kind}\0${value}`).slice(0, 32)
     recent.set(value, pseudonym, value.length + 64)
     return pseudonym
   }
@@ -60,7 +60,7 @@ export class Pseudonyms {
 
   /** 32 bytes of keyed hash, for ids and derived keys. Not remembered. */
   digest(domain: string, value: string): Buffer {
-    return createHmac('sha256', this.#key).update(`${domain}\0`).update(value, 'utf8').digest()
+    return this.#hash.bytes(`${domain}\0${value}`)
   }
 
   close(): void {
