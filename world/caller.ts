@@ -3,7 +3,7 @@ import { errorJson, listJson, objectJson, requestJson, wrapped } from './bodies.
 import type { Condition } from './condition.ts'
 import { token } from './draw.ts'
 import { type Operation, pathOf, type Resource, type Service } from './estate/operation.ts'
-import type { Exchange, Header, Truth } from './exchange.ts'
+import type { Exchange, Header, Scheme, Truth } from './exchange.ts'
 import { addressAt, moves, type Place } from './network.ts'
 import type { Actor } from './people.ts'
 import type { World } from './world.ts'
@@ -29,6 +29,9 @@ export interface Call {
   readonly requestHeaders?: readonly Header[]
   readonly responseHeaders?: readonly Header[]
   readonly latencyMs?: number
+  /** Of an answer that is no text, how long it is. */
+  readonly binaryBytes?: number
+  readonly scheme?: Scheme
 }
 
 /** What an attack or a twin puts on every request of its callers. */
@@ -43,7 +46,14 @@ const JSON_TYPE: Header = ['Content-Type', 'application/json']
 export const FORM_TYPE: Header = ['Content-Type', 'application/x-www-form-urlencoded']
 export const LANGUAGES = ['en-GB,en;q=0.8', 'de-DE,de;q=0.9,en;q=0.6', 'fr-FR,fr;q=0.9', 'pl,en;q=0.7']
 const US_PER_MS = 1000
-const BINARY = /(?:\.pdf|\.png|\/content|\/label)$/
+/** What answers that are no text weigh, in the middle and at most: papers, pictures, and whatever people keep in files. */
+const BINARY: readonly (readonly [RegExp, number, number])[] = [
+  [/(?:\.pdf|\/label)$/, 60_000, 300_000],
+  [/\.png$/, 12_000, 80_000],
+  [/\/content$/, 90_000, 4_000_000],
+]
+/** What a wire takes for a byte, in microseconds. */
+const US_PER_BYTE = 0.02
 
 /**
  * Someone at it: an actor with a device, an address and what they hold of credentials. Every call makes one exchange at
@@ -107,20 +117,24 @@ export class Caller {
     const ids = call.ids ?? objects.map((number, i) => (resources[i] ?? operation.subject)!.idOf(number))
     const fact = random.between(1, 1_000_000)
     const condition = world.conditionOf(operation, this.now)
-    const status = call.status ?? (condition !== null && random.chance(condition.errors) ? 500 : this.#usual(operation))
+    const refusedNoMore = condition?.open === true && operation.audience !== 'public' && isRefusal(call.status)
+    const said = refusedNoMore ? undefined : call.status
+    const status = said ?? (condition !== null && random.chance(condition.errors) ? 500 : this.#usual(operation))
     const body = call.body ?? requestJson(operation, ids, fact)
     const answer = call.answer ?? (status < 400 ? this.#answer(operation, call, objects, fact) : errorJson(status))
     const query = call.query ?? ''
     const slowness = (condition?.slower ?? 1) * (random.chance(0.004) ? 12 : 1)
     const latency = call.latencyMs ?? slowness * random.skewed(operation.latencyMs)
+    const binaryBytes = status < 400 ? (call.binaryBytes ?? this.#binaryBytes(operation)) : 0
     return this.#exchange(operation.service, {
       method: operation.method,
       path: pathOf(operation, ids),
       query,
       body,
       status,
-      answer: status === 204 || operation.method === 'HEAD' ? '' : answer,
-      type: BINARY.test(operation.template) ? 'application/octet-stream' : 'application/json',
+      answer: status === 204 || operation.method === 'HEAD' || binaryBytes > 0 ? '' : answer,
+      type: binaryBytes > 0 ? 'application/octet-stream' : 'application/json',
+      binaryBytes,
       operation: operation.template,
       latencyUs: Math.round(latency * US_PER_MS),
       call,
@@ -139,6 +153,7 @@ export class Caller {
       status,
       answer: call.answer ?? errorJson(status),
       type: 'application/json',
+      binaryBytes: 0,
       operation: null,
       latencyUs: Math.round((call.latencyMs ?? this.random.skewed(4)) * US_PER_MS),
       call,
@@ -156,9 +171,11 @@ export class Caller {
   }
 
   #answer(operation: Operation, call: Call, objects: readonly number[], fact: number): string {
-    const added = this.world.conditionOf(operation, this.now)?.adds ?? ''
-    const answer = this.#plainAnswer(operation, call, objects, fact)
-    return added === '' ? answer : `${answer.slice(0, -1)},${added}}`
+    let answer = this.#plainAnswer(operation, call, objects, fact)
+    const condition = this.world.conditionOf(operation, this.now)
+    if (condition === null) return answer
+    for (const [from, to] of condition.renames) answer = answer.replaceAll(`"${from}":`, `"${to}":`)
+    return condition.adds === '' ? answer : `${answer.slice(0, -1)},${condition.adds}}`
   }
 
   #plainAnswer(operation: Operation, call: Call, objects: readonly number[], fact: number): string {
@@ -175,7 +192,7 @@ export class Caller {
 
   #exchange(service: Service, made: Made): Exchange {
     const { world, actor, random } = this
-    const { call, status, body, answer, condition } = made
+    const { call, status, body, answer, binaryBytes, condition } = made
     const plain = this.label.attack === null && this.label.twin === null
     const label = condition !== null && plain ? condition.label : this.label
     const requestHeaders: Header[] = [
@@ -197,7 +214,7 @@ export class Caller {
     if (actor.headers !== undefined) requestHeaders.push(...actor.headers)
 
     const startUs = this.now
-    const endUs = startUs + Math.max(200, made.latencyUs) + answer.length * 2
+    const endUs = startUs + Math.max(200, made.latencyUs) + answer.length * 2 + Math.round(binaryBytes * US_PER_BYTE)
     const hop = world.connections.open(service, this.address, startUs, endUs)
     if (hop !== null) requestHeaders.push(...hop.headers)
     else if (++this.#onConnection > 40) this.reconnect()
@@ -206,8 +223,11 @@ export class Caller {
       ['Server', 'nginx'],
       ['X-Request-Id', token(random, 12)],
     ]
-    if (answer !== '') responseHeaders.push(['Content-Type', made.type])
-    responseHeaders.push(['Content-Length', String(Buffer.byteLength(answer))])
+    if (answer !== '' || binaryBytes > 0) responseHeaders.push(['Content-Type', made.type])
+    responseHeaders.push(['Content-Length', String(Buffer.byteLength(answer) + binaryBytes)])
+    responseHeaders.push(...guardsOf(service, condition))
+    const version = world.deploys.header(service, random, startUs)
+    if (version !== null) responseHeaders.push(version)
     if (call.responseHeaders !== undefined) responseHeaders.push(...call.responseHeaders)
 
     const truth: Truth = {
@@ -229,6 +249,7 @@ export class Caller {
       peerPort: hop === null ? this.#port : hop.port,
       server: service.address,
       serverPort: service.port,
+      scheme: call.scheme ?? service.scheme,
       method: made.method,
       host: service.host,
       path: made.path,
@@ -238,12 +259,21 @@ export class Caller {
       status,
       responseHeaders,
       responseBody: answer,
+      binaryBytes,
       truth,
     }
     this.now = endUs
     // What gets no answer does not come about: the service has gone.
     if (condition?.silent !== true) world.emit(exchange)
     return exchange
+  }
+
+  /** The same for the same kind of answer: half are smaller than the middle, and a few are as large as they get. */
+  #binaryBytes({ template }: Operation): number {
+    const kind = BINARY.find(([pattern]) => pattern.test(template))
+    if (kind === undefined) return 0
+    const [, middle, most] = kind
+    return Math.min(most, Math.round(this.random.skewed(middle)))
   }
 
   /** One that this caller may read, as their clients would come upon it. */
@@ -264,6 +294,16 @@ export class Caller {
   }
 }
 
+function isRefusal(status: number | undefined): boolean {
+  return status === 401 || status === 403
+}
+
+function guardsOf({ guards }: Service, condition: Condition | null): readonly Header[] {
+  if (condition === null || condition.headers.length === 0) return guards
+  const others = guards.filter(([name]) => condition.headers.every(([changed]) => changed !== name))
+  return [...others, ...condition.headers.filter(([, value]) => value !== '')]
+}
+
 interface Made {
   readonly method: string
   readonly path: string
@@ -272,6 +312,7 @@ interface Made {
   readonly status: number
   readonly answer: string
   readonly type: string
+  readonly binaryBytes: number
   readonly operation: string | null
   readonly latencyUs: number
   readonly call: Call

@@ -1,5 +1,17 @@
 import type { Label } from './caller.ts'
 import type { Operation, Service } from './estate/operation.ts'
+import type { Header } from './exchange.ts'
+
+/** All that a condition need not say: as it is when all is well. */
+export const WELL = {
+  errors: 0,
+  slower: 1,
+  silent: false,
+  adds: '',
+  renames: [],
+  open: false,
+  headers: [],
+} as const satisfies Partial<Condition>
 
 /** How a service is for a while, to everybody: after a release, or when what it depends on is in trouble. */
 export interface Condition {
@@ -16,6 +28,12 @@ export interface Condition {
   readonly silent: boolean
   /** Fields of JSON that answers have besides. */
   readonly adds: string
+  /** Fields of JSON that are called something else. */
+  readonly renames: readonly (readonly [from: string, to: string])[]
+  /** Nobody is refused: what would be 401 or 403 is answered. */
+  readonly open: boolean
+  /** Headers of answers that say something else; an empty one is gone. */
+  readonly headers: readonly Header[]
   readonly label: Label
 }
 

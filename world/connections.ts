@@ -21,7 +21,7 @@ export class Connections {
 
   /** Null when the service is reached without a proxy. Calls come in the order of `startUs`. */
   open(service: Service, address: string, startUs: number, endUs: number): Hop | null {
-    if (service.entry === 'direct') return null
+    if (service.entry === 'direct' || service.entry === 'abroad') return null
     let connections = this.#busyUntil.get(service.key)
     if (connections === undefined) {
       connections = []

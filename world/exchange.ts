@@ -1,6 +1,8 @@
 /** A header as sent. */
 export type Header = readonly [name: string, value: string]
 
+export type Scheme = 'http' | 'https'
+
 /** What really happened: what nobody who only sees the traffic is told. */
 export interface Truth {
   /** Name of who made the request. */
@@ -26,6 +28,7 @@ export interface Exchange {
   readonly peerPort: number
   readonly server: string
   readonly serverPort: number
+  readonly scheme: Scheme
   readonly method: string
   readonly host: string
   readonly path: string
@@ -35,5 +38,7 @@ export interface Exchange {
   readonly status: number
   readonly responseHeaders: readonly Header[]
   readonly responseBody: string
+  /** Of an answer that is no text, in place of it: how long it is. */
+  readonly binaryBytes: number
   readonly truth: Truth
 }

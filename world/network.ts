@@ -8,8 +8,9 @@ import type { Random } from '../demo/random.ts'
  *   cgnat     thousands behind a few addresses of a carrier, a different one each visit
  *   mobile    an IPv6 /64 that changes with each cell, within a visit too; sometimes another country
  *   hosting   machines: partners, crawlers, monitors, rented servers
+ *   backend   our own services, when they call others'
  */
-export type PlaceKind = 'home' | 'home6' | 'office' | 'cgnat' | 'mobile' | 'hosting'
+export type PlaceKind = 'home' | 'home6' | 'office' | 'cgnat' | 'mobile' | 'hosting' | 'backend'
 
 export interface Place {
   readonly kind: PlaceKind
@@ -33,6 +34,8 @@ export function addressAt(place: Place, random: Random): string {
       return `198.19.${64 + number}.${random.between(1, CGNAT_ADDRESSES)}`
     case 'mobile':
       return `2001:db8:${(0x8000 + number).toString(16)}:${hextet(random)}::${hextet(random)}`
+    case 'backend':
+      return `10.40.249.${10 + number}`
     case 'hosting':
       return `198.19.${128 + ((number >> 8) & 63)}.${number & 255}`
   }

@@ -13,6 +13,7 @@ export type Role =
   | 'monitor'
   | 'crawler'
   | 'worker'
+  | 'backend'
   | 'visitor'
   | 'attacker'
 export type Channel = 'app' | 'web' | 'both' | 'machine'
@@ -50,6 +51,8 @@ export interface Population {
   readonly monitors: readonly Actor[]
   readonly crawlers: readonly Actor[]
   readonly workers: readonly Actor[]
+  /** Our own services, as callers of others'. */
+  readonly backends: readonly Actor[]
   /** In every request of the app: it names the app, not its user. */
   readonly appKeys: readonly string[]
 }
@@ -122,6 +125,12 @@ export function createPopulation(random: Random, secrets: Secrets, users: number
       scheme: number % 2 === 0 ? 'opaque' : 'jwt',
       secret: secrets.key(random, 'wk'),
       userAgent: 'okhttp/5.1.0',
+    })),
+    backends: many('backend', 4, (number) => ({
+      scheme: 'opaque',
+      secret: secrets.key(random, 'sk'),
+      userAgent: 'larder-backend/5',
+      places: [{ kind: 'backend', number }],
     })),
     appKeys: [secrets.key(random, 'app'), secrets.key(random, 'app')],
   }

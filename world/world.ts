@@ -1,12 +1,13 @@
-import { DAY_US, SECOND_US } from '../daemon/model/time.ts'
+import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
 import { Random } from '../demo/random.ts'
 import type { Assault } from './attacks/attack.ts'
-import type { Caller } from './caller.ts'
-import { type Condition, holds } from './condition.ts'
+import { type Caller, PLAIN } from './caller.ts'
+import { type Condition, holds, WELL } from './condition.ts'
 import { Connections } from './connections.ts'
+import { Deploys } from './deploys.ts'
 import { exponential } from './draw.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
-import type { Operation } from './estate/operation.ts'
+import type { Operation, Service } from './estate/operation.ts'
 import type { Exchange } from './exchange.ts'
 import { TimeHeap } from './heap.ts'
 import { createPopulation, type Population } from './people.ts'
@@ -54,7 +55,8 @@ export class World {
   readonly estate: Estate
   readonly population: Population
   readonly connections = new Connections()
-  conditions: Condition[] = []
+  readonly deploys = new Deploys()
+  #conditions: Condition[] = []
   /** All there ever were, for whoever judges what was found. */
   readonly imposed: Condition[] = []
   readonly #visitors = new TimeHeap<Visitor>()
@@ -74,18 +76,30 @@ export class World {
 
   /** The condition an operation is in; null when all is well. */
   conditionOf(operation: Operation, nowUs: number): Condition | null {
-    for (const condition of this.conditions) if (holds(condition, operation, nowUs)) return condition
+    for (const condition of this.#conditions) if (holds(condition, operation, nowUs)) return condition
     return null
   }
 
   impose(condition: Condition): void {
-    this.conditions.push(condition)
+    this.#begin(condition)
     this.imposed.push(condition)
   }
 
-  /** Forgets those that are over: every call asks for the present one. */
-  endConditions(nowUs: number): void {
-    this.conditions = this.conditions.filter(({ untilUs }) => untilUs > nowUs)
+  /** One of these services that was well for the longest time. */
+  restedService(services: readonly Service[]): Service {
+    const since = new Map(services.map((service) => [service, Number.NEGATIVE_INFINITY]))
+    for (const { service, untilUs } of this.imposed) {
+      if (since.has(service)) since.set(service, Math.max(since.get(service)!, untilUs))
+    }
+    const longest = Math.min(...since.values())
+    return this.random.pick(services.filter((service) => since.get(service) === longest))
+  }
+
+  /** A new version of a service is put in place: for a few minutes some requests meet an instance that is only starting. */
+  release(service: Service, nowUs: number): void {
+    this.deploys.release(service, nowUs)
+    const starting = { errors: 0.004, slower: 1.3, fromUs: nowUs, untilUs: nowUs + STARTING_US }
+    this.#begin({ ...WELL, ...starting, service, operation: null, label: PLAIN })
   }
 
   /** Tells apart what would have the same name. */
@@ -121,7 +135,8 @@ export class World {
       const arrival = new Arrival(kind, this.random.fork(kind.name), (rate * kind.share) / kind.calls)
       arrivals.push(arrival.after(startUs), arrival)
     }
-    const plans = new TimeHeap<Assault>()
+    const plans = new TimeHeap<Pick<Assault, 'begin'>>()
+    for (const service of Object.values(this.estate.services)) this.#planReleases(plans, service, startUs, endUs)
     for (const assault of assaults) plans.push(assault.atUs, assault)
     let left = most
     for (;;) {
@@ -144,6 +159,27 @@ export class World {
     while (this.#open.size > 0 && left-- > 0) yield this.#open.pop()
   }
 
+  /** Ordinary releases, in working hours, every few days. Those of others are none of ours. */
+  #planReleases(plans: TimeHeap<Pick<Assault, 'begin'>>, service: Service, startUs: number, endUs: number): void {
+    if (service.entry === 'abroad') return
+    const random = this.random.fork(`releases of ${service.key}`)
+    const begin = (world: World, nowUs: number) => {
+      world.release(service, nowUs)
+      return []
+    }
+    for (let at = startUs; ; ) {
+      at += exponential(random, RELEASE_EVERY_US)
+      if (at >= endUs) return
+      if (random.next() * busiest('office') < busyness('office', at)) plans.push(Math.round(at), { begin })
+    }
+  }
+
+  #begin(condition: Condition): void {
+    // Every call asks for the present one: those that are over are forgotten.
+    this.#conditions = this.#conditions.filter(({ untilUs }) => untilUs > condition.fromUs)
+    this.#conditions.push(condition)
+  }
+
   #step(visitor: Visitor): void {
     const { caller, script } = visitor
     const next = script.next()
@@ -152,6 +188,10 @@ export class World {
     this.#visitors.push(caller.now, visitor)
   }
 }
+
+/** Between releases of a service, if all hours were working hours. */
+const RELEASE_EVERY_US = 10 * HOUR_US
+const STARTING_US = 2 * MINUTE_US
 
 /** When visits of one kind begin: a Poisson process with the season's rate, by thinning. */
 class Arrival {

@@ -1,22 +1,27 @@
 import { DETECTOR_IDS } from '../../analyzers/detector-ids.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
-import { DAY_US } from '../../daemon/model/time.ts'
+import { DAY_US, HOUR_US } from '../../daemon/model/time.ts'
 import { Random } from '../../demo/random.ts'
 import { type Assault, type Attack, assault, INTENSITIES, type Intensity } from '../../world/attacks/attack.ts'
 import { ATTACKS } from '../../world/attacks/registry.ts'
 import { DEFAULT_START_US } from '../../world/world.ts'
 
-/** Attacks of a class without a detector, and twins, in relation to those that recall is measured on. */
-const UNGATED_SHARE = 1 / 30
-const TWIN_SHARE = 1 / 20
+/** Attacks of a class without a detector in relation to those that recall is measured on. */
+const UNGATED_SHARE = 1 / 10
 /** Attacks begin when an operator's would have learnt for some hours, and early enough to come to their end. */
 const FROM = 0.15
-const TO = 0.7
+const TO = 0.8
+/** Hours of the day in which what is released is released (UTC, as the world's people live). */
+const WORK_FROM = 7
+const WORK_TO = 20
+/** Of each class and intensity in one of the long worlds that some attacks need. */
+const IN_LONG_WORLD = 10
 
 export interface PlanSettings {
   readonly seed: string
   /** Of each class that has a detector, at each intensity. */
   readonly attacks: number
+  /** As many as there are attacks: each world holds one of a kind. Fewer are denser than any company's days. */
   readonly worlds: number
   readonly days: number
   /** Names of classes, or beginnings of names where there is no such class; empty: all. */
@@ -34,6 +39,7 @@ export interface Planned {
 export interface WorldPlan {
   readonly seed: string
   readonly startUs: number
+  readonly days: number
   readonly assaults: readonly Assault[]
   readonly planned: readonly Planned[]
 }
@@ -42,6 +48,8 @@ interface Draft {
   readonly attack: Attack
   readonly intensity: Intensity
   readonly number: number
+  /** Modulo the worlds of its kind. */
+  readonly world: number
   readonly random: Random
 }
 
@@ -76,47 +84,99 @@ export function classesNamed(names: readonly string[]): Attack[] {
 
 /**
  * What happens in each world. Every instance has a draw of its own, by its name and number: what else takes place does not change
- * its size and pace. Those that take hold of a whole service follow one another.
+ * its size and pace. Crowds follow one another, and so do conditions of services, in working hours. What takes weeks has worlds of
+ * its own, after the others, with one of each twin as they have.
  */
 export function planWorlds({ seed, attacks, worlds, days, classes }: PlanSettings): WorldPlan[] {
   const random = new Random(`detectors/${seed}`)
-  const plans = Array.from({ length: worlds }, (_, world) => ({
-    seed: `${seed}-${world}`,
+  const named = classesNamed(classes)
+  const long = named.filter(({ leastDays }) => leastDays > days)
+  const longWorlds = Math.ceil(Math.max(0, ...long.map((attack) => countOf(attack, attacks))) / IN_LONG_WORLD)
+  const longDays = Math.max(0, ...long.map(({ leastDays }) => leastDays))
+  const drafts = named.flatMap((attack) => draftsOf(attack, seed, countOf(attack, attacks)))
+  return Array.from({ length: worlds + longWorlds }, (_, number): WorldPlan => {
+    const isLong = number >= worlds
+    const own = drafts.filter(({ attack, world }) =>
+      isLong
+        ? attack.leastDays > days && world % longWorlds === number - worlds
+        : attack.leastDays <= days && world % worlds === number,
+    )
+    const twins = named.filter(({ detector }) => detector === null).map((attack) => twinOf(attack, seed, number))
     // Weekdays and weekends, nights and noons: a run begins at any hour of the week.
-    startUs: DEFAULT_START_US + Math.floor(7 * 24 * random.next()) * (DAY_US / 24),
-    assaults: [] as Assault[],
-    planned: [] as Planned[],
-  }))
-  const take = ({ attack, intensity, number, random }: Draft, world: number, share: number): void => {
-    const plan = plans[world % worlds]!
-    const atUs = Math.round(plan.startUs + (FROM + (TO - FROM) * share) * days * DAY_US)
-    plan.assaults.push(assault(attack, intensity, number, atUs, random.fork('size')))
-    plan.planned.push({ attack, intensity, label: `${attack.name}/${intensity}#${number}` })
-  }
-  const drafts = classesNamed(classes).flatMap((attack) => draftsOf(attack, seed, countOf(attack, attacks)))
-  for (const draft of drafts) {
-    if (!draft.attack.crowded) take(draft, draft.number + draft.random.between(0, worlds - 1), draft.random.next())
-  }
-  const crowded = random.fork('crowded').shuffled(drafts.filter(({ attack }) => attack.crowded))
-  const turns = Math.ceil(crowded.length / worlds)
-  for (const [i, draft] of crowded.entries()) {
-    take(draft, i, (Math.floor(i / worlds) + 0.5 * draft.random.next()) / turns)
-  }
-  return plans
+    const startUs = DEFAULT_START_US + Math.floor(7 * 24 * random.next()) * HOUR_US
+    const plan = { seed: `${seed}-${number}`, startUs, days: isLong ? longDays : days }
+    return planned(plan, [...own, ...twins], random.fork(`turns of ${number}`))
+  })
 }
 
+/** Puts them into the time of their world. */
+function planned(
+  plan: Pick<WorldPlan, 'seed' | 'startUs' | 'days'>,
+  drafts: readonly Draft[],
+  random: Random,
+): WorldPlan {
+  const { startUs, days } = plan
+  const [from, to] = [startUs + FROM * days * DAY_US, startUs + TO * days * DAY_US]
+  const all: { readonly draft: Draft; readonly atUs: number }[] = []
+  for (const draft of drafts) {
+    if (draft.attack.grip !== 'callers') continue
+    const last = Math.min(to, startUs + (days - draft.attack.leastDays) * DAY_US)
+    const first = Math.min(from, last)
+    all.push({ draft, atUs: first + (last - first) * draft.random.next() })
+  }
+  for (const grip of ['crowd', 'service'] as const) {
+    const inTurn = random.shuffled(drafts.filter(({ attack }) => attack.grip === grip))
+    for (const [i, draft] of inTurn.entries()) {
+      const share = (i + 0.5 * draft.random.next()) / inTurn.length
+      all.push({ draft, atUs: grip === 'crowd' ? from + (to - from) * share : workingTime(from, to, share) })
+    }
+  }
+  return {
+    ...plan,
+    assaults: all.map(({ draft: { attack, intensity, number, random: own }, atUs }) =>
+      assault(attack, intensity, number, Math.round(atUs), own.fork('size')),
+    ),
+    planned: all.map(({ draft: { attack, intensity, number } }) => ({
+      attack,
+      intensity,
+      label: `${attack.name}/${intensity}#${number}`,
+    })),
+  }
+}
+
+/** The time when so large a share of the working hours between is over. */
+function workingTime(fromUs: number, toUs: number, share: number): number {
+  const hours: number[] = []
+  for (let at = fromUs; at < toUs; at += HOUR_US) {
+    const hour = Math.floor(at / HOUR_US) % 24
+    if (hour >= WORK_FROM && hour < WORK_TO) hours.push(at)
+  }
+  if (hours.length === 0) return fromUs + (toUs - fromUs) * share
+  const place = share * hours.length
+  return hours[Math.floor(place)]! + (place % 1) * HOUR_US
+}
+
+/** Number i of each intensity goes to another world than number i + 1. */
 function draftsOf(attack: Attack, seed: string, count: number): Draft[] {
-  return INTENSITIES.flatMap((intensity) =>
-    Array.from({ length: count }, (_, i) => ({
+  if (attack.detector === null) return []
+  return INTENSITIES.flatMap((intensity) => {
+    const shift = new Random(`detectors/${seed}/${attack.name}/${intensity}`).between(0, 999)
+    return Array.from({ length: count }, (_, i) => ({
       attack,
       intensity,
       number: i + 1,
+      world: i + shift,
       random: new Random(`detectors/${seed}/${attack.name}/${intensity}/${i}`),
-    })),
-  )
+    }))
+  })
+}
+
+/** A world has one of each, now at this intensity, now at that. */
+function twinOf(attack: Attack, seed: string, world: number): Draft {
+  const random = new Random(`detectors/${seed}/${attack.name}/${world}`)
+  return { attack, intensity: random.pick(INTENSITIES), number: world + 1, world, random }
 }
 
 function countOf(attack: Attack, attacks: number): number {
-  if (attack.detector === null) return Math.max(1, Math.round(attacks * TWIN_SHARE))
   return hasDetector(attack) ? attacks : Math.max(1, Math.round(attacks * UNGATED_SHARE))
 }

@@ -1,4 +1,4 @@
-import { DAY_US, SECOND_US } from '../../daemon/model/time.ts'
+import { SECOND_US } from '../../daemon/model/time.ts'
 import { INTENSITIES, type Intensity } from '../../world/attacks/attack.ts'
 import { ATTACKS, attackNamed } from '../../world/attacks/registry.ts'
 import { hasDetector, withoutAttack } from './detectors-plan.ts'
@@ -11,7 +11,6 @@ const FALSE_PER_MILLION = 10
 const FALSE_PER_POLICY_WEEK = 2
 const INCIDENTS_PER_ATTACK = 1.5
 const DELAY_REQUESTS = 25
-const WEEK_US = 7 * DAY_US
 
 /** One class at one intensity. */
 export interface ClassRow {
@@ -49,8 +48,7 @@ export interface Report {
   readonly records_per_cpu_second: number
 }
 
-/** `spanUs`: event time of all worlds together. */
-export function reportOf(worlds: readonly WorldResult[], spanUs: number): Report {
+export function reportOf(worlds: readonly WorldResult[]): Report {
   const scores = worlds.flatMap(({ outcomes }) => outcomes)
   const classes = rowsOf(scores)
   const falseOnes = worlds.flatMap(({ falseIncidents }) => falseIncidents)
@@ -59,7 +57,7 @@ export function reportOf(worlds: readonly WorldResult[], spanUs: number): Report
   const hostile = sum((world) => world.hostile)
   const incidents = sum((world) => world.incidents)
   const cpuUs = sum((world) => world.cpuUs)
-  const weeks = spanUs / WEEK_US
+  const weeks = sum((world) => world.days) / 7
   return {
     benign,
     hostile,
@@ -97,8 +95,8 @@ function rowsOf(scores: readonly AttackOutcome[]): ClassRow[] {
   })
 }
 
-function isFound({ incidents }: AttackOutcome): boolean {
-  return incidents > 0
+function isFound({ found }: AttackOutcome): boolean {
+  return found
 }
 
 function isGated(name: string): boolean {
@@ -116,7 +114,7 @@ function grouped<T>(list: readonly T[], by: (each: T) => string): Map<string, T[
 }
 
 function incidentsPerAttack(found: readonly AttackOutcome[]): number | null {
-  return found.length === 0 ? null : found.reduce((sum, each) => sum + each.incidents, 0) / found.length
+  return found.length === 0 ? null : found.reduce((sum, each) => sum + Math.max(1, each.incidents), 0) / found.length
 }
 
 function gatesOf(

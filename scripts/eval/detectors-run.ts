@@ -1,4 +1,3 @@
-import { DAY_US } from '../../daemon/model/time.ts'
 import { buildDetection } from '../../daemon/topology/detection.ts'
 import { World } from '../../world/world.ts'
 import { type PlanSettings, planWorlds } from './detectors-plan.ts'
@@ -8,7 +7,7 @@ import { judgeRecords } from './run-world.ts'
 
 export interface RunSettings extends PlanSettings {
   readonly users: number
-  /** Benign ones, of all worlds together; twins come on top. */
+  /** Benign ones of `worlds` worlds together; twins and the worlds that last for weeks come on top, each of these with as many as one of the others. */
   readonly requests: number
 }
 
@@ -17,16 +16,17 @@ export type WorldPlayer = (settings: RunSettings, world: number) => Promise<Worl
 
 /** One world, through a program that knows nothing yet. */
 export async function playWorld(settings: RunSettings, number: number): Promise<WorldResult> {
-  const { worlds, days, users, requests } = settings
-  const { seed, startUs, assaults, planned } = planWorlds(settings)[number]!
+  const { worlds, users, requests } = settings
+  const { seed, startUs, days, assaults, planned } = planWorlds(settings)[number]!
   const world = new World({ seed, users })
   const judge = new DetectorJudge(planned, world.imposed)
   const exchanges = world.run({ startUs, days, rate: requests / worlds / (days * 86_400), assaults })
   const cpuUs = await judgeRecords(exchanges, seed, (transaction, truth) => judge.take(transaction, truth), {
     detect: buildDetection,
     listeners: { incident: (change) => judge.incident(change) },
+    deploys: world.deploys.told,
   })
-  return judge.result(cpuUs)
+  return judge.result(days, cpuUs)
 }
 
 /** All worlds, `jobs` at a time. */
@@ -34,7 +34,7 @@ export async function evaluate(
   settings: RunSettings,
   { player = playWorld, jobs = 1, progress = () => {} }: EvaluateOptions = {},
 ): Promise<Report> {
-  const { worlds, days } = settings
+  const worlds = planWorlds(settings).length
   const results: WorldResult[] = []
   let next = 0
   let done = 0
@@ -48,7 +48,7 @@ export async function evaluate(
     }
   }
   await Promise.all(Array.from({ length: Math.min(jobs, worlds) }, work))
-  return reportOf(results, worlds * days * DAY_US)
+  return reportOf(results)
 }
 
 interface EvaluateOptions {

@@ -15,9 +15,11 @@ export interface AttackOutcome {
   /** Of its class. */
   readonly name: string
   readonly intensity: Intensity
-  /** That it has a part in. */
+  /** Whether it has a part in any. */
+  readonly found: boolean
+  /** That are mostly of it: where attacks overlap, each incident counts for one of them. */
   readonly incidents: number
-  /** Of them, of the detector it is named after. */
+  /** That it has a part in, of the detector it is named after. */
   readonly own: number
   /** Its requests until the first of them opened, that request included; and microseconds. -1 of one that was not found. */
   readonly delayRequests: number
@@ -26,6 +28,8 @@ export interface AttackOutcome {
 
 /** What came of one world; plain, so that another process can hand it over. */
 export interface WorldResult {
+  /** Of event time. */
+  readonly days: number
   readonly benign: number
   readonly hostile: number
   readonly incidents: number
@@ -40,7 +44,7 @@ interface AttackScore {
   readonly intensity: Intensity
   requests: number
   firstAt: EventTime
-  readonly incidents: Set<string>
+  isFound: boolean
   readonly own: Set<string>
   delayRequests: number
   delayUs: EventTime
@@ -81,7 +85,7 @@ export class DetectorJudge {
         intensity,
         requests: 0,
         firstAt: 0,
-        incidents: new Set(),
+        isFound: false,
         own: new Set(),
         delayRequests: -1,
         delayUs: -1,
@@ -108,12 +112,12 @@ export class DetectorJudge {
     for (const [label, count] of labels) {
       const score = label === null ? undefined : this.#attacks.get(label)
       if (score === undefined || count < PART * total) continue
-      if (score.incidents.size === 0) {
+      if (!score.isFound) {
+        score.isFound = true
         score.delayRequests = score.requests
         // A service that is gone gets no requests.
         score.delayUs = score.requests === 0 ? 0 : incident.updatedAt - score.firstAt
       }
-      score.incidents.add(incident.id)
       if (incident.detectors.includes(score.attack.detector!)) score.own.add(incident.id)
     }
   }
@@ -122,20 +126,34 @@ export class DetectorJudge {
     return this.#incidents.size
   }
 
-  /** `cpuUs`: what the program took for this world. */
-  result(cpuUs: number): WorldResult {
-    const outcomes = [...this.#attacks.values()].map(
-      ({ attack, intensity, incidents, own, delayRequests, delayUs }): AttackOutcome => ({
+  /** `days`: how long this world was; `cpuUs`: what the program took for it. */
+  result(days: number, cpuUs: number): WorldResult {
+    const mostly = this.#mostly()
+    const outcomes = [...this.#attacks].map(
+      ([label, { attack, intensity, isFound, own, delayRequests, delayUs }]): AttackOutcome => ({
         name: attack.name,
         intensity,
-        incidents: incidents.size,
+        found: isFound,
+        incidents: mostly.get(label) ?? 0,
         own: own.size,
         delayRequests,
         delayUs,
       }),
     )
     const { benign, hostile, incidents } = this
-    return { benign, hostile, incidents, outcomes, falseIncidents: this.#falseIncidents(), cpuUs }
+    return { days, benign, hostile, incidents, outcomes, falseIncidents: this.#falseIncidents(), cpuUs }
+  }
+
+  /** Incidents by the attack that most of their evidence is of. */
+  #mostly(): ReadonlyMap<string | null, number> {
+    const counts = new Map<string | null, number>()
+    for (const incident of this.#incidents.values()) {
+      const { labels } = this.#evidence(incident)
+      labels.delete(null)
+      const [most] = [...labels].sort((a, b) => b[1] - a[1])
+      if (most !== undefined) counts.set(most[0], (counts.get(most[0]) ?? 0) + 1)
+    }
+    return counts
   }
 
   #falseIncidents(): FalseIncident[] {

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
+import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
+import { DAY_US, HOUR_US } from '../../daemon/model/time.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { attackNamed } from '../../world/attacks/registry.ts'
 import { classesNamed, planWorlds, withoutAttack } from './detectors-plan.ts'
 import { evaluate } from './detectors-run.ts'
-import { median, wilsonLow } from './detectors-score.ts'
+import { DetectorJudge, median, wilsonLow } from './detectors-score.ts'
 
 test('the lower end of a share found among few is far below it', () => {
   expect(wilsonLow(128, 128)).toBeGreaterThanOrEqual(0.97)
@@ -21,7 +25,7 @@ test('a class is asked for by its name, or many by how theirs begin, and what no
   expect(attacks('auth.otp', 'graphql.depth')).toEqual(['auth.otp', 'graphql.depth'])
   expect(classesNamed(['auth.otp', 'twin.flash_sale']).map(({ name }) => name)).toEqual(['auth.otp', 'twin.flash_sale'])
   expect(() => classesNamed(['auth.typo'])).toThrow(RangeError)
-  expect(withoutAttack()).toContain('egress.redirect')
+  expect(withoutAttack()).toEqual(['capture.blind', 'capture.silent'])
 })
 
 test('what else is asked for changes neither how many there are of a class nor when they begin', () => {
@@ -34,30 +38,65 @@ test('what else is asked for changes neither how many there are of a class nor w
   expect(begin(['scan.', 'auth.'])).toEqual(begin(['scan.probing']))
 })
 
-test('those that take hold of all sign-ins follow one another', () => {
-  const [plan] = planWorlds({
-    seed: 'turns',
-    attacks: 60,
-    worlds: 1,
-    days: 2,
-    classes: ['auth.stuffing.crowd', 'twin.flash_sale'],
-  })
-  const at = plan!.planned.flatMap(({ attack }, i) => (attack.crowded ? [plan!.assaults[i]!.atUs] : []))
-  const gaps = at.slice(1).map((each, i) => each - at[i]!)
-  const even = (Math.max(...at) - Math.min(...at)) / at.length
-  expect(at.length).toBeGreaterThan(2)
-  expect(Math.min(...gaps)).toBeGreaterThan(0.4 * even)
+test('crowds follow one another, and so does what takes hold of a service, in working hours', () => {
+  const classes = ['auth.stuffing', 'auth.spray', 'regression.', 'twin.']
+  const [plan] = planWorlds({ seed: 'turns', attacks: 6, worlds: 1, days: 3, classes })
+  const at = (grip: string) =>
+    plan!.planned.flatMap((each, i) => (each.attack.grip === grip ? [plan!.assaults[i]!.atUs] : []))
+  for (const grip of ['crowd', 'service']) {
+    const times = at(grip)
+    const gaps = times.slice(1).map((each, i) => each - times[i]!)
+    const even = (Math.max(...times) - Math.min(...times)) / times.length
+    expect(times.length).toBeGreaterThan(20)
+    expect(Math.min(...gaps)).toBeGreaterThan(0.25 * even)
+  }
+  const hours = at('service').map((each) => Math.floor(each / HOUR_US) % 24)
+  expect(hours.every((hour) => hour >= 7 && hour <= 20)).toBe(true)
+})
+
+test('where there are as many worlds as attacks each has one of a class and intensity; what takes weeks has a world of its own', () => {
+  const plans = planWorlds({ seed: 'one', attacks: 4, worlds: 4, days: 3, classes: ['scan.', 'inventory.zombie'] })
+  const count = (plan: number, name: string) => plans[plan]!.planned.filter(({ attack }) => attack.name === name).length
+  expect(plans.map(({ days }) => days)).toEqual([3, 3, 3, 3, 40])
+  expect([0, 1, 2, 3, 4].map((plan) => count(plan, 'scan.probing'))).toEqual([3, 3, 3, 3, 0])
+  expect([0, 1, 2, 3, 4].map((plan) => count(plan, 'inventory.zombie'))).toEqual([0, 0, 0, 0, 12])
+  const { startUs, assaults, days } = plans[4]!
+  const zombies = plans[4]!.planned.flatMap(({ attack }, i) => (attack.detector === null ? [] : [assaults[i]!.atUs]))
+  expect(Math.max(...zombies)).toBeLessThanOrEqual(startUs + (days - 35) * DAY_US)
+})
+
+test('an incident that two attacks have a part in counts for the one that most of it is of', () => {
+  const [bruteForce, probing] = ['auth.bruteforce', 'scan.probing'].map((name) => attackNamed(name)!)
+  const planned = [bruteForce!, probing!].map((attack) => ({
+    attack,
+    intensity: 'blatant' as const,
+    label: attack.name,
+  }))
+  const judge = new DetectorJudge(planned, [])
+  const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
+  const evidence = ['a', 'b', 'c'].map((id) => ({ transactionId: id }))
+  for (const { transactionId: id } of evidence) {
+    const attack = id === 'c' ? 'scan.probing' : 'auth.bruteforce'
+    judge.take({ id, endTime: 0 } as Transaction, { ...truth, attack })
+  }
+  const incident = { id: 'i', evidence, detectors: ['auth.bruteforce'], updatedAt: 0 } as unknown as Incident
+  judge.incident({ kind: 'opened', incident } as IncidentChange)
+  const { outcomes } = judge.result(1, 0)
+  expect(outcomes.map(({ found, incidents, own }) => [found, incidents, own])).toEqual([
+    [true, 1, 1],
+    [true, 0, 0],
+  ])
 })
 
 test('blatant guessing, counting and probing is found, each time as one incident or so', async () => {
   const report = await evaluate({
     seed: 'preset',
-    requests: 40_000,
+    requests: 15_000,
     attacks: 1,
     worlds: 1,
     days: 1,
-    users: 1000,
-    classes: ['auth.bruteforce', 'object.enumeration', 'scan.probing'],
+    users: 600,
+    classes: ['auth.bruteforce', 'object.enumeration', 'scan.probing', 'twin.forgotten_password'],
   })
   const blatant = report.classes.filter(
     ({ name, intensity }) =>

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { openInput } from '../../daemon/sources/capture-file.ts'
 import type { AnalysisListeners } from '../../daemon/topology/analysis-stage.ts'
 import { type Assembly, assemble, type BuildDetection, nativeReader } from '../../daemon/topology/assemble.ts'
 import { DECOYS } from '../../world/attacks/probing.ts'
+import type { Deploy } from '../../world/deploys.ts'
 import type { Exchange, Truth } from '../../world/exchange.ts'
 import { EDGE } from '../../world/network.ts'
 import { Lines } from '../../world/output/native.ts'
@@ -28,6 +30,8 @@ const DETECTORS = { 'scan.tripwire': { paths: DECOYS } }
 export interface Watch {
   readonly detect: BuildDetection
   readonly listeners: Pick<AnalysisListeners, 'signal' | 'incident'>
+  /** Releases that a pipeline tells of; it grows while the world goes on. */
+  readonly deploys?: readonly Deploy[]
 }
 
 function chainFor(listener: (transaction: Transaction) => void, watch: Watch | null): Assembly {
@@ -63,11 +67,14 @@ export async function judgeRecords(
     judge(transaction, truth)
   }, watch)
   const reader = nativeReader(assembly, SOURCE)
+  const { deploys = [] } = watch ?? {}
+  let told = 0
   let line = 0
   let cpu = 0
   const batch: { text: string; exchange: Exchange }[] = []
   const read = (): void => {
     const before = process.cpuUsage()
+    for (; told < deploys.length; told++) assembly.deploy(markOf(deploys[told]!, told))
     for (const { text, exchange } of batch) {
       const record = JSON.parse(text) as Record<string, unknown>
       truths.set(record.id as string, exchange.truth)
@@ -87,6 +94,10 @@ export async function judgeRecords(
   reader.close()
   if (truths.size > 0) throw new Error(`${truths.size} records could not be read`)
   return cpu
+}
+
+function markOf({ service, version, atUs }: Deploy, number: number): DeployMark {
+  return { id: `mark-${number}`, service: service.host, version, commit: null, at: atUs, who: 'pipeline' }
 }
 
 /** Exchanges as packets of a capture file, through the whole parser. They come by the time they start. */

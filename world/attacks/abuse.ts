@@ -129,6 +129,30 @@ export const hugeRequests = defineAttack<Calls & { readonly bytes: number }>({
   },
 })
 
+/** Files of any size, again and again. */
+export const largeAnswers = defineAttack<Calls & { readonly bytes: number }>({
+  name: 'consumption.volume',
+  detector: 'consumption.volume',
+  summary: 'one account downloads its largest file again and again',
+  intensities: {
+    blatant: { calls: 300, everyUs: SECOND_US, bytes: 8_000_000 },
+    moderate: { calls: 80, everyUs: 6 * SECOND_US, bytes: 3_000_000 },
+    stealthy: { calls: 50, everyUs: 20 * SECOND_US, bytes: 1_000_000 },
+  },
+  begin: (world, calls, label) => {
+    const caller = insider(world, label)
+    const operation = operationOf(world.estate.services.files, 'GET /files/{file}/content')
+    const objects = [caller.reachable(operation.resources[0]!)]
+    return alone(
+      caller,
+      withToken(
+        caller,
+        repeat(calls, caller, () => caller.call(operation, { objects, binaryBytes: calls.bytes })),
+      ),
+    )
+  },
+})
+
 export const costlyCalls = defineAttack<Calls>({
   name: 'consumption.cost',
   detector: 'consumption.cost',

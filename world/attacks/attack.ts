@@ -6,6 +6,12 @@ import type { World } from '../world.ts'
 export type Intensity = 'blatant' | 'moderate' | 'stealthy'
 export const INTENSITIES: readonly Intensity[] = ['blatant', 'moderate', 'stealthy']
 
+/**
+ * What it takes hold of: the callers it brings along, everybody who signs in (two at once could not be told apart), or a whole service
+ * and all of its callers.
+ */
+export type Grip = 'callers' | 'crowd' | 'service'
+
 /** One of those who take part. */
 export interface Part {
   readonly caller: Caller
@@ -21,8 +27,9 @@ export interface Attack {
   /** Id of the detector that should open an incident; null for what must stay silent. */
   readonly detector: string | null
   readonly summary: string
-  /** It takes hold of a whole service, or of everybody who signs in: two at once could not be told apart. */
-  readonly crowded: boolean
+  readonly grip: Grip
+  /** Days that a run must last to hold it. */
+  readonly leastDays: number
   /** `vary`: numbers of requests, people and seconds are drawn about those of the intensity, not taken as they are. */
   begin(world: World, intensity: Intensity, label: Label, nowUs: number, vary?: Random): readonly Part[]
 }
@@ -32,7 +39,8 @@ interface AttackModule<Parameters> {
   readonly name: string
   readonly detector: string | null
   readonly summary: string
-  readonly crowded?: boolean
+  readonly grip?: Grip
+  readonly leastDays?: number
   readonly intensities: Readonly<Record<Intensity, Parameters>>
   begin(world: World, parameters: Parameters, label: Label, nowUs: number): readonly Part[]
 }
@@ -44,12 +52,13 @@ export interface Assault {
 }
 
 export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
-  const { name, detector, summary, crowded = false, intensities } = module
+  const { name, detector, summary, grip = 'callers', leastDays = 0, intensities } = module
   return {
     name,
     detector,
     summary,
-    crowded,
+    grip,
+    leastDays,
     begin: (world, intensity, label, nowUs, vary) => {
       const parameters = intensities[intensity]
       return module.begin(world, vary === undefined ? parameters : varied(parameters, vary), label, nowUs)

@@ -103,7 +103,7 @@ export const stuffing = defineAttack<Stuffing>({
   name: 'auth.stuffing',
   detector: 'auth.stuffing',
   summary: 'leaked pairs of account and password, one try each, from one address',
-  crowded: true,
+  grip: 'crowd',
   intensities: {
     blatant: { tries: 600, everyUs: 0.3 * SECOND_US, sources: 1, overUs: 0, hits: 0.01, as: 'script' },
     moderate: { tries: 200, everyUs: 4 * SECOND_US, sources: 1, overUs: 0, hits: 0.01, as: 'browser' },
@@ -119,7 +119,7 @@ export const crowdStuffing = defineAttack<Stuffing>({
   name: 'auth.stuffing.crowd',
   detector: 'auth.stuffing',
   summary: 'leaked pairs of account and password from thousands of addresses, three tries each',
-  crowded: true,
+  grip: 'crowd',
   intensities: {
     blatant: { tries: 3, everyUs: 20 * SECOND_US, sources: 3000, overUs: 60 * MINUTE_US, hits: 0.01, as: 'script' },
     moderate: { tries: 3, everyUs: 3 * MINUTE_US, sources: 1500, overUs: 180 * MINUTE_US, hits: 0.01, as: 'browser' },
@@ -168,7 +168,7 @@ export const spray = defineAttack<Spray>({
   name: 'auth.spray',
   detector: 'auth.spray',
   summary: 'one common password over many accounts, then the next one',
-  crowded: true,
+  grip: 'crowd',
   intensities: {
     blatant: { tries: 300, everyUs: 0.5 * SECOND_US, passwords: 2, sources: 1, as: 'script' },
     moderate: { tries: 150, everyUs: 6 * SECOND_US, passwords: 1, sources: 1, as: 'browser' },
@@ -181,7 +181,7 @@ export const crowdSpray = defineAttack<Spray>({
   name: 'auth.spray.crowd',
   detector: 'auth.spray',
   summary: 'one common password over many accounts, from many addresses',
-  crowded: true,
+  grip: 'crowd',
   intensities: {
     blatant: { tries: 2000, everyUs: 0.5 * SECOND_US, passwords: 2, sources: 500, as: 'script' },
     moderate: { tries: 600, everyUs: 6 * SECOND_US, passwords: 1, sources: 200, as: 'browser' },

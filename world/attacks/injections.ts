@@ -28,6 +28,11 @@ const PAYLOADS: Readonly<Record<string, readonly string[]>> = {
   mail: ['a@b.example%0d%0aBcc: c{n}@d.example', 'x%0aSubject: {n}'],
   crlf: ['x%0d%0aSet-Cookie: admin={n}', '%0d%0aLocation: http://203.0.113.66/{n}'],
   deserialization: ['rO0ABXNyABdqYXZhLnV0aWwu{n}', 'O:8:"stdClass":{n}:{s:1:"a";i:1;}'],
+  session_fixation: [
+    'https://www.example/login;jsessionid=A{n}BC99',
+    '<meta http-equiv="Set-Cookie" content="sid=fixed{n}">',
+    "<script>document.cookie='session=fixed{n}'</script>",
+  ],
   prototype: ['{"__proto__":{"isAdmin":{n}}}', '{"constructor":{"prototype":{"x":{n}}}}'],
 }
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: that is what such payloads look like
@@ -115,6 +120,8 @@ const SECRETS_SHOWN: Readonly<Record<string, string>> = {
   sql_error:
     '{"error":"ERROR: syntax error at or near \\"FROM\\" LINE 1: SELECT * FROM orders WHERE id = (SQLSTATE 42601)"}',
   source: '{"error":"<?php\\nrequire_once \'db.php\';\\n$sql = $pdo->query($q);"}',
+  secret:
+    '{"error":"mail not sent","config":{"aws_access_key_id":"AKIAQ7N4TESTK3Y5LMZP","aws_secret_access_key":"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"}}',
   listing: '<html><title>Index of /backup</title><h1>Index of /backup</h1><a href="db.sql.gz">db.sql.gz</a></html>',
 }
 

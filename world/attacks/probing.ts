@@ -1,4 +1,5 @@
-import { MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import { DAY_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import { type Caller, PLAIN } from '../caller.ts'
 import { token } from '../draw.ts'
 import type { Service } from '../estate/operation.ts'
 import type { Script } from '../visits/script.ts'
@@ -150,6 +151,78 @@ export const shadowEndpoint = defineAttack<{ readonly calls: number; readonly ev
         })(),
       ),
     )
+  },
+})
+
+/** A program that looks for weaknesses says what it is, if nobody told it not to. */
+const SCANNERS = [
+  'sqlmap/1.8.11#stable (https://sqlmap.org)',
+  'Mozilla/5.00 (Nikto/2.5.0) (Evasions:None) (Test:000001)',
+  'Nuclei - Open-source project (github.com/projectdiscovery/nuclei)',
+  'Fuzz Faster U Fool v2.1.0-dev',
+]
+
+export const fingerprinting = defineAttack<{ readonly calls: number; readonly everyUs: number }>({
+  name: 'scan.fingerprint',
+  detector: 'scan.fingerprint',
+  summary: 'a scanner looks at pages that are there, and says in its requests what it is',
+  intensities: {
+    blatant: { calls: 200, everyUs: 0.2 * SECOND_US },
+    moderate: { calls: 30, everyUs: 5 * SECOND_US },
+    stealthy: { calls: 2, everyUs: 2 * MINUTE_US },
+  },
+  begin: (world, { calls, everyUs }, label) => {
+    const caller = outsider(world, label, 'hosting', world.random.pick(SCANNERS))
+    const operations = world.estate.services.catalogue.operations.filter(({ method }) => method === 'GET')
+    return alone(
+      caller,
+      (function* (): Script {
+        for (let i = 0; i < calls; i++) {
+          const operation = caller.random.pick(operations)
+          caller.call(operation, { objects: operation.resources.map((each) => caller.reachable(each)) })
+          yield jitter(caller, everyUs)
+        }
+      })(),
+    )
+  },
+})
+
+/** How long the endpoint was used by nobody before it is found again. */
+const DEAD_DAYS = 35
+
+export const zombieEndpoint = defineAttack<{ readonly calls: number; readonly everyUs: number }>({
+  name: 'inventory.zombie',
+  detector: 'inventory.zombie',
+  summary: 'an old version that nobody has used for five weeks is found, and still answers',
+  leastDays: DEAD_DAYS + 5,
+  intensities: {
+    blatant: { calls: 60, everyUs: SECOND_US },
+    moderate: { calls: 20, everyUs: 10 * SECOND_US },
+    stealthy: { calls: 4, everyUs: 5 * MINUTE_US },
+  },
+  begin: (world, { calls, everyUs }, label) => {
+    const service = someService(world)
+    const what = `/v0/${world.random.pick(WORDS)}`
+    const ask = (caller: Caller, number: number) =>
+      caller.stray(service, 'GET', `${what}/${30_000 + number}`, 200, {
+        answer: `{"id":${30_000 + number},"owner_id":"${number}","email":"old${number}@mail.example"}`,
+      })
+    const users = Array.from({ length: 30 }, (): Part => {
+      const caller = insider(world, PLAIN)
+      const script = (function* (): Script {
+        ask(caller, caller.actor.number)
+        yield 0
+      })()
+      return { caller, script: withToken(caller, script), delayUs: world.random.next() * DAY_US }
+    })
+    const finder = insider(world, label)
+    const script = (function* (): Script {
+      for (let i = 0; i < calls; i++) {
+        ask(finder, finder.random.between(0, 4000))
+        yield jitter(finder, everyUs)
+      }
+    })()
+    return [...users, { caller: finder, script: withToken(finder, script), delayUs: DEAD_DAYS * DAY_US }]
   },
 })
 

@@ -6,6 +6,7 @@ import {
   flashSale,
   hugeRequests,
   introspection,
+  largeAnswers,
   massAssignment,
   nesting,
   retryStorm,
@@ -14,6 +15,7 @@ import {
   tooManyCalls,
 } from './abuse.ts'
 import type { Attack } from './attack.ts'
+import { downgrade, exposedAbroad, newHost, redirect } from './egress.ts'
 import {
   bruteForce,
   crowdSpray,
@@ -26,6 +28,8 @@ import {
   stuffing,
 } from './guessing.ts'
 import { honestCode, INJECTIONS, LEAKS } from './injections.ts'
+import { boiledFrog, manyOffenders, neverCalm } from './learning.ts'
+import { healthChecks, largeUploads, monthEnd, newColleague, officeMove, tenantMigration } from './moves.ts'
 import {
   adminCleanUp,
   firstSync,
@@ -39,13 +43,27 @@ import {
 import {
   clientBug,
   declaredLoadTest,
+  fingerprinting,
   privilegedFunctions,
   probing,
   refusedProbing,
   shadowEndpoint,
   tripwires,
+  zombieEndpoint,
 } from './probing.ts'
-import { exposedFields, goneSilent, moreErrors, newFields, slowDependency, slowerAnswers } from './releases.ts'
+import {
+  changedAnswers,
+  changedThirdParty,
+  exposedFields,
+  goneSilent,
+  lessGuarded,
+  moreErrors,
+  newEndpoints,
+  newFields,
+  slowDependency,
+  slowerAnswers,
+} from './releases.ts'
+import { othersAnswers, twoFramings } from './smuggling.ts'
 import {
   expiredPartner,
   forgedToken,
@@ -74,7 +92,10 @@ export const ATTACKS: readonly Attack[] = [
   probing,
   refusedProbing,
   tripwires,
+  fingerprinting,
   shadowEndpoint,
+  zombieEndpoint,
+  changedAnswers,
   tokenTheft,
   leakedKey,
   forgedToken,
@@ -86,6 +107,7 @@ export const ATTACKS: readonly Attack[] = [
   exfiltration,
   tooManyCalls,
   hugeRequests,
+  largeAnswers,
   costlyCalls,
   skippedSteps,
   couponHunt,
@@ -96,7 +118,18 @@ export const ATTACKS: readonly Attack[] = [
   ...LEAKS,
   moreErrors,
   slowerAnswers,
+  lessGuarded,
   goneSilent,
+  twoFramings,
+  othersAnswers,
+  newHost,
+  downgrade,
+  redirect,
+  changedThirdParty,
+  exposedAbroad,
+  boiledFrog,
+  neverCalm,
+  manyOffenders,
   forgottenPassword,
   officeMorning,
   rotatedSecret,
@@ -113,6 +146,13 @@ export const ATTACKS: readonly Attack[] = [
   honestCode,
   slowDependency,
   newFields,
+  newEndpoints,
+  officeMove,
+  tenantMigration,
+  healthChecks,
+  monthEnd,
+  largeUploads,
+  newColleague,
 ]
 
 /** By name; undefined when there is none. */

@@ -1,4 +1,5 @@
 import { mix } from '../draw.ts'
+import type { Header, Scheme } from '../exchange.ts'
 import { type IdKind, nameOf } from '../identifiers.ts'
 
 /** Who may read an object: everyone, its owner, the members of its owner's tenant, or whoever was given a link. */
@@ -56,8 +57,8 @@ export class Resource {
 }
 
 export type Shape = 'list' | 'item' | 'create' | 'update' | 'remove' | 'action' | 'page' | 'report' | 'ok'
-/** Who calls it: anybody, people who are logged in, staff, machines of partners, machines of ours. */
-export type Audience = 'public' | 'user' | 'staff' | 'partner' | 'machine'
+/** Who calls it: anybody, people who are logged in, staff, machines of partners, machines of ours; our own services, of what others offer. */
+export type Audience = 'public' | 'user' | 'staff' | 'partner' | 'machine' | 'backend'
 
 type Piece = string | Resource
 
@@ -80,8 +81,8 @@ export interface Operation {
   readonly latencyMs: number
 }
 
-/** How callers reach a service. */
-export type Entry = 'direct' | 'ingress' | 'cdn'
+/** How callers reach a service; `abroad`: it is another company's, and our own services call it. */
+export type Entry = 'direct' | 'ingress' | 'cdn' | 'abroad'
 
 export interface Service {
   /** Short name in tables and truth. */
@@ -91,6 +92,11 @@ export interface Service {
   readonly port: number
   readonly entry: Entry
   readonly rpc: 'graphql' | 'jsonrpc' | null
+  readonly scheme: Scheme
+  /** Header that names the release; null where only the pipeline tells of one. */
+  readonly versionHeader: string | null
+  /** Headers that every answer has. */
+  readonly guards: readonly Header[]
   readonly operations: Operation[]
 }
 

@@ -42,6 +42,8 @@ export const RESOURCES = `
   message    objectid  16000  own
   session    uuid      9000   own
   email      email     4000   own
+  charge     prefixed  9000   own
+  mail       uuid      9000   own
 `
 
 export const SHOP = `
@@ -230,4 +232,15 @@ export const LEDGER = `
   POST    /rpc#rates.quote                            item    currency   6
   POST    /rpc#audit.append                           ok      -          3
   POST    /rpc#node.ping                              ok      -          4
+`
+
+export const PAYMENTS = `
+  POST    /v1/charges                                 create  charge     10  backend  180
+  GET     /v1/charges/{charge}                        item    charge     6   backend  60
+  POST    /v1/charges/{charge}/refund                 action  charge     1   backend  150
+`
+
+export const MAILER = `
+  POST    /v3/messages                                create  mail       8   backend  70
+  GET     /v3/messages/{mail}                         item    mail       3   backend  40
 `

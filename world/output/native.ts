@@ -39,6 +39,7 @@ function recordLine(exchange: Exchange, id: string, start: string): string {
     server_port: exchange.serverPort,
     http_version: '1.1',
     method: exchange.method,
+    scheme: exchange.scheme,
     host: exchange.host,
     path: exchange.path,
     query: exchange.query,
@@ -47,6 +48,7 @@ function recordLine(exchange: Exchange, id: string, start: string): string {
     response_headers: exchange.responseHeaders,
     request_body: exchange.requestBody,
     response_body: exchange.responseBody,
+    ...(exchange.binaryBytes > 0 ? { response_body_bytes: exchange.binaryBytes, truncated: ['binary'] } : {}),
     redacted: false,
   })
 }

@@ -82,7 +82,7 @@ export class PacketWriter {
       if (this.#connections.size > MOST_CONNECTIONS) this.#forget(exchange.startUs)
     } else if (connection !== undefined) {
       if (kind === 'request') this.#send(connection, true, requestText(exchange), exchange.startUs)
-      else this.#send(connection, false, responseText(exchange), exchange.endUs)
+      else this.#send(connection, false, responseText(exchange), exchange.endUs, exchange.binaryBytes)
     }
   }
 
@@ -111,8 +111,10 @@ export class PacketWriter {
     }
   }
 
-  #send(connection: Connection, fromClient: boolean, text: string, atUs: number): void {
-    const bytes = Buffer.from(text, 'utf8')
+  /** `more`: bytes that are no text, after it. */
+  #send(connection: Connection, fromClient: boolean, text: string, atUs: number, more = 0): void {
+    const head = Buffer.from(text, 'utf8')
+    const bytes = more === 0 ? head : Buffer.concat([head, Buffer.alloc(more, 0x9d)])
     for (let from = 0; from < bytes.length; from += SEGMENT_BYTES) {
       this.#packet(connection, fromClient, PSH_ACK, bytes, from, Math.min(bytes.length, from + SEGMENT_BYTES), atUs)
     }

@@ -44,6 +44,7 @@ export function visitKinds(world: World): readonly VisitKind[] {
     partner: new Menu([services.partners], ['partner']),
     staff: new Menu([services.admin], ['staff']),
     worker: new Menu([services.ledger], ['machine']),
+    backend: new Menu([services.payments, services.mailer], ['backend']),
   }
   const kept = new Map<string, Kept>()
   const steps = (random: Random, usual: number): number => Math.round(usual * 0.6 + heavyCount(random, usual * 12))
@@ -136,6 +137,11 @@ export function visitKinds(world: World): readonly VisitKind[] {
     yield* browse(caller, menus.worker, { calls: steps(caller.random, 20), seconds: 0.5, follow: 0.5 })
   }
 
+  function* backendVisit(caller: Caller): Script {
+    yield* machineLogin(caller)
+    yield* browse(caller, menus.backend, { calls: steps(caller.random, 12), seconds: 3, follow: 0.5 })
+  }
+
   function* exportVisit(caller: Caller): Script {
     yield* machineLogin(caller)
     const operation = operationOf(services.partners, 'GET /export/orders')
@@ -176,11 +182,12 @@ export function visitKinds(world: World): readonly VisitKind[] {
       (random) => stranger(random, 'visitor', random.pick(PLACES), `visitor-${strangers++}`),
       publicVisit(7, 7),
     ),
-    kind('crawler', 0.05, 70, 'flat', (random) => random.pick(population.crawlers), publicVisit(80, 2)),
-    kind('partner', 0.1, 35, 'flat', (random) => random.pick(population.partners), partnerVisit),
+    kind('crawler', 0.04, 70, 'flat', (random) => random.pick(population.crawlers), publicVisit(80, 2)),
+    kind('partner', 0.09, 35, 'flat', (random) => random.pick(population.partners), partnerVisit),
     kind('worker', 0.06, 22, 'flat', (random) => random.pick(population.workers), workerVisit),
     kind('staff', 0.05, 40, 'office', (random) => random.pick(population.staff), staffVisit),
     kind('export', 0.01, 40, 'night', (random) => random.pick(population.exports), exportVisit),
+    kind('backend', 0.02, 14, 'people', (random) => random.pick(population.backends), backendVisit),
     kind('monitor', 0.02, 40, 'flat', (random) => random.pick(population.monitors), probe),
   ]
 }
