@@ -247,6 +247,7 @@ export class Caller {
       endUs,
       peer: hop === null ? this.address : hop.peer,
       peerPort: hop === null ? this.#port : hop.port,
+      mirror: service.mirror,
       server: service.address,
       serverPort: service.port,
       scheme: call.scheme ?? service.scheme,

@@ -26,6 +26,8 @@ export interface Exchange {
   /** Transport peer of the service: the caller, or a proxy. */
   readonly peer: string
   readonly peerPort: number
+  /** Which tap sees it. */
+  readonly mirror: string
   readonly server: string
   readonly serverPort: number
   readonly scheme: Scheme

@@ -183,7 +183,9 @@ export class DetectorJudge {
     if (evidence.length > 0) return { labels, truths, total: evidence.length }
     // What is missing is no evidence: it is what was done to the service at that time.
     for (const { label, service: of, fromUs, untilUs } of this.#imposed) {
-      if (of.host !== service || openedAt < fromUs || openedAt > untilUs || label.attack === null) continue
+      // Of a tap that shows nothing no service is told.
+      if (service !== null && of.host !== service) continue
+      if (openedAt < fromUs || openedAt > untilUs || label.attack === null) continue
       if (detectors.includes(this.#attacks.get(label.attack)?.attack.detector ?? '')) {
         return { labels: new Map([[label.attack, 1]]), truths, total: 1 }
       }

@@ -14,7 +14,7 @@ import { Counters, type Telemetry } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
 import type { Exchange } from '../../world/exchange.ts'
-import { requestText, responseText } from '../../world/output/http-text.ts'
+import { requestBytes, responseBytes } from '../../world/output/http-text.ts'
 
 const PASSES = 19
 
@@ -117,8 +117,8 @@ function parse(exchanges: readonly Exchange[]): ParsedExchange[] {
       positions.set(key, [0, 0])
     }
     const at = positions.get(key)!
-    const request = Buffer.from(requestText(exchange))
-    const response = Buffer.from(responseText(exchange))
+    const request = requestBytes(exchange)
+    const response = responseBytes(exchange)
     flow.data(0, request, 0, request.length, at[0], at[1], startUs, startUs)
     flow.data(1, response, 0, response.length, at[1], at[0] + request.length, endUs, endUs)
     at[0] += request.length

@@ -68,6 +68,7 @@ export async function judgeRecords(
   }, watch)
   const reader = nativeReader(assembly, SOURCE)
   const { deploys = [] } = watch ?? {}
+  const { sources } = assembly.intake.funnel
   let told = 0
   let line = 0
   let cpu = 0
@@ -78,6 +79,7 @@ export async function judgeRecords(
     for (const { text, exchange } of batch) {
       const record = JSON.parse(text) as Record<string, unknown>
       truths.set(record.id as string, exchange.truth)
+      sources.of({ kind: 'file', name: exchange.mirror }).records++
       const transaction = reader.read(record, ++line, exchange.endUs, false)
       if (transaction !== null) assembly.chain.transaction(transaction, exchange.endUs)
     }

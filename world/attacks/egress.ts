@@ -33,6 +33,7 @@ function elsewhere(world: World): Service {
     entry: 'abroad',
     rpc: null,
     scheme: 'https',
+    mirror: 'front',
     versionHeader: null,
     guards: [],
     operations: [],

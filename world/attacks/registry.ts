@@ -52,6 +52,7 @@ import {
   zombieEndpoint,
 } from './probing.ts'
 import {
+  blindTap,
   changedAnswers,
   changedThirdParty,
   exposedFields,
@@ -120,6 +121,7 @@ export const ATTACKS: readonly Attack[] = [
   slowerAnswers,
   lessGuarded,
   goneSilent,
+  blindTap,
   twoFramings,
   othersAnswers,
   newHost,

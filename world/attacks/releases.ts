@@ -88,6 +88,26 @@ export const goneSilent = change(
   [{ silent: true, forUs: 3 * HOUR_US }, { silent: true }, { silent: true, forUs: 20 * MINUTE_US }],
   oneOf('shop', 'graph', 'web', 'social', 'catalogue', 'partners'),
 )
+/** One of the taps that mirror traffic shows nothing more, while services go on. */
+export const blindTap = defineAttack<{ readonly forUs: number }>({
+  name: 'capture.silent',
+  detector: 'capture.silent',
+  summary: 'a tap is unplugged: what it showed is seen no more',
+  grip: 'service',
+  intensities: {
+    blatant: { forUs: 2 * HOUR_US },
+    moderate: { forUs: 40 * MINUTE_US },
+    stealthy: { forUs: 6 * MINUTE_US },
+  },
+  begin: (world, { forUs }, label, nowUs) => {
+    const mirror = world.random.pick(['front', 'inner'])
+    for (const service of Object.values(world.estate.services)) {
+      if (service.mirror !== mirror) continue
+      world.impose({ ...WELL, silent: true, service, operation: null, fromUs: nowUs, untilUs: nowUs + forUs, label })
+    }
+    return []
+  },
+})
 const GONE = (...names: readonly string[]): readonly Header[] => names.map((name) => [name, ''] as const)
 export const lessGuarded = change(
   'regression.security',

@@ -1,6 +1,6 @@
 import type { Random } from '../../demo/random.ts'
 import type { Header } from '../exchange.ts'
-import type { Audience, Entry, Operation, Resource, Service } from './operation.ts'
+import type { Audience, Entry, Mirror, Operation, Resource, Service } from './operation.ts'
 import { readOperations, readResources } from './table.ts'
 import {
   ADMIN,
@@ -51,7 +51,15 @@ const SERVICES = {
   },
   identity: { host: 'id', entry: 'direct', port: 80, table: IDENTITY, audience: 'public', guards: INTERFACE },
   web: { host: 'www', entry: 'ingress', port: 8080, table: WEB, audience: 'user', guards: PAGE },
-  catalogue: { host: 'catalogue', entry: 'cdn', port: 8080, table: CATALOGUE, audience: 'public', guards: [NO_SNIFF] },
+  catalogue: {
+    host: 'catalogue',
+    entry: 'cdn',
+    port: 8080,
+    table: CATALOGUE,
+    audience: 'public',
+    mirror: 'inner',
+    guards: [NO_SNIFF],
+  },
   social: {
     host: 'community',
     entry: 'ingress',
@@ -59,6 +67,7 @@ const SERVICES = {
     table: SOCIAL,
     audience: 'user',
     version: 'X-Build',
+    mirror: 'inner',
     guards: [HSTS, NO_SNIFF],
   },
   files: {
@@ -70,7 +79,15 @@ const SERVICES = {
     version: 'X-Service-Version',
     guards: INTERFACE,
   },
-  partners: { host: 'partners', entry: 'cdn', port: 8443, table: PARTNERS, audience: 'partner', guards: [] },
+  partners: {
+    host: 'partners',
+    entry: 'cdn',
+    port: 8443,
+    table: PARTNERS,
+    audience: 'partner',
+    mirror: 'inner',
+    guards: [],
+  },
   admin: {
     host: 'backoffice',
     entry: 'ingress',
@@ -78,6 +95,7 @@ const SERVICES = {
     table: ADMIN,
     audience: 'staff',
     version: 'X-Release',
+    mirror: 'inner',
     guards: PAGE,
   },
   graph: {
@@ -90,7 +108,16 @@ const SERVICES = {
     version: 'X-Version',
     guards: INTERFACE,
   },
-  ledger: { host: '', entry: 'direct', port: 8545, rpc: 'jsonrpc', table: LEDGER, audience: 'machine', guards: [] },
+  ledger: {
+    host: '',
+    entry: 'direct',
+    port: 8545,
+    rpc: 'jsonrpc',
+    table: LEDGER,
+    audience: 'machine',
+    mirror: 'inner',
+    guards: [],
+  },
   payments: {
     host: 'api.tillstone.example',
     entry: 'abroad',
@@ -118,6 +145,7 @@ interface ServiceSpec {
   readonly table: string
   readonly audience: Audience
   readonly version?: string
+  readonly mirror?: Mirror
   readonly guards: readonly Header[]
 }
 
@@ -130,7 +158,7 @@ export function createEstate(random: Random): Estate {
   const operations: Operation[] = []
   let number = 0
   for (const [key, spec] of Object.entries<ServiceSpec>(SERVICES)) {
-    const { entry, port, rpc = null, version = null, guards } = spec
+    const { entry, port, rpc = null, version = null, mirror = 'front', guards } = spec
     const abroad = entry === 'abroad'
     const address = `${abroad ? '203.0.113' : `10.40.${random.between(1, 200)}`}.${10 + number++}`
     const host = spec.host === '' ? `${address}:${port}` : abroad ? spec.host : `${spec.host}.${domain}`
@@ -143,6 +171,7 @@ export function createEstate(random: Random): Estate {
       entry,
       rpc,
       scheme,
+      mirror,
       versionHeader: version,
       guards,
       operations: [],

@@ -84,6 +84,9 @@ export interface Operation {
 /** How callers reach a service; `abroad`: it is another company's, and our own services call it. */
 export type Entry = 'direct' | 'ingress' | 'cdn' | 'abroad'
 
+/** Two taps: at the front, and further in. */
+export type Mirror = 'front' | 'inner'
+
 export interface Service {
   /** Short name in tables and truth. */
   readonly key: string
@@ -93,6 +96,8 @@ export interface Service {
   readonly entry: Entry
   readonly rpc: 'graphql' | 'jsonrpc' | null
   readonly scheme: Scheme
+  /** Name of the mirror that shows its traffic. */
+  readonly mirror: Mirror
   /** Header that names the release; null where only the pipeline tells of one. */
   readonly versionHeader: string | null
   /** Headers that every answer has. */

@@ -1,14 +1,17 @@
 import type { Exchange, Header } from '../exchange.ts'
 
 /** The request as it is sent (RFC 9112). */
-export function requestText(exchange: Exchange): string {
+export function requestBytes(exchange: Exchange): Buffer {
   const { method, path, query, requestHeaders, requestBody } = exchange
-  return `${method} ${path}${query === '' ? '' : `?${query}`} HTTP/1.1\r\n${fields(requestHeaders)}\r\n${requestBody}`
+  const line = `${method} ${path}${query === '' ? '' : `?${query}`} HTTP/1.1`
+  return Buffer.from(`${line}\r\n${fields(requestHeaders)}\r\n${requestBody}`)
 }
 
-export function responseText(exchange: Exchange): string {
-  const { status, responseHeaders, responseBody } = exchange
-  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Whatever'}\r\n${fields(responseHeaders)}\r\n${responseBody}`
+export function responseBytes(exchange: Exchange): Buffer {
+  const { status, responseHeaders, responseBody, binaryBytes } = exchange
+  const line = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Whatever'}`
+  const text = Buffer.from(`${line}\r\n${fields(responseHeaders)}\r\n${responseBody}`)
+  return binaryBytes === 0 ? text : Buffer.concat([text, Buffer.alloc(binaryBytes, NO_TEXT)])
 }
 
 function fields(headers: readonly Header[]): string {
@@ -16,6 +19,9 @@ function fields(headers: readonly Header[]): string {
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`
   return text
 }
+
+/** A byte that no text begins with. */
+const NO_TEXT = 0x9d
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',

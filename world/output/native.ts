@@ -50,6 +50,7 @@ function recordLine(exchange: Exchange, id: string, start: string): string {
     response_body: exchange.responseBody,
     ...(exchange.binaryBytes > 0 ? { response_body_bytes: exchange.binaryBytes, truncated: ['binary'] } : {}),
     redacted: false,
+    source: { kind: 'file', name: exchange.mirror },
   })
 }
 

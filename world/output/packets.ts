@@ -1,7 +1,7 @@
 import { parseAddress } from '../../daemon/decode/address.ts'
 import type { Exchange } from '../exchange.ts'
 import { TimeHeap } from '../heap.ts'
-import { requestText, responseText } from './http-text.ts'
+import { requestBytes, responseBytes } from './http-text.ts'
 
 const SEGMENT_BYTES = 1448
 const SLAB_BYTES = 1 << 20
@@ -81,8 +81,8 @@ export class PacketWriter {
       this.#connections.set(key, this.#open(exchange))
       if (this.#connections.size > MOST_CONNECTIONS) this.#forget(exchange.startUs)
     } else if (connection !== undefined) {
-      if (kind === 'request') this.#send(connection, true, requestText(exchange), exchange.startUs)
-      else this.#send(connection, false, responseText(exchange), exchange.endUs, exchange.binaryBytes)
+      if (kind === 'request') this.#send(connection, true, requestBytes(exchange), exchange.startUs)
+      else this.#send(connection, false, responseBytes(exchange), exchange.endUs)
     }
   }
 
@@ -111,10 +111,7 @@ export class PacketWriter {
     }
   }
 
-  /** `more`: bytes that are no text, after it. */
-  #send(connection: Connection, fromClient: boolean, text: string, atUs: number, more = 0): void {
-    const head = Buffer.from(text, 'utf8')
-    const bytes = more === 0 ? head : Buffer.concat([head, Buffer.alloc(more, 0x9d)])
+  #send(connection: Connection, fromClient: boolean, bytes: Buffer, atUs: number): void {
     for (let from = 0; from < bytes.length; from += SEGMENT_BYTES) {
       this.#packet(connection, fromClient, PSH_ACK, bytes, from, Math.min(bytes.length, from + SEGMENT_BYTES), atUs)
     }
