@@ -5,13 +5,13 @@ import {
   HOST,
   KNOWN_COUNT,
   knownHeaderAt,
-  knownTokenAt,
   type NameTable,
   TRANSFER_ENCODING,
 } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { type LineKind, maybeStartLine, NO_LINE, REQUEST_LINE, StartLine, TOKEN } from './start-line.ts'
-import { NO_WORDS, nameEnd, plainEnd, Words, wordsEndOf } from './words.ts'
+import { FOUND_WORDS } from './vector-code.ts'
+import { VectorLines } from './vector-lines.ts'
 
 /** `scan` results below zero. */
 export const INCOMPLETE = -1
@@ -55,16 +55,17 @@ export class HeadScanner {
   malformed = false
   readonly #limits: HttpLimits
   readonly #names: NameTable
-  readonly #words = new Words()
+  readonly #vector: VectorLines | null
   /** Fields seen, of which those that nobody asks for need not be noted. */
   #fieldCount = 0
   /** Slot of the last field, for folded lines; -1 when it was not noted. */
   #last = -1
 
   /** `names`: what is looked for. All known names: every field is noted; else only fields of these names. */
-  constructor(limits: HttpLimits, names = ALL_NAMES) {
+  constructor(limits: HttpLimits, names = ALL_NAMES, vector = VectorLines.open()) {
     this.#limits = limits
     this.#names = names
+    this.#vector = vector
     // Slots past maxHeaders are for content-length and transfer-encoding only, so that a flood of fields cannot hide them.
     this.offsets = new Uint16Array((limits.maxHeaders + FRAMING_SLOTS) * SLOTS)
   }
@@ -77,77 +78,65 @@ export class HeadScanner {
     this.malformed = false
     this.ascii = true
     if (this.weirds.length > 0) this.weirds = []
-    const words = this.#words.of(bytes)
-    const lf = this.#lineFeed(bytes, words, from, end)
+    const seen = this.#vector === null ? from : this.#vector.look(bytes, from, end)
+    const lf = this.#lineFeed(bytes, from, seen, end)
     if (lf === end) return maybeStartLine(bytes, from, end, want) ? INCOMPLETE : INVALID
     const lineEnd = this.#trimCr(bytes, from, lf)
-    if (this.line.read(bytes, from, lineEnd, want, strict, words) === NO_LINE) return INVALID
+    if (this.line.read(bytes, from, lineEnd, want, strict) === NO_LINE) return INVALID
     if (this.line.badTarget) this.#weird('http.bad_target')
     if (this.line.badVersion) this.#weird('http.bad_version')
     const { known } = this
     for (let i = this.#names.count - 1; i >= 0; i--) known[i] = 0
-    return this.#fields(bytes, words, from, lf + 1, end)
+    return this.#fields(bytes, from, lf + 1, seen, end)
   }
 
-  /** The line feed that ends the start line, or `end`. */
-  #lineFeed(bytes: Buffer, words: DataView, from: number, end: number): number {
-    const stop = end | 0
-    const wordsEnd = wordsEndOf(words, stop)
-    let i = from | 0
-    while (i < stop) {
-      i = plainEnd(words, i, wordsEnd)
-      if (i === stop) return stop
+  /** The line feed that ends the start line, or `end`. Up to `seen` the bytes can be looked at sixteen at a time. */
+  #lineFeed(bytes: Buffer, from: number, seen: number, end: number): number {
+    let i = this.#vector === null ? from : this.#vector.plainEnd(from, seen)
+    if (i + 1 < seen && bytes[i] === CR && bytes[i + 1] === LF) return i + 1
+    for (i = Math.min(i, seen); i < end; i++) {
       const c = bytes[i]!
       if (c === LF) return i
       if (c >= 0x80) this.ascii = false
-      i = (i + 1) | 0
     }
-    return stop
+    return end
   }
 
-  /** Lines as everybody writes them, `Name: value` CR LF, are read here; whatever is odd about a line sends it to `#oddLine`. */
-  #fields(bytes: Buffer, words: DataView, start: number, first: number, limit: number): number {
-    const from = start | 0
-    const end = limit | 0
-    const wordsEnd = wordsEndOf(words, end)
-    const token = TOKEN
-    const names = this.#names
-    const inWords = words !== NO_WORDS
-    const { maxHeaders, maxFieldBytes } = this.#limits
+  /** Lines as everybody writes them are found many at a time; whatever is odd about a line sends it to `#oddLine`. */
+  #fields(bytes: Buffer, from: number, first: number, seen: number, end: number): number {
     this.#last = -1
-    let i = first | 0
+    let i = first
     while (i < end) {
-      let at = nameEnd(words, i, wordsEnd)
-      while (at < end && token[bytes[at]!] === 1) at = (at + 1) | 0
-      const colon = at
-      if (at > i && at + 1 < end && bytes[at] === COLON && bytes[at + 1] === SP) {
-        const value = (at + 2) | 0
-        at = plainEnd(words, value, wordsEnd)
-        while (at < end && SPECIAL[bytes[at]!] === 0) at = (at + 1) | 0
-        if (
-          at + 1 < end &&
-          bytes[at] === CR &&
-          bytes[at + 1] === LF &&
-          bytes[value]! > SP &&
-          bytes[at - 1]! > SP &&
-          at - value <= maxFieldBytes &&
-          this.#fieldCount < maxHeaders
-        ) {
-          this.#fieldCount++
-          const known = inWords ? knownTokenAt(names, bytes, words, i, colon) : knownHeaderAt(names, bytes, i, colon)
-          if (known >= 0) this.#found(known)
-          this.#last = known >= 0 || names.all ? this.#note(from, i, colon, value, at) : -1
-          i = (at + 2) | 0
-          continue
-        }
-      } else if (at === i && bytes[i] === CR && i + 1 < end && bytes[i + 1] === LF) {
+      if (i < seen) i = this.#plainLines(from, i, seen)
+      if (i + 1 < end && bytes[i] === CR && bytes[i + 1] === LF) {
         if (this.hostCount > 1) this.#weird('http.duplicate_host')
         return i + 2
       }
-      i = this.#oddLine(bytes, from, i, end)
+      if (i < end) i = this.#oddLine(bytes, from, i, end)
       if (i < 0) return i === INCOMPLETE ? INCOMPLETE : ~i
     }
     return INCOMPLETE
+  }
+
+  /** Notes the fields whose lines, `Name: value` CR LF, stand from `first` on; returns where they end. */
+  #plainLines(from: number, first: number, seen: number): number {
+    const vector = this.#vector
+    const room = this.#limits.maxHeaders - this.#fieldCount
+    if (vector === null || room <= 0) return first
+    const lines = vector.lines(first, seen, this.#limits.maxFieldBytes, room)
+    const { found, shift } = vector
+    const { count, all } = this.#names
+    let start = first
+    for (let at = 0; at < lines * FOUND_WORDS; at += FOUND_WORDS) {
+      const end = found[at + 1]! - shift
+      const known = found[at + 2]!
+      const wanted = known >= 0 && known < count
+      if (wanted) this.#found(known)
+      this.#last = wanted || all ? this.#note(from, start, found[at]! - shift, found[at]! - shift + 2, end) : -1
+      start = end + 2
+    }
+    this.#fieldCount += lines
+    return start
   }
 
   /**

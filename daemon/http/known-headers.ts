@@ -97,41 +97,6 @@ export function knownHeaderAt(table: NameTable, bytes: Buffer, start: number, en
   return -1
 }
 
-const LOWER_CASE = 0x20202020
-const LAST_WORD = 7
-/** Eight words a name: its bytes four at a time, then, in the last place, its last four once more. */
-const NAME_WORDS = new Int32Array(KNOWN_COUNT * (LAST_WORD + 1))
-for (const [index, name] of names.entries()) {
-  const last = name.length - 4
-  for (let at = 0; at < last; at += 4) NAME_WORDS[index * 8 + (at >> 2)] = name.readInt32LE(at)
-  NAME_WORDS[index * 8 + LAST_WORD] = name.readInt32LE(last)
-}
-
-/**
- * The same for a name that is a token (RFC 9110 §5.6.2) and lies in `words`: of token characters only capital letters become a
- * letter or `-` by setting the bit of lower case, so that four can be compared at once.
- */
-export function knownTokenAt(table: NameTable, bytes: Buffer, words: DataView, from: number, to: number): number {
-  const start = from | 0
-  const length = (to - start) | 0
-  if (length >= MAX_LENGTH || length < 4) return -1
-  let index = table.first[length * 32 + (bytes[start]! & 31)]!
-  const last = (start + length - 4) | 0
-  while (index >= 0) {
-    let word = index << 3
-    if ((words.getInt32(last, true) | LOWER_CASE) === NAME_WORDS[word + LAST_WORD]) {
-      let at = start
-      while (at < last && (words.getInt32(at, true) | LOWER_CASE) === NAME_WORDS[word]) {
-        at = (at + 4) | 0
-        word = (word + 1) | 0
-      }
-      if (at >= last) return index
-    }
-    index = table.next[index]!
-  }
-  return -1
-}
-
 /** Compares a lower-case name with the bytes at `start`, letters in any case. */
 export function equalsLowerCase(name: Buffer, bytes: Buffer, start: number): boolean {
   for (let i = 0; i < name.length; i++) {

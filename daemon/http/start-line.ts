@@ -1,5 +1,3 @@
-import { NO_WORDS, targetEnd, wordsEndOf } from './words.ts'
-
 /**
  * Start lines (RFC 9112 §3 and §4), read in place. A line is `[from, to)` without its line end.
  *
@@ -50,15 +48,14 @@ export class StartLine {
   badTarget = false
   badVersion = false
 
-  /** `words`: of `bytes`, where they can be read four at a time. */
-  read(bytes: Buffer, from: number, to: number, want: LineKind, strict: boolean, words: DataView = NO_WORDS): LineKind {
+  read(bytes: Buffer, from: number, to: number, want: LineKind, strict: boolean): LineKind {
     this.kind = NO_LINE
     this.badTarget = false
     this.badVersion = false
     this.status = 0
     if (want !== REQUEST_LINE && startsWithVersion(bytes, from, to)) return this.#readStatus(bytes, from, to, strict)
     if (want === STATUS_LINE) return NO_LINE
-    return this.#readRequest(bytes, from, to, strict, words)
+    return this.#readRequest(bytes, from, to, strict)
   }
 
   #readStatus(bytes: Buffer, from: number, to: number, strict: boolean): LineKind {
@@ -75,7 +72,7 @@ export class StartLine {
     return STATUS_LINE
   }
 
-  #readRequest(bytes: Buffer, from: number, to: number, strict: boolean, words: DataView): LineKind {
+  #readRequest(bytes: Buffer, from: number, to: number, strict: boolean): LineKind {
     const token = TOKEN
     let i = from
     const methodLimit = Math.min(to, from + MAX_METHOD + 1)
@@ -89,15 +86,10 @@ export class StartLine {
     this.targetStart = Math.min(i + 1, versionStart - 1)
     this.targetEnd = versionStart - 1
     this.badTarget = this.targetEnd === this.targetStart
-    const stop = this.targetEnd | 0
-    const wordsEnd = wordsEndOf(words, stop)
-    let at = this.targetStart | 0
-    while (at < stop) {
-      at = targetEnd(words, at, wordsEnd)
-      if (at === stop) break
+    const stop = this.targetEnd
+    for (let at = this.targetStart; at < stop; at++) {
       const c = bytes[at]!
       if (c <= SP || c === 0x7f) this.badTarget = true
-      at = (at + 1) | 0
     }
     if (strict && this.badTarget) return NO_LINE
     this.kind = REQUEST_LINE

@@ -1,4 +1,5 @@
 import type { ByteInput } from './byte-input.ts'
+import { vectorBuffer } from './vector-memory.ts'
 
 /**
  * A sliding window over an input: bytes `start` to `end` of `buffer` are read and not yet used. Filling moves what is
@@ -14,7 +15,7 @@ export class ByteWindow {
 
   constructor(input: ByteInput, size: number) {
     this.input = input
-    this.buffer = Buffer.allocUnsafe(size)
+    this.buffer = vectorBuffer(size)
   }
 
   get available(): number {

@@ -17,6 +17,7 @@ import { fingerprint } from '../../daemon/reassembly/recent-segments.ts'
 import { FileClockGuard, judgeRows } from '../../daemon/sources/clock-guard.ts'
 import { FrameColumns } from '../../daemon/sources/frame-columns.ts'
 import { PcapReader } from '../../daemon/sources/pcap-reader.ts'
+import { vectorBuffer } from '../../daemon/sources/vector-memory.ts'
 import { Counters, type Telemetry } from '../../daemon/telemetry/counters.ts'
 import { LossFunnel } from '../../daemon/telemetry/funnel.ts'
 import { WeirdCounts } from '../../daemon/telemetry/weirds.ts'
@@ -47,7 +48,10 @@ function newTelemetry(): Telemetry {
 /** The capture as one batch. */
 function material(): { file: Buffer; columns: FrameColumns } {
   const { path, truth } = syntheticCapture(CACHE, PAIRS)
-  const file = readFileSync(path)
+  const written = readFileSync(path)
+  // Where sources read to, so that heads are looked at where they lie.
+  const file = vectorBuffer(written.length)
+  written.copy(file)
   const columns = new FrameColumns(file, truth.packets)
   new PcapReader().parse(file, 0, file.length, columns)
   columns.count = columns.filled

@@ -1,0 +1,188 @@
+/**
+ * The code of vector-lines.ts: two functions of WebAssembly, written down instruction by instruction and put together here,
+ * since a module of two hundred bytes is worth no tool chain.
+ * https://webassembly.github.io/spec/core/binary/
+ */
+
+/** Where `fieldLines` finds its tables and leaves what it found, in the first page of its memory. */
+export const FOUND_AT = 0
+export const FIRST_AT = 0x8000
+export const NEXT_AT = 0x8400
+export const MASKS_AT = 0x8440
+export const NAMES_AT = 0x8480
+export const NAME_BYTES = 32
+/** Words per line: where its name and its value end, and which known name it is, -1 for none. */
+export const FOUND_WORDS = 3
+
+const I32 = 0x7f
+const V128 = 0x7b
+const VOID = 0x40
+
+const call = (...bytes: number[]) => bytes
+const get = (local: number) => call(0x20, local)
+const set = (local: number) => call(0x21, local)
+const tee = (local: number) => call(0x22, local)
+const i32 = (value: number) => call(0x41, ...signed(value))
+const block = (...body: number[][]) => [0x02, VOID, ...body.flat(), 0x0b]
+const loop = (...body: number[][]) => [0x03, VOID, ...body.flat(), 0x0b]
+const br = (depth: number) => call(0x0c, depth)
+const brIf = (depth: number) => call(0x0d, depth)
+const eqz = call(0x45)
+const ne = call(0x47)
+const ltS = call(0x48)
+const leU = call(0x4d)
+const gtU = call(0x4b)
+const geU = call(0x4f)
+const ctz = call(0x68)
+const add = call(0x6a)
+const sub = call(0x6b)
+const and = call(0x71)
+const shl = call(0x74)
+const load8s = (offset: number) => call(0x2c, 0, ...unsigned(offset))
+const load8u = (offset: number) => call(0x2d, 0, ...unsigned(offset))
+const load16u = (offset: number) => call(0x2f, 0, ...unsigned(offset))
+const store32 = (offset: number) => call(0x36, 0, ...unsigned(offset))
+const loadVector = (offset: number) => call(0xfd, 0x00, 0, ...unsigned(offset))
+const vector = (byte: (at: number) => number) => call(0xfd, 0x0c, ...Array.from({ length: 16 }, (_, at) => byte(at)))
+const all = (byte: number) => vector(() => byte)
+const swizzle = call(0xfd, 0x0e)
+const eqBytes = call(0xfd, 0x23)
+const ltBytes = call(0xfd, 0x25)
+const andVector = call(0xfd, 0x4e)
+const orVector = call(0xfd, 0x50)
+const xorVector = call(0xfd, 0x51)
+const anyBit = call(0xfd, 0x53)
+const bitmask = call(0xfd, 0x64)
+const shrBytes = call(0xfd, 0x6d)
+
+const SP = 0x20
+const CR_LF = 0x0a0d
+const COLON_SP = 0x203a
+
+/** RFC 9110 §5.6.2 tchar, as bits of the high half of a byte, by its low half. */
+const TOKENS = new Uint8Array(16)
+for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+  const code = c.charCodeAt(0)
+  TOKENS[code & 15]! |= 1 << (code >> 4)
+}
+
+/** Marks in the vector `v` the controls (HTAB too), DEL, and what is no ASCII: as signed bytes these are the negative ones. */
+const notPlain = (v: number) => [...get(v), ...all(SP), ...ltBytes, ...get(v), ...all(0x7f), ...eqBytes, ...orVector]
+
+/** Marks what is no tchar: a byte is one when the bit of its high half is set in the entry of its low half. */
+const notToken = (v: number) => [
+  ...call(...vector((at) => TOKENS[at]!), ...get(v), ...all(15), ...andVector, ...swizzle),
+  ...call(...vector((at) => (at < 8 ? 1 << at : 0)), ...get(v), ...i32(4), ...shrBytes, ...swizzle),
+  ...andVector,
+  ...all(0),
+  ...eqBytes,
+]
+
+/** Moves `at` to the first byte that is marked; leaves `outer` blocks when there is none before `end`. */
+const seek = (marked: (v: number) => number[], at: number, end: number, v: number, mask: number, outer: number) =>
+  block(
+    loop(
+      get(at),
+      loadVector(0),
+      set(v),
+      marked(v),
+      bitmask,
+      tee(mask),
+      brIf(1),
+      get(at),
+      i32(16),
+      add,
+      tee(at),
+      get(end),
+      call(0x49), // i32.lt_u
+      brIf(0),
+      br(outer + 2),
+    ),
+  ).concat(get(at), get(mask), ctz, add, set(at))
+
+/** (at, end) -> the first byte that is no plain text, or a place from `end` on. */
+const plainEnd = () => {
+  const [at, end, v, mask] = [0, 1, 2, 3]
+  return [...block(seek(notPlain, at, end, v, mask, 0)), ...get(at), 0x0b]
+}
+
+/**
+ * (at, end, longest, room) -> how many lines `Name: value` CR LF stand one after the other from `at` on: the name a token, the value
+ * plain text of at most `longest` bytes that neither begins nor ends with a blank.
+ */
+const fieldLines = () => {
+  const [at, end, longest, room, out, start, name, known, v, w, mask] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+  const leave = 1
+  return [
+    ...block(
+      loop(
+        [...get(at), ...set(start)],
+        seek(notToken, at, end, v, mask, leave),
+        // At least one byte of a name, then a colon and a space.
+        [...get(at), ...tee(name), ...get(start), ...call(0x46), ...brIf(leave)],
+        [...get(name), ...i32(2), ...add, ...tee(at), ...get(end), ...geU, ...brIf(leave)],
+        [...get(name), ...load16u(0), ...i32(COLON_SP), ...ne, ...brIf(leave)],
+        [...get(at), ...load8u(0), ...i32(SP), ...leU, ...brIf(leave)],
+        seek(notPlain, at, end, v, mask, leave),
+        [...get(at), ...i32(1), ...add, ...get(end), ...geU, ...brIf(leave)],
+        [...get(at), ...load16u(0), ...i32(CR_LF), ...ne, ...brIf(leave)],
+        [...get(at), ...i32(1), ...sub, ...load8u(0), ...i32(SP), ...leU, ...brIf(leave)],
+        [...get(at), ...get(name), ...sub, ...i32(2), ...sub, ...get(longest), ...gtU, ...brIf(leave)],
+        // Which known name it is: those of its length and first letter are compared, in lower case.
+        [...i32(-1), ...set(known)],
+        block(
+          [...get(name), ...get(start), ...sub, ...tee(mask), ...i32(NAME_BYTES), ...geU, ...brIf(0)],
+          [...get(mask), ...i32(5), ...shl, ...get(start), ...load8u(0), ...i32(31), ...and, ...add],
+          [...load8s(FIRST_AT), ...tee(known), ...i32(0), ...ltS, ...brIf(0)],
+          [...i32(NAME_BYTES), ...get(mask), ...sub, ...set(mask)],
+          [...get(start), ...loadVector(0), ...all(SP), ...orVector, ...get(mask), ...loadVector(MASKS_AT)],
+          [...andVector, ...set(v)],
+          [...get(start), ...loadVector(16), ...all(SP), ...orVector, ...get(mask), ...loadVector(MASKS_AT + 16)],
+          [...andVector, ...set(w)],
+          loop(
+            [...get(known), ...i32(5), ...shl, ...tee(mask), ...loadVector(NAMES_AT), ...get(v), ...xorVector],
+            [...get(mask), ...loadVector(NAMES_AT + 16), ...get(w), ...xorVector, ...orVector, ...anyBit],
+            [...eqz, ...brIf(1)],
+            [...get(known), ...load8s(NEXT_AT), ...tee(known), ...i32(0), ...call(0x4e), ...brIf(0)],
+          ),
+        ),
+        [...get(out), ...get(name), ...store32(FOUND_AT)],
+        [...get(out), ...get(at), ...store32(FOUND_AT + 4)],
+        [...get(out), ...get(known), ...store32(FOUND_AT + 8)],
+        [...get(out), ...i32(4 * FOUND_WORDS), ...add, ...set(out)],
+        [...get(at), ...i32(2), ...add, ...set(at)],
+        [...get(room), ...i32(1), ...sub, ...tee(room), ...brIf(0)],
+      ),
+    ),
+    ...get(out),
+    ...i32(4 * FOUND_WORDS),
+    0x6e, // i32.div_u
+    0x0b,
+  ]
+}
+
+/** A module that imports `m.memory` and exports `plainEnd` and `fieldLines`. */
+export function vectorModule(): Uint8Array {
+  const text = (name: string) => [name.length, ...Buffer.from(name)]
+  const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content]
+  const body = (locals: number[], code: number[]) => [...unsigned(locals.length + code.length), ...locals, ...code]
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [2, 0x60, 2, I32, I32, 1, I32, 0x60, 4, I32, I32, I32, I32, 1, I32]),
+    ...section(2, [1, ...text('m'), ...text('memory'), 0x02, 0x00, 1]),
+    ...section(3, [2, 0, 1]),
+    ...section(7, [2, ...text('plainEnd'), 0, 0, ...text('fieldLines'), 0, 1]),
+    ...section(10, [2, ...body([2, 1, V128, 1, I32], plainEnd()), ...body([3, 4, I32, 2, V128, 1, I32], fieldLines())]),
+  ])
+}
+
+/** LEB128. */
+function unsigned(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)]
+}
+
+function signed(value: number): number[] {
+  const rest = value >> 7
+  const ended = (rest === 0 && (value & 0x40) === 0) || (rest === -1 && (value & 0x40) !== 0)
+  return ended ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(rest)]
+}
