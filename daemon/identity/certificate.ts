@@ -16,7 +16,7 @@ export const CERTIFICATE = 'certificate'
 export const CERTIFICATE_BY_DEFAULT = 'certificate.default'
 
 /** What proxies write beside a subject to say whether its certificate is good: nginx `SUCCESS`, HAProxy `0`. */
-const VERIFY_HEADERS = ['ssl-client-verify', 'x-ssl-client-verify', 'x-client-verify'] as const
+export const VERIFY_HEADERS = ['ssl-client-verify', 'x-ssl-client-verify', 'x-client-verify'] as const
 const VERIFIED = /^(?:success|0|ok)$/i
 /** nginx and HAProxy where there was no certificate. */
 const NO_SUBJECT = /^(?:-|\(null\)|none)?$/i
@@ -60,11 +60,16 @@ export class CertificateReader {
     return null
   }
 
-  /** The same in a list of headers, names in any case. */
-  headerIn(headers: readonly (readonly [name: string, value: string])[]): CertificateHeader | null {
+  /** Lower-case names of the headers that may name a certificate. */
+  get names(): readonly string[] {
+    return this.#headers.map(({ name }) => name)
+  }
+
+  /** The same where `last` tells the last value of a header. */
+  headerBy(last: (name: string) => string | null): CertificateHeader | null {
     for (const { name } of this.#headers) {
-      const found = headers.findLast((each) => each[0].toLowerCase() === name)
-      if (found !== undefined) return { name, value: found[1] }
+      const value = last(name)
+      if (value !== null) return { name, value }
     }
     return null
   }

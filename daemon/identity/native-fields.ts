@@ -1,9 +1,10 @@
 import type { Claims, Header, Mark, PayloadMark, Principal, Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { logOddsOf, MAX_DELAY_MS, MAX_EXCERPT, MAX_LOG_ODDS } from './payload-score.ts'
+import { NO_TLS } from './record.ts'
 
 /** Keys of a native record, in the order of contracts.md. Anything else is ignored and counted. */
-export const NATIVE_KEYS: ReadonlySet<string> = new Set(
+const NATIVE_KEYS: ReadonlySet<string> = new Set(
   `id ts end_ts duration_us client_ip client_port server_ip server_port http_version method scheme host path query endpoint
   service status request_headers response_headers request_body_bytes response_body_bytes request_body response_body principal
   claims forwarded consumer tls trace_id state pairing weirds truncated marks redacted key_id source`.split(/\s+/),
@@ -20,75 +21,95 @@ const MAX_TEXT = 65_536
 
 type Raw = Readonly<Record<string, unknown>>
 
-/**
- * Reads the fields of a record that somebody wrote. A field of a wrong type reads as absent and is counted under its name, so a
- * slightly wrong producer costs single fields, never whole records.
- */
-export class NativeFields {
-  readonly #record: Raw
-  readonly #counters: Counters
+/** More fields than this are told apart anew for each record. */
+const MAX_LAYOUT = 128
 
-  constructor(record: Raw, counters: Counters) {
-    this.#record = record
+/** Counts the fields that no transaction has. Records of one producer have the same ones in the same order: these are looked up once. */
+export class UnknownFields {
+  readonly #counters: Counters
+  #layout: readonly string[] | null = null
+  #unknown = 0
+
+  constructor(counters: Counters) {
     this.#counters = counters
   }
 
-  raw(name: string): unknown {
-    return this.#record[name]
+  count(record: Raw): void {
+    const names = Object.keys(record)
+    if (this.#layout === null || !same(names, this.#layout)) {
+      this.#layout = names.length <= MAX_LAYOUT ? names : null
+      this.#unknown = 0
+      for (const name of names) if (!NATIVE_KEYS.has(name)) this.#unknown++
+    }
+    if (this.#unknown > 0) this.#counters.add('native.unknown_field', this.#unknown)
+  }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/**
+ * Reads the fields of records that somebody wrote, each by its value and the name it is counted under. A field of a wrong type
+ * reads as absent and is counted, so a slightly wrong producer costs single fields, never whole records.
+ */
+export class NativeFields {
+  readonly #counters: Counters
+  /** Of the record before: as a rule the next one is from there too. */
+  #source: Transaction['source'] | null = null
+
+  constructor(counters: Counters) {
+    this.#counters = counters
   }
 
-  get apiKey(): string | null {
-    const value: unknown = (this.#record as { readonly [API_KEY]?: unknown })[API_KEY]
+  apiKey(record: Raw): string | null {
+    const value: unknown = (record as { readonly [API_KEY]?: unknown })[API_KEY]
     return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT ? value : null
   }
 
-  text(name: string, limit = MAX_TEXT): string | null {
-    const value = this.#record[name]
+  text(name: string, value: unknown, limit = MAX_TEXT): string | null {
     if (value === undefined || value === null) return null
     if (typeof value !== 'string' || value.length > limit) return this.#wrong(name)
     return value
   }
 
-  whole(name: string, least: number, most: number): number | null {
-    const value = this.#record[name]
+  whole(name: string, value: unknown, least: number, most: number): number | null {
     if (value === undefined || value === null) return null
     if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) return this.#wrong(name)
     return value
   }
 
-  oneOf<Name extends string>(name: string, names: readonly Name[]): Name | null {
-    const value = this.text(name)
-    if (value === null) return null
-    return names.find((each) => each === value) ?? this.#wrong(name)
+  oneOf<Name extends string>(name: string, value: unknown, names: readonly Name[]): Name | null {
+    const text = this.text(name, value)
+    if (text === null) return null
+    for (let i = 0; i < names.length; i++) if (names[i] === text) return names[i]!
+    return this.#wrong(name)
   }
 
-  texts(name: string): string[] {
-    const value = this.#record[name]
-    if (value === undefined || value === null) return []
-    if (!Array.isArray(value)) return this.#wrong(name) ?? []
+  texts(name: string, value: unknown): readonly string[] {
+    if (value === undefined || value === null) return NO_TEXTS
+    if (!Array.isArray(value)) return this.#wrong(name) ?? NO_TEXTS
+    if (value.length === 0) return NO_TEXTS
     const texts = value.slice(0, MAX_ITEMS).filter((each): each is string => typeof each === 'string')
     if (texts.length !== value.length) this.#wrong(name)
     return texts
   }
 
-  headers(name: string): Header[] {
-    const value = this.#record[name]
-    if (value === undefined || value === null) return []
-    if (!Array.isArray(value)) return this.#wrong(name) ?? []
-    const headers: Header[] = []
-    for (const pair of value.slice(0, MAX_ITEMS)) {
-      if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && typeof pair[1] === 'string') {
-        headers.push([pair[0], pair[1]])
-      }
-    }
-    if (headers.length !== value.length) this.#wrong(name)
-    return headers
+  /** The list itself where all of it can be used. */
+  headers(name: string, value: unknown): readonly Header[] {
+    if (value === undefined || value === null) return NO_HEADERS
+    if (!Array.isArray(value)) return this.#wrong(name) ?? NO_HEADERS
+    if (value.length <= MAX_ITEMS && value.every(isHeader)) return value
+    this.#wrong(name)
+    return value.slice(0, MAX_ITEMS).filter(isHeader)
   }
 
-  principal(): Principal | null {
-    const value = this.#object('principal')
-    if (value === null) return null
-    const { kind, id, display, via, app } = value
+  principal(value: unknown): Principal | null {
+    const raw = this.#object('principal', value)
+    if (raw === null) return null
+    const { kind, id, display, via, app } = raw
     const known = KINDS.find((each) => each === kind)
     if (known === undefined || typeof id !== 'string' || id === '' || id.length > 256) return this.#wrong('principal')
     return {
@@ -100,45 +121,53 @@ export class NativeFields {
     }
   }
 
-  claims(): Claims | null {
-    const value = this.#object('claims')
-    if (value === null) return null
-    const verified = VERDICTS.find((each) => each === value.verified)
+  claims(value: unknown): Claims | null {
+    const raw = this.#object('claims', value)
+    if (raw === null) return null
+    const verified = VERDICTS.find((each) => each === raw.verified)
     return {
-      iss: textOrNull(value.iss),
-      sub: textOrNull(value.sub),
-      tenant: textOrNull(value.tenant),
-      role: textList(value.role),
-      scope: textList(value.scope),
-      alg: textOrNull(value.alg),
-      kid: textOrNull(value.kid),
-      iat: numberOrNull(value.iat),
-      exp: numberOrNull(value.exp),
-      ...(typeof value.actor === 'string' ? { actor: value.actor } : {}),
+      iss: textOrNull(raw.iss),
+      sub: textOrNull(raw.sub),
+      tenant: textOrNull(raw.tenant),
+      role: textList(raw.role),
+      scope: textList(raw.scope),
+      alg: textOrNull(raw.alg),
+      kid: textOrNull(raw.kid),
+      iat: numberOrNull(raw.iat),
+      exp: numberOrNull(raw.exp),
+      ...(typeof raw.actor === 'string' ? { actor: raw.actor } : {}),
       ...(verified === undefined ? {} : { verified }),
     }
   }
 
-  tls(): Transaction['tls'] {
-    const value = this.#object('tls')
-    return { sni: textOrNull(value?.sni), ja4: textOrNull(value?.ja4) }
+  tls(value: unknown): Transaction['tls'] {
+    const raw = this.#object('tls', value)
+    const sni = textOrNull(raw?.sni)
+    const ja4 = textOrNull(raw?.ja4)
+    return sni === null && ja4 === null ? NO_TLS : { sni, ja4 }
   }
 
-  source(otherwise: string): Transaction['source'] {
-    const value = this.#object('source')
-    const kind = SOURCE_KINDS.find((each) => each === value?.kind)
-    const name = value?.name
+  source(value: unknown, otherwise: string): Transaction['source'] {
+    const raw = this.#object('source', value)
+    const name = raw?.name
+    const last = this.#source
+    if (last !== null && raw !== null && last.name === name && last.kind === raw.kind) {
+      if (last.vlan === numberOrNull(raw.vlan) && last.vni === numberOrNull(raw.vni)) return last
+    }
+    const kind = SOURCE_KINDS.find((each) => each === raw?.kind)
     if (kind === undefined || typeof name !== 'string' || name.length > 256) {
-      if (value !== null) this.#wrong('source')
+      if (raw !== null) this.#wrong('source')
       return { kind: 'file', name: otherwise, vlan: null, vni: null }
     }
-    return { kind, name, vlan: numberOrNull(value?.vlan), vni: numberOrNull(value?.vni) }
+    const source = { kind, name, vlan: numberOrNull(raw?.vlan), vni: numberOrNull(raw?.vni) }
+    this.#source = source
+    return source
   }
 
-  marks(): Mark[] {
-    const value = this.#record.marks
-    if (value === undefined || value === null) return []
-    if (!Array.isArray(value)) return this.#wrong('marks') ?? []
+  marks(value: unknown): readonly Mark[] {
+    if (value === undefined || value === null) return NO_MARKS
+    if (!Array.isArray(value)) return this.#wrong('marks') ?? NO_MARKS
+    if (value.length === 0) return NO_MARKS
     const marks: Mark[] = []
     for (const each of value.slice(0, 64)) {
       const mark = readMark(each)
@@ -148,8 +177,7 @@ export class NativeFields {
     return marks
   }
 
-  #object(name: string): Raw | null {
-    const value = this.#record[name]
+  #object(name: string, value: unknown): Raw | null {
     if (value === undefined || value === null) return null
     if (typeof value !== 'object' || Array.isArray(value)) return this.#wrong(name)
     return value as Raw
@@ -161,6 +189,9 @@ export class NativeFields {
   }
 }
 
+const NO_TEXTS: readonly string[] = []
+const NO_HEADERS: readonly Header[] = []
+const NO_MARKS: readonly Mark[] = []
 const KINDS = ['user', 'session', 'api_key', 'consumer', 'device', 'ip'] as const
 const SOURCE_KINDS = ['pcap', 'exec', 'udp-tunnel', 'kafka', 'file'] as const
 const VERDICTS = ['yes', 'no', 'unknown'] as const
@@ -216,4 +247,8 @@ function textList(value: unknown): string[] {
   return Array.isArray(value)
     ? value.slice(0, MAX_ITEMS).filter((each): each is string => typeof each === 'string')
     : []
+}
+
+function isHeader(pair: unknown): pair is Header {
+  return Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && typeof pair[1] === 'string'
 }

@@ -1,27 +1,28 @@
-import type { JsonText } from '../model/json-text.ts'
 import { type EventTime, parseTime, SECOND_US } from '../model/time.ts'
-import type { Claims, Header, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
+import type { Claims, PairingGrade, Principal, TransactionState } from '../model/transaction.ts'
 import { NO_RULES, type RuleBox } from '../payload/rules/rule.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { answerAccepts } from './admission.ts'
-import { type BodyText, NO_TEXT } from './body-text.ts'
-import { CertificateReader, isRefusedCertificate } from './certificate.ts'
+import { CertificateReader, isRefusedCertificate, VERIFY_HEADERS } from './certificate.ts'
 import { CredentialReader, movedInTime, NOTHING, type Presented } from './credentials.ts'
-import { CDN_HEADERS, canonicalAddress, TrustedHops } from './forwarded.ts'
+import { canonicalAddress, type Trust } from './forwarded.ts'
+import { HeaderIndex } from './header-index.ts'
 import { redactSubject, userOf } from './jwt.ts'
-import { type LoginAttempt, loginInBody, refusedAuthorization, SecretHasher, tokensInAnswer } from './login-attempt.ts'
-import { NATIVE_KEYS, NativeFields } from './native-fields.ts'
+import { type LoginAttempt, refusedAuthorization, SecretHasher } from './login-attempt.ts'
+import { NativeFields, UnknownFields } from './native-fields.ts'
+import { type NativeBodies, NativeLogins } from './native-logins.ts'
+import { NativeMaterial } from './native-material.ts'
+import { NativePeers } from './native-peers.ts'
 import { PayloadMarks } from './payload-marks.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms, shortPseudonym } from './pseudonym.ts'
-import { type Material, TransactionRecord } from './record.ts'
+import { TransactionRecord } from './record.ts'
 import { RecordHead } from './record-head.ts'
 import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
 import { redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
-import { grantInBody } from './token-grant.ts'
 import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
@@ -51,8 +52,17 @@ const STATES: readonly TransactionState[] = [
 ]
 const PAIRINGS: readonly PairingGrade[] = ['exact', 'inferred', 'ambiguous']
 const MAX_BODY = 16 * 1024 * 1024
-/** Tokens that one answer hands out. */
-const MAX_TOKENS = 4
+const MAX_ADDRESS = 64
+
+const REQUEST_HEADERS: readonly string[] = [
+  'authorization',
+  'content-type',
+  'cookie',
+  'host',
+  'traceparent',
+  ...VERIFY_HEADERS,
+]
+const RESPONSE_HEADERS: readonly string[] = ['content-type', 'location', 'set-cookie']
 
 /**
  * Native records (contracts.md, Transaction) from an input that the operator named, into transactions. Needs ts, method, host,
@@ -66,8 +76,7 @@ export class NativeReader {
   readonly #movedSeconds: number
   readonly #pseudonyms: Pseudonyms
   readonly #ids: TransactionIds
-  readonly #hops: TrustedHops
-  readonly #cdnHeader: string | null
+  readonly #peers: NativePeers
   readonly #hasher = new SecretHasher()
   readonly #verifier: TokenVerifier | null
   readonly #certificates: CertificateReader
@@ -76,6 +85,12 @@ export class NativeReader {
   readonly #headers: HeaderRedactor
   readonly #payloads: PayloadMarks | null
   readonly #apiKeyHeaders: readonly string[]
+  readonly #logins: NativeLogins
+  readonly #fields: NativeFields
+  readonly #unknown: UnknownFields
+  /** Of the record that is read. */
+  readonly #request: HeaderIndex
+  readonly #response = new HeaderIndex(RESPONSE_HEADERS)
 
   constructor(settings: NativeReaderSettings) {
     this.#bodies = settings.bodies
@@ -85,15 +100,23 @@ export class NativeReader {
     this.#pseudonyms = new Pseudonyms(settings.key)
     this.#ids = new TransactionIds(this.#pseudonyms)
     const { trustedHops, cdn } = settings.options
-    this.#hops = new TrustedHops(trustedHops)
-    this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
+    this.#peers = new NativePeers(trustedHops, cdn)
     const { keySets, certificateHeaders } = settings.options
     this.#verifier = keySets.length === 0 ? null : new TokenVerifier(keySets, settings.telemetry.counters)
     this.#raw = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, this.#verifier)
     this.#kept = new CredentialReader(this.#pseudonyms, this.#hasher, settings.options, null, true)
+    this.#logins = new NativeLogins(this.#pseudonyms, this.#hasher)
     this.#certificates = new CertificateReader(certificateHeaders, this.#pseudonyms)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.#fields = new NativeFields(settings.telemetry.counters)
+    this.#unknown = new UnknownFields(settings.telemetry.counters)
+    this.#request = new HeaderIndex([
+      ...REQUEST_HEADERS,
+      ...this.#apiKeyHeaders,
+      ...this.#certificates.names,
+      ...this.#peers.headers,
+    ])
     this.#payloads =
       settings.payloads === true
         ? new PayloadMarks(
@@ -110,110 +133,101 @@ export class NativeReader {
    * place of its time where that is `bogus`. Null, counted: a record without what is needed. Throws OFFPATH_E_KEY_MISMATCH.
    */
   read(record: Record<string, unknown>, line: number, clock: EventTime, bogus: boolean): TransactionRecord | null {
-    const counters = this.#telemetry.counters
-    for (const key of Object.keys(record)) if (!NATIVE_KEYS.has(key)) counters.add('native.unknown_field')
-    const fields = new NativeFields(record, counters)
+    const fields = this.#fields
+    this.#unknown.count(record)
     const kept = record.redacted === true
-    this.#checkKey(kept, fields.text('key_id', 256), line)
+    this.#checkKey(kept, fields.text('key_id', record.key_id, 256), line)
 
-    const state = fields.oneOf('state', STATES)
-    const time = parseTime(fields.text('ts', 64) ?? '')
-    const clientIp = readAddress(fields.text('client_ip', 64))
-    const method = fields.text('method', 256)
-    const host = fields.text('host')
-    const path = fields.text('path')
+    const state = fields.oneOf('state', record.state, STATES)
+    const time = parseTime(fields.text('ts', record.ts, 64) ?? '')
+    const client = this.#peers.address(fields.text('client_ip', record.client_ip, MAX_ADDRESS))
+    const method = fields.text('method', record.method, 256)
+    const host = fields.text('host', record.host)
+    const path = fields.text('path', record.path)
     if (time === null) return this.#unusable('ts')
-    if (clientIp === null) return this.#unusable('client_ip')
+    if (client === null) return this.#unusable('client_ip')
     // Our own records of an answer without its request, or of a request without Host, have these as null.
     if (method === null && state !== 'response_only') return this.#unusable('method')
     if (host === null && record.host === undefined) return this.#unusable('host')
     if (path === null && record.path === undefined) return this.#unusable('path')
 
-    const weirds = fields.texts('weirds')
-    if (bogus && !weirds.includes('clock.jump')) weirds.push('clock.jump')
-    const requestHeaders = fields.headers('request_headers')
-    const responseHeaders = fields.headers('response_headers')
-    const requestBody = fields.text('request_body', MAX_BODY) ?? undefined
-    const responseBody = fields.text('response_body', MAX_BODY) ?? undefined
-    const requestType = find(requestHeaders, 'content-type')
-    const responseType = find(responseHeaders, 'content-type')
-    const id = fields.text('id', 128)
+    const request = this.#request
+    const requestHeaders = fields.headers('request_headers', record.request_headers)
+    const responseHeaders = fields.headers('response_headers', record.response_headers)
+    request.read(requestHeaders)
+    this.#response.read(responseHeaders)
+    const bodies: NativeBodies = {
+      request: fields.text('request_body', record.request_body, MAX_BODY) ?? undefined,
+      requestType: request.first('content-type'),
+      response: fields.text('response_body', record.response_body, MAX_BODY) ?? undefined,
+      responseType: this.#response.first('content-type'),
+    }
+    const id = fields.text('id', record.id, 128)
     const material = new NativeMaterial(
       id !== null && id !== '' ? id : this.#ids.ofRecord(JSON.stringify(record), line, time),
       kept ? requestHeaders : this.#headers.redact(requestHeaders),
       kept ? responseHeaders : this.#headers.redact(responseHeaders),
-      this.#body(requestBody, requestType, 'request', kept),
-      this.#body(responseBody, responseType, 'response', kept),
+      this.#body(bodies.request, bodies.requestType, 'request', kept),
+      this.#body(bodies.response, bodies.responseType, 'response', kept),
     )
-    const forwardedGiven = fields.texts('forwarded').map((each) => canonicalAddress(each) ?? '')
-    const peer = this.#hops.trust(clientIp)
-    const forwardedFor = all(requestHeaders, 'x-forwarded-for', ', ')
-    const forwardedHeader = all(requestHeaders, 'forwarded', ', ')
-    const realIp = find(requestHeaders, 'x-real-ip')
-    const named = this.#cdnHeader === null ? null : find(requestHeaders, this.#cdnHeader)
-    const said = forwardedFor ?? forwardedHeader ?? realIp ?? named
-    if (!kept && peer === 'none' && said !== null && !weirds.includes('forwarded.untrusted')) {
-      weirds.push('forwarded.untrusted')
-    }
-
-    const tx = new TransactionRecord(material, weirds, fields.texts('truncated'))
-    const durationUs = fields.whole('duration_us', 0, Number.MAX_SAFE_INTEGER)
-    const endTime = parseTime(fields.text('end_ts', 64) ?? '')
+    const weirds = fields.texts('weirds', record.weirds)
+    const tx = new TransactionRecord(material, weirds, fields.texts('truncated', record.truncated))
+    if (bogus) tx.addWeird('clock.jump')
+    const durationUs = fields.whole('duration_us', record.duration_us, 0, Number.MAX_SAFE_INTEGER)
+    const endTime = parseTime(fields.text('end_ts', record.end_ts, 64) ?? '')
     tx.time = time
     tx.durationUs = bogus ? null : durationUs
     tx.endTime = bogus ? clock : (endTime ?? time + (durationUs ?? 0))
-    tx.clientIp = clientIp
-    tx.clientPort = fields.whole('client_port', 0, 65_535)
-    tx.serverIp = readAddress(fields.text('server_ip', 64))
-    tx.serverPort = fields.whole('server_port', 0, 65_535)
-    tx.httpVersion = fields.text('http_version', 16)
+    tx.clientIp = client.text
+    tx.clientPort = fields.whole('client_port', record.client_port, 0, 65_535)
+    tx.serverIp = this.#peers.address(fields.text('server_ip', record.server_ip, MAX_ADDRESS))?.text ?? null
+    tx.serverPort = fields.whole('server_port', record.server_port, 0, 65_535)
+    tx.httpVersion = fields.text('http_version', record.http_version, 16)
     tx.method = method
-    tx.scheme = record.scheme === undefined && method !== null ? 'http' : fields.text('scheme', 64)
+    tx.scheme = record.scheme === undefined && method !== null ? 'http' : fields.text('scheme', record.scheme, 64)
     tx.host = host
-    tx.wholeHead = find(requestHeaders, 'host') !== null
-    const mark = path === null ? -1 : path.indexOf('?')
-    const rawPath = path !== null && mark >= 0 && record.query === undefined ? path.slice(0, mark) : path
-    const rawQuery =
-      fields.text('query') ?? (path !== null && mark >= 0 && rawPath !== path ? path.slice(mark + 1) : '')
+    tx.wholeHead = request.first('host') !== null
+    const mark = path === null || record.query !== undefined ? -1 : path.indexOf('?')
+    const rawPath = mark < 0 ? path : path!.slice(0, mark)
+    const rawQuery = fields.text('query', record.query) ?? (mark < 0 ? '' : path!.slice(mark + 1))
     tx.path = kept || rawPath === null ? rawPath : redactPath(rawPath, this.#pseudonyms)
     tx.query = kept ? rawQuery : redactQuery(rawQuery, this.#pseudonyms)
-    tx.status = fields.whole('status', 100, 999)
-    tx.requestBodyBytes = fields.whole('request_body_bytes', 0, Number.MAX_SAFE_INTEGER) ?? bytesOf(requestBody)
-    tx.responseBodyBytes = fields.whole('response_body_bytes', 0, Number.MAX_SAFE_INTEGER) ?? bytesOf(responseBody)
-    const consumer = fields.text('consumer', 256)
+    tx.status = fields.whole('status', record.status, 100, 999)
+    tx.requestBodyBytes = this.#bytes('request_body_bytes', record.request_body_bytes, bodies.request)
+    tx.responseBodyBytes = this.#bytes('response_body_bytes', record.response_body_bytes, bodies.response)
+    const consumer = fields.text('consumer', record.consumer, 256)
     tx.consumer = consumer === null || kept ? consumer : redactSubject(consumer, this.#pseudonyms)
-    tx.tls = fields.tls()
-    tx.traceId = fields.text('trace_id', 128) ?? traceIdOf(find(requestHeaders, 'traceparent'))
+    tx.tls = fields.tls(record.tls)
+    tx.traceId = fields.text('trace_id', record.trace_id, 128) ?? traceIdOf(request.first('traceparent'))
     tx.state = state ?? (tx.status === null ? 'request_only' : 'complete')
-    tx.pairing = fields.oneOf('pairing', PAIRINGS) ?? 'exact'
+    tx.pairing = fields.oneOf('pairing', record.pairing, PAIRINGS) ?? 'exact'
     tx.keyId = this.#pseudonyms.keyId
-    tx.source = fields.source(this.#sourceName)
-    tx.marks = kept ? fields.marks() : fields.marks().filter((each) => each.kind === 'payload')
-    if (!kept && this.#payloads !== null) {
-      const head = new RecordHead(method ?? '', rawPath ?? '', rawQuery, requestHeaders)
-      const body = this.#bodies ? requestBody : undefined
-      const answer = this.#bodies ? responseBody : undefined
-      const found = this.#payloads.ofRecord(head, body ?? '', tx.status, responseType, answer ?? '')
-      if (found.length > 0) tx.marks = [...tx.marks, ...found]
+    tx.source = fields.source(record.source, this.#sourceName)
+    tx.marks = fields.marks(record.marks)
+    if (!kept) {
+      tx.marks = tx.marks.filter((each) => each.kind === 'payload')
+      if (this.#payloads !== null) {
+        const head = new RecordHead(method ?? '', rawPath ?? '', rawQuery, requestHeaders)
+        const body = this.#bodies ? bodies.request : undefined
+        const answer = this.#bodies ? bodies.response : undefined
+        const found = this.#payloads.ofRecord(head, body ?? '', tx.status, bodies.responseType, answer ?? '')
+        if (found.length > 0) tx.marks = [...tx.marks, ...found]
+      }
     }
-    if (record.forwarded !== undefined) {
-      tx.forwarded = forwardedGiven.filter((each) => each !== '')
-      tx.trust = peer
-    } else if (said !== null) {
-      const caller = this.#hops.caller(peer, forwardedFor, forwardedHeader, realIp, named)
-      tx.forwarded = caller.forwarded
-      tx.trust = caller.trust
-    }
-    tx.endpoint = fields.text('endpoint')
-    tx.service = fields.text('service', 512)
-    const given = fields.principal()
-    tx.givenPrincipal = given === null || kept ? given : this.#hidden(given)
+    const given = record.forwarded === undefined ? null : fields.texts('forwarded', record.forwarded)
+    const said = this.#peers.forwarding(tx, given, request, client.trust)
+    if (said && !kept && client.trust === 'none') tx.addWeird('forwarded.untrusted')
+    tx.endpoint = fields.text('endpoint', record.endpoint)
+    tx.service = fields.text('service', record.service, 512)
+    const principal = fields.principal(record.principal)
+    tx.givenPrincipal = principal === null || kept ? principal : this.#hidden(principal)
     if (tx.givenPrincipal !== null) tx.principal = tx.givenPrincipal
-    this.#identify(tx, fields.claims(), fields.apiKey, requestHeaders, responseHeaders, rawQuery, kept)
-    if (!kept && this.#bodies) this.#findLogin(tx, requestBody, requestType, responseBody, responseType)
-    if (kept && tx.givenPrincipal === null) this.#followLogin(tx, responseBody, responseType)
-    if (!tx.loginGranted && this.#bodies) this.#followGrant(tx, requestBody, requestType, responseBody, kept)
-    if (!kept && tx.login === null && tx.status === 401) tx.login = this.#refused(requestHeaders, fields.apiKey)
+    const apiKey = fields.apiKey(record)
+    this.#identify(tx, client.trust, fields.claims(record.claims), apiKey, rawQuery, kept)
+    if (!kept && this.#bodies) this.#logins.find(tx, bodies)
+    if (kept && tx.givenPrincipal === null) this.#logins.follow(tx, bodies)
+    if (!tx.loginGranted && this.#bodies) this.#logins.followGrant(tx, bodies, kept)
+    if (!kept && tx.login === null && tx.status === 401) tx.login = this.#refused(apiKey)
     return tx
   }
 
@@ -223,6 +237,11 @@ export class NativeReader {
     this.#verifier?.close()
     this.#certificates.close()
     this.#pseudonyms.close()
+  }
+
+  #bytes(name: string, value: unknown, body: string | undefined): number {
+    const said = this.#fields.whole(name, value, 0, Number.MAX_SAFE_INTEGER)
+    return said ?? (body === undefined ? 0 : Buffer.byteLength(body))
   }
 
   #body(
@@ -254,53 +273,54 @@ export class NativeReader {
 
   #identify(
     tx: TransactionRecord,
+    peer: Trust,
     claims: Claims | null,
     gatewayKey: string | null,
-    requestHeaders: readonly Header[],
-    responseHeaders: readonly Header[],
     query: string,
     kept: boolean,
   ): void {
     const reader = kept ? this.#kept : this.#raw
-    const keyHeader = this.#apiKeyHeaders.find((name) => find(requestHeaders, name) !== null) ?? ''
-    const setCookies = responseHeaders.filter(([name]) => name.toLowerCase() === 'set-cookie').map(([, value]) => value)
+    const request = this.#request
+    const keyHeader = this.#apiKeyHeader()
+    const setCookies = this.#response.values('set-cookie')
     const read = reader.read(
-      all(requestHeaders, 'authorization', ', '),
-      all(requestHeaders, 'cookie', '; '),
-      keyHeader === '' ? gatewayKey : find(requestHeaders, keyHeader),
-      keyHeader === '' ? 'gateway' : keyHeader,
+      request.joined('authorization', ', '),
+      request.joined('cookie', '; '),
+      keyHeader === null ? gatewayKey : request.first(keyHeader),
+      keyHeader ?? 'gateway',
       query,
       tx.consumer,
       setCookies.length === 0 ? NOTHING.issued : reader.issuedBy(setCookies),
     )
     if (tx.status !== null && tx.status >= 301 && tx.status <= 308) {
-      tx.sentToLogin = isLoginPage(find(responseHeaders, 'location'))
+      tx.sentToLogin = isLoginPage(this.#response.first('location'))
     }
     const checked =
       this.#verifier === null || kept || !answerAccepts(tx) ? read : this.#verifier.verified(read, tx.endTime)
     const moved = this.#movedSeconds === 0 ? checked : movedInTime(checked, this.#movedSeconds)
-    const presented = this.#withCertificate(tx, moved, requestHeaders, kept)
+    const presented = this.#withCertificate(tx, peer, moved, kept)
     if (!kept && presented.weird !== null) tx.addWeird(presented.weird)
     const open = claims === null || kept ? claims : this.#openClaims(claims)
     tx.claims = open ?? presented.claims
     tx.presented = open === null || presented.user !== null ? presented : this.#withUser(presented, open)
   }
 
+  /** Lower-case name of the first header that holds an API key. */
+  #apiKeyHeader(): string | null {
+    for (const name of this.#apiKeyHeaders) if (this.#request.first(name) !== null) return name
+    return null
+  }
+
   /** Whose certificate the hop in front saw: see Recorder. What a gateway's log calls its consumer goes before it. */
-  #withCertificate(
-    tx: TransactionRecord,
-    presented: Presented,
-    requestHeaders: readonly Header[],
-    kept: boolean,
-  ): Presented {
-    const header = presented.consumer === null ? this.#certificates.headerIn(requestHeaders) : null
+  #withCertificate(tx: TransactionRecord, peer: Trust, presented: Presented, kept: boolean): Presented {
+    const request = this.#request
+    const header = presented.consumer === null ? this.#certificates.headerBy((name) => request.last(name)) : null
     if (header === null) return presented
-    const peer = this.#hops.trust(tx.clientIp)
     if (peer === 'none') {
       if (!kept) tx.addWeird('certificate.untrusted')
       return presented
     }
-    if (isRefusedCertificate((name) => find(requestHeaders, name))) return presented
+    if (isRefusedCertificate((name) => request.first(name))) return presented
     const consumer = this.#certificates.read(header, peer)
     return consumer === null ? presented : { ...presented, consumer }
   }
@@ -341,144 +361,16 @@ export class NativeReader {
   }
 
   /** What the parser takes for an attempt without a body (Recorder): credentials of a header that were refused. */
-  #refused(requestHeaders: readonly Header[], gatewayKey: string | null): LoginAttempt | null {
-    const authorization = find(requestHeaders, 'authorization')
+  #refused(gatewayKey: string | null): LoginAttempt | null {
+    const authorization = this.#request.first('authorization')
     if (authorization !== null) {
       return refusedAuthorization(authorization, this.#raw.basicAccount(authorization), this.#hasher)
     }
-    const header = this.#apiKeyHeaders.find((name) => find(requestHeaders, name) !== null)
-    const apiKey = header === undefined ? gatewayKey : find(requestHeaders, header)
+    const header = this.#apiKeyHeader()
+    const apiKey = header === null ? gatewayKey : this.#request.first(header)
     if (apiKey === null) return null
     return { field: `header:${header ?? 'gateway'}`, account: null, secret: this.#hasher.hash(apiKey) }
   }
-
-  #findLogin(
-    tx: TransactionRecord,
-    requestBody: string | undefined,
-    requestType: string | null,
-    responseBody: string | undefined,
-    responseType: string | null,
-  ): void {
-    if (requestBody === undefined || requestBody === '' || tx.method === 'GET' || tx.method === 'HEAD') return
-    tx.login = loginInBody(requestBody, requestType, this.#pseudonyms, this.#hasher)
-    if (tx.login === null || tx.login.account === null) return
-    this.#grant(tx, responseBody, responseType, (token) => this.#pseudonyms.secret(token))
-  }
-
-  /** What a sensor saw as a login, for whoever has to find out whose session it began. */
-  #followLogin(tx: TransactionRecord, responseBody: string | undefined, responseType: string | null): void {
-    if (!tx.marks.some((mark) => mark.kind === 'login' && mark.account !== null)) return
-    this.#grant(tx, responseBody, responseType, (token) => token)
-  }
-
-  /** A token asked for without a password: see Recorder. */
-  #followGrant(
-    tx: TransactionRecord,
-    requestBody: string | undefined,
-    requestType: string | null,
-    responseBody: string | undefined,
-    kept: boolean,
-  ): void {
-    if (tx.login !== null || tx.status === null || tx.status >= 300) return
-    if (requestBody === undefined || responseBody === undefined || tx.method === 'GET' || tx.method === 'HEAD') return
-    const grant = grantInBody(requestBody, requestType, this.#pseudonyms, kept)
-    if (grant === null) return
-    const tokens = tokensInAnswer(responseBody).slice(0, MAX_TOKENS)
-    if (tokens.length === 0) return
-    tx.grant = grant
-    const proofs = tokens.map((token) => (kept ? token : this.#pseudonyms.secret(token)))
-    tx.presented = { ...tx.presented, issued: [...tx.presented.issued, ...proofs] }
-  }
-
-  #grant(
-    tx: TransactionRecord,
-    responseBody: string | undefined,
-    responseType: string | null,
-    pseudonymOf: (token: string) => string,
-  ): void {
-    if (tx.status === null || tx.status >= 400) return
-    const html = responseType?.toLowerCase().includes('html') === true
-    tx.loginGranted = !tx.sentToLogin && !(html && tx.status < 300)
-    if (!tx.loginGranted || responseBody === undefined) return
-    const issued = [...tx.presented.issued, ...tokensInAnswer(responseBody).slice(0, MAX_TOKENS).map(pseudonymOf)]
-    tx.presented = { ...tx.presented, issued }
-  }
-}
-
-class NativeMaterial implements Material {
-  readonly #id: string
-  readonly #requestHeaders: readonly Header[]
-  readonly #responseHeaders: readonly Header[]
-  readonly #requestBody: BodyText | null
-  readonly #responseBody: BodyText | null
-
-  constructor(
-    id: string,
-    requestHeaders: readonly Header[],
-    responseHeaders: readonly Header[],
-    requestBody: string | undefined,
-    responseBody: string | undefined,
-  ) {
-    this.#id = id
-    this.#requestHeaders = requestHeaders
-    this.#responseHeaders = responseHeaders
-    this.#requestBody = asBody(requestBody)
-    this.#responseBody = asBody(responseBody)
-  }
-
-  id(): string {
-    return this.#id
-  }
-
-  writeId(out: JsonText): void {
-    out.string(this.#id)
-  }
-
-  requestHeaders(): readonly Header[] {
-    return this.#requestHeaders
-  }
-
-  responseHeaders(): readonly Header[] {
-    return this.#responseHeaders
-  }
-
-  writeRequestHeaders(out: JsonText): void {
-    out.pairs(this.#requestHeaders)
-  }
-
-  writeResponseHeaders(out: JsonText): void {
-    out.pairs(this.#responseHeaders)
-  }
-
-  requestBody(): BodyText | null {
-    return this.#requestBody
-  }
-
-  responseBody(): BodyText | null {
-    return this.#responseBody
-  }
-}
-
-function asBody(text: string | undefined): BodyText | null {
-  if (text === undefined) return null
-  return text === '' ? NO_TEXT : { ...NO_TEXT, text }
-}
-
-function bytesOf(text: string | undefined): number {
-  return text === undefined ? 0 : Buffer.byteLength(text)
-}
-
-function find(headers: readonly Header[], name: string): string | null {
-  return headers.find((header) => header[0].toLowerCase() === name)?.[1] ?? null
-}
-
-function all(headers: readonly Header[], name: string, separator: string): string | null {
-  const values = headers.filter((header) => header[0].toLowerCase() === name).map((header) => header[1])
-  return values.length === 0 ? null : values.join(separator)
-}
-
-function readAddress(text: string | null): string | null {
-  return text === null ? null : canonicalAddress(text)
 }
 
 function printable(text: string): string {

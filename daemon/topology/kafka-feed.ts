@@ -13,8 +13,8 @@ import type { SourceTally } from '../telemetry/source-tallies.ts'
 import type { Assembly } from './assemble.ts'
 import { MAX_RECORD_BYTES } from './kafka-limits.ts'
 import { KafkaMapping } from './kafka-mapping.ts'
-import type { KafkaProgress } from './kafka-progress.ts'
-import { RecordOrder } from './record-order.ts'
+import type { KafkaProgress, PartitionProgress } from './kafka-progress.ts'
+import { OrderLane, RecordOrder } from './record-order.ts'
 
 /** Between two of them the loop is free for the group and for control. */
 const RECORDS_AT_ONCE = 256
@@ -39,26 +39,34 @@ export interface DeadLetter {
 type Unread = 'too_long' | 'bad_json' | 'not_object' | 'no_time'
 
 /** A record on its way to the chain. */
-interface Pending {
+class Pending {
+  readonly lane: Lane
   readonly offset: number
   /** Parsed; or as it came, where its time was seen without parsing. */
   readonly record: Record<string, unknown> | Buffer
   readonly time: EventTime
+  honest = true
+
+  constructor(lane: Lane, offset: number, record: Record<string, unknown> | Buffer, time: EventTime) {
+    this.lane = lane
+    this.offset = offset
+    this.record = record
+    this.time = time
+  }
 }
 
-interface Judged extends Pending {
-  readonly lane: Lane
-  readonly honest: boolean
-}
-
+/** One partition, as long as it is this member's. */
 interface Lane {
-  readonly topic: string
-  readonly partition: number
+  readonly name: string
+  readonly progress: PartitionProgress
   readonly guard: ClockGuard
+  readonly order: OrderLane<Pending>
   /** Null: the records are native. */
   readonly mapping: KafkaMapping | null
   /** Read, and waiting for those after it to judge its time by. */
-  waiting: Pending[]
+  readonly waiting: Pending[]
+  /** Another member's by now, or to be read again: nothing of it is done. */
+  gone: boolean
 }
 
 export interface KafkaFeedOptions {
@@ -84,7 +92,7 @@ export class KafkaFeed {
   readonly #reader: NativeReader
   readonly #ids: TransactionIds
   readonly #pseudonyms: Pseudonyms
-  readonly #order: RecordOrder<Judged>
+  readonly #order: RecordOrder<Pending>
   readonly #info: Readonly<Record<string, unknown>>
   /** Counts what the topic brings. */
   readonly #tally: SourceTally
@@ -112,7 +120,7 @@ export class KafkaFeed {
       telemetry: assembly.telemetry,
       sourceName: info.name,
     })
-    this.#order = new RecordOrder((judged, clock) => this.#release(judged, clock))
+    this.#order = new RecordOrder((pending, clock) => this.#release(pending, clock))
   }
 
   /** Reads what comes until `stop`. Rejects with OFFPATH_E_KEY_MISMATCH when the first records are under another key. */
@@ -126,13 +134,17 @@ export class KafkaFeed {
         continue
       }
       this.#idleSince = null
-      for (let at = 0; at < batch.records.length; at += RECORDS_AT_ONCE) {
-        for (const record of batch.records.slice(at, at + RECORDS_AT_ONCE)) this.#take(batch, record)
+      const lane = this.#lane(batch)
+      const { records } = batch
+      for (let at = 0; at < records.length && !lane.gone; at++) {
+        this.#take(lane, records[at]!)
+        if ((at + 1) % RECORDS_AT_ONCE !== 0 && at + 1 < records.length) continue
         await room()
         await new Promise((resolve) => setImmediate(resolve))
         if (stop.aborted) return
       }
-      this.#options.progress.read(batch, batch.next)
+      // Given up on the way, the rest is read by whoever has it now, or again.
+      if (!lane.gone) lane.progress.next = batch.next
     }
   }
 
@@ -171,7 +183,10 @@ export class KafkaFeed {
   /** Another member reads it from now on, or it is read again. */
   forget(topic: string, partition: number): void {
     const key = partitionKey({ topic, partition })
-    this.#lanes.get(key)?.mapping?.close()
+    const lane = this.#lanes.get(key)
+    if (lane === undefined) return
+    lane.gone = true
+    lane.mapping?.close()
     this.#lanes.delete(key)
   }
 
@@ -186,65 +201,62 @@ export class KafkaFeed {
     this.#pseudonyms.close()
   }
 
-  #take(batch: RecordsOfPartition, source: SourceRecord): void {
+  #take(lane: Lane, source: SourceRecord): void {
     const { offset, value } = source
-    const { progress, assembly } = this.#options
-    const counters = assembly.telemetry.counters
-    progress.read(batch, offset + 1)
+    const { progress, mapping } = lane
+    progress.next = offset + 1
     if (value === null) {
-      counters.add('kafka.tombstones')
+      this.#options.assembly.telemetry.counters.add('kafka.tombstones')
       return
     }
-    const lane = this.#lane(batch)
-    if (lane.mapping !== null) {
-      lane.mapping.map(source, this.#options.hostClock() / 1000)
+    if (mapping !== null) {
+      mapping.map(source, this.#options.hostClock() / 1000)
       return
     }
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     const seen = value.length > MAX_RECORD_BYTES ? null : timeAtHead(bytes)
     if (seen !== null) {
-      progress.hold(batch, offset)
+      progress.hold(offset)
       this.#push(lane, offset, bytes, seen)
       return
     }
     const read = readRecord(bytes)
     if (typeof read === 'string') {
-      this.#lay(batch, offset, read, value)
+      this.#lay(lane, offset, read, value)
       return
     }
     if (typeof read.record.id !== 'string' || read.record.id === '') {
-      read.record.id = this.#ids.ofRecord(partitionKey(batch), offset, read.time)
+      read.record.id = this.#ids.ofRecord(lane.name, offset, read.time)
     }
-    progress.hold(batch, offset)
+    progress.hold(offset)
     this.#push(lane, offset, read.record, read.time)
   }
 
   #push(lane: Lane, offset: number, record: Pending['record'], time: EventTime): void {
     this.#tally.records++
-    lane.waiting.push({ offset, record, time })
+    lane.waiting.push(new Pending(lane, offset, record, time))
     const ready = lane.waiting.length - lane.guard.lookAhead
     if (ready > 0) this.#judge(lane, ready)
   }
 
-  #judge(lane: Lane, count: number): void {
-    const { hostClock } = this.#options
-    const waiting = lane.waiting.splice(0, count)
-    for (const [index, pending] of waiting.entries()) {
-      const after = (distance: number) => (waiting[index + distance] ?? lane.waiting[index + distance - count])?.time
+  #judge({ waiting, guard, order }: Lane, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const pending = waiting[i]!
       // With nothing after it a time after a pause is vouched for by the host's clock.
-      const honest = lane.guard.admit(pending.time, after(1) ?? hostClock(), after(2) ?? Number.NaN)
+      const next = waiting[i + 1]?.time ?? this.#options.hostClock()
+      pending.honest = guard.admit(pending.time, next, waiting[i + 2]?.time ?? Number.NaN)
       const { record } = pending
-      const bytes = Buffer.isBuffer(record) ? record.length : MAPPED_BYTES
-      this.#order.push({ ...pending, lane, honest }, lane.guard.clock, bytes)
+      this.#order.push(pending, guard.clock, Buffer.isBuffer(record) ? record.length : MAPPED_BYTES, order)
     }
+    if (count === 1) waiting.shift()
+    else waiting.splice(0, count)
   }
 
-  #release({ lane, offset, record, honest }: Judged, clock: EventTime): void {
-    // Another member's by now, or to be read again: nothing of it is done.
-    if (this.#lanes.get(partitionKey(lane)) !== lane) return
+  #release({ lane, offset, record, honest }: Pending, clock: EventTime): void {
+    if (lane.gone) return
     const read = Buffer.isBuffer(record) ? readRecord(record) : { record }
     if (typeof read === 'string') {
-      this.#options.progress.release(lane, offset)
+      lane.progress.release(offset)
       this.#lay(lane, offset, read, record as Buffer)
       return
     }
@@ -277,55 +289,49 @@ export class KafkaFeed {
       if (assembly.telemetry.counters.get('kafka.poison.foreign_key') === 0) this.#options.warn(error.message)
     }
     if (transaction === null) {
-      progress.release(lane, offset)
-      assembly.telemetry.counters.add(`kafka.poison.${reason}`)
-      const { topic, partition } = lane
-      this.#options.deadLetter({ topic, partition, offset, reason, bytes: 0, head: '' })
+      lane.progress.release(offset)
+      this.#lay(lane, offset, reason, NOTHING)
       return null
     }
     if (record.redacted === true) this.#keyAgrees = true
-    progress.opened(lane, offset, transaction)
+    progress.opened(lane.progress, offset, transaction)
     return transaction
   }
 
-  #lay(
-    { topic, partition }: Pick<Lane, 'topic' | 'partition'>,
-    offset: number,
-    reason: string,
-    value: Uint8Array,
-  ): void {
+  #lay({ progress: { topic, partition } }: Pick<Lane, 'progress'>, offset: number, reason: string, value: Uint8Array) {
     this.#options.assembly.telemetry.counters.add(`kafka.poison.${reason}`)
     const head = Buffer.from(value.subarray(0, HEAD_BYTES)).toString('hex')
     this.#options.deadLetter({ topic, partition, offset, reason, bytes: value.length, head })
   }
 
-  #lane({ topic, partition }: RecordsOfPartition): Lane {
-    const key = partitionKey({ topic, partition })
-    let lane = this.#lanes.get(key)
+  #lane(place: RecordsOfPartition): Lane {
+    const name = partitionKey(place)
+    let lane = this.#lanes.get(name)
     if (lane === undefined) {
-      lane = this.#newLane(topic, partition)
-      this.#lanes.set(key, lane)
+      lane = this.#newLane(name, this.#options.progress.of(place))
+      this.#lanes.set(name, lane)
     }
     return lane
   }
 
-  #newLane(topic: string, partition: number): Lane {
-    const { format, assembly, info, progress, warn } = this.#options
+  #newLane(name: string, progress: PartitionProgress): Lane {
+    const { format, assembly, info, warn } = this.#options
     const { key, bodies, http } = assembly.options
     const lane: Lane = {
-      topic,
-      partition,
+      name,
+      progress,
       guard: new FileClockGuard(),
+      order: new OrderLane(),
       waiting: [],
+      gone: false,
       mapping:
         format === 'native'
           ? null
           : new KafkaMapping({
               settings: { format, key, bodies, telemetry: assembly.telemetry, source: info, limits: http },
-              place: { topic, partition },
               progress,
               emit: (offset, record, time) => this.#push(lane, offset, record, time),
-              poison: (offset, reason, value) => this.#lay({ topic, partition }, offset, reason, value ?? NOTHING),
+              poison: (offset, reason, value) => this.#lay({ progress }, offset, reason, value ?? NOTHING),
               warn,
               chosen: (lacks) => assembly.detection?.detectors.formatOf(info.name, lacks),
             }),

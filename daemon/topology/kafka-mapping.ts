@@ -1,15 +1,14 @@
 import type { EventTime } from '../model/time.ts'
-import type { Position, SourceRecord } from '../sources/kafka/record-source.ts'
+import type { SourceRecord } from '../sources/kafka/record-source.ts'
 import { createTapMapper, type TapMapper, type TapMapperSettings } from '../tap/mapper.ts'
 import type { Lack } from '../tap/mapping.ts'
 import type { MappedRecord } from '../tap/record.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import type { KafkaProgress } from './kafka-progress.ts'
+import type { PartitionProgress } from './kafka-progress.ts'
 
 export interface KafkaMappingOptions {
   readonly settings: TapMapperSettings
-  readonly place: Pick<Position, 'topic' | 'partition'>
-  readonly progress: KafkaProgress
+  readonly progress: PartitionProgress
   /** A transaction was made from that record, which is held once more for it. */
   emit(offset: number, record: Record<string, unknown>, time: EventTime): void
   /** A record gave none. */
@@ -39,13 +38,13 @@ export class KafkaMapping {
   }
 
   map({ offset, timestampMs, value }: SourceRecord, nowMs: number): void {
-    const { place, progress, settings } = this.#options
-    progress.hold(place, offset)
+    const { progress, settings } = this.#options
+    progress.hold(offset)
     this.#inside.set(offset, nowMs)
     const mapper = this.#mapper ?? createTapMapper(settings)
     this.#mapper = mapper
     const bad = new Map(mapper.coverage.undecodable)
-    const partition = { topic: place.topic, number: place.partition }
+    const partition = { topic: progress.topic, number: progress.partition }
     // A copy: the mapper may keep it, and the value is a view of the whole fetch.
     const copy = Buffer.from(value ?? [])
     this.#call(() => mapper.map({ value: copy, position: offset, partition, timestampMs }, this.#emit))
@@ -80,7 +79,7 @@ export class KafkaMapping {
   }
 
   readonly #emit = ({ record, time, position }: MappedRecord): void => {
-    this.#options.progress.hold(this.#options.place, position)
+    this.#options.progress.hold(position)
     this.#options.emit(position, record, time)
   }
 
@@ -89,8 +88,8 @@ export class KafkaMapping {
       act()
     } catch (error) {
       if (!(error instanceof OffpathError)) throw error
-      const { place, poison, warn } = this.#options
-      if (!this.#warned) warn(`${place.topic}/${place.partition}: ${error.message}`)
+      const { progress, poison, warn } = this.#options
+      if (!this.#warned) warn(`${progress.topic}/${progress.partition}: ${error.message}`)
       this.#warned = true
       for (const offset of this.#inside.keys()) poison(offset, 'no_format', null)
       this.close()
@@ -106,12 +105,12 @@ export class KafkaMapping {
 
   #release(nowMs: number): void {
     this.#tell()
-    const { place, progress } = this.#options
+    const { progress } = this.#options
     const empty = this.#mapper === null || this.#mapper.held === 0
     for (const [offset, atMs] of this.#inside) {
       if (!empty && nowMs - atMs < MAX_WAIT_MS) return
       this.#inside.delete(offset)
-      progress.release(place, offset)
+      progress.release(offset)
     }
   }
 }

@@ -9,11 +9,31 @@ export interface Covered extends Place {
   readonly open: ReadonlySet<number>
 }
 
-interface PartitionProgress extends Place {
-  /** After the last record that was read. */
-  next: number
+/** One partition, until it is given up. */
+export class PartitionProgress implements Place {
+  readonly topic: string
+  readonly partition: number
+  /** Everything before it was handed to the decoder. */
+  next = 0
   /** Offsets that were read and are still held somewhere, in order, and how often. */
-  readonly open: Map<number, number>
+  readonly open = new Map<number, number>()
+
+  constructor({ topic, partition }: Place) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  /** A record is under way. */
+  hold(offset: number): void {
+    this.open.set(offset, (this.open.get(offset) ?? 0) + 1)
+  }
+
+  /** It gave nothing, or nothing more. */
+  release(offset: number): void {
+    const times = this.open.get(offset) ?? 0
+    if (times > 1) this.open.set(offset, times - 1)
+    else this.open.delete(offset)
+  }
 }
 
 /**
@@ -29,25 +49,20 @@ export class KafkaProgress {
     return this.#places.size
   }
 
-  /** Everything before `next` was handed to the decoder. */
-  read(place: Place, next: number): void {
-    this.#of(place).next = next
+  /** What is known of a partition, from now on if nothing was. */
+  of(place: Place): PartitionProgress {
+    const key = partitionKey(place)
+    let held = this.#partitions.get(key)
+    if (held === undefined) {
+      held = new PartitionProgress(place)
+      this.#partitions.set(key, held)
+    }
+    return held
   }
 
-  /** A record is under way. */
-  hold(place: Place, offset: number): void {
-    const { open } = this.#of(place)
-    open.set(offset, (open.get(offset) ?? 0) + 1)
-  }
-
-  /** It gave nothing, or nothing more. */
-  release(place: Place, offset: number): void {
-    letGo(this.#of(place), offset)
-  }
-
-  /** It became this transaction. */
-  opened(place: Place, offset: number, transaction: Transaction): void {
-    this.#places.set(transaction, { held: this.#of(place), offset })
+  /** A record became this transaction. */
+  opened(held: PartitionProgress, offset: number, transaction: Transaction): void {
+    this.#places.set(transaction, { held, offset })
   }
 
   /** It has left the analysis; its rows are made. */
@@ -55,7 +70,7 @@ export class KafkaProgress {
     const place = this.#places.get(transaction)
     if (place === undefined) return
     this.#places.delete(transaction)
-    letGo(place.held, place.offset)
+    place.held.release(place.offset)
   }
 
   /** Other members read the rest from now on. */
@@ -102,16 +117,6 @@ export class KafkaProgress {
     if (place === undefined) return null
     return { topic: place.held.topic, partition: place.held.partition, next: place.offset }
   }
-
-  #of(place: Place): PartitionProgress {
-    const key = partitionKey(place)
-    let held = this.#partitions.get(key)
-    if (held === undefined) {
-      held = { topic: place.topic, partition: place.partition, next: 0, open: new Map() }
-      this.#partitions.set(key, held)
-    }
-    return held
-  }
 }
 
 export function covers({ reach, open }: Covered, offset: number): boolean {
@@ -122,10 +127,4 @@ export function covers({ reach, open }: Covered, offset: number): boolean {
 export function eitherOf(a: Covered, b: Covered): Covered {
   const [low, high] = a.reach <= b.reach ? [a, b] : [b, a]
   return { ...high, open: new Set([...high.open].filter((offset) => !covers(low, offset))) }
-}
-
-function letGo({ open }: PartitionProgress, offset: number): void {
-  const times = open.get(offset) ?? 0
-  if (times > 1) open.set(offset, times - 1)
-  else open.delete(offset)
 }

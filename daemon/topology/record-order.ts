@@ -11,17 +11,29 @@ interface Held<Record> {
   readonly bytes: number
   /** Of arrival: among equal times the first comes first. */
   readonly number: number
+  /** Came after it in its lane, and is no earlier. */
+  next: Held<Record> | null
+  released: boolean
+}
+
+/** Where records come from that are in order among themselves, as a rule: a partition, a file. */
+export class OrderLane<Record> {
+  last: Held<Record> | null = null
 }
 
 /**
  * Sorts what is read from topics by event time, within a minute of it. Bounded by number and bytes: beyond these the
  * earliest goes on at once. What comes later than the slack goes on as it is. Holds records as they came, since parsed
  * ones are objects that the collector would have to carry along.
+ *
+ * Records of a lane that are in order form a chain, and only the chains are sorted: a record costs nothing more while its
+ * lane is in order, and at worst what a heap of all records costs.
  */
 export class RecordOrder<Record> {
   readonly #release: (record: Record, clock: EventTime) => void
-  /** Binary heap, earliest first. */
+  /** Binary heap of the first of each chain, earliest first. */
   readonly #heap: Held<Record>[] = []
+  #held = 0
   #bytes = 0
   #number = 0
   #latest: EventTime = Number.NEGATIVE_INFINITY
@@ -36,29 +48,43 @@ export class RecordOrder<Record> {
   }
 
   get held(): number {
-    return this.#heap.length
+    return this.#held
   }
 
-  push(record: Record, clock: EventTime, bytes: number): void {
-    this.#latest = Math.max(this.#latest, clock)
+  push(record: Record, clock: EventTime, bytes: number, lane: OrderLane<Record>): void {
+    if (clock > this.#latest) this.#latest = clock
     this.#bytes += bytes
-    this.#add({ record, clock, bytes, number: this.#number++ })
-    const heap = this.#heap
-    while (heap.length > MAX_RECORDS || this.#bytes > MAX_BYTES || heap[0]!.clock < this.#latest - SLACK_US) {
+    this.#held++
+    const held: Held<Record> = { record, clock, bytes, number: this.#number++, next: null, released: false }
+    const before = lane.last
+    lane.last = held
+    if (before !== null && !before.released && before.clock <= clock) before.next = held
+    else this.#add(held)
+    while (
+      this.#held > MAX_RECORDS ||
+      this.#bytes > MAX_BYTES ||
+      (this.#held > 0 && this.#heap[0]!.clock < this.#latest - SLACK_US)
+    ) {
       this.#next()
-      if (heap.length === 0) return
     }
   }
 
   /** Nothing earlier than `before` comes any more; without it, nothing at all. */
   flush(before: EventTime = Number.POSITIVE_INFINITY): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.clock < before) this.#next()
+    while (this.#held > 0 && this.#heap[0]!.clock < before) this.#next()
   }
 
   #next(): void {
-    const { record, clock, bytes } = this.#take()
-    this.#bytes -= bytes
-    this.#release(record, clock)
+    const first = this.#heap[0]!
+    first.released = true
+    this.#held--
+    this.#bytes -= first.bytes
+    if (first.next !== null) this.#sink(first.next)
+    else {
+      const last = this.#heap.pop()!
+      if (this.#heap.length > 0) this.#sink(last)
+    }
+    this.#release(first.record, first.clock)
   }
 
   #add(held: Held<Record>): void {
@@ -74,22 +100,19 @@ export class RecordOrder<Record> {
     heap[at] = held
   }
 
-  #take(): Held<Record> {
+  /** In the place of the first. */
+  #sink(held: Held<Record>): void {
     const heap = this.#heap
-    const first = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return first
     let at = 0
     for (;;) {
       let child = 2 * at + 1
       if (child >= heap.length) break
       if (child + 1 < heap.length && earlier(heap[child + 1]!, heap[child]!)) child++
-      if (!earlier(heap[child]!, last)) break
+      if (!earlier(heap[child]!, held)) break
       heap[at] = heap[child]!
       at = child
     }
-    heap[at] = last
-    return first
+    heap[at] = held
   }
 }
 
