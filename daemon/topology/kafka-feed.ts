@@ -97,6 +97,9 @@ export class KafkaFeed {
   /** Counts what the topic brings. */
   readonly #tally: SourceTally
   readonly #lanes = new Map<string, Lane>()
+  /** The batch that is being read, and how many of its records were. */
+  #batch: RecordsOfPartition | null = null
+  #taken = 0
   #idleSince: EventTime | null = null
   /** The latest event time that had been read two ticks ago, and at the last one. */
   #latest: readonly [EventTime, EventTime] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -123,6 +126,16 @@ export class KafkaFeed {
     this.#order = new RecordOrder((pending, clock) => this.#release(pending, clock))
   }
 
+  /** Records that were fetched and are not read yet. */
+  get queued(): number {
+    return this.#options.queue.records + (this.#batch === null ? 0 : this.#batch.records.length - this.#taken)
+  }
+
+  /** When the oldest of them was written, milliseconds; null when there is none. */
+  get oldestMs(): number | null {
+    return this.#batch?.records[this.#taken]?.timestampMs ?? this.#options.queue.oldestMs
+  }
+
   /** Reads what comes until `stop`. Rejects with OFFPATH_E_KEY_MISMATCH when the first records are under another key. */
   async run(stop: AbortSignal): Promise<void> {
     const { queue, room } = this.#options
@@ -136,14 +149,17 @@ export class KafkaFeed {
       this.#idleSince = null
       const lane = this.#lane(batch)
       const { records } = batch
-      for (let at = 0; at < records.length && !lane.gone; at++) {
-        this.#take(lane, records[at]!)
-        if ((at + 1) % RECORDS_AT_ONCE !== 0 && at + 1 < records.length) continue
+      this.#batch = batch
+      this.#taken = 0
+      // Given up on the way, the rest is read by whoever has it now, or again.
+      while (this.#taken < records.length && !lane.gone) {
+        this.#take(lane, records[this.#taken++]!)
+        if (this.#taken % RECORDS_AT_ONCE !== 0 && this.#taken < records.length) continue
         await room()
         await new Promise((resolve) => setImmediate(resolve))
         if (stop.aborted) return
       }
-      // Given up on the way, the rest is read by whoever has it now, or again.
+      this.#batch = null
       if (!lane.gone) lane.progress.next = batch.next
     }
   }
@@ -154,12 +170,12 @@ export class KafkaFeed {
    * an idle topic too.
    */
   tick(): void {
-    const { assembly, queue, hostClock } = this.#options
+    const { assembly, hostClock } = this.#options
     const { chain } = assembly
+    const { queued, oldestMs } = this
     const now = hostClock()
-    const oldestMs = queue.oldestMs
     if (oldestMs !== null && oldestMs * 1000 < now - MOMENT_US) return
-    if (queue.records === 0) {
+    if (queued === 0) {
       for (const lane of this.#lanes.values()) {
         lane.mapping?.settle(now / 1000)
         this.#judge(lane, lane.waiting.length)
@@ -169,7 +185,7 @@ export class KafkaFeed {
     this.#order.flush(Math.max(now - MOMENT_US, this.#latest[0] + 1))
     this.#latest = [this.#latest[1], this.#order.latest]
     chain.settle()
-    if (queue.records > 0 || this.#order.held > 0) {
+    if (queued > 0 || this.#order.held > 0) {
       this.#idleSince = null
       return
     }

@@ -218,16 +218,16 @@ export class KafkaSession {
 
   status(): KafkaStatus {
     const { state, why } = this.#source
-    const oldestMs = this.#queue.oldestMs
+    const { queued, oldestMs } = this.#feed
     const lag = this.#source.lag()
     return {
       name: this.#options.input.name,
       state,
       why,
       partitions: lag.length,
-      lag: lag.reduce((sum, each) => sum + each.lag, 0) + this.#queue.records,
+      lag: lag.reduce((sum, each) => sum + each.lag, 0) + queued,
       lags: lag,
-      queued: this.#queue.records,
+      queued,
       starved: this.#starved(),
       queuedSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
     }
