@@ -9,6 +9,7 @@ import type { Occupancies } from '../daemon/telemetry/occupancy.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
+import type { ModelChange } from './model-change.ts'
 import { PayloadContext } from './payload-context.ts'
 import { SourceNeeds, type StarvedSource } from './source-needs.ts'
 import { SuspectNames } from './suspect-names.ts'
@@ -127,9 +128,28 @@ export class DetectorSet {
         this.#fail(running, error)
       }
     }
+    this.#review(signals, reading.now)
     if (this.#gate.update([...blindTo], reading.now)) this.#freeze(this.#gate.state.frozen, reading.now)
     if (this.#gate.state.frozen) this.#telemetry.counters.add('learning.frozen_seconds')
     return signals
+  }
+
+  /** What models have given up is told by those whose business that is. */
+  #review(signals: Signal[], now: EventTime): void {
+    let changes: ModelChange[] | null = null
+    for (const { detector, failed } of this.#running) {
+      const taken = failed ? undefined : detector.takeChanges?.()
+      if (taken !== undefined && taken.length > 0) changes = [...(changes ?? []), ...taken]
+    }
+    if (changes === null) return
+    for (const running of this.#running) {
+      if (running.failed || running.detector.review === undefined) continue
+      try {
+        signals.push(...running.detector.review(changes, now))
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
   }
 
   /** A service was released: event time has just come to it. */

@@ -5,6 +5,7 @@ import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
+import type { ModelChange } from './model-change.ts'
 import type { PayloadContext } from './payload-context.ts'
 
 /**
@@ -20,6 +21,10 @@ export interface Detector {
   suspect?(caller: string, open: boolean, now: EventTime): void
   /** What the sensor says of itself, after each tick. */
   sense?(reading: SensorReading): readonly Signal[]
+  /** Rules of its model that it has given up since the last time it was asked. */
+  takeChanges?(): readonly ModelChange[]
+  /** What all detectors have given up since the last tick, after `sense`. */
+  review?(changes: readonly ModelChange[], now: EventTime): readonly Signal[]
   /** Sources, as `kind:name`, that it finds blind or silent since the last `sense`. While there are any, no baseline learns. */
   readonly blindTo?: readonly string[]
   /** A service was released: event time has just come to it. */

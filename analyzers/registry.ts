@@ -7,6 +7,7 @@ import { authStuffing } from './detectors/auth-stuffing.ts'
 import { authTokenForged } from './detectors/auth-token-forged.ts'
 import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { authTokenTheft } from './detectors/auth-token-theft.ts'
+import { baselineModelChanged } from './detectors/baseline-model-changed.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
 import { consumptionCost } from './detectors/consumption-cost.ts'
@@ -40,6 +41,7 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authTokenForged,
   authTokenHygiene,
   authTokenTheft,
+  baselineModelChanged,
   captureBlind,
   captureSilent,
   consumptionCost,

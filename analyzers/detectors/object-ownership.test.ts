@@ -196,7 +196,26 @@ describe('object.ownership', () => {
         return invoice(tx.time + day * DAY_US, tx.principal.display, given)
       }),
     )
-    expect(opening([...ordinaryDay(), ...renamed])).toEqual([])
+    const target = detector()
+    expect(opening([...ordinaryDay(), ...renamed], target)).toEqual([])
+    // What is blind afterwards is known.
+    expect(target.takeChanges!().map(({ endpoint, rule }) => `${endpoint}: ${rule}`)).toContain(
+      'GET /v1/invoices: owner_id in the answer is always the same for one caller',
+    )
+    expect(target.takeChanges!()).toEqual([])
+  })
+
+  test('a thief takes no rule down, however many accounts he has: who is in an incident does not count', () => {
+    const target = detector()
+    const thieves = Array.from({ length: 60 }, (_, i) => [
+      invoice(LEARNT + i * SECOND_US, `t${i % 20}`, { id: `own-${i % 20}`, owner: `c9${i % 20}` }),
+      invoice(LEARNT + i * SECOND_US + 1, `t${i % 20}`, { id: `${i}-3`, owner: `c${1000 + i}` }),
+    ]).flat()
+    const found = opening([...ordinaryDay(), ...thieves], target)
+    expect(new Set(found.map(({ subject }) => subject.value)).size).toBe(20)
+    expect(target.takeChanges!()).toEqual([])
+    const after = invoice(LEARNT + HOUR_US, 'p5', { id: '9-3', owner: 'c1009' })
+    expect(opening([after], target)).toHaveLength(1)
   })
 
   test('twin: people whom a token named come with a cookie, and are no strangers to themselves', () => {

@@ -8,11 +8,13 @@ import { isAuthenticated, principalKey } from '../baselines/principal-key.ts'
 import { hash32 } from '../baselines/state.ts'
 import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
 import { type Detector, defineDetector } from '../detector.ts'
+import type { ModelChange } from '../model-change.ts'
 import { Breaks, BreaksState } from './object-ownership/breaks.ts'
 import { Caller, CallerState, type FieldRecord, OFTEN, ONCE, type Turn } from './object-ownership/caller.ts'
 import { collectionOf, EndpointFields, type Field, FieldsState, RELATIONS } from './object-ownership/endpoint-fields.ts'
 import { ABSENT, MIXED, valueHash } from './object-ownership/field-values.ts'
 import { type Breach, breachSignal } from './object-ownership/finding.ts'
+import { GivenUp, GivenUpState } from './object-ownership/given-up.ts'
 import type { Invariant } from './object-ownership/invariant.ts'
 import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
 
@@ -39,6 +41,7 @@ const Kept = z.union([
   z.tuple([z.literal('objects'), PairsState]),
   z.tuple([z.literal('breaks'), BreaksState]),
   z.tuple([z.literal('admission'), AdmissionState]),
+  z.tuple([z.literal('given_up'), GivenUpState]),
 ])
 
 /** Sightings after which a value has an owner. */
@@ -98,6 +101,7 @@ class ObjectOwnership implements Detector {
   /** Only for who is under suspicion: what holds is no secret that a thief could spoil by being honest. */
   readonly #admission = new Admission<never>(ADMISSION_DEFAULTS, () => {})
   #scopes = 0
+  readonly #givenUp = new GivenUp()
   /** Of templates. */
   readonly #keys = new Map<string, string>()
   /** Service and collection of the endpoint that the table is asked for. */
@@ -148,6 +152,10 @@ class ObjectOwnership implements Detector {
     }
   }
 
+  takeChanges(): readonly ModelChange[] {
+    return this.#givenUp.take()
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }
@@ -172,6 +180,7 @@ class ObjectOwnership implements Detector {
     for (const part of this.#known.parts()) yield ['objects', part]
     yield ['breaks', this.#breaks.toState()]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
+    yield ['given_up', [...this.#givenUp.toState()]]
   }
 
   restore(line: unknown): void {
@@ -200,6 +209,9 @@ class ObjectOwnership implements Detector {
         return
       case 'admission':
         this.#admission.restore(kept[1])
+        return
+      case 'given_up':
+        this.#givenUp.restore(kept[1])
         return
     }
   }
@@ -348,6 +360,7 @@ class ObjectOwnership implements Detector {
     for (let relation = 0; relation < held.length; relation++) {
       if (held[relation] === false) this.#break(look, at, record, relation, invariants[relation]!)
     }
+    if (held.includes(false)) this.#givenUp.note(look.endpoint, look.endpoint.fields[at]!, invariants)
   }
 
   /** Who breaks things again, or often, is taken for another sort of caller from then on. */

@@ -6,8 +6,8 @@ import type { SensorReading, SourceReading } from '../../daemon/telemetry/sensor
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { amount, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { DETECTOR_TAGS } from '../detector-ids.ts'
 import { countText, spanText } from '../finding.ts'
+import { type TickFinding, tickSignal } from '../tick-signal.ts'
 import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
@@ -195,29 +195,10 @@ function overSignal(name: string, back: boolean, now: EventTime): Signal {
   })
 }
 
-type Absence = Pick<Signal, 'log10P' | 'maturity' | 'severity' | 'why' | 'expected' | 'observed' | 'evidence' | 'over'>
-
 /** A signal without a transaction, at a tick (contracts.md, Incident). */
-function absence(service: string, now: EventTime, said: Absence): Signal {
-  const { owasp, attack } = DETECTOR_TAGS['regression.silence']
-  return {
-    ...said,
-    time: now,
-    detector: 'regression.silence',
-    transactionId: null,
-    transactionTime: null,
-    status: null,
-    principal: { kind: 'device', id: service, display: service, via: 'sensor', app: null },
-    endpoint: null,
-    service,
-    pValue: 10 ** said.log10P,
-    score: 1 - 10 ** (said.log10P / 6),
-    owasp,
-    attack,
-    subject: { kind: 'service', value: service },
-    outcome: { answered: 0, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0 },
-    evidenceBefore: [],
-  }
+function absence(service: string, now: EventTime, said: Omit<TickFinding, 'subject' | 'about' | 'service'>): Signal {
+  const subject = { kind: 'service', value: service }
+  return tickSignal('regression.silence', { ...said, subject, about: service, service }, now)
 }
 
 export const regressionSilence = defineDetector({

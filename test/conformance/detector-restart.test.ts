@@ -168,9 +168,10 @@ describe('killed at any moment and started again from what was kept, detectors g
     expect(Object.keys(ELSEWHERE).filter((id) => needed.has(id))).toEqual([])
     for (const twin of Object.values(ELSEWHERE))
       expect(needed.has(twin) || existsSync(join(ROOT, twin)), twin).toBe(true)
-    // Those without a state of their own: payloads are judged by what all their detectors know, a decoy by nothing at all.
+    // Those without a state of their own: payloads are judged by what all their detectors know, a decoy by what was declared, and
+    // what the others give up is told at once.
     const rest = DETECTORS.filter((each) => !keep.includes(each) && each.reads !== 'payloads')
-    expect(rest.map(({ id }) => id)).toEqual(['scan.tripwire'])
+    expect(rest.map(({ id }) => id)).toEqual(['baseline.model_changed', 'scan.tripwire'])
     expect(needed).toContain('injection.sqli')
   })
 })

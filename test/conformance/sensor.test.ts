@@ -255,8 +255,8 @@ test('the same sensor says the same', () => {
 })
 
 test('every detector that learns can be frozen', () => {
-  // What was declared is all it knows.
-  const learning = DETECTORS.filter(({ id }) => id !== 'scan.tripwire')
+  // What was declared is all that one knows, and the other keeps nothing.
+  const learning = DETECTORS.filter(({ id }) => id !== 'scan.tripwire' && id !== 'baseline.model_changed')
   for (const declaration of learning) {
     const detector = declaration.create(declaration.options.parse({}))
     expect(detector.freeze !== undefined || detector.sense !== undefined, declaration.id).toBe(true)

@@ -36,7 +36,18 @@ const SHIFT = [
   ...range(80).map((i) => call(i * 2.2 * MINUTE, 60 + (i % 4), 'staff', DESK[(i >> 2) % 4]!)),
 ]
 
+/** Ninety customers look at five invoices of their own each, for four hours. */
+const MANY = range(450).map((i) => invoice(i * 0.5 * MINUTE, i % 90, i % 90, Math.floor(i / 90)))
+
 export const OBJECT_FIXTURES = {
+  // Overnight every customer has another number.
+  'renumbered.jsonl': [
+    ...MANY,
+    ...range(12).map((i) => {
+      const { answer, ...request } = invoice((600 + i) * MINUTE, i, i, 6)
+      return { ...request, answer: { ...answer, customer_id: `k_${700 + i}` } }
+    }),
+  ],
   // One customer is given three invoices of others.
   'others-invoices.jsonl': [...OWN, ...range(3).map((i) => invoice((181 + i) * MINUTE, 7, 11 + i, 1))],
   // One customer looks at some more of his own, and is refused one that is not.

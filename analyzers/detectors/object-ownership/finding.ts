@@ -4,13 +4,11 @@ import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { countText, signalOf } from '../../finding.ts'
 import type { Caller } from './caller.ts'
 import type { Field, Relation } from './endpoint-fields.ts'
-import type { Invariant } from './invariant.ts'
+import { IN_FORCE, type Invariant } from './invariant.ts'
 
 /** Answers that held, from which a break of them is no longer low, and from which it is high. */
 const MEDIUM_FROM = 600
 const HIGH_FROM = 3000
-/** From which a single break is enough, where nobody broke it before. */
-const MATURE = 316
 /** Different objects of others that make it one grade worse. */
 const SEVERAL = 3
 const GRADES: readonly Severity[] = ['low', 'medium', 'high']
@@ -35,12 +33,12 @@ export function breachSignal(
   const { field, relation, invariant, log10P } = breach
   const held = Math.round(invariant.observations)
   const callers = Math.round(invariant.callers)
-  const rule = RULES[relation](field.label)
+  const rule = ruleOf(field, relation)
   const others = objects === 1 ? 'an object of somebody else' : `${objects} objects of others`
   const given = before ? `${others} given before one of the caller's own` : `${others} given`
   return signalOf('object.ownership', tx, now, {
     log10P,
-    maturity: Math.min(1, held / MATURE),
+    maturity: Math.min(1, held / IN_FORCE),
     severity: severityOf(held, objects),
     why: `${tx.endpoint}: ${given}; ${rule}, in all of ${countText(held, 'answer')} to ${countText(callers, 'caller')}${exceptions(invariant)}`,
     expected: rule,
@@ -57,6 +55,11 @@ export function breachSignal(
     outcome: { answered: objects, refused: 0, objectsExposed: objects, accounts: [], pSuccess: 0.9 },
     evidenceBefore: caller.trail.take(),
   })
+}
+
+/** As a clause: `customer_id in the answer goes with one caller only`. */
+export function ruleOf(field: Field, relation: Relation): string {
+  return RULES[relation](field.label)
 }
 
 const RULES: Readonly<Record<Relation, (label: string) => string>> = {

@@ -8,6 +8,8 @@ import { AGAIN, type BreakSort, OFTEN, ONCE } from './caller.ts'
 const LEAST_OBSERVATIONS = 50
 const LEAST_CALLERS = 25
 const LEAST_HOPE = 10
+/** From which a single break is enough, where nobody broke it before: it is in force. */
+export const IN_FORCE = 316
 /** And so long must it have been watched: somebody with a reason to see another's comes back to it. */
 const LEAST_SPAN_US = 2 * HOUR_US
 /**
@@ -50,6 +52,7 @@ export class Invariant
   #fadedAt: EventTime = 0
   #since: EventTime = 0
   #at: EventTime = 0
+  #givenUp = false
 
   /** It held. `isFirst`: with this caller for the first time. */
   learnOne(isFirst: boolean, now: EventTime): void {
@@ -63,17 +66,35 @@ export class Invariant
   /** A caller broke it for the first time. */
   learnBreak(sort: BreakSort, now: EventTime): void {
     this.#fade(now)
+    const { isInForce } = this
     this.#broken[sort]++
     const day = Math.floor(now / DAY_US)
-    if (day === this.#lastDay) return
-    this.#lastDay = day
-    this.#days++
+    if (day !== this.#lastDay) {
+      this.#lastDay = day
+      this.#days++
+    }
+    this.#givenUp ||= isInForce && this.#isContradicted
   }
 
   /** A caller who broke it turns out to be of another sort, or (null) is under suspicion and says nothing. */
   moveBreak(from: BreakSort, to: BreakSort | null): void {
+    const { isInForce } = this
     this.#broken[from] = Math.max(0, this.#broken[from] - 1)
-    if (to !== null) this.#broken[to]++
+    if (to === null) return
+    this.#broken[to]++
+    this.#givenUp ||= isInForce && this.#isContradicted
+  }
+
+  /** Whether it was in force and has been given up since this was asked last. */
+  takeGivenUp(): boolean {
+    const givenUp = this.#givenUp
+    this.#givenUp = false
+    return givenUp
+  }
+
+  /** Days on which it was broken; older ones count for less. */
+  get days(): number {
+    return this.#days
   }
 
   /** Callers who broke it. */
@@ -94,6 +115,11 @@ export class Invariant
   get holds(): boolean {
     if (this.observations < LEAST_OBSERVATIONS || this.callers < LEAST_CALLERS) return false
     return this.#at - this.#since >= LEAST_SPAN_US && !this.#isContradicted
+  }
+
+  /** It holds, and a single break of it would be told. */
+  get isInForce(): boolean {
+    return this.observations >= IN_FORCE && this.holds
   }
 
   get #isContradicted(): boolean {
