@@ -35,7 +35,7 @@ export interface FieldCarries {
 class Profile {
   key = ''
   /** Callers whose vote was offered. */
-  readonly seen = new DistinctCounter()
+  seen = new DistinctCounter()
   callers = 0
   kinds: number[] = new Array(KINDS.length).fill(0)
   classes: number[] = new Array(CLASSES).fill(0)
@@ -112,7 +112,7 @@ export class FieldContents {
     profile.kinds = countsOf(kinds, KINDS.length)
     profile.classes = countsOf(classes, CLASSES)
     profile.longest = longest
-    profile.seen.merge(DistinctCounter.fromState(DistinctState.parse(seen)))
+    profile.seen = DistinctCounter.fromState(DistinctState.parse(seen))
   }
 
   clear(): void {

@@ -2,7 +2,7 @@ import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/t
 import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
 import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
 import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
-import { DistinctCounter, type DistinctState } from './baselines/distinct-counter.ts'
+import { DistinctCounter, DistinctState } from './baselines/distinct-counter.ts'
 import { FirstTouch, type FirstTouchState } from './baselines/first-touch.ts'
 import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
 import { hashText } from './baselines/lookup-hash.ts'
@@ -230,8 +230,8 @@ export class PayloadContext {
       case 'endpoint': {
         const endpoint = this.#endpoints.use(keyOf(learnt[1]))
         endpoint.key = learnt[1]
-        endpoint.seen.merge(DistinctCounter.fromState(learnt[2]))
-        endpoint.callers.merge(DistinctCounter.fromState(learnt[3]))
+        endpoint.seen = DistinctCounter.fromState(DistinctState.parse(learnt[2]))
+        endpoint.callers = DistinctCounter.fromState(DistinctState.parse(learnt[3]))
         endpoint.answers = AnswerSizes.fromState(learnt[4])
         return
       }
@@ -240,9 +240,9 @@ export class PayloadContext {
         habit.key = learnt[1]
         if (learnt[2] !== 0 && learnt[2] !== 1 && learnt[2] !== 2) throw new TypeError('there are three levels')
         const tally = habit.at(learnt[2])
-        tally.calm.merge(DistinctCounter.fromState(learnt[3]))
-        tally.crowd.merge(DistinctCounter.fromState(learnt[4]))
-        tally.networks.merge(DistinctCounter.fromState(learnt[5]))
+        tally.calm = DistinctCounter.fromState(DistinctState.parse(learnt[3]))
+        tally.crowd = DistinctCounter.fromState(DistinctState.parse(learnt[4]))
+        tally.networks = DistinctCounter.fromState(DistinctState.parse(learnt[5]))
         return
       }
       case 'faint':

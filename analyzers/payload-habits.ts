@@ -43,9 +43,9 @@ export interface Vote {
 export class Endpoint {
   key = ''
   /** Callers whose vote was offered. */
-  readonly seen = new DistinctCounter()
+  seen = new DistinctCounter()
   /** Those whose vote came through quarantine. */
-  readonly callers = new DistinctCounter()
+  callers = new DistinctCounter()
   answers = new AnswerSizes()
   last: Principal | null = null
   turn = 0
@@ -55,10 +55,10 @@ export class Endpoint {
 
 /** Who tripped a rule in a field while all was well. */
 export class Tally {
-  readonly calm = new DistinctCounter()
+  calm = new DistinctCounter()
   /** Also those who are suspected for it, and whence they came. */
-  readonly crowd = new DistinctCounter()
-  readonly networks = new DistinctCounter()
+  crowd = new DistinctCounter()
+  networks = new DistinctCounter()
 }
 
 /**
