@@ -97,7 +97,7 @@ export class FieldContents {
   snapshot(): FieldState[] {
     const lines: FieldState[] = []
     this.#fields.forEach(({ key, callers, kinds, classes, longest, seen }) => {
-      if (callers > 0) lines.push(['field', key, callers, [...kinds], [...classes], longest, seen.toState()])
+      lines.push(['field', key, callers, [...kinds], [...classes], longest, seen.toState()])
     })
     return lines
   }

@@ -203,6 +203,24 @@ test('what it has learnt goes on after a restart as if nothing had happened', ()
   expect(restored.odds({ ...MARK, field: 'query:q' })).toBe(service.odds({ ...MARK, field: 'query:q' }))
 })
 
+test('what waits in quarantine, and who is suspected, waits and is after a restart', () => {
+  const taught = (restarts: boolean) => {
+    let service = withPeople(20)
+    for (const i of range(9)) service.send(person(i), [MARK])
+    service.context.suspect('hmac:person0', true, true, service.now)
+    if (restarts) {
+      const next = new Service()
+      for (const line of service.context.snapshot()) next.context.restore(JSON.parse(JSON.stringify(line)))
+      next.now = service.now
+      service = next
+    }
+    service.wait(HOUR_US)
+    return service.odds()
+  }
+  expect(taught(true)).toBe(taught(false))
+  expect(taught(true)).not.toBe(withPeople(20).odds())
+})
+
 test('fields with made-up names stay within the limit, and are counted', () => {
   const service = withPeople(1)
   for (const i of range(20_000)) service.send(person(0), [{ ...MARK, field: `query:x${i}` }])

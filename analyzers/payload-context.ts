@@ -1,12 +1,13 @@
-import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
+import { type EventTime, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
 import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
 import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
-import { ADMISSION_DEFAULTS, Admission } from './baselines/admission.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from './baselines/admission.ts'
 import { DistinctCounter, DistinctState } from './baselines/distinct-counter.ts'
 import { FirstTouch, type FirstTouchState } from './baselines/first-touch.ts'
 import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
 import { hashText } from './baselines/lookup-hash.ts'
 import { networkOf, principalKey, voteKey } from './baselines/principal-key.ts'
+import { Suspects, SuspectsState } from './baselines/suspects.ts'
 import { type Accumulated, FaintMarks, type FaintState } from './faint-marks.ts'
 import { contentOf } from './field-content.ts'
 import { FieldContents, type FieldState } from './field-contents.ts'
@@ -20,6 +21,7 @@ import {
   Habit,
   habitKey,
   type Judgement,
+  VOTES,
   type Vote,
   votesOf,
 } from './payload-habits.ts'
@@ -31,11 +33,8 @@ const MAX_HABITS = 16_384
 const MAX_ESTABLISHED = 65_536
 /** Of an endpoint with more than 64 callers one request in eight is asked who sent it: callers come back. */
 const SAMPLE = 7
-const MAX_SUSPECTS = 4096
 /** Services, and endpoints of each, that are found without a joined key. */
 const MAX_NEAR = 512
-/** A suspicion that nobody took back. */
-const SUSPECT_US = 24 * HOUR_US
 /** P(an attack of a class trips the rule that its payload trips). */
 const P_ATTACK = 0.5
 /** Callers that the shipped prior counts for. */
@@ -57,7 +56,10 @@ type Learnt =
   | FaintState
   | FieldState
   | readonly ['habit', key: string, level: number, calm: DistinctState, crowd: DistinctState, networks: DistinctState]
+  | readonly ['awaited', key: string]
   | readonly ['established', FirstTouchState]
+  | readonly ['admission', AdmissionState]
+  | readonly ['suspects', SuspectsState]
 
 /**
  * What each field normally carries: how many of an endpoint's callers tripped a rule in it while nothing was wrong. All payload
@@ -75,9 +77,9 @@ export class PayloadContext {
   #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
   #habits = new KeyedTable<Habit>(MAX_HABITS, () => new Habit())
   #established = new FirstTouch(MAX_ESTABLISHED)
-  readonly #admission: Admission<Vote>
+  #admission = this.#newAdmission()
   /** Suspected for payloads only. */
-  readonly #suspects = new Map<string, EventTime>()
+  readonly #suspects = new Suspects()
   /** By service and endpoint: spares the look-up by a joined key, for a minute, so that eviction goes on as it should. */
   readonly #near = new Map<string, Map<string | null, Endpoint>>()
   #nearSince: EventTime = 0
@@ -90,8 +92,8 @@ export class PayloadContext {
   readonly #followed = new Set<PayloadMark>()
   #frozen = false
 
-  constructor() {
-    this.#admission = new Admission(ADMISSION_DEFAULTS, (vote, _, now, caller) => this.#learn(vote, caller, now))
+  #newAdmission() {
+    return new Admission(ADMISSION_DEFAULTS, (vote: Vote, _, now, caller) => this.#learn(vote, caller, now), VOTES)
   }
 
   /** Learns from a transaction, by and by. Judge first or after: what it teaches counts a quarantine later. */
@@ -127,17 +129,8 @@ export class PayloadContext {
 
   /** `forPayload`: the suspicion rests on payloads, which a crowd may outvote. */
   suspect(caller: string, open: boolean, forPayload: boolean, now: EventTime): void {
-    if (!forPayload) {
-      this.#admission.suspect(caller, open, now)
-      return
-    }
-    this.#suspects.delete(caller)
-    if (!open) return
-    if (this.#suspects.size >= MAX_SUSPECTS) {
-      const oldest = this.#suspects.keys().next()
-      if (oldest.done !== true) this.#suspects.delete(oldest.value)
-    }
-    this.#suspects.set(caller, now)
+    if (forPayload) this.#suspects.set(caller, open, now)
+    else this.#admission.suspect(caller, open, now)
   }
 
   freeze(frozen: boolean, now: EventTime): void {
@@ -203,13 +196,14 @@ export class PayloadContext {
     return this.#endpoints.mean(({ callers }) => maturityOf(callers.count))
   }
 
-  /** What it has learnt, as plain JSON values. What waits in quarantine is not part of it. */
+  /** What it has learnt, and what waits to be, as plain JSON values. */
   snapshot(): Iterable<unknown> {
     const lines: Learnt[] = [['established', this.#established.toState()]]
     this.#endpoints.forEach(({ key, seen, callers, answers }) => {
       lines.push(['endpoint', key, seen.toState(), callers.toState(), answers.toState()])
     })
     this.#habits.forEach(({ key, levels }) => {
+      if (levels.every((tally) => tally === null)) lines.push(['awaited', key])
       for (const [level, tally] of levels.entries()) {
         if (tally === null) continue
         const { calm, crowd, networks } = tally
@@ -217,6 +211,8 @@ export class PayloadContext {
       }
     })
     lines.push(...this.#faint.snapshot(), ...this.#contents.snapshot())
+    lines.push(['suspects', this.#suspects.toState()])
+    for (const state of this.#admission.snapshot()) lines.push(['admission', state])
     return lines
   }
 
@@ -235,6 +231,9 @@ export class PayloadContext {
         endpoint.answers = AnswerSizes.fromState(learnt[4])
         return
       }
+      case 'awaited':
+        this.#habits.use(keyOf(learnt[1])).key = learnt[1]
+        return
       case 'habit': {
         const habit = this.#habits.use(keyOf(learnt[1]))
         habit.key = learnt[1]
@@ -245,6 +244,12 @@ export class PayloadContext {
         tally.networks = DistinctCounter.fromState(DistinctState.parse(learnt[5]))
         return
       }
+      case 'admission':
+        this.#restoreAdmission(AdmissionState.parse(learnt[1]))
+        return
+      case 'suspects':
+        this.#suspects.restore(SuspectsState.parse(learnt[1]))
+        return
       case 'faint':
         this.#faint.restore(learnt)
         return
@@ -256,12 +261,19 @@ export class PayloadContext {
     }
   }
 
+  #restoreAdmission(state: AdmissionState): void {
+    if (state[0] === 'stand') this.#frozen = state[1]
+    this.#admission.restore(state)
+  }
+
   /** Forgets what it has learnt. */
   reset(): void {
     this.#near.clear()
     this.#endpoints = new KeyedTable(MAX_ENDPOINTS, () => new Endpoint())
     this.#habits = new KeyedTable(MAX_HABITS, () => new Habit())
     this.#established = new FirstTouch(MAX_ESTABLISHED)
+    this.#admission = this.#newAdmission()
+    this.#suspects.clear()
     this.#faint.clear()
     this.#contents.clear()
     this.#followUps.clear()
@@ -362,8 +374,7 @@ export class PayloadContext {
       this.#established.learnOne(0, hash, 1, true)
       return
     }
-    const since = this.#suspects.get(caller)
-    const isCalm = since === undefined || now - since > SUSPECT_US
+    const isCalm = !this.#suspects.has(caller, now)
     if (content !== undefined) {
       if (isCalm) this.#contents.learn(key, content)
       return

@@ -1,8 +1,11 @@
+import { z } from 'zod'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Principal } from '../daemon/model/transaction.ts'
 import { AnswerSizes } from './answer-sizes.ts'
+import type { SummaryCodec } from './baselines/admission.ts'
 import { DistinctCounter } from './baselines/distinct-counter.ts'
-import type { FieldContent } from './field-content.ts'
+import { amount, hash32, text } from './baselines/state.ts'
+import { CLASSES, type FieldContent, KINDS } from './field-content.ts'
 import type { FieldCarries } from './field-contents.ts'
 
 /** Callers in good standing without whom a rule is never taken for harmless in a field. */
@@ -37,6 +40,46 @@ export interface Vote {
   readonly network: number
   /** Of a field. */
   readonly content?: FieldContent
+}
+
+const ContentState = z.tuple([
+  z
+    .int()
+    .min(0)
+    .max(KINDS.length - 1),
+  z
+    .int()
+    .min(0)
+    .max(2 ** CLASSES - 1),
+  amount,
+])
+/** As it waits in a snapshot: key, what of, level, caller, network, content. */
+const VoteState = z.tuple([
+  text,
+  z.enum(['endpoint', 'habit', 'field']),
+  z.int().min(0).max(2),
+  hash32,
+  hash32,
+  ContentState.nullable(),
+])
+
+/** How votes in quarantine are kept. */
+export const VOTES: SummaryCodec<Vote, z.infer<typeof VoteState>> = {
+  schema: VoteState,
+  toState: ({ key, of, level, hash, network, content }) => [
+    key,
+    of,
+    level,
+    hash,
+    network,
+    content === undefined ? null : [content.kind, content.classes, content.length],
+  ],
+  fromState: ([key, of, level, hash, network, content]) => {
+    const vote = { key, of, level, hash, network }
+    if (content === null) return vote
+    const [kind, classes, length] = content
+    return { ...vote, content: { kind, classes, length } }
+  },
 }
 
 /** Who calls an endpoint, and how it answers. */

@@ -3,6 +3,7 @@ import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { KeyedEntry, KeyedTable, type Occupancy } from './keyed-table.ts'
 import { Held, Quarantine } from './quarantine.ts'
 import { amount, flag, text, time } from './state.ts'
+import { Suspects, SuspectsState } from './suspects.ts'
 
 interface AdmissionOptions {
   /** How long an observation waits, in event time, before it may teach. */
@@ -20,12 +21,9 @@ export const ADMISSION_DEFAULTS: AdmissionOptions = {
   maxVoters: 65_536,
 }
 
-/** A suspicion nobody closed ends by itself, or provoking cheap incidents would stop all learning. */
-const MAX_FREEZE_US = 24 * HOUR_US
 /** Loss is noticed when it has lasted: what was observed so long before counts as seen by a blind sensor, too. */
 const DOUBTED_US = 2 * MINUTE_US
 
-const MAX_SUSPECTS = 4096
 /** Of what waits, so much is one part of a snapshot. */
 const PART = 256
 
@@ -34,14 +32,14 @@ const HeldState = z.tuple([text, text.nullable(), time, z.unknown()])
 
 /** A part of what is kept of an admission: how it stands, what waits (mature or not), or who has voted. */
 export const AdmissionState = z.union([
-  z.tuple([z.literal('stand'), flag, amount, z.array(z.tuple([text, time])).max(MAX_SUSPECTS)]),
+  z.tuple([z.literal('stand'), flag, amount, SuspectsState]),
   z.tuple([z.literal('held'), flag, z.array(HeldState).max(PART)]),
   z.tuple([z.literal('votes'), z.array(KeyedEntry).max(PART)]),
 ])
 export type AdmissionState = z.infer<typeof AdmissionState>
 
 /** How what is offered is kept. */
-interface SummaryCodec<Summary, State> {
+export interface SummaryCodec<Summary, State> {
   readonly schema: z.ZodType<State>
   toState(summary: Summary): State
   fromState(state: State): Summary
@@ -52,7 +50,7 @@ interface SummaryCodec<Summary, State> {
  * suspicion before its time is up, and enters with the caller's vote otherwise: the n-th summary of one voter weighs
  * sqrt(n) - sqrt(n - 1), so n of them together weigh sqrt(n).
  *
- * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, MAX_SUSPECTS suspects
+ * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, 4,096 suspects
  */
 export class Admission<Summary, State = unknown> {
   readonly #options: AdmissionOptions
@@ -62,7 +60,7 @@ export class Admission<Summary, State = unknown> {
   readonly #mature: Quarantine<Summary>
   readonly #votes: KeyedTable<{ count: number }>
   readonly #codec: SummaryCodec<Summary, State> | null
-  readonly #suspects = new Map<string, EventTime>()
+  readonly #suspects = new Suspects()
   #frozen = false
   dropped = 0
 
@@ -113,31 +111,19 @@ export class Admission<Summary, State = unknown> {
 
   /** Open: what this caller has in quarantine will be dropped. Closed: later observations may teach again. */
   suspect(caller: string, open: boolean, now: EventTime): void {
-    if (!open) {
-      this.#suspects.delete(caller)
-      return
-    }
-    if (this.#suspects.size >= MAX_SUSPECTS) {
-      const oldest = this.#suspects.keys().next()
-      if (oldest.done !== true) this.#suspects.delete(oldest.value)
-    }
-    this.#suspects.set(caller, now)
+    this.#suspects.set(caller, open, now)
+    if (!open) return
     this.dropped += this.#young.dropCaller(caller) + this.#mature.dropCaller(caller)
   }
 
   /** Whether what this caller does now is no lesson. */
   isSuspect(caller: string, now: EventTime): boolean {
-    if (this.#frozen) return true
-    const since = this.#suspects.get(caller)
-    if (since === undefined) return false
-    if (now - since <= MAX_FREEZE_US) return true
-    this.#suspects.delete(caller)
-    return false
+    return this.#frozen || this.#suspects.has(caller, now)
   }
 
   /** In parts. What waits is left out where nobody said how it is kept. */
   *snapshot(): IterableIterator<AdmissionState> {
-    yield ['stand', this.#frozen, this.dropped, [...this.#suspects]]
+    yield ['stand', this.#frozen, this.dropped, this.#suspects.toState()]
     for (const [isMature, queue] of [
       [false, this.#young],
       [true, this.#mature],
@@ -166,7 +152,7 @@ export class Admission<Summary, State = unknown> {
         const [, frozen, dropped, suspects] = state
         this.#frozen = frozen
         this.dropped = dropped
-        for (const [caller, since] of suspects) this.#suspects.set(caller, since)
+        this.#suspects.restore(suspects)
         return
       }
       case 'held': {
@@ -187,7 +173,7 @@ export class Admission<Summary, State = unknown> {
   #drain(queue: Quarantine<Summary>, now: EventTime, delay: number): void {
     for (let held = queue.oldest; held !== null && now - held.at >= delay; held = queue.oldest) {
       queue.shift()
-      if (this.#suspects.size > 0 && this.isSuspect(held.caller, now)) {
+      if (this.isSuspect(held.caller, now)) {
         this.dropped++
         continue
       }
