@@ -73,6 +73,26 @@ test('a token that ended weeks ago and is granted counts until it is a habit; re
   expect(run([...usual(), ...habit])).toHaveLength(2)
 })
 
+test('a few networks among hundreds of subjects are no habit, and one that names many subjects votes once', () => {
+  const plain = Array.from({ length: 8000 }, (_, i) => ({
+    ...odd(i, '', 200),
+    claims: { ...claims(), sub: `s${i >> 4}` },
+    clientIp: `198.51.${i % 40}.9`,
+  }))
+  const old = Array.from({ length: 60 }, (_, i) => ({
+    ...odd(8000 + i, '', 200),
+    claims: { ...claims(START / 1e6 - 30 * 86_400), sub: `s${i}` },
+    clientIp: `203.0.${i % 6}.9`,
+  }))
+  expect(run([...plain, ...old])).toHaveLength(60)
+})
+
+test('a few strangers do not open an endpoint that many show tokens to', () => {
+  const shown = Array.from({ length: 2000 }, (_, i) => ({ ...odd(i, '', 200), claims: claims() }))
+  const strangers = [stranger(2001, 200), { ...stranger(2002, 200), clientIp: '203.0.7.9' }]
+  expect(run([...shown, ...strangers, odd(2003, 'jwt.alg_none', 200)])).toHaveLength(1)
+})
+
 test('while the sensor is blind it learns nothing', () => {
   const maturityAfter = (frozen: boolean) => {
     const detector = authTokenForged.create(authTokenForged.options.parse({}))

@@ -22,11 +22,9 @@ const Options = z.strictObject({
 })
 type ForgedOptions = z.infer<typeof Options>
 
-/** Networks that show one kind of oddity at a service before it is how things are done there, and their share of all. */
-const HABIT_NETWORKS = 3
+/** Networks and subjects that show one kind of oddity at a service before it is how things are done there: so many, and this share of all. */
+const HABIT_LEAST = 3
 const HABIT_SHARE = 0.02
-/** Of ordinary tokens, one in so many has its network noted. */
-const NOTE_ONE_IN = 16
 
 const BY_WEIRD: Readonly<Record<string, Forgery>> = {
   'jwt.alg_none': 'unsigned',
@@ -35,40 +33,72 @@ const BY_WEIRD: Readonly<Record<string, Forgery>> = {
   'jwt.remote_key': 'remote_key',
 }
 
-/** Ordinary tokens, their networks, and networks by oddity. */
+const ShowersState = z.tuple([DistinctState, DistinctState])
+/** Ordinary tokens, who shows them, and who shows each oddity. */
 const ServiceState = z.tuple([
   amount,
-  DistinctState,
-  z.array(z.tuple([z.enum(FORGERIES), DistinctState])).max(FORGERIES.length),
+  ShowersState,
+  z.array(z.tuple([z.enum(FORGERIES), ShowersState])).max(FORGERIES.length),
 ])
 const Kept = z.tuple([z.enum(['service', 'endpoint', 'source']), KeyedEntry])
+
+/** Who shows tokens of one sort: one source may name many subjects, and a crowd share one network. */
+class Showers {
+  #networks = new DistinctCounter()
+  #subjects = new DistinctCounter()
+
+  learnOne(address: string, subject: string | null): void {
+    this.#networks.learnOne(hashText(networkOf(address)))
+    this.#subjects.learnOne(hashText(subject ?? address))
+  }
+
+  /** Whether these are enough, beside all, to be more than a few who should not. */
+  isHabitAmong(all: Showers): boolean {
+    const isShare = (some: DistinctCounter, every: DistinctCounter) =>
+      some.count >= Math.max(HABIT_LEAST, HABIT_SHARE * every.count)
+    // A token that a program was shipped with is one subject's, everywhere.
+    const isShared = this.#networks.count >= HABIT_LEAST * this.#subjects.count
+    return isShare(this.#networks, all.#networks) && (isShared || isShare(this.#subjects, all.#subjects))
+  }
+
+  toState(): z.infer<typeof ShowersState> {
+    return [this.#networks.toState(), this.#subjects.toState()]
+  }
+
+  static fromState([networks, subjects]: z.infer<typeof ShowersState>): Showers {
+    const showers = new Showers()
+    showers.#networks = DistinctCounter.fromState(networks)
+    showers.#subjects = DistinctCounter.fromState(subjects)
+    return showers
+  }
+}
 
 class Service {
   /** Requests with a token that nothing is odd about. */
   plain = 0
-  networks = new DistinctCounter()
-  /** Networks that showed each oddity, as far as that may be a habit. */
-  readonly habits = new Map<Forgery, DistinctCounter>()
+  showers = new Showers()
+  /** Who showed each oddity, as far as that may be a habit. */
+  readonly habits = new Map<Forgery, Showers>()
 
   toState(): z.infer<typeof ServiceState> {
-    const habits = [...this.habits].map(([forgery, networks]): [Forgery, DistinctState] => [
-      forgery,
-      networks.toState(),
-    ])
-    return [this.plain, this.networks.toState(), habits]
+    return [
+      this.plain,
+      this.showers.toState(),
+      [...this.habits].map(([forgery, showers]) => [forgery, showers.toState()]),
+    ]
   }
 
-  static fromState([plain, networks, habits]: z.infer<typeof ServiceState>): Service {
+  static fromState([plain, showers, habits]: z.infer<typeof ServiceState>): Service {
     const service = new Service()
     service.plain = plain
-    service.networks = DistinctCounter.fromState(networks)
-    for (const [forgery, seen] of habits) service.habits.set(forgery, DistinctCounter.fromState(seen))
+    service.showers = Showers.fromState(showers)
+    for (const [forgery, seen] of habits) service.habits.set(forgery, Showers.fromState(seen))
     return service
   }
 }
 
 class AuthTokenForged implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #plainTokens: number
   readonly #longExpiredUs: number
   readonly #services: KeyedTable<Service>
@@ -99,8 +129,10 @@ class AuthTokenForged implements Detector {
     const service = this.#serviceOf(name)
     const forgery = this.#forgeryOf(tx)
     if (forgery === null) {
-      if (!this.#frozen && service.plain++ % NOTE_ONE_IN === 0)
-        service.networks.learnOne(hashText(networkOf(tx.clientIp)))
+      if (!this.#frozen && GuardedEndpoint.isNoted(service.plain++)) {
+        service.showers.learnOne(sourceAddress(tx), claims.sub)
+        if (endpoint !== null && isGranted(status)) this.#endpoints.use(name, endpoint).tokens++
+      }
       return null
     }
     return this.#judge(tx, forgery, service, name, now)
@@ -178,7 +210,7 @@ class AuthTokenForged implements Detector {
     const mayBeUsual = forgery === 'bad_signature' && tx.claims!.kid === null
     if (mayBeUsual || forgery === 'remote_key' || forgery === 'long_expired') {
       // Old clients show old tokens, and issuers say where their keys are: only what is rare, and worked, tells anything.
-      if (!granted || this.#isHabit(service, forgery, address)) return null
+      if (!granted || this.#isHabit(service, forgery, address, tx.claims!.sub)) return null
     }
     if (granted && endpoint?.isOpen === true) return null
     if (!granted && (tx.status! < 400 || tx.status! >= 500)) return null
@@ -187,14 +219,15 @@ class AuthTokenForged implements Detector {
     return forgedSignal(tx, forgery, source, address, endpoint?.refuses === true, now)
   }
 
-  #isHabit(service: Service, forgery: Forgery, address: string): boolean {
-    let networks = service.habits.get(forgery)
-    if (networks === undefined) {
-      networks = new DistinctCounter()
-      service.habits.set(forgery, networks)
+  #isHabit(service: Service, forgery: Forgery, address: string, subject: string | null): boolean {
+    let showers = service.habits.get(forgery)
+    if (showers === undefined) {
+      showers = new Showers()
+      service.habits.set(forgery, showers)
     }
-    if (!this.#frozen) networks.learnOne(hashText(networkOf(address)))
-    return networks.count >= Math.max(HABIT_NETWORKS, HABIT_SHARE * service.networks.count)
+    // One source votes once, however many subjects it names, until it is a habit.
+    if (!this.#frozen && this.#sources.peek(address) === undefined) showers.learnOne(address, subject)
+    return showers.isHabitAmong(service.showers)
   }
 }
 
@@ -207,9 +240,9 @@ export const authTokenForged = defineDetector({
     detects:
       'Tokens that anybody can make: unsigned (alg none, or no signature), with their own key inside (jwk), with a key id that is a path or a piece of SQL, with a key somewhere else (jku, x5u), long past their end, or, where identity.jwks has the keys, signed by none of them; and above all a server that takes one.',
     statistic:
-      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else, a token longExpiredDays past its end, and a bad signature without a key id count only when granted, and until 3 networks, and 2 % of all that show tokens, do the same: then it is how things are done there. A signature is checked only where identity.jwks has the keys, and only of tokens that were granted.',
+      'Deterministic, from the first odd token of a service that has shown plainTokens ordinary ones. Granted where the endpoint has refused others: critical; granted where nothing is known: high. Refused ones are counted in one low incident of their source. A key somewhere else, a token longExpiredDays past its end, and a bad signature without a key id count only when granted, and until 3 networks and 3 subjects, and 2 % of all networks and subjects that show tokens there, do the same: then it is how things are done there. An endpoint that answers strangers as well (from 2 networks, or one for each 50 tokens it sees, 16 at most, and has never refused any) says nothing. A signature is checked only where identity.jwks has the keys, and only of tokens that were granted.',
     memory:
-      'maxSources sources of odd tokens, 0.3 KiB each and 2 KiB with evidence; maxServices services; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
+      'maxSources sources of odd tokens, 0.3 KiB each and 2 KiB with evidence; maxServices services, up to 10 KiB each; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
     warmUp: 'plainTokens requests with ordinary tokens at the service.',
     traps:
       'A gateway that takes signatures off before it hands tokens on (all tokens of the service are odd, and nothing is said), endpoints that answer strangers too (a token there proves nothing), an app that goes on showing an expired token and is refused, issuers that name the address of their keys. Missed: without identity.jwks, a forged signature that looks like one; a service whose tokens are all odd; a forged token that is granted where strangers are answered as well.',

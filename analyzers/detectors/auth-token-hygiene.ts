@@ -25,13 +25,15 @@ const IN_QUERY =
 const Kept = z.tuple([z.enum(['service', 'endpoint']), KeyedEntry])
 
 class AuthTokenHygiene implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #leewayUs: number
   readonly #maxLifetime: number
   readonly #leastCallers: number
   readonly #services: KeyedTable<ServiceLapses>
   readonly #endpoints: EndpointTable<GuardedEndpoint>
 
+  /** Requests with a token that nothing is wrong with. */
+  #turn = 0
   /** While the sensor is blind nothing is learnt. */
   #frozen = false
 
@@ -55,7 +57,11 @@ class AuthTokenHygiene implements Detector {
     }
     if (!granted) return null
     const kind = this.#lapseOf(tx)
-    if (kind === null) return null
+    if (kind === null) {
+      if (endpoint !== null && !this.#frozen && GuardedEndpoint.isNoted(this.#turn++))
+        this.#endpoints.use(service, endpoint).tokens++
+      return null
+    }
     if (endpoint !== null && this.#endpoints.peek(service, endpoint)?.isOpen === true) return null
     return this.#note(tx, kind, service, now)
   }
@@ -126,7 +132,7 @@ export const authTokenHygiene = defineDetector({
     detects:
       'Tokens, keys and passwords in the query of a URL, where logs, proxies and histories keep them; tokens that are granted after their end; tokens that live for months.',
     statistic:
-      'Deterministic, told once per service and kind with counts, and again when a further caller does it or after an hour. In the URL: from the first request that is granted. Expired by more than leewayMinutes and granted, or made to live over maxLifetimeDays: from leastCallers callers on, where the endpoint does not answer strangers as well.',
+      'Deterministic, told once per service and kind with counts, and again when a further caller does it or after an hour; the incident lists the first hundred of them. In the URL: from the first request that is granted. Expired by more than leewayMinutes and granted, or made to live over maxLifetimeDays: from leastCallers callers on, where the endpoint does not answer strangers as well.',
     memory:
       'maxServices services x 3 kinds, up to 1.5 KiB each; maxEndpoints endpoints, 0.2 KiB each. Evictions are counted.',
     warmUp: 'None for URLs; leastCallers for the others.',

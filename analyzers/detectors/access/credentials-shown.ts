@@ -16,7 +16,8 @@ export function showsCredential(tx: Transaction): boolean {
   )
 }
 
-function namesCredential(query: string): boolean {
+/** Whether a parameter of a query may be one. */
+export function namesCredential(query: string): boolean {
   return query.split('&', MAX_PARAMETERS).some((pair) => {
     const equals = pair.indexOf('=')
     return equals > 0 && PARAMETER.test(pair.slice(0, equals))

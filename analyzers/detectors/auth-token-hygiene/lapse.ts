@@ -6,7 +6,7 @@ import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { principalKey } from '../../baselines/principal-key.ts'
 import { amount, text, time } from '../../baselines/state.ts'
-import { countText, EvidenceTrail, signalOf, TrailState } from '../../finding.ts'
+import { countText, EvidenceTrail, shownAs, signalOf, TrailState } from '../../finding.ts'
 
 const KINDS = ['in_url', 'expired', 'long_lived'] as const
 export type LapseKind = (typeof KINDS)[number]
@@ -105,7 +105,7 @@ export function lapseSignal(tx: Transaction, kind: LapseKind, lapse: Lapse, now:
     why: `at ${tx.service}, ${callers} ${DOES[kind]}: ${countText(lapse.requests, 'request')} to ${countText(endpoints.length, 'endpoint')}`,
     expected: SHOULD[kind],
     observed: `${countText(lapse.requests, 'request')} of ${callers}`,
-    evidence: { kind, requests: lapse.requests, callers: lapse.callers, endpoints },
+    evidence: { kind, requests: lapse.requests, callers: lapse.callers, endpoints, seen_from: [shownAs(tx.principal)] },
     subject: { kind: 'service', value: tx.service ?? '' },
     outcome: { answered: lapse.requests, refused: 0, objectsExposed: 0, accounts: [], pSuccess: 0 },
     evidenceBefore: lapse.trail.take(),
