@@ -1,11 +1,22 @@
 import { expect, test } from 'vitest'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
-import type { Transaction } from '../../daemon/model/transaction.ts'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { Claims, Transaction } from '../../daemon/model/transaction.ts'
 import { address, play, START, transaction, user } from '../../test/conformance/traffic.ts'
 import { authMissing } from './auth-missing.ts'
 
 const PERSON = '{"number":7,"email":"ada@shop.test"}'
+const CLAIMS: Claims = {
+  iss: null,
+  sub: 'u',
+  tenant: null,
+  role: [],
+  scope: [],
+  alg: 'RS256',
+  kid: null,
+  iat: null,
+  exp: null,
+}
 const NOTHING = '{"number":7}'
 
 function invoice(at: number, given: Partial<Transaction>): Transaction {
@@ -20,9 +31,9 @@ function invoice(at: number, given: Partial<Transaction>): Transaction {
   })
 }
 
-const customers = (count: number, responseBody = PERSON) =>
+const customers = (count: number, responseBody = PERSON, people = 40) =>
   Array.from({ length: count }, (_, i) =>
-    invoice(i * SECOND_US, { principal: user(`u${i % 40}`).principal, responseBody }),
+    invoice(i * SECOND_US, { principal: user(`u${i % people}`).principal, responseBody }),
   )
 const stranger = (at: number, given: Partial<Transaction> = {}, ip = '203.0.113.9') =>
   invoice(at, { principal: address(ip), ...given })
@@ -49,6 +60,38 @@ test('without personal data it takes a refusal of strangers before', () => {
   expect(run([...customers(200, NOTHING), stranger(HOUR_US, plain)])).toEqual([])
   const refused = stranger(300 * SECOND_US, { status: 401, responseBody: '' })
   expect(run([...customers(200, NOTHING), refused, stranger(HOUR_US, plain)])).toMatchObject([{ severity: 'medium' }])
+})
+
+/** What signed-in callers alone are given at other endpoints of the service. */
+const siblings = (count: number) =>
+  Array.from({ length: count }, (_, i) =>
+    customers(12).map((tx) => ({ ...tx, endpoint: `GET /v1/others${i}/{id}` })),
+  ).flat()
+
+test('whoever asks for what others were refused and is answered is told at once', () => {
+  const plain = { responseBody: NOTHING }
+  const refused = (method: string) => stranger(60 * SECOND_US, { status: 401, responseBody: '', method })
+  expect(run([...customers(3, NOTHING), refused('GET'), stranger(HOUR_US, plain)])).toHaveLength(1)
+  expect(run([...customers(3, NOTHING), stranger(HOUR_US, plain)])).toEqual([])
+  // A log-in refuses some and lets in others.
+  expect(run([...customers(3), refused('POST'), stranger(HOUR_US, { method: 'POST' })])).toEqual([])
+})
+
+test('where no other endpoint of the service lets strangers in, few callers are enough', () => {
+  expect(run([...customers(6), stranger(HOUR_US)])).toEqual([])
+  const [signal] = run([...siblings(20), ...customers(6), stranger(HOUR_US)])
+  expect(signal!.why).toContain('; 20 other endpoints of the service let no strangers in')
+  expect(
+    run([...siblings(20), ...customers(400, NOTHING, 100), stranger(HOUR_US, { responseBody: NOTHING })]),
+  ).toMatchObject([{ severity: 'low', evidence: { seen_from: ['203.0.113.9'] } }])
+})
+
+test('tokens that nobody has accepted before make no endpoint public', () => {
+  const young = Array.from({ length: 20 }, (_, i) => stranger(i * MINUTE_US, { claims: CLAIMS }, `203.0.${i}.9`))
+  const opaque = Array.from({ length: 20 }, (_, i) =>
+    stranger(i * MINUTE_US, { requestHeaders: [['Authorization', 'Bearer hmac:1']] }, `203.1.${i}.9`),
+  )
+  expect(run([...young, ...opaque, ...customers(200), stranger(3 * HOUR_US)])).toHaveLength(1)
 })
 
 test.each([
