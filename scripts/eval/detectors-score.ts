@@ -1,3 +1,4 @@
+import { shownAs } from '../../analyzers/finding.ts'
 import type { Incident, IncidentChange } from '../../daemon/model/incident.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -6,7 +7,10 @@ import type { Condition } from '../../world/condition.ts'
 import type { Truth } from '../../world/exchange.ts'
 import type { Planned } from './detectors-plan.ts'
 
-/** An attack has a part in an incident from this share of its evidence, and an incident is true from this share of attacks'. */
+/**
+ * An attack has a part in an incident from this share of its evidence, or when the incident is of the detector that it is meant for
+ * and names who made it among those involved; an incident is true from the share TRUE of attacks'.
+ */
 const PART = 0.1
 const TRUE = 0.5
 
@@ -72,6 +76,8 @@ export class DetectorJudge {
   hostile = 0
   readonly #seen = new Map<string, Seen>()
   readonly #incidents = new Map<string, Incident>()
+  /** Attacks by who made their requests, as incidents name them. */
+  readonly #makers = new Map<string, Set<string>>()
   readonly #kinds = new Map<string, Seen>()
 
   /** `imposed`: what was done to services; it grows while the world goes on. */
@@ -93,7 +99,8 @@ export class DetectorJudge {
     }
   }
 
-  take({ id, endTime }: Transaction, truth: Truth): void {
+  take(transaction: Transaction, truth: Truth): void {
+    const { id, endTime } = transaction
     const { attack, twin, role, service, operation } = truth
     this.#seen.set(id, this.#kindOf(attack, twin?.split('#')[0] ?? `${role}: ${service} ${operation}`))
     if (attack === null) {
@@ -104,14 +111,20 @@ export class DetectorJudge {
     const score = this.#attacks.get(attack)
     if (score === undefined) return
     if (score.requests++ === 0) score.firstAt = endTime
+    const name = shownAs(transaction.principal)
+    const made = this.#makers.get(name)
+    if (made === undefined) this.#makers.set(name, new Set([attack]))
+    else made.add(attack)
   }
 
   incident({ incident }: IncidentChange): void {
     this.#incidents.set(incident.id, incident)
     const { labels, total } = this.#evidence(incident)
-    for (const [label, count] of labels) {
-      const score = label === null ? undefined : this.#attacks.get(label)
-      if (score === undefined || count < PART * total) continue
+    const parts = new Set(this.#named(incident))
+    for (const [label, count] of labels) if (label !== null && count >= PART * total) parts.add(label)
+    for (const label of parts) {
+      const score = this.#attacks.get(label)
+      if (score === undefined) continue
       if (!score.isFound) {
         score.isFound = true
         score.delayRequests = score.requests
@@ -154,6 +167,16 @@ export class DetectorJudge {
       if (most !== undefined) counts.set(most[0], (counts.get(most[0]) ?? 0) + 1)
     }
     return counts
+  }
+
+  /** Attacks that the incident is meant for and names the makers of. */
+  *#named({ detectors, subject: { value, members } }: Incident): IterableIterator<string> {
+    for (const name of [value, ...members]) {
+      for (const label of this.#makers.get(name) ?? []) {
+        const detector = this.#attacks.get(label)?.attack.detector
+        if (detector !== undefined && detector !== null && detectors.includes(detector)) yield label
+      }
+    }
   }
 
   #falseIncidents(): FalseIncident[] {

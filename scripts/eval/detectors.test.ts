@@ -75,16 +75,47 @@ test('an incident that two attacks have a part in counts for the one that most o
   const judge = new DetectorJudge(planned, [])
   const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
   const evidence = ['a', 'b', 'c'].map((id) => ({ transactionId: id }))
+  const principal = { kind: 'ip', id: '203.0.113.9', display: '203.0.113.9', via: 'peer', app: null }
+  const subject = { kind: 'service', value: 'shop', members: [] }
   for (const { transactionId: id } of evidence) {
     const attack = id === 'c' ? 'scan.probing' : 'auth.bruteforce'
-    judge.take({ id, endTime: 0 } as Transaction, { ...truth, attack })
+    judge.take({ id, endTime: 0, principal } as unknown as Transaction, { ...truth, attack })
   }
-  const incident = { id: 'i', evidence, detectors: ['auth.bruteforce'], updatedAt: 0 } as unknown as Incident
+  const incident = { id: 'i', evidence, detectors: ['auth.bruteforce'], subject, updatedAt: 0 } as unknown as Incident
   judge.incident({ kind: 'opened', incident } as IncidentChange)
   const { outcomes } = judge.result(1, 0)
   expect(outcomes.map(({ found, incidents, own }) => [found, incidents, own])).toEqual([
     [true, 1, 1],
     [true, 0, 0],
+  ])
+})
+
+test('who is named in an incident of the detector for it has a part in it, however little of the evidence', () => {
+  const planned = ['auth.token_hygiene', 'scan.probing'].map((name) => ({
+    attack: attackNamed(name)!,
+    intensity: 'stealthy' as const,
+    label: name,
+  }))
+  const judge = new DetectorJudge(planned, [])
+  const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
+  const evidence = Array.from({ length: 20 }, (_, i) => ({ transactionId: `t${i}` }))
+  for (const [i, { transactionId: id }] of evidence.entries()) {
+    const principal = { kind: 'user', id: `hmac:${i}`, display: `u${i}`, via: 'jwt.sub', app: null }
+    const attack = i === 7 ? 'auth.token_hygiene' : i === 8 ? 'scan.probing' : null
+    judge.take({ id, endTime: 0, principal } as unknown as Transaction, { ...truth, attack })
+  }
+  const subject = { kind: 'service', value: 'shop', members: ['u6', 'u7', 'u8'] }
+  const incident = {
+    id: 'i',
+    evidence,
+    detectors: ['auth.token_hygiene'],
+    subject,
+    updatedAt: 0,
+  } as unknown as Incident
+  judge.incident({ kind: 'opened', incident } as IncidentChange)
+  expect(judge.result(1, 0).outcomes.map(({ name, found }) => [name, found])).toEqual([
+    ['auth.token_hygiene', true],
+    ['scan.probing', false],
   ])
 })
 
