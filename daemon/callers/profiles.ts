@@ -91,6 +91,12 @@ export class CallerProfiles {
     return profile
   }
 
+  /** Sets `caller` of what was learnt before. */
+  recall(tx: Transaction): void {
+    const key = principalKey(tx.principal)
+    tx.caller = (this.#regulars.peek(key) ?? this.#newcomers.peek(key))?.profile ?? null
+  }
+
   /** Something speaks against the caller. */
   disturb(principal: Principal, now: EventTime): void {
     const key = principalKey(principal)

@@ -113,8 +113,11 @@ export class EndpointMapper {
     this.#places = new NodeBudget(options.maxPlaces)
   }
 
-  /** Sets service, endpoint, objectIds and knownEndpoint. What a native record says stays where nothing is known here. */
-  map(tx: Transaction): void {
+  /**
+   * Sets service, endpoint, objectIds and knownEndpoint. What a native record says stays where nothing is known here. `again`: it was
+   * learnt before, and is only named.
+   */
+  map(tx: Transaction, again = false): void {
     const service = this.#serviceOf(tx)
     tx.service = service ?? tx.service
     if (service === null || tx.method === null || tx.path === null || tx.method.length > MAX_METHOD) return
@@ -125,7 +128,7 @@ export class EndpointMapper {
     let known = this.#established.get(key)
     tx.objectIds = looks.values
     if (known === undefined) {
-      const learnt = this.#learnt(service, looks, tx)
+      const learnt = this.#learnt(service, looks, tx, again)
       if (learnt !== looks) {
         template = learnt.template
         tx.objectIds = learnt.values
@@ -135,9 +138,13 @@ export class EndpointMapper {
     }
     if (known !== undefined) {
       this.#names.keep()
-      if (isGrant(tx.status ?? 0) && isPowerOfTwo(++known.grants)) known = this.#teach(known, template, tx)
+      if (!again && isGrant(tx.status ?? 0) && isPowerOfTwo(++known.grants)) known = this.#teach(known, template, tx)
       tx.endpoint = known.endpoint
       tx.knownEndpoint = true
+      return
+    }
+    if (again) {
+      tx.endpoint = this.#candidates.peek(key)?.endpoint ?? tx.endpoint
       return
     }
     const found = this.#candidates.get(key) ?? this.#admit(key, key.slice(service.length + 1), service, tx.status)
@@ -222,11 +229,11 @@ export class EndpointMapper {
   }
 
   /** The template with what was learnt of this service put in: the same object when that is nothing. */
-  #learnt(name: string, looks: PathTemplate, tx: Transaction): PathTemplate {
+  #learnt(name: string, looks: PathTemplate, tx: Transaction, again: boolean): PathTemplate {
     const service = this.#services.get(name)
     if (service === undefined || !service.tree.learnt) return looks
     const learnt = service.tree.rewrite(looks)
-    if (learnt === looks || !isGrant(tx.status ?? 0) || ++this.#looks % LOOK_ONE_IN !== 0) return learnt
+    if (again || learnt === looks || !isGrant(tx.status ?? 0) || ++this.#looks % LOOK_ONE_IN !== 0) return learnt
     return service.tree.look(looks.template, tx.responseBody) ? service.tree.rewrite(looks) : learnt
   }
 

@@ -43,6 +43,8 @@ export class Resolver {
   readonly #admission = new Admission()
   readonly #guesses = new GuessMemory()
   readonly #telemetry: Telemetry | null
+  /** The record that is resolved was learnt before. */
+  #again = false
 
   constructor(options: ResolverOptions = RESOLVER_DEFAULTS, telemetry: Telemetry | null = null) {
     this.#credentials = new BoundedMap(options.maxCredentials)
@@ -52,10 +54,11 @@ export class Resolver {
     this.#telemetry = telemetry
   }
 
-  /** Sets `principal`, and the mark of a login attempt. */
-  resolve(transaction: Transaction): void {
+  /** Sets `principal`, and the mark of a login attempt. `again`: it was learnt before, and counts nowhere. */
+  resolve(transaction: Transaction, again = false): void {
     if (!(transaction instanceof TransactionRecord)) return
     const record = transaction
+    this.#again = again
     if (record.login !== null) {
       const { field, account } = record.login
       const mark: LoginMark = { kind: 'login', field, account, guess: this.#guesses.judge(record.login) }
@@ -136,7 +139,8 @@ export class Resolver {
     const { user, basic, sessions, apiKey, consumer } = presented
     if (user === null && basic === null && sessions.length === 0 && apiKey === null && consumer === null) {
       // A login or a grant shows what it has in its body.
-      if (record.wholeHead && record.marks.length === 0 && presented.issued.length === 0) this.#admission.learn(record)
+      if (!this.#again && record.wholeHead && record.marks.length === 0 && presented.issued.length === 0)
+        this.#admission.learn(record)
       return null
     }
     const accepts = answerAccepts(record)
@@ -205,7 +209,7 @@ export class Resolver {
       known.answersHere = 0
     }
     const address = known.address!
-    if (accepts) {
+    if (accepts && !this.#again) {
       if (known.young !== null && ++known.answers > 1) {
         known.young.confirm()
         known.young = null

@@ -1,3 +1,4 @@
+import type { TopicCover } from '../model/topic-cover.ts'
 import type { ClientState } from './client.ts'
 import type { HopState } from './hops.ts'
 import type { OperationState } from './operation.ts'
@@ -18,22 +19,29 @@ export interface InventoryState {
   readonly hops: readonly HopState[]
 }
 
-/** A snapshot is JSON Lines: a head, then operations and callers, each from the longest unused. */
+/** A snapshot is JSON Lines: a head, operations and callers, each from the longest unused, hops, and what it covers. */
 export type SnapshotLine =
   | { readonly kind: 'inventory'; readonly version: 1; readonly loss: InventoryLoss }
   | { readonly kind: 'operation'; readonly operation: OperationState }
   | { readonly kind: 'client'; readonly client: ClientState }
   | { readonly kind: 'hop'; readonly hop: HopState }
+  | { readonly kind: 'covers'; readonly topics: readonly TopicCover[] }
+
+/** With how far topics are in it. */
+export interface KeptInventory extends InventoryState {
+  readonly topics: readonly TopicCover[]
+}
 
 /** Null: it is none of this version. A line that cannot be read is left out; `pause` is awaited after each. */
 export async function readSnapshot(
   lines: Iterable<string> | AsyncIterable<string>,
   pause: () => Promise<void> | undefined = () => undefined,
-): Promise<InventoryState | null> {
+): Promise<KeptInventory | null> {
   let loss: InventoryLoss | null = null
   const operations: OperationState[] = []
   const clients: ClientState[] = []
   const hops: HopState[] = []
+  const topics: TopicCover[] = []
   for await (const text of lines) {
     const line = parse(text)
     if (line === null) continue
@@ -42,9 +50,15 @@ export async function readSnapshot(
     if (line.kind === 'operation') operations.push(line.operation)
     else if (line.kind === 'client') clients.push(line.client)
     else if (line.kind === 'hop') hops.push(line.hop)
+    else if (line.kind === 'covers') topics.push(...line.topics.filter(isCover))
     await pause()
   }
-  return loss === null ? null : { loss, operations, clients, hops }
+  return loss === null ? null : { loss, operations, clients, hops, topics }
+}
+
+function isCover({ group, topic, partition, reach, open }: TopicCover): boolean {
+  const isNamed = typeof group === 'string' && typeof topic === 'string'
+  return isNamed && [partition, reach].every(Number.isSafeInteger) && Array.isArray(open)
 }
 
 function parse(text: string): SnapshotLine | null {

@@ -129,11 +129,14 @@ export class AnalysisStage implements Analysis {
 
   push(transaction: Transaction): void {
     if (!this.watches) return
-    this.#resolver.resolve(transaction)
-    this.#endpoints.map(transaction)
     const learnt = this.#listeners.learnt?.(transaction) === true
+    this.#resolver.resolve(transaction, learnt)
+    this.#endpoints.map(transaction, learnt)
     const detection = this.#detection
-    if (detection !== null && !learnt) detection.profiles.observe(transaction)
+    if (detection !== null) {
+      if (learnt) detection.profiles.recall(transaction)
+      else detection.profiles.observe(transaction)
+    }
     this.#listeners.transaction?.(transaction)
     if (detection === null || learnt) return
     const signals = detection.detectors.observe(transaction, transaction.endTime)

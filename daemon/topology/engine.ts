@@ -5,6 +5,7 @@ import { Inventory } from '../inventory/inventory.ts'
 import { readSnapshot } from '../inventory/snapshot.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
+import type { TopicCover } from '../model/topic-cover.ts'
 import { compileRules } from '../payload/rules/compile.ts'
 import { useRuleCompiler } from '../payload/rules/compiler.ts'
 import { openInput } from '../sources/capture-file.ts'
@@ -25,7 +26,7 @@ import type {
 import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
-import { KafkaSession } from './kafka-session.ts'
+import { KafkaSession, type KeptCovers } from './kafka-session.ts'
 import { LearningFeed } from './learning-feed.ts'
 import { type Covers, RefusedLearning, restoreLearning } from './learning-file.ts'
 import { dropPrivileges } from './privileges.ts'
@@ -126,7 +127,7 @@ export class Engine {
         payloadRules: start.payloadRules,
         listeners: {
           transaction: (transaction) => {
-            this.#inventory?.observe(transaction)
+            if (!this.#kafka.some((session) => session.isListed(transaction))) this.#inventory?.observe(transaction)
             this.#rows?.transaction(transaction)
             for (const session of this.#kafka) session.emitted(transaction)
           },
@@ -144,7 +145,7 @@ export class Engine {
       })
       this.#assembly = assembly
       if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)
-      this.#inventory = await this.#openInventory(assembly, start.inventory)
+      const listed = await this.#openInventory(assembly, start.inventory)
       const covers = await this.#putBack(assembly, start)
       assembly.resume(start.held, covers.now)
       // What was learnt up to then knows of those before.
@@ -156,7 +157,7 @@ export class Engine {
           everySeconds: start.config.state.snapshot_seconds,
           covers: () => ({
             now: Number.isFinite(assembly.chain.now) ? assembly.chain.now : null,
-            topics: this.#kafka.flatMap((session) => session.covers()),
+            topics: this.#kafka.flatMap((session) => session.learnt()),
           }),
           send: (chunk) => this.#tell(chunk),
           failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the snapshot of learning', error) }),
@@ -183,12 +184,12 @@ export class Engine {
       }
       this.#onlyLive = lives.length === start.inputs.length && lives.length > 0
       const reading = lives.map((live) => this.#live(assembly, live))
-      reading.push(...this.#openTopics(assembly, start, files.length > 0, covers))
+      reading.push(...this.#openTopics(assembly, start, files.length > 0, { learnt: covers.topics, listed }))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
       await Promise.race([Promise.all(reading), assembly.chain.broken])
       await assembly.chain.close()
-      this.#inventory.finish()
+      this.#inventory?.finish()
       await this.#rows?.finish(assembly.chain.now, SEAL_MS)
       await Promise.all(this.#kafka.map((session) => session.finish()))
       await this.#publisher?.close(SEAL_MS)
@@ -244,17 +245,20 @@ export class Engine {
     return publisher
   }
 
-  async #openInventory({ telemetry }: Assembly, kept: string | null): Promise<InventoryFeed> {
+  /** Returns what of topics is in it already. */
+  async #openInventory({ telemetry }: Assembly, kept: string | null): Promise<readonly TopicCover[]> {
     const inventory = new Inventory()
     const state = kept === null ? null : await readSnapshot(kept.split('\n'))
     if (state !== null) inventory.restore(state)
-    return new InventoryFeed({
+    this.#inventory = new InventoryFeed({
       inventory,
       counters: telemetry.counters,
       send: (part) => this.#tell(part),
       rows: () => this.#rows?.inventory ?? null,
+      covers: () => this.#kafka.flatMap((session) => session.listed()),
       failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the inventory', error) }),
     })
+    return state?.topics ?? []
   }
 
   /** What was learnt before, from the newest file that is whole; how far it was learnt. */
@@ -306,7 +310,7 @@ export class Engine {
   }
 
   /** What is read from topics. Rows carry ids while they may be stored already. */
-  #openTopics(assembly: Assembly, start: StartMessage, reread: boolean, covers: Covers): Promise<void>[] {
+  #openTopics(assembly: Assembly, start: StartMessage, reread: boolean, kept: KeptCovers): Promise<void>[] {
     const topics = start.inputs.filter((input): input is EngineKafka => input.kind === 'kafka')
     const doubtChanged = () => {
       this.#rows?.reread(reread || this.#kafka.some((session) => session.inDoubt))
@@ -320,7 +324,7 @@ export class Engine {
         tell: this.#tell,
         doubtChanged,
       })
-      session.resume(covers.topics)
+      session.resume(kept)
       this.#kafka.push(session)
     }
     return this.#kafka.map((session) => session.run(this.#stop.signal))

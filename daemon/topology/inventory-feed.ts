@@ -3,6 +3,7 @@ import type { RowFeed } from '../../sinks/clickhouse/row-feed.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { InventoryLoss, SnapshotLine } from '../inventory/snapshot.ts'
 import type { EventTime } from '../model/time.ts'
+import type { TopicCover } from '../model/topic-cover.ts'
 import type { Transaction } from '../model/transaction.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { InventoryPart } from './engine-protocol.ts'
@@ -26,6 +27,8 @@ export interface InventoryFeedOptions {
   send(part: InventoryPart): void
   /** Null: there is no store. */
   rows(): InventoryRows | null
+  /** How far topics are in the inventory now. */
+  covers(): readonly TopicCover[]
   /** It threw and is switched off: a bug, to be told loudly. */
   failed(error: unknown): void
 }
@@ -93,7 +96,7 @@ export class InventoryFeed {
     const written = new Map<string, number>()
     let text = ''
     let first = true
-    for (const line of this.#options.inventory.snapshot()) {
+    for (const line of this.#lines()) {
       if (rows !== null) this.#store(line, rows, written)
       text += `${JSON.stringify(line)}\n`
       if (text.length < PART) continue
@@ -105,9 +108,15 @@ export class InventoryFeed {
     yield { kind: 'inventory', text, first, last: true }
   }
 
+  /** Lines are made while traffic is read, so what they cover is said at the end: what came meanwhile may be missing, and never counts twice. */
+  *#lines(): IterableIterator<SnapshotLine> {
+    yield* this.#options.inventory.snapshot()
+    yield { kind: 'covers', topics: this.#options.covers() }
+  }
+
   /** What has not been asked for since it was written is as it was. */
   #store(line: SnapshotLine, rows: InventoryRows, written: Map<string, number>): void {
-    if (line.kind === 'inventory' || line.kind === 'hop') return
+    if (line.kind === 'inventory' || line.kind === 'hop' || line.kind === 'covers') return
     const state = line.kind === 'operation' ? line.operation : line.client
     const key = 'endpoint' in state ? `${state.service}\n${state.endpoint}` : `${state.kind} ${state.id}`
     written.set(key, state.requests)

@@ -1,13 +1,8 @@
 import type { Transaction } from '../model/transaction.ts'
 import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
+import type { Covered } from './kafka-cover.ts'
 
 type Place = Pick<Position, 'topic' | 'partition'>
-
-/** All records before `reach`, save those in `open`. */
-export interface Covered extends Place {
-  readonly reach: number
-  readonly open: ReadonlySet<number>
-}
 
 /** One partition, until it is given up. */
 export class PartitionProgress implements Place {
@@ -117,14 +112,4 @@ export class KafkaProgress {
     if (place === undefined) return null
     return { topic: place.held.topic, partition: place.held.partition, next: place.offset }
   }
-}
-
-export function covers({ reach, open }: Covered, offset: number): boolean {
-  return offset < reach && !open.has(offset)
-}
-
-/** What either covers. */
-export function eitherOf(a: Covered, b: Covered): Covered {
-  const [low, high] = a.reach <= b.reach ? [a, b] : [b, a]
-  return { ...high, open: new Set([...high.open].filter((offset) => !covers(low, offset))) }
 }

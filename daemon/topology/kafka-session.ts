@@ -1,14 +1,15 @@
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
+import type { TopicCover } from '../model/topic-cover.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { KafkaSource } from '../sources/kafka/kafka-source.ts'
 import { RecordQueue } from '../sources/kafka/record-queue.ts'
 import { type Position, partitionKey, type UnreadableRange } from '../sources/kafka/record-source.ts'
 import type { Assembly } from './assemble.ts'
 import type { EngineKafka, FromEngine, KafkaPosition, KafkaStatus } from './engine-protocol.ts'
+import { KafkaCover } from './kafka-cover.ts'
 import { type DeadLetter, KafkaFeed } from './kafka-feed.ts'
-import { type Covered, covers, eitherOf, KafkaProgress } from './kafka-progress.ts'
-import type { TopicCover } from './learning-file.ts'
+import { KafkaProgress } from './kafka-progress.ts'
 import type { RowStage } from './row-stage.ts'
 
 export interface KafkaSessionOptions {
@@ -20,6 +21,12 @@ export interface KafkaSessionOptions {
   tell(message: FromEngine): void
   /** What may be stored already has changed. */
   doubtChanged(): void
+}
+
+/** What of topics was learnt, and is in the inventory, as an earlier life kept them. */
+export interface KeptCovers {
+  readonly learnt: readonly TopicCover[]
+  readonly listed: readonly TopicCover[]
 }
 
 /** Told of one by one; the rest are counted. */
@@ -46,8 +53,9 @@ export class KafkaSession {
   /** By partition: the offset below which rows may be stored already. */
   readonly #doubt = new Map<string, number>()
   readonly #kept = new Map<string, Position>()
-  /** By partition: what is learnt already and may be read again. */
-  readonly #covered = new Map<string, Covered>()
+  /** What is in baselines already, and in the inventory. */
+  readonly #learnt: KafkaCover
+  readonly #listed: KafkaCover
   #pending: { readonly until: number; readonly positions: readonly Position[] }[] = []
   #told = ''
   #letters: DeadLetter[] = []
@@ -59,6 +67,8 @@ export class KafkaSession {
     const { input, assembly, tell, hostClock } = options
     const { counters } = assembly.telemetry
     const info: SourceInfo = { kind: 'kafka', name: input.name }
+    this.#learnt = new KafkaCover(input.options.groupId)
+    this.#listed = new KafkaCover(input.options.groupId)
     for (const entry of input.kept) {
       this.#kept.set(partitionKey(entry), entry)
       if (entry.reach > entry.next) this.#doubt.set(partitionKey(entry), entry.reach)
@@ -114,33 +124,30 @@ export class KafkaSession {
     this.#feed.close()
   }
 
-  /** What was learnt in an earlier life. Before `run`. */
-  resume(topics: readonly TopicCover[]): void {
-    for (const { group, topic, partition, reach, open } of topics) {
-      if (group !== this.#options.input.options.groupId) continue
-      this.#covered.set(partitionKey({ topic, partition }), { topic, partition, reach, open: new Set(open) })
-    }
+  /** What was learnt, and listed, in an earlier life. Before `run`. */
+  resume({ learnt, listed }: KeptCovers): void {
+    this.#learnt.resume(learnt)
+    this.#listed.resume(listed)
   }
 
   /** Whether what this transaction was made from is learnt already. Before `emitted`. */
   isLearnt(transaction: Transaction): boolean {
-    if (this.#covered.size === 0) return false
-    const place = this.#progress.placeOf(transaction)
-    if (place === null) return false
-    const covered = this.#covered.get(partitionKey(place))
-    return covered !== undefined && covers(covered, place.next)
+    return this.#isIn(this.#learnt, transaction)
+  }
+
+  /** Whether it is in the inventory already. Before `emitted`. */
+  isListed(transaction: Transaction): boolean {
+    return this.#isIn(this.#listed, transaction)
   }
 
   /** How far its records are learnt now. */
-  covers(): TopicCover[] {
-    const group = this.#options.input.options.groupId
-    return [...this.#learnt().values()].map(({ topic, partition, reach, open }) => ({
-      group,
-      topic,
-      partition,
-      reach,
-      open: [...open],
-    }))
+  learnt(): TopicCover[] {
+    return this.#learnt.topics(this.#progress.covered())
+  }
+
+  /** How far they are in the inventory. */
+  listed(): TopicCover[] {
+    return this.#listed.topics(this.#progress.covered())
   }
 
   emitted(transaction: Transaction): void {
@@ -165,10 +172,8 @@ export class KafkaSession {
       return
     }
     const positions = this.#progress.done()
-    for (const position of positions) {
-      const key = partitionKey(position)
-      if ((this.#covered.get(key)?.reach ?? Number.POSITIVE_INFINITY) <= position.next) this.#covered.delete(key)
-    }
+    this.#learnt.passed(positions)
+    this.#listed.passed(positions)
     const told = JSON.stringify(positions)
     if (told !== this.#told) {
       this.#told = told
@@ -204,7 +209,9 @@ export class KafkaSession {
     }
     this.#pending = []
     this.#told = ''
-    for (const [key, covered] of this.#learnt()) this.#covered.set(key, covered)
+    const done = this.#progress.covered()
+    this.#learnt.add(done)
+    this.#listed.add(done)
     this.#progress.clear()
     this.#queue.keepOnly(() => false)
     this.#source.rewind([...this.#kept.values()], 'rows were given up, so their records are read again')
@@ -281,20 +288,17 @@ export class KafkaSession {
   #onRestarted(place: Pick<Position, 'topic' | 'partition'>): void {
     this.#doubt.delete(partitionKey(place))
     this.#kept.delete(partitionKey(place))
-    this.#covered.delete(partitionKey(place))
+    this.#learnt.forget(place)
+    this.#listed.forget(place)
     this.#progress.forget(place)
     this.#feed.forget(place.topic, place.partition)
     this.#queue.keepOnly((batch) => partitionKey(batch) !== partitionKey(place))
   }
 
-  #learnt(): Map<string, Covered> {
-    const learnt = new Map(this.#covered)
-    for (const covered of this.#progress.covered()) {
-      const key = partitionKey(covered)
-      const before = this.#covered.get(key)
-      learnt.set(key, before === undefined ? covered : eitherOf(before, covered))
-    }
-    return learnt
+  #isIn(cover: KafkaCover, transaction: Transaction): boolean {
+    if (cover.isEmpty) return false
+    const place = this.#progress.placeOf(transaction)
+    return place !== null && cover.has(place)
   }
 
   #named(positions: readonly Position[]): KafkaPosition[] {

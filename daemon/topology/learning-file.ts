@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { sealedLines, TornLines } from '../durable/sealed-lines.ts'
 import type { LearningPart } from '../model/learning.ts'
 import type { EventTime } from '../model/time.ts'
+import type { TopicCover } from '../model/topic-cover.ts'
 
 /**
  * What is learnt, in a file: JSON Lines in gzip, sealed by a checksum.
@@ -28,18 +29,15 @@ const readAt = promisify(read)
 const Head = z.object({ learning: z.int(), key_id: z.string() })
 const PartHead = z.object({ part: z.string(), version: z.int() })
 const offset = z.number().int().min(0)
-const TopicCover = z.object({
+const TopicLine: z.ZodType<TopicCover> = z.object({
   group: z.string(),
   topic: z.string(),
   partition: offset,
-  /** Nothing from this offset on was read. */
   reach: offset,
-  /** Before it, these were read and not learnt yet. */
   open: z.array(offset).max(200_000),
 })
-export type TopicCover = z.infer<typeof TopicCover>
 const CoversLine = z.object({
-  covers: z.object({ now: z.number().min(0).max(1e16).nullable(), topics: z.array(TopicCover) }),
+  covers: z.object({ now: z.number().min(0).max(1e16).nullable(), topics: z.array(TopicLine) }),
 })
 
 /** How far it was learnt. */

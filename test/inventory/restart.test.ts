@@ -74,6 +74,7 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
     counters,
     send: (part) => void parts.push(part),
     rows: () => null,
+    covers: () => [],
     failed: expect.fail,
   })
   feed.finish()
@@ -105,6 +106,7 @@ test('an inventory that throws is switched off alone, and said once', () => {
     counters: new Counters(),
     send: () => undefined,
     rows: () => null,
+    covers: () => [],
     failed: (error) => void failures.push(error),
   })
   for (let i = 0; i < 3; i++) feed.observe({} as Transaction)
