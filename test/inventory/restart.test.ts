@@ -14,6 +14,9 @@ import { InventoryFeed } from '../../daemon/topology/inventory-feed.ts'
 import { SnapshotKeeper } from '../../daemon/topology/snapshot-keeper.ts'
 import { handMade, learnFrom, routesOf, SCENE } from './learn.ts'
 
+/** How far a topic is in it. */
+const TOPICS = [{ group: 'g', topic: 't', partition: 0, reach: 12, open: [9] }]
+
 const folder = mkdtempSync(join(tmpdir(), 'offpath-inventory-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -54,6 +57,8 @@ test('first_seen survives the restart, and the snapshot of another version is no
   expect(await readSnapshot([head!.replace('"version":1', '"version":2'), ...rest])).toBeNull()
   expect(await readSnapshot(rest)).toBeNull()
   expect((await readSnapshot([head!, 'torn {', ...rest]))?.operations).toHaveLength(1)
+  const covers = JSON.stringify({ kind: 'covers', topics: [...TOPICS, { group: 'g', topic: 't', partition: 'x' }] })
+  expect((await readSnapshot([head!, ...rest, covers]))?.topics).toEqual(TOPICS)
 })
 
 test('control keeps whole snapshots only: one that breaks off leaves the last one in force', async () => {
@@ -74,7 +79,7 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
     counters,
     send: (part) => void parts.push(part),
     rows: () => null,
-    covers: () => [],
+    covers: () => TOPICS,
     failed: expect.fail,
   })
   feed.finish()
@@ -84,7 +89,7 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
   await keeper.close()
   expect(readdirSync(state)).toEqual(['inventory'])
   expect(statSync(inventoryPath(folder)).mode & 0o777).toBe(0o600)
-  expect(await readInventory(folder)).toEqual(inventory.state())
+  expect(await readInventory(folder)).toEqual({ ...inventory.state(), topics: TOPICS })
   const again = await new SnapshotKeeper(options).load()
   expect(again).toBe(readFileSync(inventoryPath(folder), 'utf8'))
   expect(logged).toEqual([])
