@@ -11,7 +11,7 @@ import { Places } from '../object-enumeration/places.ts'
 import { useSignal } from './finding.ts'
 import type { Measure, UseOptions } from './measure.ts'
 import { PopulationState, UsePopulation } from './population.ts'
-import { type ByScale, Caller, CallerState, Heavy, HOUR, MINUTE, TEN, type Usage } from './usage.ts'
+import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, TEN, Usage } from './usage.ts'
 
 /** From this share of the floor on a use is watched more closely. */
 const NEAR = 0.25
@@ -62,6 +62,7 @@ export class UseDetector implements Detector {
   readonly #populations: KeyedTable<UsePopulation>
   readonly #admission: Admission<Summary, SummaryState>
   readonly #places: Places
+  readonly #usage = new Usage()
   #hour = 0
 
   constructor(measure: Measure, options: UseOptions) {
@@ -96,7 +97,7 @@ export class UseDetector implements Detector {
     }
     const minute = Math.floor(now / MINUTE_US)
     const place = this.#places.of(tx.service, measure.per === 'endpoint' ? (tx.endpoint ?? '') : '')
-    const usage = caller.usageOf(place)
+    const usage = this.#usage.at(caller, caller.indexOf(place))
     // Once an hour is enough: claims are read only when they are asked for.
     if (usage.idle) caller.cohort = cohortOf(tx)
     const ten = Math.floor(minute / 10)
@@ -108,7 +109,7 @@ export class UseDetector implements Detector {
       if (!(value > 0)) return null
       usage.add(value, measure.largest, minute, now)
     }
-    if (!measure.largest || used >= measure.floors[HOUR]) usage.calls++
+    if (!measure.largest || used >= measure.floors[HOUR]) usage.call()
     if (usage.inHour < this.#near) return null
     return this.#watch(tx, caller, usage, now)
   }
@@ -172,8 +173,7 @@ export class UseDetector implements Detector {
 
   /** A use that comes near to much: its requests are remembered, and weighed. */
   #watch(tx: Transaction, caller: Caller, usage: Usage, now: EventTime): Signal | null {
-    usage.heavy ??= new Heavy(now)
-    const { heavy } = usage
+    const heavy = usage.watch(now)
     heavy.active = true
     heavy.trail.add(tx)
     const { floors, leastCalls, certain, leastShare } = this.#measure
@@ -241,15 +241,16 @@ export class UseDetector implements Detector {
 
   #closeHour(now: EventTime): void {
     let active = 0
-    this.#callers.forEach(({ usages }) => {
-      for (const { idle } of usages) if (!idle) active++
+    const usage = this.#usage
+    this.#callers.forEach((caller) => {
+      for (let i = 0; i < caller.places.length; i++) if (!usage.at(caller, i).idle) active++
     })
     const every = Math.ceil((2 * active) / MAX_HELD)
     let turn = 0
     this.#callers.forEach((caller) => {
       const teaches = !caller.tainted && !this.#admission.isSuspect(caller.key, now)
-      for (const usage of caller.usages) {
-        if (usage.idle) continue
+      for (let i = 0; i < caller.places.length; i++) {
+        if (usage.at(caller, i).idle) continue
         const wasHeavy = usage.heavy?.active === true
         const values = usage.close()
         const isDrawn = turn++ % every === 0
@@ -268,8 +269,10 @@ export class UseDetector implements Detector {
       if (this.#measure.fallsBack) this.#populations.use(serviceOf(place)).learnOne(values, cohort, weight, now)
     }
     if (!wasHeavy) return
-    const usage = this.#callers.peek(caller)?.usages.find((each) => each.place.key === place)
-    usage?.heavy?.learnOwn(values, now)
+    const known = this.#callers.peek(caller)
+    if (known === undefined) return
+    const index = known.places.findIndex(({ key }) => key === place)
+    if (index >= 0) known.heavyOf(index)?.learnOwn(values, now)
   }
 }
 
