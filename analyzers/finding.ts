@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { EvidenceRef, Outcome, Severity, Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
-import type { Principal, Transaction } from '../daemon/model/transaction.ts'
+import { asnText, type Principal, type Transaction } from '../daemon/model/transaction.ts'
 import { amount, flag, text, time } from './baselines/state.ts'
 import { DETECTOR_TAGS, type DetectorId } from './detector-ids.ts'
 
@@ -45,7 +45,7 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
     why: finding.why,
     expected: finding.expected,
     observed: finding.observed,
-    evidence: finding.evidence,
+    evidence: tx.asn == null ? finding.evidence : { ...finding.evidence, network_of: asnText(tx.asn) },
     subject: finding.subject,
     outcome: finding.outcome,
     evidenceBefore: finding.evidenceBefore,

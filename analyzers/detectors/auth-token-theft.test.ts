@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
-import type { Transaction } from '../../daemon/model/transaction.ts'
+import type { Asn, Transaction } from '../../daemon/model/transaction.ts'
 import { START, transaction, user } from '../../test/conformance/traffic.ts'
 import { authTokenTheft } from './auth-token-theft.ts'
 
@@ -73,6 +73,25 @@ describe('a token in other hands', () => {
     const later = now + HOUR_US
     const signal = detector.observe(use(later, 'p7', thief), later)!
     expect([signal.severity, signal.why]).toEqual(['medium', expect.stringMatching(/, \d+ min after its holder/)])
+  })
+
+  test('later, in another network of the same operator: they moved; at once they did not, and the sentence says whose networks', () => {
+    const mobile = { number: 64_497, organisation: 'Example Mobile' }
+    const hosting = { number: 64_498, organisation: null }
+    const seen = (asn: Asn, after: number) => {
+      const { detector, now } = watched(2000)
+      detector.observe({ ...use(now, 'p7', home), asn: mobile }, now)
+      return detector.observe({ ...use(now + after, 'p7', thief), asn }, now + after)
+    }
+    expect(seen(mobile, HOUR_US)).toBeNull()
+    expect(seen(hosting, HOUR_US)?.severity).toBe('medium')
+    const atOnce = seen(mobile, SECOND_US)!
+    expect(atOnce.severity).toBe('high')
+    expect(atOnce.why).toContain('203.0.113.9 (AS64497 Example Mobile)')
+    expect(seen(hosting, SECOND_US)!.evidence).toMatchObject({
+      network_of: 'AS64498',
+      holders_network_of: 'AS64497 Example Mobile',
+    })
   })
 
   test('a key that had one user for days has another', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
-import type { Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { asnText, type Principal, type Transaction } from '../../daemon/model/transaction.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
@@ -53,7 +53,7 @@ interface Population {
 }
 
 class AuthTokenTheft implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #options: TheftOptions
   readonly #holders: KeyedTable<Holder>
   readonly #relays: KeyedTable<Relay>
@@ -77,8 +77,8 @@ class AuthTokenTheft implements Detector {
     const holder = this.#holders.use(key)
     if (holder.goesOn(address, now)) return null
     const isFirst = holder.hours === 0
-    const network = networkOf(address)
-    const actor = holder.note(shownBy(tx), network, address, now)
+    const operator = tx.asn == null ? '' : asnText(tx.asn)
+    const actor = holder.note(shownBy(tx), { network: networkOf(address), address, operator }, now)
     const population = this.#populationOf(principal.kind)
     if (isFirst) population.holders++
     if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
@@ -86,7 +86,7 @@ class AuthTokenTheft implements Detector {
     // Whoever has used it for a day is one of those who use it.
     if (now - actor.firstAt > DAY_US) return null
     const owner = holder.before(actor, isKey(principal))
-    if (owner === null || this.#isRelay(relay, now)) return null
+    if (owner === null || this.#isRelay(relay, now) || hasMoved(tx.principal, holder, actor, owner, now)) return null
     return this.#judge(tx, holder, actor, owner, population, now)
   }
 
@@ -191,6 +191,14 @@ function goOnBoth(principal: Principal, holder: Holder, owner: Actor, now: Event
   return holder.atOnce(owner, now) || holder.turns > 0 || (isKey(principal) && holder.switches > 1)
 }
 
+/**
+ * People change networks of one operator all day, and open the other program they have; who is at two of them at once has not moved.
+ * Keys are used where servers are hired, and their thieves are there too.
+ */
+function hasMoved(principal: Principal, holder: Holder, actor: Actor, owner: Actor, now: EventTime): boolean {
+  return actor.operator !== '' && actor.operator === owner.operator && !isKey(principal) && !holder.atOnce(owner, now)
+}
+
 function isKey({ kind }: Principal): boolean {
   return kind === 'api_key' || kind === 'consumer'
 }
@@ -227,7 +235,7 @@ function theftSignal(tx: Transaction, { holder, actor, owner, atOnce, log10P }: 
     log10P,
     maturity: 1,
     severity: atOnce ? 'high' : 'medium',
-    why: `the ${what} of ${shownAs(principal)} is used by another program (${named(actor)}) in another network, ${actor.address}${how}; it was used by ${named(owner)} at ${owner.address} for ${countText(holder.hours, 'hour')} before`,
+    why: `the ${what} of ${shownAs(principal)} is used by another program (${named(actor)}) in another network, ${placed(actor)}${how}; it was used by ${named(owner)} at ${placed(owner)} for ${countText(holder.hours, 'hour')} before`,
     expected: named(owner),
     observed: named(actor),
     evidence: {
@@ -236,6 +244,7 @@ function theftSignal(tx: Transaction, { holder, actor, owner, atOnce, log10P }: 
       program: actor.agent,
       holders_program: owner.agent,
       holders_address: owner.address,
+      ...(owner.operator === '' ? {} : { holders_network_of: owner.operator }),
       requests: actor.uses,
       turns: holder.turns,
       at_once: atOnce,
@@ -248,6 +257,10 @@ function theftSignal(tx: Transaction, { holder, actor, owner, atOnce, log10P }: 
 
 function named({ agent }: Actor): string {
   return agent === '' ? 'no user agent' : agent.length > 60 ? `${agent.slice(0, 57)}...` : agent
+}
+
+function placed({ address, operator }: Actor): string {
+  return operator === '' ? address : `${address} (${operator})`
 }
 
 export const authTokenTheft = defineDetector({
@@ -265,7 +278,7 @@ export const authTokenTheft = defineDetector({
     warmUp:
       'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
     traps:
-      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network; what is stolen before it is used; Basic credentials, which are a password.',
+      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), two networks of one operator one after the other (people, with identity.asn_database), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network, or later in one of the same operator where identity.asn_database tells; what is stolen before it is used; Basic credentials, which are a password.',
     tuning: 'report; relayCallers where few callers come through a backend.',
   },
   options: Options,

@@ -70,6 +70,7 @@ export const ClientSchema = named(
     reasons: z.array(z.string()),
     labels: z.array(z.string()),
     networks: z.array(z.string()),
+    asns: z.array(z.strictObject({ number: z.int().min(1), organisation: z.string().nullable() })),
     agents: z.array(z.string()),
     devices: count(),
     credentials: count(),

@@ -2,8 +2,9 @@ import { DistinctCounter } from '../../analyzers/baselines/distinct-counter.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { networkOf, principalFrom, principalState } from '../../analyzers/baselines/principal-key.ts'
 import { TransactionRecord } from '../identity/record.ts'
+import { withOneMore } from '../model/small-list.ts'
 import { DAY_US, type EventTime, HOUR_US, SECOND_US } from '../model/time.ts'
-import type { CallerView, Principal, Role, Transaction } from '../model/transaction.ts'
+import type { Asn, CallerView, Principal, Role, Transaction } from '../model/transaction.ts'
 import { type AgentClass, deviceOf } from './device.ts'
 import { Few } from './few.ts'
 import type { ProfileState } from './state.ts'
@@ -11,6 +12,7 @@ import type { ProfileState } from './state.ts'
 const MAX_OPERATIONS = 32
 const MAX_CREDENTIALS = 16
 const MAX_NETWORKS = 8
+const MAX_ASNS = 4
 const MAX_DEVICES = 8
 const MAX_AGENTS = 4
 const MAX_CLAIMED = 4
@@ -34,6 +36,8 @@ export interface Behaviour {
   readonly labels: readonly string[]
   /** /24, for IPv6 /48. */
   readonly networks: readonly string[]
+  /** Who announces these; empty without a database of it. */
+  readonly asns: readonly Asn[]
   readonly agents: readonly string[]
   /** Different orders of headers, and credentials; where there were more than can be counted, those that were. */
   readonly devices: number
@@ -68,6 +72,7 @@ export class CallerProfile implements CallerView {
   objects = new DistinctCounter()
   readonly credentials = new Few<number>(MAX_CREDENTIALS)
   readonly networks = new Few<string>(MAX_NETWORKS)
+  #asns: Asn[] = []
   readonly devices = new Few<number>(MAX_DEVICES)
   readonly agents = new Few<string>(MAX_AGENTS)
   /** Roles that their tokens name. */
@@ -120,6 +125,7 @@ export class CallerProfile implements CallerView {
       this.#address = address
       this.networks.add(networkOf(address))
     }
+    if (tx.asn != null) this.#noteAsn(tx.asn)
     if (tx instanceof TransactionRecord && tx.presented !== this.#presented) this.#notePresented(tx)
     if (LOOK_AT.includes(count) || (count & LOOK_AGAIN) === 0) this.#look(tx)
   }
@@ -176,6 +182,15 @@ export class CallerProfile implements CallerView {
     }
   }
 
+  get asns(): readonly Asn[] {
+    return this.#asns
+  }
+
+  #noteAsn(asn: Asn): void {
+    const asns = this.#asns
+    if (asns.length < MAX_ASNS && !asns.some(({ number }) => number === asn.number)) this.#asns = withOneMore(asns, asn)
+  }
+
   #notePresented({ presented, claims }: TransactionRecord): void {
     this.#presented = presented
     const shown = presented.user ?? presented.basic ?? presented.sessions[0] ?? presented.apiKey ?? presented.consumer
@@ -191,12 +206,13 @@ export class CallerProfile implements CallerView {
   }
 
   get behaviour(): Behaviour {
-    const { role, reasons, labels, devices, credentials, shared } = this
+    const { role, reasons, labels, asns, devices, credentials, shared } = this
     return {
       role,
       reasons,
       labels,
       networks: this.networks.values.map((network) => (network.includes(':') ? `${network}::/48` : `${network}.0/24`)),
+      asns,
       agents: this.agents.values,
       devices: devices.count,
       credentials: credentials.count,
@@ -227,12 +243,13 @@ export class CallerProfile implements CallerView {
       this.claimed.toState(),
       this.agentClass,
       this.role,
+      this.#asns.map(({ number, organisation }) => [number, organisation]),
     ]
   }
 
   static fromState(state: ProfileState): CallerProfile {
     const [principal, [firstSeen, lastSeen, quietSince], counts, top, operations, objects, credentials] = state
-    const [, , , , , , , networks, devices, agents, claimed, agentClass, role] = state
+    const [, , , , , , , networks, devices, agents, claimed, agentClass, role, asns] = state
     const profile = new CallerProfile(principalFrom(principal), firstSeen)
     profile.lastSeen = lastSeen
     profile.quietSince = quietSince
@@ -250,6 +267,7 @@ export class CallerProfile implements CallerView {
     profile.devices.restore(devices)
     profile.agents.restore(agents)
     profile.claimed.restore(claimed)
+    profile.#asns = asns.slice(0, MAX_ASNS).map(([number, organisation]) => ({ number, organisation }))
     return profile
   }
 }

@@ -121,7 +121,7 @@ describe('a role, and why', () => {
 
 test('a flood of callers that come once pushes out none that came often, and what it holds is bounded', () => {
   const limits = { maxRegulars: 64, maxNewcomers: 128, maxServices: 2, maxOperations: 16 }
-  const profiles = new CallerProfiles(undefined, limits)
+  const profiles = new CallerProfiles({ limits })
   const regular = played(profiles, 40, (i) => ({ principal: user, second: i * 60, agent: PHONE }))
   for (let i = 0; i < 20_000; i++) {
     const principal = who('session', `hmac:${i}`)

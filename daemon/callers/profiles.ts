@@ -5,7 +5,7 @@ import { Doorkeeper } from '../endpoints/doorkeeper.ts'
 import { BoundedMap } from '../identity/bounded-map.ts'
 import { PRIVATE_NETWORKS } from '../identity/forwarded.ts'
 import type { EventTime } from '../model/time.ts'
-import type { Principal, Transaction } from '../model/transaction.ts'
+import type { Asn, Principal, Transaction } from '../model/transaction.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
 import { type OperationUse, OperationUses } from './operation-use.ts'
 import { CallerProfile } from './profile.ts'
@@ -14,6 +14,11 @@ import { ProfilesLine } from './state.ts'
 
 /** Labels of a caller, asked for when it becomes known or something of it changes. */
 export type Labeller = (profile: CallerProfile) => readonly string[]
+
+/** Whose network an address is in. */
+export interface AsnSource {
+  of(address: string): Asn | null
+}
 
 export interface ProfileLimits {
   /** Callers that came often, and those that did not yet; the longest unused go first. */
@@ -40,6 +45,14 @@ const NOTE_ONE_IN = 4
 
 export const NO_LABELS: Labeller = () => []
 
+export interface ProfileOptions {
+  /** Default: nobody has any. */
+  readonly label?: Labeller
+  /** Default: nobody says whose networks are. */
+  readonly asns?: AsnSource | null
+  readonly limits?: ProfileLimits
+}
+
 interface Kept {
   readonly profile: CallerProfile
   readonly hash: number
@@ -61,10 +74,12 @@ export class CallerProfiles {
   readonly #private = new CidrSet(PRIVATE_NETWORKS)
   readonly #label: Labeller
   readonly #firstLook: number
+  readonly #asns: AsnSource | null
   #last: Kept | null = null
   #refused = 0
 
-  constructor(label: Labeller = NO_LABELS, limits: ProfileLimits = PROFILE_LIMITS) {
+  constructor({ label = NO_LABELS, asns = null, limits = PROFILE_LIMITS }: ProfileOptions = {}) {
+    this.#asns = asns
     this.#regulars = new BoundedMap(limits.maxRegulars)
     this.#newcomers = new BoundedMap(limits.maxNewcomers)
     this.#limits = limits
@@ -73,8 +88,9 @@ export class CallerProfiles {
     this.#firstLook = label === NO_LABELS ? LEAST_REQUESTS : REGULAR_FROM
   }
 
-  /** Sets `caller`. */
+  /** Sets `caller` and `asn`. */
   observe(tx: Transaction): CallerProfile | null {
+    if (this.#asns !== null) tx.asn = this.#asns.of(tx.forwarded.at(-1) ?? tx.clientIp)
     const kept = this.#keptOf(tx.principal, tx.endTime)
     tx.caller = kept === null ? null : kept.profile
     if (kept === null) return null

@@ -22,6 +22,8 @@ export const ProfileState = z.tuple([
   few(text),
   z.enum(['browser', 'app', 'program', 'bot', 'monitor', 'none']),
   z.enum(ROLES).nullable(),
+  /** Numbers of autonomous systems, and who has them. */
+  z.array(z.tuple([amount, text.nullable()])).max(64),
 ])
 export type ProfileState = z.infer<typeof ProfileState>
 

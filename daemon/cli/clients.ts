@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { renderFacts, renderTable } from '../../sinks/text-table.ts'
 import type { ClientJson } from '../inventory/views.ts'
+import { asnText } from '../model/transaction.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import {
   type Connect,
@@ -107,6 +108,7 @@ function renderClient(client: ClientJson, context: CliContext): string {
         name: 'Addresses',
         text: `${client.addresses}${client.shared ? ', shared by several people' : ''}${listText(client.networks)}`,
       },
+      ...(client.asns.length === 0 ? [] : [{ name: 'Networks of', text: client.asns.map(asnText).join(', ') }]),
       { name: 'Programs', text: client.agents.length === 0 ? 'not told' : client.agents.join(', ') },
       { name: 'Devices', text: `${client.devices} by the order of their headers` },
       { name: 'Credentials', text: String(client.credentials) },

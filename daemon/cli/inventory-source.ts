@@ -87,7 +87,9 @@ async function learn(files: readonly string[], flags: InventoryFlags, context: C
   })
   const { replay } = await import('../topology/replay.ts')
   const { compileLabels } = await import('../policies/client-labels.ts')
-  const inventory = new Inventory(INVENTORY_DEFAULTS, compileLabels(config.identity.labels))
+  const { openAsns } = await import('../topology/asns.ts')
+  const label = compileLabels(config.identity.labels)
+  const inventory = new Inventory(INVENTORY_DEFAULTS, { label, asns: await openAsns(config) })
   const summary = await replay({
     files,
     emit: 'none',

@@ -3,7 +3,7 @@ import { CERTIFICATE_HEADERS } from '../identity/certificate.ts'
 import { CREDENTIAL_DEFAULTS } from '../identity/credentials.ts'
 import { CDN_HEADERS, type Cdn } from '../identity/forwarded.ts'
 import { labelFault } from '../policies/client-labels.ts'
-import { addressBlock } from './values.ts'
+import { addressBlock, file } from './values.ts'
 
 const headerName = z
   .string()
@@ -42,6 +42,10 @@ export const identity = z
             .join(', ')}. ` +
           'It is believed where X-Forwarded-For leads to no address that is not trusted; name the edges of the network in `trusted_hops`.',
       ),
+    asn_database: file.describe(
+      'An MMDB file that says whose network an address is in: GeoLite2-ASN, DB-IP ASN Lite, IPinfo. Read at the start, and again when it ' +
+        'changes. Null: nobody says.',
+    ),
     api_key_headers: z
       .array(headerName)
       .max(32)

@@ -15,6 +15,7 @@ test('the defaults of the configuration are those of the stages', () => {
   expect(identity).toEqual({
     trusted_hops: IDENTITY_DEFAULTS.trustedHops,
     cdn: IDENTITY_DEFAULTS.cdn,
+    asn_database: null,
     api_key_headers: IDENTITY_DEFAULTS.apiKeyHeaders,
     session_cookies: IDENTITY_DEFAULTS.sessionCookies,
     certificate_headers: IDENTITY_DEFAULTS.certificateHeaders,

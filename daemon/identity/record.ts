@@ -2,6 +2,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { EventTime } from '../model/time.ts'
 import type {
+  Asn,
   CallerView,
   Claims,
   Header,
@@ -85,6 +86,7 @@ export class TransactionRecord implements Transaction {
   knownEndpoint = false
   sharedAddress = false
   caller: CallerView | null | undefined = undefined
+  asn: Asn | null | undefined = undefined
 
   presented: Presented = NOTHING
   login: LoginAttempt | null = null

@@ -1,6 +1,6 @@
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { CallerProfile } from '../callers/profile.ts'
-import { CallerProfiles, type Labeller } from '../callers/profiles.ts'
+import { CallerProfiles, type ProfileOptions } from '../callers/profiles.ts'
 import { Doorkeeper } from '../endpoints/doorkeeper.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { BodyReader } from './body-fields.ts'
@@ -53,14 +53,14 @@ export class Inventory {
   /** When a table of newcomers is full, whoever comes a second time soon gets in: what comes once costs next to nothing. */
   readonly #doors = { operations: new Doorkeeper(), clients: new Doorkeeper() }
   readonly #refused = { operations: 0, clients: 0 }
-  readonly #label: Labeller | undefined
+  readonly #callers: ProfileOptions
   #profiles: CallerProfiles | null = null
   #saved = MAX_SAVED
   #unsampled = 0
 
-  /** `label`: of callers, where no analysis runs that has done so. */
-  constructor(options: InventoryOptions = INVENTORY_DEFAULTS, label?: Labeller) {
-    this.#label = label
+  /** `callers`: how to know them, where no analysis runs that does. */
+  constructor(options: InventoryOptions = INVENTORY_DEFAULTS, callers: ProfileOptions = {}) {
+    this.#callers = callers
     const release = (record: OperationRecord) => record.fields.release()
     this.#operations = new RecentTable(options.maxOperations, release)
     this.#candidates = new RecentTable(options.maxCandidates, release)
@@ -112,7 +112,7 @@ export class Inventory {
   #profileOf(tx: Transaction): CallerProfile | null {
     if (tx.caller instanceof CallerProfile) return tx.caller
     if (tx.caller === null) return null
-    this.#profiles ??= new CallerProfiles(this.#label)
+    this.#profiles ??= new CallerProfiles(this.#callers)
     return this.#profiles.observe(tx)
   }
 

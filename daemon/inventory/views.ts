@@ -1,6 +1,6 @@
 import type { Behaviour } from '../callers/profile.ts'
 import { formatTime } from '../model/time.ts'
-import type { Role } from '../model/transaction.ts'
+import type { Asn, Role } from '../model/transaction.ts'
 import type { ClientState } from './client.ts'
 import { countFrom } from './count-state.ts'
 import { type FieldState, lastName } from './field.ts'
@@ -83,6 +83,8 @@ export interface ClientJson {
   readonly labels: readonly string[]
   /** Where it came from, the first of them: /24, for IPv6 /48. */
   readonly networks: readonly string[]
+  /** Who announces these, by `identity.asn_database`; empty without one. */
+  readonly asns: readonly Asn[]
   /** Programs, without their versions. */
   readonly agents: readonly string[]
   /** Orders of headers, and credentials. */
@@ -153,6 +155,7 @@ const UNKNOWN: Behaviour = {
   reasons: [],
   labels: [],
   networks: [],
+  asns: [],
   agents: [],
   devices: 0,
   credentials: 0,
@@ -172,7 +175,8 @@ export function clientJson(state: ClientState): ClientJson {
     endpoints: Math.round(countFrom(state.endpoints).count),
     addresses: Math.round(countFrom(state.addresses).count),
     refused_share: requests === 0 ? 0 : rounded(refused / requests),
-    ...(state.behaviour ?? UNKNOWN),
+    ...UNKNOWN,
+    ...state.behaviour,
   }
 }
 

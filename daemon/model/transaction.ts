@@ -22,6 +22,19 @@ export interface Principal {
   readonly app: string | null
 }
 
+/** Who announces the network an address is in, by `identity.asn_database`. */
+export interface Asn {
+  /** Of the autonomous system. */
+  readonly number: number
+  /** Who has it, as the database says; null where it does not. */
+  readonly organisation: string | null
+}
+
+/** `AS64496 Example Broadband`: for people. */
+export function asnText({ number, organisation }: Asn): string {
+  return organisation === null ? `AS${number}` : `AS${number} ${organisation}`
+}
+
 /** Token claims after redaction. Null and empty where the token has none. */
 export interface Claims {
   readonly iss: string | null
@@ -138,6 +151,8 @@ export interface Transaction {
   sharedAddress?: boolean
   /** Set once by callers, internal: absent where nobody asks, null while the caller is too new to be known. */
   caller?: CallerView | null | undefined
+  /** Set once by callers, internal: whose network the caller's address is in; absent without a database, null where that is not known. */
+  asn?: Asn | null | undefined
   /** Set once by endpoints: `GET /v1/orders/{id}`, or null before the template is a candidate. */
   endpoint: string | null
   /** Set once by endpoints: host, or server address and port. */

@@ -195,7 +195,7 @@ export class AnalysisStage implements Analysis {
 function profilesPart(profiles: CallerProfiles): LearningPart {
   return {
     name: 'caller-profiles',
-    version: 1,
+    version: 2,
     snapshot: () => profiles.snapshot(),
     restore: (line) => profiles.restore(line),
     reset: () => profiles.reset(),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { readsPayloads } from '../../analyzers/detector-ids.ts'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
+import type { AsnSource } from '../callers/profiles.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { NativeReader } from '../identity/native-reader.ts'
@@ -48,6 +49,8 @@ export interface AssemblyRequest {
   readonly policies?: readonly PolicyDocument[]
   /** Rules of payloads, beside those that ship. Their compiler is loaded. */
   readonly payloadRules?: readonly PayloadRule[]
+  /** Whose network an address is in; default: nobody says. */
+  readonly asns?: AsnSource | null
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
   /** A sensor: records go here instead of to an analysis. */

@@ -23,7 +23,7 @@ export function buildDetection(request: AssemblyRequest, telemetry: Telemetry): 
   const incidents = new IncidentBook({ telemetry, rules, hopsConfigured })
   return {
     detection: {
-      profiles: new CallerProfiles(compileLabels(config.identity.labels)),
+      profiles: new CallerProfiles({ label: compileLabels(config.identity.labels), asns: request.asns ?? null }),
       detectors: new DetectorSet(enabled, telemetry, detectorFailed),
       incidents,
     },

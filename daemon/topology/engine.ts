@@ -12,6 +12,7 @@ import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { watchedAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { buildDetection } from './detection.ts'
 import type {
@@ -117,6 +118,7 @@ export class Engine {
       // Everything is loaded by now: the checkout may be unreadable for the user we become.
       if (start.dropPrivileges) dropPrivileges()
       useRuleCompiler(compileRules)
+      const warn = (message: string) => this.#tell({ kind: 'warning', message })
       const assembly = assemble({
         config: start.config,
         key: keyFrom(Buffer.from(start.key, 'base64')),
@@ -125,6 +127,7 @@ export class Engine {
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
         policies: start.policies,
         payloadRules: start.payloadRules,
+        asns: start.publish === null ? await watchedAsns(start.config, warn) : null,
         listeners: {
           transaction: (transaction) => {
             if (!this.#kafka.some((session) => session.isListed(transaction))) this.#inventory?.observe(transaction)
@@ -140,8 +143,8 @@ export class Engine {
           },
           tick: (now) => this.#rows?.tick(now),
         },
-        warn: (message) => this.#tell({ kind: 'warning', message }),
-        detectorFailed: (detector, error) => this.#tell({ kind: 'warning', message: switchedOff(detector, error) }),
+        warn,
+        detectorFailed: (detector, error) => warn(switchedOff(detector, error)),
       })
       this.#assembly = assembly
       if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)

@@ -14,6 +14,7 @@ import { openInput } from '../sources/capture-file.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { AnalysisListeners } from './analysis-stage.ts'
+import { openAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
@@ -86,6 +87,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     ),
     ...(request.policies === undefined ? {} : { policies: request.policies }),
     payloadRules: request.payloadRules ?? NO_RULES,
+    asns: detect ? await openAsns(request.config) : null,
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })

@@ -208,6 +208,7 @@ export function sampleCaller(): ClientJson {
     reasons: ['signed in, with an app'],
     labels: ['vip'],
     networks: ['203.0.113.0/24'],
+    asns: [{ number: 64_497, organisation: 'Example Mobile' }],
     agents: ['Firefox'],
     devices: 1,
     credentials: 2,

@@ -1,4 +1,4 @@
-import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
+import { asnText, type LoginMark, type Transaction } from '../../../daemon/model/transaction.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
 import { networkOf } from '../../baselines/principal-key.ts'
 import type { SourceName } from '../auth-bruteforce/source-name.ts'
@@ -23,7 +23,7 @@ const PASSING =
   /^(?:x-forwarded-|forwarded$|via$|x-real-ip$|x-request-id$|traceparent$|tracestate$|cookie$|content-length$)/
 
 /**
- * Of one attempt to sign in: its source and network, a password that other accounts were tried with, its user agent, all that is
+ * Of one attempt to sign in: its source, network and whose that is, a password that other accounts were tried with, its user agent, all that is
  * known of its program together, its languages, and nothing at all.
  */
 export function traitsOf(tx: Transaction, mark: LoginMark, source: SourceName): readonly Trait[] {
@@ -31,6 +31,7 @@ export function traitsOf(tx: Transaction, mark: LoginMark, source: SourceName): 
   if (source.kind === 'ip') {
     const network = networkOf(source.key)
     traits.push({ key: `network ${network}`, text: `network ${network}` })
+    if (tx.asn != null) traits.push({ key: `asn ${tx.asn.number}`, text: `networks of ${asnText(tx.asn)}` })
   }
   if (mark.guess === 'shared') traits.push({ key: PASSWORD, text: 'passwords that were tried at other accounts too' })
   const { userAgent, language, order } = programOf(tx)

@@ -9,13 +9,20 @@ const AT_ONCE_US = MINUTE_US
 /** The same program at the same address is not looked at more often. */
 const LOOK_EVERY_US = 5 * MINUTE_US
 
+/** From where a request came. */
+export interface Where {
+  /** /24, /48. */
+  readonly network: string
+  readonly address: string
+  /** Whose network that is, as `AS64496 Example Broadband`; empty where nobody says. */
+  operator: string
+}
+
 /** Who uses a credential: a program at a network. */
-export interface Actor {
+export interface Actor extends Where {
   readonly token: number
   readonly program: number
-  readonly network: string
   readonly agent: string
-  readonly address: string
   readonly firstAt: EventTime
   lastAt: EventTime
   uses: number
@@ -23,7 +30,7 @@ export interface Actor {
   suspect: boolean
 }
 
-const ActorState = z.tuple([hash32, hash32, text, text, text, time, time, amount, flag])
+const ActorState = z.tuple([hash32, hash32, text, text, text, text, time, time, amount, flag])
 /** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, whether it counts as shared. */
 export const HolderState = z.tuple([
   z.array(ActorState).max(MAX_ACTORS),
@@ -70,7 +77,7 @@ export class Holder {
   }
 
   /** Notes who made a request. */
-  note(shown: Shown, network: string, address: string, now: EventTime): Actor {
+  note(shown: Shown, { network, address, operator }: Where, now: EventTime): Actor {
     const hour = Math.floor(now / HOUR_US)
     if (hour !== this.#hour) {
       this.#hour = hour
@@ -80,7 +87,7 @@ export class Holder {
       ({ token, program, network: at }) => token === shown.token && program === shown.program && at === network,
     )
     const last = this.#last
-    const actor = known ?? this.#add(shown, network, address, now)
+    const actor = known ?? this.#add(shown, { network, address, operator }, now)
     if (last !== null && last.program !== actor.program && last.network !== actor.network) this.switches++
     if (known !== undefined) {
       if (last !== null && last !== actor && last.token === actor.token && last.program !== actor.program) {
@@ -88,6 +95,8 @@ export class Holder {
       }
       actor.uses++
       actor.lastAt = now
+      // There may have been no database before.
+      if (operator !== '') actor.operator = operator
     }
     this.#last = actor
     this.#lastAddress = address
@@ -118,17 +127,18 @@ export class Holder {
 
   toState(): HolderState {
     const actors = this.#actors.map(
-      ({ token, program, network, agent, address, firstAt, lastAt, uses, suspect }): HolderState[0][number] => [
+      ({
         token,
         program,
         network,
         agent,
         address,
+        operator,
         firstAt,
         lastAt,
         uses,
         suspect,
-      ],
+      }): HolderState[0][number] => [token, program, network, agent, address, operator, firstAt, lastAt, uses, suspect],
     )
     // The last one stands last.
     return [
@@ -145,17 +155,20 @@ export class Holder {
 
   static fromState([actors, lastAddress, lookedAt, hours, hour, turns, switches, shared]: HolderState): Holder {
     const holder = new Holder()
-    holder.#actors = actors.map(([token, program, network, agent, address, firstAt, lastAt, uses, suspect]) => ({
-      token,
-      program,
-      network,
-      agent,
-      address,
-      firstAt,
-      lastAt,
-      uses,
-      suspect,
-    }))
+    holder.#actors = actors.map(
+      ([token, program, network, agent, address, operator, firstAt, lastAt, uses, suspect]) => ({
+        token,
+        program,
+        network,
+        agent,
+        address,
+        operator,
+        firstAt,
+        lastAt,
+        uses,
+        suspect,
+      }),
+    )
     holder.#last = holder.#actors.reduce<Actor | null>(
       (last, actor) => (last === null || actor.lastAt >= last.lastAt ? actor : last),
       null,
@@ -170,13 +183,14 @@ export class Holder {
     return holder
   }
 
-  #add({ token, program, agent }: Shown, network: string, address: string, now: EventTime): Actor {
+  #add({ token, program, agent }: Shown, { network, address, operator }: Where, now: EventTime): Actor {
     const actor: Actor = {
       token,
       program,
       network,
       agent,
       address,
+      operator,
       firstAt: now,
       lastAt: now,
       uses: 1,
