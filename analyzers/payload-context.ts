@@ -1,5 +1,5 @@
 import { type EventTime, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
-import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
+import { callerAddress, type PayloadMark, type Transaction } from '../daemon/model/transaction.ts'
 import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from './baselines/admission.ts'
 import { DistinctCounter, DistinctState } from './baselines/distinct-counter.ts'
@@ -344,7 +344,7 @@ export class PayloadContext {
     if (asked.some((mark) => isDelayed(tx, mark))) return
     const hash = hashText(voteKey(tx.principal))
     if (!this.#isEstablished(hash)) return
-    const network = hashText(networkOf(tx.forwarded[0] ?? tx.clientIp))
+    const network = hashText(networkOf(callerAddress(tx)))
     const endpoint = endpointKey(tx.service, tx.endpoint)
     for (const mark of asked) {
       this.#offerHabit(tx, habitKey(endpoint, mark.field, mark.rule), levelOf(mark), hash, network, now)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
-import type { Transaction } from '../../daemon/model/transaction.ts'
+import { callerAddress, type Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
@@ -235,8 +235,8 @@ class ScanProbing implements Detector {
       visit.trail.add(tx)
       return null
     }
-    if (visit.matched >= ESTABLISHED_HITS) service.noteMissing(tx.principal, tx.forwarded[0] ?? tx.clientIp, shape)
-    else if (visit.missed < handful) service.noteStranger(tx.principal, tx.forwarded[0] ?? tx.clientIp, shape)
+    if (visit.matched >= ESTABLISHED_HITS) service.noteMissing(tx.principal, callerAddress(tx), shape)
+    else if (visit.missed < handful) service.noteStranger(tx.principal, callerAddress(tx), shape)
     if (sensitive === null && service.isBroken(shape)) return null
     if (sensitive === null && visit.missed < handful && service.isStrangers(shape)) {
       // It counts towards the handful, so that a list which many sources share is seen by its length.

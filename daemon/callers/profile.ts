@@ -4,7 +4,14 @@ import { networkOf, principalFrom, principalState } from '../../analyzers/baseli
 import { TransactionRecord } from '../identity/record.ts'
 import { withOneMore } from '../model/small-list.ts'
 import { DAY_US, type EventTime, HOUR_US, SECOND_US } from '../model/time.ts'
-import type { Asn, CallerView, Principal, Role, Transaction } from '../model/transaction.ts'
+import {
+  type Asn,
+  type CallerView,
+  callerAddress,
+  type Principal,
+  type Role,
+  type Transaction,
+} from '../model/transaction.ts'
 import { type AgentClass, deviceOf } from './device.ts'
 import { Few } from './few.ts'
 import type { ProfileState } from './state.ts'
@@ -120,7 +127,7 @@ export class CallerProfile implements CallerView {
     const { objectIds } = tx
     if (objectIds.length > 0) this.objects.learnOne(hashText(objectIds[objectIds.length - 1]!))
     this.shared = tx.sharedAddress === true && tx.principal.kind === 'ip'
-    const address = tx.forwarded.length === 0 ? tx.clientIp : tx.forwarded[tx.forwarded.length - 1]!
+    const address = callerAddress(tx)
     if (address !== this.#address) {
       this.#address = address
       this.networks.add(networkOf(address))

@@ -5,7 +5,7 @@ import { Doorkeeper } from '../endpoints/doorkeeper.ts'
 import { BoundedMap } from '../identity/bounded-map.ts'
 import { PRIVATE_NETWORKS } from '../identity/forwarded.ts'
 import type { EventTime } from '../model/time.ts'
-import type { Asn, Principal, Transaction } from '../model/transaction.ts'
+import { type Asn, callerAddress, type Principal, type Transaction } from '../model/transaction.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
 import { type OperationUse, OperationUses } from './operation-use.ts'
 import { CallerProfile } from './profile.ts'
@@ -90,7 +90,7 @@ export class CallerProfiles {
 
   /** Sets `caller` and `asn`. */
   observe(tx: Transaction): CallerProfile | null {
-    if (this.#asns !== null) tx.asn = this.#asns.of(tx.forwarded.at(-1) ?? tx.clientIp)
+    if (this.#asns !== null) tx.asn = this.#asns.of(callerAddress(tx))
     const kept = this.#keptOf(tx.principal, tx.endTime)
     tx.caller = kept === null ? null : kept.profile
     if (kept === null) return null
@@ -211,6 +211,6 @@ export class CallerProfiles {
   }
 
   #roleOf(profile: CallerProfile, tx: Transaction): Judged {
-    return roleOf(profile, () => this.#private.has(tx.forwarded.at(-1) ?? tx.clientIp))
+    return roleOf(profile, () => this.#private.has(callerAddress(tx)))
   }
 }

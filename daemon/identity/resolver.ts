@@ -1,4 +1,4 @@
-import type { LoginMark, Principal, Transaction } from '../model/transaction.ts'
+import { callerAddress, type LoginMark, type Principal, type Transaction } from '../model/transaction.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Admission, answerAccepts } from './admission.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -202,7 +202,7 @@ export class Resolver {
     accepts: boolean,
     acted = false,
   ): Principal {
-    const text = addressOf(record)
+    const text = callerAddress(record)
     if (known.addressText !== text) {
       known.addressText = text
       known.address = this.#addressOf(record)
@@ -286,7 +286,7 @@ export class Resolver {
   }
 
   #addressOf(record: TransactionRecord): CallerAddress {
-    const text = addressOf(record)
+    const text = callerAddress(record)
     const via = record.forwarded.length === 0 ? 'peer' : viaOf(record.trust)
     const key = via === 'peer' ? text : `${via} ${text}`
     const known = this.#addresses.get(key)
@@ -303,10 +303,6 @@ export class Resolver {
 /** Under which an address is kept, whatever host of its /64 was seen. */
 function addressKey({ id, via }: Principal): string {
   return via === 'peer' && !id.includes('/') ? id : `${via} ${id}`
-}
-
-function addressOf({ forwarded, clientIp }: TransactionRecord): string {
-  return forwarded.length === 0 ? clientIp : forwarded[forwarded.length - 1]!
 }
 
 function accountTried({ marks }: TransactionRecord): string | null {

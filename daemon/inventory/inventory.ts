@@ -2,7 +2,7 @@ import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { CallerProfile } from '../callers/profile.ts'
 import { CallerProfiles, type ProfileOptions } from '../callers/profiles.ts'
 import { Doorkeeper } from '../endpoints/doorkeeper.ts'
-import type { Transaction } from '../model/transaction.ts'
+import { callerAddress, type Transaction } from '../model/transaction.ts'
 import { BodyReader } from './body-fields.ts'
 import { ClientRecord } from './client.ts'
 import { FieldBudget } from './field-set.ts'
@@ -82,12 +82,10 @@ export class Inventory {
       if (worth && this.#saved > 0) this.#saved -= operation.sample(tx, caller, this.#reader)
       else this.#unsampled++
     }
-    const { forwarded } = tx
-    const address = forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!
     this.#hops.observe(tx)
     const client = this.#client(key, tx)
     if (client === null) return
-    client.observe(tx.time, tx.status, operation?.hash ?? null, hashText(address))
+    client.observe(tx.time, tx.status, operation?.hash ?? null, hashText(callerAddress(tx)))
     client.profile = this.#profileOf(tx)
   }
 

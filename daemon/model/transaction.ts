@@ -177,6 +177,11 @@ export interface CallerView {
   readonly labels: readonly string[]
 }
 
+/** Where the caller is: as far back as hops are trusted, else the peer. */
+export function callerAddress({ forwarded, clientIp }: Pick<Transaction, 'forwarded' | 'clientIp'>): string {
+  return forwarded.length === 0 ? clientIp : forwarded[forwarded.length - 1]!
+}
+
 /** Total order of all records: (endTime, id). */
 export function compareTransactions(a: Transaction, b: Transaction): number {
   return a.endTime - b.endTime || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)

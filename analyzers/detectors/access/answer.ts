@@ -1,6 +1,6 @@
 import { addressPrincipal } from '../../../daemon/identity/forwarded.ts'
 import type { Signal } from '../../../daemon/model/signal.ts'
-import type { Transaction } from '../../../daemon/model/transaction.ts'
+import { callerAddress, type Transaction } from '../../../daemon/model/transaction.ts'
 
 export function isGranted(status: number | null): boolean {
   return status !== null && ((status >= 200 && status < 300) || status === 304)
@@ -23,8 +23,7 @@ export function gaveSomething(tx: Transaction): boolean {
 
 /** Where the request came from, whatever it says of its maker: what it shows may be somebody else's, or made up. */
 export function sourceAddress(tx: Transaction): string {
-  const { forwarded } = tx
-  return addressPrincipal(forwarded.length === 0 ? tx.clientIp : forwarded[forwarded.length - 1]!)
+  return addressPrincipal(callerAddress(tx))
 }
 
 export function endpointSubject(tx: Transaction): Signal['subject'] {

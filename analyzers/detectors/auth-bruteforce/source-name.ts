@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { addressPrincipal } from '../../../daemon/identity/forwarded.ts'
-import type { LoginMark, Transaction } from '../../../daemon/model/transaction.ts'
+import { callerAddress, type LoginMark, type Transaction } from '../../../daemon/model/transaction.ts'
 import { networkOf, principalKey } from '../../baselines/principal-key.ts'
 import { text } from '../../baselines/state.ts'
 import { shownAs } from '../../finding.ts'
@@ -27,6 +27,6 @@ export function sourceOf(tx: Transaction, mark: LoginMark): SourceName {
     const key = principalKey(principal)
     return { key, kind: principal.kind, shown: shownAs(principal), voter: key }
   }
-  const address = principal.kind === 'ip' ? principal.id : addressPrincipal(tx.forwarded[0] ?? tx.clientIp)
+  const address = principal.kind === 'ip' ? principal.id : addressPrincipal(callerAddress(tx))
   return { key: address, kind: 'ip', shown: address, voter: networkOf(address) }
 }
