@@ -1,6 +1,7 @@
 // Evaluations on labelled traffic of a made-up company, fresh each time unless --seed is given. Exit 1 when a gate fails.
 //   npm run eval -- grammar [--documents FOLDER] [--only NAME,...] [--seed TEXT] [--requests 40000] [-o table|json]    templates of public APIs, from calls of their descriptions
 //   npm run eval -- map [--seed TEXT] [--requests 200000] [--input records|packets] [--short] [-o table|json]    who and what: principals, endpoints
+//   npm run eval -- calibration [--seed TEXT] [--worlds 4] [--requests 600000] [--days 3] [--users 4000] [-o table|json]    whether p-values are honest
 //   npm run eval -- detectors [--seed TEXT] [--attacks 130] [--requests 3000000] [--classes NAME,...] [--medium|--short] [--jobs N] [-o table|json]    what is found, and what is false
 //   npm run eval -- payloads [--set tuning|reporting] [--seed N] [--short] [--misses] [--beside-modsecurity] [-o table|json]    recall, false alarms, cost
 import { spawnSync } from 'node:child_process'
@@ -9,7 +10,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
-const EVALS = ['detectors', 'grammar', 'map', 'payloads']
+const EVALS = ['calibration', 'detectors', 'grammar', 'map', 'payloads']
 const [name = '', ...args] = process.argv.slice(2)
 
 if (!EVALS.includes(name)) {
