@@ -182,9 +182,9 @@ export function visit(world: World, at: number, i: number): void {
   }
 }
 
-/** 150 people and three support agents over the eleven hours before nine: about 6,000 transactions. */
-export function learntDay(world: World): void {
-  const start = NINE - 11 * HOUR_US
+/** 150 people and three support agents over the eleven hours before `nine`: about 6,000 transactions. */
+export function learntDay(world: World, nine = NINE): void {
+  const start = nine - 11 * HOUR_US
   for (let i = 0; i < 150; i++) {
     const visits = world.between(1, 4)
     for (let n = 0; n < visits; n++) visit(world, start + world.between(0, 10 * 3600) * SECOND_US, i)
