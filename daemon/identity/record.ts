@@ -9,6 +9,7 @@ import type {
   Mark,
   PairingGrade,
   Principal,
+  RecordOrigin,
   Transaction,
   TransactionState,
 } from '../model/transaction.ts'
@@ -87,6 +88,7 @@ export class TransactionRecord implements Transaction {
   sharedAddress = false
   caller: CallerView | null | undefined = undefined
   asn: Asn | null | undefined = undefined
+  origin: RecordOrigin | null = null
 
   presented: Presented = NOTHING
   login: LoginAttempt | null = null

@@ -145,6 +145,8 @@ export interface Transaction {
   readonly keyId: string
   readonly source: SourceInfo & { readonly vlan: number | null; readonly vni: number | null }
 
+  /** Set by whoever reads a topic, internal: the record that it was made from, until it has left the analysis. */
+  origin?: RecordOrigin | null
   /** Set once by identity (the resolver, in the analysis stage). */
   principal: Principal
   /** Set once by identity, internal: several people are known to be behind the address it came from. */
@@ -161,6 +163,12 @@ export interface Transaction {
   objectIds: readonly string[]
   /** Set once by endpoints, internal: whether (service, method, template) is an established endpoint of the inventory. */
   knownEndpoint: boolean
+}
+
+export interface RecordOrigin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
 }
 
 /** What a caller seems to be, by what they do: docs/identity.md. */

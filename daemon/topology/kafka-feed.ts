@@ -229,7 +229,7 @@ export class KafkaFeed {
       mapping.map(source, this.#options.hostClock() / 1000)
       return
     }
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     const seen = value.length > MAX_RECORD_BYTES ? null : timeAtHead(bytes)
     if (seen !== null) {
       progress.hold(offset)

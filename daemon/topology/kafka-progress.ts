@@ -1,4 +1,4 @@
-import type { Transaction } from '../model/transaction.ts'
+import type { RecordOrigin, Transaction } from '../model/transaction.ts'
 import { type Position, partitionKey } from '../sources/kafka/record-source.ts'
 import type { Covered } from './kafka-cover.ts'
 
@@ -31,18 +31,33 @@ export class PartitionProgress implements Place {
   }
 }
 
+/** Where a transaction under way comes from. */
+class UnderWay implements RecordOrigin {
+  readonly progress: KafkaProgress
+  readonly partitionProgress: PartitionProgress
+  readonly offset: number
+
+  constructor(progress: KafkaProgress, partitionProgress: PartitionProgress, offset: number) {
+    this.progress = progress
+    this.partitionProgress = partitionProgress
+    this.offset = offset
+  }
+
+  get topic(): string {
+    return this.partitionProgress.topic
+  }
+
+  get partition(): number {
+    return this.partitionProgress.partition
+  }
+}
+
 /**
  * How far each partition is analysed. Records are put in order of event time on the way, so what is done is not a prefix of
  * what was read: the position is that of the first record that is still under way.
  */
 export class KafkaProgress {
   readonly #partitions = new Map<string, PartitionProgress>()
-  readonly #places = new Map<Transaction, { readonly held: PartitionProgress; readonly offset: number }>()
-
-  /** Transactions under way. */
-  get held(): number {
-    return this.#places.size
-  }
 
   /** What is known of a partition, from now on if nothing was. */
   of(place: Place): PartitionProgress {
@@ -57,15 +72,16 @@ export class KafkaProgress {
 
   /** A record became this transaction. */
   opened(held: PartitionProgress, offset: number, transaction: Transaction): void {
-    this.#places.set(transaction, { held, offset })
+    // On the transaction: the tables of a map of what is under way would keep each other, and what is in them, from the collector.
+    transaction.origin = new UnderWay(this, held, offset)
   }
 
   /** It has left the analysis; its rows are made. */
   emitted(transaction: Transaction): void {
-    const place = this.#places.get(transaction)
-    if (place === undefined) return
-    this.#places.delete(transaction)
-    place.held.release(place.offset)
+    const { origin } = transaction
+    if (!this.#isOwn(origin)) return
+    transaction.origin = null
+    origin.partitionProgress.release(origin.offset)
   }
 
   /** Other members read the rest from now on. */
@@ -80,7 +96,6 @@ export class KafkaProgress {
 
   clear(): void {
     this.#partitions.clear()
-    this.#places.clear()
   }
 
   /** Everything before these is done. */
@@ -108,8 +123,11 @@ export class KafkaProgress {
 
   /** Where a transaction under way comes from. */
   placeOf(transaction: Transaction): Position | null {
-    const place = this.#places.get(transaction)
-    if (place === undefined) return null
-    return { topic: place.held.topic, partition: place.held.partition, next: place.offset }
+    const { origin } = transaction
+    return this.#isOwn(origin) ? { topic: origin.topic, partition: origin.partition, next: origin.offset } : null
+  }
+
+  #isOwn(origin: RecordOrigin | null | undefined): origin is UnderWay {
+    return origin instanceof UnderWay && origin.progress === this
   }
 }

@@ -79,7 +79,10 @@ export class RecordOrder<Record> {
     first.released = true
     this.#held--
     this.#bytes -= first.bytes
-    if (first.next !== null) this.#sink(first.next)
+    const { next } = first
+    // What is done and not collected yet must not hold what comes after it.
+    first.next = null
+    if (next !== null) this.#sink(next)
     else {
       const last = this.#heap.pop()!
       if (this.#heap.length > 0) this.#sink(last)
