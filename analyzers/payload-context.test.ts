@@ -228,3 +228,21 @@ test('fields with made-up names stay within the limit, and are counted', () => {
   expect(entries).toBeLessThanOrEqual(limit)
   expect(evicted).toBeGreaterThan(0)
 })
+
+test('a question about the schema is judged by the callers of all operations of the place', () => {
+  const service = new Service()
+  const question: PayloadMark = {
+    ...MARK,
+    class: 'graphql',
+    rule: 'graphql.introspection',
+    field: 'body:/query',
+    logOdds: 5.5,
+  }
+  for (const i of range(400)) service.send(person(i), [], { endpoint: `POST /graphql#Operation${i % 5}` })
+  service.wait(2 * HOUR_US)
+  const asked = service.request(person(999), [question], { endpoint: 'POST /graphql#IntrospectionQuery' })
+  expect(service.context.judge(asked, question).callers).toBeGreaterThan(300)
+  expect(service.context.judge(asked, question).logOdds).toBeGreaterThan(Math.log(2500))
+  const elsewhere = service.request(person(999), [question], { endpoint: 'POST /other#IntrospectionQuery' })
+  expect(service.context.judge(elsewhere, question).logOdds).toBe(5.5)
+})

@@ -139,7 +139,7 @@ export class PayloadContext {
   }
 
   judge(tx: Transaction, mark: PayloadMark): Judgement {
-    const key = endpointKey(tx.service, tx.endpoint)
+    const key = placeOf(tx, mark)
     const callers = Math.round(this.#endpoints.peek(key)?.callers.count ?? 0)
     const tally = this.#habits.peek(habitKey(key, mark.field, mark.rule))?.levels[levelOf(mark)] ?? null
     const carried = Math.round(tally?.crowd.count ?? 0)
@@ -171,11 +171,11 @@ export class PayloadContext {
   /** A mark that is no signal by itself; not null when all that its caller sent of the kind is one together. */
   accumulate(
     tx: Transaction,
-    { field, rule }: PayloadMark,
+    mark: PayloadMark,
     { logOdds }: Pick<Judgement, 'logOdds'>,
     now: EventTime,
   ): Accumulated | null {
-    const key = hashText(habitKey(endpointKey(tx.service, tx.endpoint), field, rule))
+    const key = hashText(habitKey(placeOf(tx, mark), mark.field, mark.rule))
     return this.#faint.add(principalKey(tx.principal), key, logOdds, now)
   }
 
@@ -293,6 +293,8 @@ export class PayloadContext {
       endpoint = this.#endpoints.use(key)
       endpoint.key = key
       near.set(name, endpoint)
+      const whole = withoutOperation(name)
+      if (whole !== name) endpoint.whole = this.#endpointOf(service, whole)
     }
     return endpoint
   }
@@ -303,7 +305,7 @@ export class PayloadContext {
     const length = (tx.path?.length ?? 0) + tx.query.length + tx.requestBodyBytes
     for (const mark of tx.marks) {
       if (mark.kind !== 'payload' || isLeak(mark)) continue
-      const field = hashText(habitKey(endpointKey(tx.service, tx.endpoint), mark.field, mark.class))
+      const field = hashText(habitKey(placeOf(tx, mark), mark.field, mark.class))
       if (this.#followUps.note(principalKey(tx.principal), field, length, isOdd, now)) this.#followed.add(mark)
     }
   }
@@ -313,6 +315,10 @@ export class PayloadContext {
     const hash = hashText(voteKey(tx.principal))
     const isNew = isAsked && endpoint.seen.learnOne(hash) > 0
     if (isNew) this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+    const { whole } = endpoint
+    if (isNew && whole !== null && whole.seen.learnOne(hash) > 0) {
+      this.#offer(tx, { key: whole.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+    }
     if (isDue || (isNew && endpoint.seen.exact)) this.#observeContents(tx, endpoint, hash, now)
   }
 
@@ -345,8 +351,8 @@ export class PayloadContext {
     const hash = hashText(voteKey(tx.principal))
     if (!this.#isEstablished(hash)) return
     const network = hashText(networkOf(callerAddress(tx)))
-    const endpoint = endpointKey(tx.service, tx.endpoint)
     for (const mark of asked) {
+      const endpoint = placeOf(tx, mark)
       this.#offerHabit(tx, habitKey(endpoint, mark.field, mark.rule), levelOf(mark), hash, network, now)
       this.#offerHabit(tx, habitKey(endpoint, mark.field, ANY_RULE), 0, hash, network, now)
     }
@@ -397,6 +403,17 @@ export class PayloadContext {
 /** What counts as a caller's share of knowing an endpoint. */
 export function maturityOf(callers: number): number {
   return Math.min(1, callers / PRIOR_CALLERS)
+}
+
+/** Where the callers of a mark are counted: a schema is asked about in an operation of its own, at a place of many. */
+function placeOf({ service, endpoint }: Transaction, { class: name }: PayloadMark): string {
+  return endpointKey(service, name === 'graphql' ? withoutOperation(endpoint) : endpoint)
+}
+
+/** `POST /graphql` of `POST /graphql#OrderDetail`. */
+function withoutOperation(endpoint: string | null): string | null {
+  const at = endpoint?.indexOf('#') ?? -1
+  return at < 0 ? endpoint : endpoint!.slice(0, at)
 }
 
 function levelOf({ logOdds }: PayloadMark): number {

@@ -94,6 +94,8 @@ export class Endpoint {
   turn = 0
   /** When a request of it was last looked into for what its fields carry. */
   sampledAt: EventTime = 0
+  /** Of an operation inside a document: all operations of the place together. */
+  whole: Endpoint | null = null
 }
 
 /** Who tripped a rule in a field while all was well. */

@@ -21,6 +21,8 @@ export interface Call {
   readonly status?: number
   /** The answer's text. */
   readonly answer?: string
+  /** Its Content-Type; default: JSON. */
+  readonly answerType?: string
   /** How many a list lists. */
   readonly listed?: readonly number[]
   readonly page?: number
@@ -133,7 +135,7 @@ export class Caller {
       body,
       status,
       answer: status === 204 || operation.method === 'HEAD' || binaryBytes > 0 ? '' : answer,
-      type: binaryBytes > 0 ? 'application/octet-stream' : 'application/json',
+      type: call.answerType ?? (binaryBytes > 0 ? 'application/octet-stream' : 'application/json'),
       binaryBytes,
       operation: operation.template,
       latencyUs: Math.round(latency * US_PER_MS),

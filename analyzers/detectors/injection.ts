@@ -150,9 +150,9 @@ const KINDS: readonly PayloadKind[] = [
   kind(
     'graphql',
     'GraphQL batching',
-    'A document with more than 50 aliases or 100 directives: many guesses or much work in one request.',
+    'A document with more than 50 aliases or 100 directives, or more than 20 documents in one request: many guesses, or much work, at once.',
     'Generated clients that fetch a page with one document.',
-    { id: 'graphql.batching', rules: ['graphql.aliases'] },
+    { id: 'graphql.batching', rules: ['graphql.aliases', 'graphql.documents'] },
   ),
   kind(
     'graphql',

@@ -2,7 +2,7 @@ import { SECOND_US } from '../../daemon/model/time.ts'
 import { operationOf } from '../estate/estate.ts'
 import type { Script } from '../visits/script.ts'
 import { type Attack, defineAttack } from './attack.ts'
-import { alone, insider, outsider, withToken } from './crew.ts'
+import { alone, insider, outsider, ownRead, withToken } from './crew.ts'
 import { jitter } from './guessing.ts'
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is what such payloads look like
@@ -114,19 +114,38 @@ export const honestCode = defineAttack<Tries>({
   },
 })
 
-const SECRETS_SHOWN: Readonly<Record<string, string>> = {
-  stack:
+/** What an answer tells, with which status, as what. */
+const SHOWN: Readonly<Record<string, readonly [status: number, type: string, answer: string]>> = {
+  stack: [
+    500,
+    'application/json',
     '{"error":"TypeError: x is undefined\\n    at handler (/srv/app/src/orders.js:41:12)\\n    at next (/srv/app/node_modules/express/lib/router.js:174:3)"}',
-  sql_error:
+  ],
+  sql_error: [
+    500,
+    'application/json',
     '{"error":"ERROR: syntax error at or near \\"FROM\\" LINE 1: SELECT * FROM orders WHERE id = (SQLSTATE 42601)"}',
-  source: '{"error":"<?php\\nrequire_once \'db.php\';\\n$sql = $pdo->query($q);"}',
-  secret:
-    '{"error":"mail not sent","config":{"aws_access_key_id":"AKIAQ7N4TESTK3Y5LMZP","aws_secret_access_key":"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"}}',
-  listing: '<html><title>Index of /backup</title><h1>Index of /backup</h1><a href="db.sql.gz">db.sql.gz</a></html>',
+  ],
+  // A server that hands out what it should have run.
+  source: [
+    200,
+    'text/plain',
+    "<?php\nrequire_once 'db.php';\n$sql = $pdo->query('SELECT * FROM orders WHERE id = ' . $id);\n",
+  ],
+  secret: [
+    200,
+    'application/json',
+    '{"status":"ok","config":{"aws_access_key_id":"AKIAQ7N4TESTK3Y5LMZP","aws_secret_access_key":"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"}}',
+  ],
+  listing: [
+    200,
+    'text/html',
+    '<html><title>Index of /backup</title><h1>Index of /backup</h1><a href="db.sql.gz">db.sql.gz</a></html>',
+  ],
 }
 
 /** One attack for each way in which an answer tells too much. */
-export const LEAKS: readonly Attack[] = Object.entries(SECRETS_SHOWN).map(([kind, answer]) =>
+export const LEAKS: readonly Attack[] = Object.entries(SHOWN).map(([kind, [status, answerType, answer]]) =>
   defineAttack<Tries>({
     name: `leak.${kind}`,
     detector: `leak.${kind}`,
@@ -138,15 +157,15 @@ export const LEAKS: readonly Attack[] = Object.entries(SECRETS_SHOWN).map(([kind
     },
     begin: (world, { tries, everyUs }, label) => {
       const caller = insider(world, label)
-      const operation = operationOf(world.estate.services.shop, 'GET /v1/orders/{order}/tracking')
+      const operation = ownRead(world)
       return alone(
         caller,
         withToken(
           caller,
           (function* (): Script {
             for (let i = 0; i < tries; i++) {
-              const objects = [caller.reachable(operation.resources[0]!)]
-              caller.call(operation, { objects, status: kind === 'listing' ? 200 : 500, answer })
+              const objects = operation.resources.map((each) => caller.reachable(each))
+              caller.call(operation, { objects, status, answer, answerType })
               yield jitter(caller, everyUs)
             }
           })(),

@@ -219,3 +219,13 @@ const ANSWERS: readonly (readonly [PayloadCheck, string])[] = [
 test.each(named(ANSWERS))('%# given away: %s %s', (_, value, check) => {
   expect(odds(check, value, 'response')).toBeGreaterThanOrEqual(CLEAR)
 })
+
+test('many documents in one request are one finding, ten are how clients spare themselves round trips', () => {
+  const batch = (count: number) =>
+    JSON.stringify(Array.from({ length: count }, (_, i) => ({ query: `query Try { login(code: "${i}") { ok } }` })))
+  const head = fakeHead('POST', '/graphql', [['Content-Type', 'application/json']])
+  const rules = (count: number) => scanner.request(head, batch(count)).map(({ rule }) => rule)
+  expect(rules(10)).toEqual([])
+  expect(rules(60)).toEqual(['graphql.documents'])
+  expect(rules(15)).toEqual([])
+})

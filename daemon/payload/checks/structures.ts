@@ -260,15 +260,27 @@ export const sessionFixation: PayloadCheck = {
   },
 }
 
-/** Questions about the schema, suggestions mined, and documents that multiply the server's work. */
+/** Documents in one request, from which on it is no longer how clients spare themselves a round trip (most send ten at once, at most). */
+const MANY_DOCUMENTS = 21
+/** Of the request that is being looked at. */
+let documents = 0
+
+/** Questions about the schema, suggestions mined, and documents that multiply the server's work, or many documents at once. */
 export const graphql: PayloadCheck = {
   class: 'graphql',
   side: 'request',
+  begin: () => {
+    documents = 0
+  },
   literals: ['__schema', '__type', 'query {', 'query{', 'query ', 'mutation ', 'mutation{', 'fragment ', '{ '],
   check: ({ text }, field): readonly Evidence[] => {
     if (field.place !== 'graphql' && !(field.place === 'query' && field.key === 'query')) return NO_EVIDENCE
+    if (++documents === MANY_DOCUMENTS) {
+      const tokens = `${MANY_DOCUMENTS} documents or more`
+      return [{ rule: 'graphql.documents', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
+    }
     const introspection = /\b__schema\s{0,8}[{(]|\b__type\s{0,8}\(/.exec(text)
-    if (introspection !== null) return one('graphql.introspection', 5, text, introspection)
+    if (introspection !== null) return one('graphql.introspection', 5.5, text, introspection)
     const { depth, aliases, repeats } = shapeOf(text)
     const tokens = `depth ${depth}, aliases ${aliases}`
     if (depth > 20) return [{ rule: 'graphql.depth', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
