@@ -33,6 +33,8 @@ export interface Call {
   readonly latencyMs?: number
   /** Of an answer that is no text, how long it is. */
   readonly binaryBytes?: number
+  /** The same of the request. */
+  readonly uploadBytes?: number
   readonly scheme?: Scheme
 }
 
@@ -44,16 +46,19 @@ export interface Label {
 
 export const PLAIN: Label = { attack: null, twin: null }
 
+const BINARY_TYPE: Header = ['Content-Type', 'application/octet-stream']
 const JSON_TYPE: Header = ['Content-Type', 'application/json']
 export const FORM_TYPE: Header = ['Content-Type', 'application/x-www-form-urlencoded']
 export const LANGUAGES = ['en-GB,en;q=0.8', 'de-DE,de;q=0.9,en;q=0.6', 'fr-FR,fr;q=0.9', 'pl,en;q=0.7']
 const US_PER_MS = 1000
+const FILE_BYTES = [90_000, 4_000_000] as const
 /** What answers that are no text weigh, in the middle and at most: papers, pictures, and whatever people keep in files. */
 const BINARY: readonly (readonly [RegExp, number, number])[] = [
   [/(?:\.pdf|\/label)$/, 60_000, 300_000],
   [/\.png$/, 12_000, 80_000],
-  [/\/content$/, 90_000, 4_000_000],
+  [/\/content$/, ...FILE_BYTES],
 ]
+const UPLOAD = /^POST \/files$/
 /** What a wire takes for a byte, in microseconds. */
 const US_PER_BYTE = 0.02
 
@@ -122,7 +127,8 @@ export class Caller {
     const refusedNoMore = condition?.open === true && operation.audience !== 'public' && isRefusal(call.status)
     const said = refusedNoMore ? undefined : call.status
     const status = said ?? (condition !== null && random.chance(condition.errors) ? 500 : this.#usual(operation))
-    const body = call.body ?? requestJson(operation, ids, fact)
+    const uploadBytes = call.uploadBytes ?? (UPLOAD.test(operation.template) ? this.#skewed(...FILE_BYTES) : 0)
+    const body = uploadBytes > 0 ? '' : (call.body ?? requestJson(operation, ids, fact))
     const answer = call.answer ?? (status < 400 ? this.#answer(operation, call, objects, fact) : errorJson(status))
     const query = call.query ?? ''
     const slowness = (condition?.slower ?? 1) * (random.chance(0.004) ? 12 : 1)
@@ -137,6 +143,7 @@ export class Caller {
       answer: status === 204 || operation.method === 'HEAD' || binaryBytes > 0 ? '' : answer,
       type: call.answerType ?? (binaryBytes > 0 ? 'application/octet-stream' : 'application/json'),
       binaryBytes,
+      uploadBytes,
       operation: operation.template,
       latencyUs: Math.round(latency * US_PER_MS),
       call,
@@ -156,6 +163,7 @@ export class Caller {
       answer: call.answer ?? errorJson(status),
       type: 'application/json',
       binaryBytes: 0,
+      uploadBytes: 0,
       operation: null,
       latencyUs: Math.round((call.latencyMs ?? this.random.skewed(4)) * US_PER_MS),
       call,
@@ -194,7 +202,7 @@ export class Caller {
 
   #exchange(service: Service, made: Made): Exchange {
     const { world, actor, random } = this
-    const { call, status, body, answer, binaryBytes, condition } = made
+    const { call, status, body, answer, binaryBytes, uploadBytes, condition } = made
     const plain = this.label.attack === null && this.label.twin === null
     const label = condition !== null && plain ? condition.label : this.label
     const requestHeaders: Header[] = [
@@ -210,8 +218,11 @@ export class Caller {
     if (cookie !== null)
       requestHeaders.push(['Cookie', `consent=1; sid=${cookie}; theme=${random.chance(0.5) ? 'dark' : 'light'}`])
     if (this.apiKey !== null && call.authorization !== null) requestHeaders.push(['X-Api-Key', this.apiKey])
-    if (body !== '')
-      requestHeaders.push(call.contentType ?? JSON_TYPE, ['Content-Length', String(Buffer.byteLength(body))])
+    if (body !== '' || uploadBytes > 0) {
+      const length = Buffer.byteLength(body) + uploadBytes
+      requestHeaders.push(call.contentType ?? (uploadBytes > 0 ? BINARY_TYPE : JSON_TYPE))
+      requestHeaders.push(['Content-Length', String(length)])
+    }
     if (call.requestHeaders !== undefined) requestHeaders.push(...call.requestHeaders)
     if (actor.headers !== undefined) requestHeaders.push(...actor.headers)
 
@@ -263,6 +274,7 @@ export class Caller {
       responseHeaders,
       responseBody: answer,
       binaryBytes,
+      uploadBytes,
       truth,
     }
     this.now = endUs
@@ -275,7 +287,10 @@ export class Caller {
   #binaryBytes({ template }: Operation): number {
     const kind = BINARY.find(([pattern]) => pattern.test(template))
     if (kind === undefined) return 0
-    const [, middle, most] = kind
+    return this.#skewed(kind[1], kind[2])
+  }
+
+  #skewed(middle: number, most: number): number {
     return Math.min(most, Math.round(this.random.skewed(middle)))
   }
 
@@ -316,6 +331,7 @@ interface Made {
   readonly answer: string
   readonly type: string
   readonly binaryBytes: number
+  readonly uploadBytes: number
   readonly operation: string | null
   readonly latencyUs: number
   readonly call: Call

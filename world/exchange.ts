@@ -40,7 +40,8 @@ export interface Exchange {
   readonly status: number
   readonly responseHeaders: readonly Header[]
   readonly responseBody: string
-  /** Of an answer that is no text, in place of it: how long it is. */
+  /** Of an answer that is no text, in place of it: how long it is; and the same of a request. */
   readonly binaryBytes: number
+  readonly uploadBytes: number
   readonly truth: Truth
 }

@@ -74,10 +74,15 @@ export class World {
     this.population = createPopulation(random.fork('people'), this.secrets, users)
   }
 
-  /** The condition an operation is in; null when all is well. */
+  /** The condition an operation is in, silence before any other; null when all is well. */
   conditionOf(operation: Operation, nowUs: number): Condition | null {
-    for (const condition of this.#conditions) if (holds(condition, operation, nowUs)) return condition
-    return null
+    let found: Condition | null = null
+    for (const condition of this.#conditions) {
+      if (!holds(condition, operation, nowUs)) continue
+      if (condition.silent) return condition
+      found ??= condition
+    }
+    return found
   }
 
   impose(condition: Condition): void {

@@ -150,14 +150,14 @@ const KINDS: readonly PayloadKind[] = [
   kind(
     'graphql',
     'GraphQL batching',
-    'A document with more than 50 aliases or 100 directives, or more than 20 documents in one request: many guesses, or much work, at once.',
+    'A document with more than 50 aliases or 100 directives, or more than 20 documents in one request: many guesses, or much work, at once. From 16 aliases or 11 documents on where nobody else of 180 callers sends so many.',
     'Generated clients that fetch a page with one document.',
     { id: 'graphql.batching', rules: ['graphql.aliases', 'graphql.documents'] },
   ),
   kind(
     'graphql',
     'GraphQL depth',
-    'A document nested more than 20 deep: a small request that costs the server a large answer.',
+    'A document nested more than 20 deep: a small request that costs the server a large answer. From 10 deep on where nobody else of 180 callers asks so deep.',
     'Generated clients that select everything.',
     { id: 'graphql.depth', rules: ['graphql.depth'] },
   ),

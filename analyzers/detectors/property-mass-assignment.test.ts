@@ -64,6 +64,12 @@ describe('a field that nobody else sends', () => {
     expect(early.change(7, { plan: 'pro' }, null)).toBeNull()
   })
 
+  test('one who sent it before anything was known has not made it so', () => {
+    const early = new Profile(20)
+    for (let i = 0; i < 400; i++) early.change(i % 30, { city: 'x', ...(i === 3 ? { role: 'admin' } : {}) }, null)
+    expect(early.change(7, { role: 'admin' }, { role: 'admin' })?.severity).toBe('high')
+  })
+
   test('who is under suspicion teaches nothing, and the state outlives the process', () => {
     const profile = new Profile()
     profile.detector.suspect!('hmac:p9', true, profile.now)

@@ -137,8 +137,10 @@ class MassAssignment implements Detector {
     if (known.written.messages < leastRequests || known.callers.count < leastCallers) return NONE
     let odd: Odd[] | null = null
     for (const field of names) {
-      if (known.written.knows(field.hash, caller)) continue
       const privileged = givesPrivilege(field.name)
+      // One who tried before anything was known has not made it part of the interface.
+      const isKnown = privileged ? known.written.isCommon(field.hash) : known.written.knows(field.hash, caller)
+      if (isKnown) continue
       if (!privileged && !known.read.isCommon(field.hash)) continue
       odd ??= []
       odd.push({ field, privileged, taken: isTaken(tx, field) })
@@ -147,7 +149,7 @@ class MassAssignment implements Detector {
   }
 
   #judge(tx: Transaction, known: Endpoint, odd: readonly Odd[], now: EventTime): Signal | null {
-    const share = known.written.newShare
+    const share = known.written.rareShare
     const pValue = share * (odd.some(({ privileged }) => privileged) ? PRIVILEGED : READ_ONLY)
     if (pValue > this.#options.report) return null
     return assignmentSignal(tx, known, odd, Math.log10(pValue), now)

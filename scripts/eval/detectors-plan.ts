@@ -8,9 +8,9 @@ import { DEFAULT_START_US } from '../../world/world.ts'
 
 /** Attacks of a class without a detector in relation to those that recall is measured on. */
 const UNGATED_SHARE = 1 / 10
-/** Attacks begin when an operator's would have learnt for some hours, and early enough to come to their end. */
-const FROM = 0.15
-const TO = 0.8
+/** Attacks begin when an operator's would have learnt for a day, and early enough to come to their end. */
+const FROM = 0.3
+const TO = 0.85
 /** Hours of the day in which what is released is released (UTC, as the world's people live). */
 const WORK_FROM = 7
 const WORK_TO = 20

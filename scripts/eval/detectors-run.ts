@@ -9,6 +9,8 @@ export interface RunSettings extends PlanSettings {
   readonly users: number
   /** Benign ones of `worlds` worlds together; twins and the worlds that last for weeks come on top, each of these with as many as one of the others. */
   readonly requests: number
+  /** Ids, or beginnings of ids, of the detectors that run; none: all. */
+  readonly only: readonly string[]
 }
 
 /** What plays the world of this number. */
@@ -16,7 +18,7 @@ export type WorldPlayer = (settings: RunSettings, world: number) => Promise<Worl
 
 /** One world, through a program that knows nothing yet. */
 export async function playWorld(settings: RunSettings, number: number): Promise<WorldResult> {
-  const { worlds, users, requests } = settings
+  const { worlds, users, requests, only } = settings
   const { seed, startUs, days, assaults, planned } = planWorlds(settings)[number]!
   const world = new World({ seed, users })
   const judge = new DetectorJudge(planned, world.imposed)
@@ -25,6 +27,7 @@ export async function playWorld(settings: RunSettings, number: number): Promise<
     detect: buildDetection,
     listeners: { incident: (change) => judge.incident(change) },
     deploys: world.deploys.told,
+    only,
   })
   return judge.result(days, cpuUs)
 }

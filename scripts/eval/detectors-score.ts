@@ -72,6 +72,8 @@ interface Seen {
 export class DetectorJudge {
   readonly #attacks = new Map<string, AttackScore>()
   readonly #imposed: readonly Condition[]
+  /** By name and intensity of what is no attack: detectors that may tell of it. */
+  readonly #rightly = new Map<string, readonly string[]>()
   benign = 0
   hostile = 0
   readonly #seen = new Map<string, Seen>()
@@ -85,7 +87,10 @@ export class DetectorJudge {
     this.#imposed = imposed
 
     for (const { attack, intensity, label } of planned) {
-      if (attack.detector === null) continue
+      if (attack.detector === null) {
+        this.#rightly.set(kindOf(label), attack.rightly)
+        continue
+      }
       this.#attacks.set(label, {
         attack,
         intensity,
@@ -102,7 +107,10 @@ export class DetectorJudge {
   take(transaction: Transaction, truth: Truth): void {
     const { id, endTime } = transaction
     const { attack, twin, role, service, operation } = truth
-    this.#seen.set(id, this.#kindOf(attack, twin?.split('#')[0] ?? `${role}: ${service} ${operation}`))
+    this.#seen.set(
+      id,
+      this.#kindOf(attack, (twin === null ? null : kindOf(twin)) ?? `${role}: ${service} ${operation}`),
+    )
     if (attack === null) {
       this.benign++
       return
@@ -184,8 +192,19 @@ export class DetectorJudge {
     for (const incident of this.#incidents.values()) {
       const { labels, truths, total } = this.#evidence(incident)
       if (total > 0 && total - (labels.get(null) ?? 0) >= TRUE * total) continue
+      console.error(
+        JSON.stringify({
+          p: incident.policy,
+          s: incident.service,
+          o: incident.openedAt,
+          sub: incident.subject,
+          imp: this.#imposed.map((c) => [c.service.key, c.label.attack, c.fromUs, c.untilUs, c.silent]),
+        }),
+      )
       const { policy, title, why } = incident
       const [truth] = [...truths].sort((a, b) => b[1] - a[1])[0] ?? ['no evidence']
+      if (this.#rightly.get(truth)?.some((id) => incident.detectors.some((detector) => detector === id)) === true)
+        continue
       found.push({ policy, title, why, truth })
     }
     return found
@@ -226,6 +245,11 @@ export class DetectorJudge {
     }
     return kind
   }
+}
+
+/** `twin.flash_sale/blatant` of `twin.flash_sale/blatant#3`. */
+function kindOf(label: string): string {
+  return label.slice(0, label.indexOf('#'))
 }
 
 /** Lower end of the 95 % confidence interval of a share (Wilson 1927), 0 of none. */

@@ -127,6 +127,7 @@ test('blatant guessing, counting and probing is found, each time as one incident
     worlds: 1,
     days: 1,
     users: 600,
+    only: [],
     classes: ['auth.bruteforce', 'object.enumeration', 'scan.probing', 'twin.forgotten_password'],
   })
   const blatant = report.classes.filter(

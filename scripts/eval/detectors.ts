@@ -9,10 +9,10 @@ import { tableOf } from './detectors-report.ts'
 import { evaluate, playWorld, type RunSettings } from './detectors-run.ts'
 import type { WorldResult } from './detectors-score.ts'
 
-/** One of each class and intensity in a world, three days of some 120,000 requests: no company has more of them. */
-const FULL = { requests: 12_000_000, attacks: 100, days: 3, users: 5000 }
-const MEDIUM = { requests: 1_200_000, attacks: 12, days: 3, users: 4000 }
-const SHORT = { requests: 160_000, attacks: 2, days: 2, users: 2000 }
+/** One of each class and intensity in a world: three days of some 400,000 requests. */
+const FULL = { requests: 40_000_000, attacks: 100, days: 3, users: 6000 }
+const MEDIUM = { requests: 1_600_000, attacks: 4, days: 3, users: 6000 }
+const SHORT = { requests: 160_000, attacks: 1, days: 2, users: 2000 }
 
 /** Asks a child process for one world, and for no more: its memory goes with it. */
 async function playApart(settings: RunSettings, world: number): Promise<WorldResult> {
@@ -33,6 +33,10 @@ function answerParent(): void {
   })
 }
 
+function namesIn(list: string): string[] {
+  return list.split(',').filter((name) => name !== '')
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -44,6 +48,7 @@ async function main(): Promise<void> {
       users: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
       classes: { type: 'string', default: '' },
+      only: { type: 'string', default: '' },
       medium: { type: 'boolean', default: false },
       short: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'table' },
@@ -58,7 +63,8 @@ async function main(): Promise<void> {
     worlds: Number(values.worlds ?? attacks),
     days: Number(values.days ?? preset.days),
     users: Number(values.users ?? preset.users),
-    classes: values.classes.split(',').filter((name) => name !== ''),
+    classes: namesIn(values.classes),
+    only: namesIn(values.only),
   }
   try {
     classesNamed(settings.classes)

@@ -1,6 +1,8 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DetectorDeclaration } from '../../analyzers/detector.ts'
+import { DETECTORS } from '../../analyzers/registry.ts'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
@@ -24,18 +26,24 @@ const SOURCE = { kind: 'file', name: 'world' } as const
 const IDENTITY = { trusted_hops: ['10.0.0.0/8', ...EDGE.map((address) => `${address}/32`)] }
 
 /** As its operator has put up decoys. */
-const DETECTORS = { 'scan.tripwire': { paths: DECOYS } }
+const TRIPWIRES = { 'scan.tripwire': { paths: DECOYS } }
 
 /** Detectors to run, and who hears of what they find. */
 export interface Watch {
   readonly detect: BuildDetection
   readonly listeners: Pick<AnalysisListeners, 'signal' | 'incident'>
+  /** Ids, or beginnings of ids, of the detectors that run; default: all. */
+  readonly only?: readonly string[]
   /** Releases that a pipeline tells of; it grows while the world goes on. */
   readonly deploys?: readonly Deploy[]
 }
 
 function chainFor(listener: (transaction: Transaction) => void, watch: Watch | null): Assembly {
-  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY, detectors: DETECTORS })
+  const { only = [] } = watch ?? {}
+  const isOff = ({ id }: DetectorDeclaration) => only.length > 0 && !only.some((name) => id.startsWith(name))
+  const off = DETECTORS.filter(isOff).map(({ id }) => [id, { enabled: false }])
+  const detectors = { ...TRIPWIRES, ...Object.fromEntries(off) }
+  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY, detectors })
   return assemble({
     config,
     key: TEST_KEY,

@@ -153,19 +153,19 @@ export const largeAnswers = defineAttack<Calls & { readonly bytes: number }>({
   },
 })
 
-export const costlyCalls = defineAttack<Calls>({
+export const costlyCalls = defineAttack<Calls & { readonly latencyMs: number }>({
   name: 'consumption.cost',
   detector: 'consumption.cost',
-  summary: 'reports that take a second each, over and over',
+  summary: 'reports that take seconds each, over and over: many, or few that are worse',
   intensities: {
-    blatant: { calls: 300, everyUs: 0.5 * SECOND_US },
-    moderate: { calls: 80, everyUs: 5 * SECOND_US },
-    stealthy: { calls: 20, everyUs: 30 * SECOND_US },
+    blatant: { calls: 300, everyUs: 0.5 * SECOND_US, latencyMs: 1800 },
+    moderate: { calls: 80, everyUs: 5 * SECOND_US, latencyMs: 2500 },
+    stealthy: { calls: 24, everyUs: 15 * SECOND_US, latencyMs: 9000 },
   },
   begin: (world, calls, label) => {
     const caller = loggedIn(world, world.random.pick(world.population.staff), label)
     const operation = operationOf(world.estate.services.admin, 'GET /internal/reports/revenue/{month}')
-    const step = (turn: number) => caller.call(operation, { objects: [turn % 24], latencyMs: 1800 })
+    const step = (turn: number) => caller.call(operation, { objects: [turn % 24], latencyMs: calls.latencyMs })
     return alone(caller, withToken(caller, repeat(calls, caller, step)))
   },
 })
@@ -297,6 +297,8 @@ export const retryStorm = defineAttack<{ readonly people: number; readonly tries
   name: 'twin.retry_storm',
   detector: null,
   summary: 'a release of the app repeats what fails without waiting: hundreds of callers, dozens of times each',
+  // What fails for hundreds of callers has failed.
+  rightly: ['regression.errors'],
   intensities: {
     blatant: { people: 600, tries: 30 },
     moderate: { people: 200, tries: 15 },

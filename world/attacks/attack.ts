@@ -30,6 +30,8 @@ export interface Attack {
   readonly grip: Grip
   /** Days that a run must last to hold it. */
   readonly leastDays: number
+  /** Of what is no attack: detectors that are right to tell of it all the same. */
+  readonly rightly: readonly string[]
   /** `vary`: numbers of requests, people and seconds are drawn about those of the intensity, not taken as they are. */
   begin(world: World, intensity: Intensity, label: Label, nowUs: number, vary?: Random): readonly Part[]
 }
@@ -41,6 +43,7 @@ interface AttackModule<Parameters> {
   readonly summary: string
   readonly grip?: Grip
   readonly leastDays?: number
+  readonly rightly?: readonly string[]
   readonly intensities: Readonly<Record<Intensity, Parameters>>
   begin(world: World, parameters: Parameters, label: Label, nowUs: number): readonly Part[]
 }
@@ -52,13 +55,14 @@ export interface Assault {
 }
 
 export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
-  const { name, detector, summary, grip = 'callers', leastDays = 0, intensities } = module
+  const { name, detector, summary, grip = 'callers', leastDays = 0, rightly = [], intensities } = module
   return {
     name,
     detector,
     summary,
     grip,
     leastDays,
+    rightly,
     begin: (world, intensity, label, nowUs, vary) => {
       const parameters = intensities[intensity]
       return module.begin(world, vary === undefined ? parameters : varied(parameters, vary), label, nowUs)

@@ -148,9 +148,9 @@ export const largeUploads = defineAttack<{ readonly people: number; readonly byt
   detector: null,
   summary: 'people put papers and pictures into their folders: some are large',
   intensities: {
-    blatant: { people: 25, bytes: 200_000 },
-    moderate: { people: 15, bytes: 60_000 },
-    stealthy: { people: 8, bytes: 15_000 },
+    blatant: { people: 25, bytes: 400_000 },
+    moderate: { people: 15, bytes: 250_000 },
+    stealthy: { people: 8, bytes: 120_000 },
   },
   begin: (world, { people, bytes }, label) => {
     const upload = operationOf(world.estate.services.files, 'POST /files')
@@ -158,8 +158,7 @@ export const largeUploads = defineAttack<{ readonly people: number; readonly byt
       const sender = insider(world, label)
       const script = (function* (): Script {
         for (let i = 0; i < 3; i++) {
-          const size = Math.min(3 * bytes, Math.round(sender.random.skewed(bytes)))
-          sender.call(upload, { body: `{"title":"papers","content":"${'TG9yZW0gaXBzdW0g'.repeat(size / 16)}"}` })
+          sender.call(upload, { uploadBytes: Math.round(sender.random.skewed(bytes)) })
           yield jitter(sender, 40 * SECOND_US)
         }
       })()

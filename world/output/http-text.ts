@@ -2,16 +2,19 @@ import type { Exchange, Header } from '../exchange.ts'
 
 /** The request as it is sent (RFC 9112). */
 export function requestBytes(exchange: Exchange): Buffer {
-  const { method, path, query, requestHeaders, requestBody } = exchange
+  const { method, path, query, requestHeaders, requestBody, uploadBytes } = exchange
   const line = `${method} ${path}${query === '' ? '' : `?${query}`} HTTP/1.1`
-  return Buffer.from(`${line}\r\n${fields(requestHeaders)}\r\n${requestBody}`)
+  return withBytes(`${line}\r\n${fields(requestHeaders)}\r\n${requestBody}`, uploadBytes)
 }
 
 export function responseBytes(exchange: Exchange): Buffer {
   const { status, responseHeaders, responseBody, binaryBytes } = exchange
   const line = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Whatever'}`
-  const text = Buffer.from(`${line}\r\n${fields(responseHeaders)}\r\n${responseBody}`)
-  return binaryBytes === 0 ? text : Buffer.concat([text, Buffer.alloc(binaryBytes, NO_TEXT)])
+  return withBytes(`${line}\r\n${fields(responseHeaders)}\r\n${responseBody}`, binaryBytes)
+}
+
+function withBytes(text: string, more: number): Buffer {
+  return more === 0 ? Buffer.from(text) : Buffer.concat([Buffer.from(text), Buffer.alloc(more, NO_TEXT)])
 }
 
 function fields(headers: readonly Header[]): string {

@@ -48,10 +48,20 @@ function recordLine(exchange: Exchange, id: string, start: string): string {
     response_headers: exchange.responseHeaders,
     request_body: exchange.requestBody,
     response_body: exchange.responseBody,
-    ...(exchange.binaryBytes > 0 ? { response_body_bytes: exchange.binaryBytes, truncated: ['binary'] } : {}),
+    ...unreadable(exchange),
     redacted: false,
     source: { kind: 'file', name: exchange.mirror },
   })
+}
+
+/** Bodies that are no text are left out, but for how long they were. */
+function unreadable({ binaryBytes, uploadBytes }: Exchange): object {
+  if (binaryBytes === 0 && uploadBytes === 0) return {}
+  return {
+    truncated: ['binary'],
+    ...(binaryBytes > 0 ? { response_body_bytes: binaryBytes } : {}),
+    ...(uploadBytes > 0 ? { request_body_bytes: uploadBytes } : {}),
+  }
 }
 
 /** `id` finds it among native records; ts, client_ip and client_port among what was read from packets. */

@@ -44,11 +44,11 @@ export class KnownNames {
     } else if (callers.length < ENOUGH && !callers.includes(caller)) this.#names.set(name, [...callers, caller])
   }
 
-  /** How often a message has a name that nobody had before: names of one caller are what is new (Good and Turing 1953). */
-  get newShare(): number {
-    let single = 0
-    for (const callers of this.#names.values()) if (callers.length === 1) single++
-    return Math.min(1, (single + 1) / (this.messages + 2))
+  /** How often a message has a name that hardly anybody had before, by those who sent names that are not common (Good and Turing 1953). */
+  get rareShare(): number {
+    let rare = 0
+    for (const { length } of this.#names.values()) if (length < ENOUGH) rare += length
+    return Math.min(1, (rare + 1) / (this.messages + 2))
   }
 
   toState(): KnownNamesState {

@@ -225,7 +225,17 @@ test('many documents in one request are one finding, ten are how clients spare t
     JSON.stringify(Array.from({ length: count }, (_, i) => ({ query: `query Try { login(code: "${i}") { ok } }` })))
   const head = fakeHead('POST', '/graphql', [['Content-Type', 'application/json']])
   const rules = (count: number) => scanner.request(head, batch(count)).map(({ rule }) => rule)
+  const odds = (count: number) => scanner.request(head, batch(count))[0]!.logOdds
+  expect(odds(12)).toBeLessThan(6.9)
+  expect(odds(60)).toBeGreaterThan(6.9)
   expect(rules(10)).toEqual([])
-  expect(rules(60)).toEqual(['graphql.documents'])
-  expect(rules(15)).toEqual([])
+  expect(rules(60)).toContain('graphql.documents')
+  expect(rules(10)).toEqual([])
+})
+
+test('a document deeper than clients usually ask is odd, one deeper than any asks is an attack', () => {
+  const deep = (depth: number) => `query Deep { ${'friends { '.repeat(depth - 1)}id${' }'.repeat(depth - 1)} }`
+  const head = fakeHead('POST', '/graphql', [['Content-Type', 'application/json']])
+  const odds = (depth: number) => scanner.request(head, JSON.stringify({ query: deep(depth) }))[0]?.logOdds ?? 0
+  expect([9, 10, 20, 21].map(odds)).toEqual([0, 5.5, 5.5, 8])
 })

@@ -260,8 +260,16 @@ export const sessionFixation: PayloadCheck = {
   },
 }
 
-/** Documents in one request, from which on it is no longer how clients spare themselves a round trip (most send ten at once, at most). */
-const MANY_DOCUMENTS = 21
+/**
+ * From how many on a request asks for much, and for more than any client: levels of a document, names for the same field, documents at once
+ * (to spare themselves round trips most clients send ten at most).
+ */
+const DEEP = [10, 21] as const
+const MANY_ALIASES = [16, 51] as const
+const MANY_DOCUMENTS = [11, 21] as const
+/** Much is odd where none of many callers asks for as much; more than any client asks for is odd anywhere. */
+const MUCH = [5.5, 8] as const
+const MOST_DIRECTIVES = 100
 /** Of the request that is being looked at. */
 let documents = 0
 
@@ -275,17 +283,21 @@ export const graphql: PayloadCheck = {
   literals: ['__schema', '__type', 'query {', 'query{', 'query ', 'mutation ', 'mutation{', 'fragment ', '{ '],
   check: ({ text }, field): readonly Evidence[] => {
     if (field.place !== 'graphql' && !(field.place === 'query' && field.key === 'query')) return NO_EVIDENCE
-    if (++documents === MANY_DOCUMENTS) {
-      const tokens = `${MANY_DOCUMENTS} documents or more`
-      return [{ rule: 'graphql.documents', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
+    const many = MANY_DOCUMENTS.findIndex((least) => least === documents + 1)
+    documents++
+    if (many >= 0) {
+      const tokens = `${documents} documents or more`
+      return [{ rule: 'graphql.documents', logOdds: MUCH[many]!, excerpt: text.slice(0, 120), tokens }]
     }
     const introspection = /\b__schema\s{0,8}[{(]|\b__type\s{0,8}\(/.exec(text)
-    if (introspection !== null) return one('graphql.introspection', 5.5, text, introspection)
+    if (introspection !== null) return one('graphql.introspection', MUCH[0], text, introspection)
     const { depth, aliases, repeats } = shapeOf(text)
     const tokens = `depth ${depth}, aliases ${aliases}`
-    if (depth > 20) return [{ rule: 'graphql.depth', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
-    if (aliases > 50 || repeats > 100)
-      return [{ rule: 'graphql.aliases', logOdds: 8, excerpt: text.slice(0, 120), tokens }]
+    const excerpt = text.slice(0, 120)
+    if (depth >= DEEP[0]) return [{ rule: 'graphql.depth', logOdds: MUCH[depth >= DEEP[1] ? 1 : 0], excerpt, tokens }]
+    const most = aliases >= MANY_ALIASES[1] || repeats > MOST_DIRECTIVES
+    if (most || aliases >= MANY_ALIASES[0])
+      return [{ rule: 'graphql.aliases', logOdds: MUCH[most ? 1 : 0], excerpt, tokens }]
     return NO_EVIDENCE
   },
 }
