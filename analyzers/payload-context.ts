@@ -410,7 +410,7 @@ function placeOf({ service, endpoint }: Transaction, { class: name }: PayloadMar
   return endpointKey(service, name === 'graphql' ? withoutOperation(endpoint) : endpoint)
 }
 
-/** `POST /graphql` of `POST /graphql#OrderDetail`. */
+/** `POST /graphql` of `POST /graphql#Basket`. */
 function withoutOperation(endpoint: string | null): string | null {
   const at = endpoint?.indexOf('#') ?? -1
   return at < 0 ? endpoint : endpoint!.slice(0, at)

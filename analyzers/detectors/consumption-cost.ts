@@ -10,8 +10,8 @@ const Options = z.strictObject({
   leastSeconds: z
     .number()
     .positive()
-    .default(60)
-    .describe('seconds of a service in ten minutes that are no matter yet; twice as many in an hour'),
+    .default(100)
+    .describe('seconds of a service in ten minutes that are no matter yet; three times as many in an hour'),
   leastRequests: z.int().min(1).default(10).describe('such requests in an hour before it is judged'),
 })
 
@@ -25,10 +25,11 @@ function measureOf({ leastRequestMs, leastSeconds, leastRequests }: z.infer<type
     per: 'service',
     fallsBack: false,
     largest: false,
-    floors: [Number.POSITIVE_INFINITY, 1000 * leastSeconds, 2000 * leastSeconds],
+    floors: [Number.POSITIVE_INFINITY, 1000 * leastSeconds, 3000 * leastSeconds],
     leastCalls: leastRequests,
     certain: Number.POSITIVE_INFINITY,
     leastShare: LEAST_SHARE,
+    farTimes: 1,
     spreads: false,
     usedBy: (tx) => millisecondsOf(tx, leastRequestMs),
     severity: (_, times) => (times >= GRAVE_TIMES ? 'high' : 'medium'),
@@ -56,7 +57,7 @@ export const consumptionCost = defineDetector({
     detects:
       'One caller keeping a service busy with few but slow requests: reports, searches, exports, again and again.',
     statistic:
-      'Per caller and service, the time between request and answer, of requests that take leastRequestMs or more, summed in ten minutes and in an hour. The busiest ten minutes and the hour of each caller in each hour make a population per service and cohort: a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report, leastSeconds (twice that in an hour), leastRequests requests, and a fifth of the time that they all took of the service in those ten minutes. The caller’s own past excuses half as much again. Told again at twice what was told, and each hour.',
+      'Per caller and service, the time between request and answer, of requests that take leastRequestMs or more, summed in ten minutes and in an hour. The busiest ten minutes and the hour of each caller in each hour make a population per service and cohort: a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report, leastSeconds (three times that in an hour), leastRequests requests, and a fifth of the time that they all took of the service in those ten minutes. The caller’s own past excuses half as much again. Told again at twice what was told, and each hour.',
     memory:
       'maxCallers callers with at most 16 services, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of a floor; maxEndpoints populations (of services) of two tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
     warmUp: 'matureVotes votes at the service, at least an hour, after an hour of quarantine.',

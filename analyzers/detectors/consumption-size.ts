@@ -27,6 +27,7 @@ function measureOf({ leastBytes, leastRequests }: z.infer<typeof Options>): Meas
     leastCalls: leastRequests,
     certain: ENOUGH_ALONE,
     leastShare: 0,
+    farTimes: 1,
     spreads: false,
     usedBy: bodyOf,
     severity: ({ status }, times) => (status === 413 ? 'low' : times >= GRAVE_TIMES ? 'high' : 'medium'),

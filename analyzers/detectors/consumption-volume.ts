@@ -28,6 +28,7 @@ function measureOf({ leastMegabytes }: z.infer<typeof Options>): Measure {
     leastCalls: 1,
     certain: 1,
     leastShare: 0,
+    farTimes: 1,
     spreads: false,
     usedBy: answerOf,
     severity: (_, times) => (times >= GRAVE_TIMES ? 'high' : 'medium'),

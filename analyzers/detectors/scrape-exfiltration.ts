@@ -60,6 +60,7 @@ function measureOf({ leastRecords, plainTimes }: z.infer<typeof Options>): Measu
     leastCalls: 1,
     certain: 1,
     leastShare: 0,
+    farTimes: 1,
     spreads: false,
     usedBy: answerOf,
     valued: recordsOf,

@@ -17,6 +17,8 @@ import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, TEN, Usage
 const NEAR = 0.25
 /** A minute is short: it must hold so many times its floor, or the ten minutes about it decide. */
 const MINUTE_TIMES = 4
+/** p-value from which a use is far beyond all others. */
+const FAR_P = 1e-6
 /** Who asks this place for less than so much of all, and for so many in all, does not mean it; nor do those who share an address. */
 const SPREAD_SHARE = 0.4
 const CROWD_TIMES = 5
@@ -176,14 +178,15 @@ export class UseDetector implements Detector {
     const heavy = usage.watch(now)
     heavy.active = true
     heavy.trail.add(tx)
-    const { floors, leastCalls, certain, leastShare } = this.#measure
+    const { floors, leastCalls, certain, leastShare, farTimes } = this.#measure
     const population = this.#populations.use(usage.place.key)
     if (usage.inTen < leastShare * population.usedInTen) return null
     const factor = (this.#measure.factorAt?.(population) ?? 1) * this.#crowdFactor(tx, caller, usage)
     for (let scale = MINUTE; scale <= HOUR; scale++) {
       const value = scale === MINUTE ? usage.inMinute : scale === TEN ? usage.inTen : usage.inHour
       const times = value / (floors[scale]! * factor)
-      if (times < (scale === MINUTE ? MINUTE_TIMES : 1)) continue
+      const least = scale === MINUTE ? MINUTE_TIMES : 1
+      if (times < least / farTimes) continue
       if (usage.calls < leastCalls && times < certain) continue
       if (times < heavy.told * AGAIN_TIMES) continue
       const others = this.#othersAt(usage.place.key, population, caller.cohort, scale)
@@ -194,7 +197,7 @@ export class UseDetector implements Detector {
       }
       if (this.#isExcused(tx, caller.cohort, heavy, others, scale, value, times, now)) continue
       const pValue = tail.scoreOne(value)
-      if (pValue === null || pValue > this.#report) continue
+      if (pValue === null || pValue > (times < least ? FAR_P : this.#report)) continue
       heavy.told = times
       caller.tainted = true
       return useSignal(
