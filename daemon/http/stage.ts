@@ -11,10 +11,12 @@ import type { Telemetry } from '../telemetry/counters.ts'
 import { HttpContext } from './context.ts'
 import type { ExchangeSink } from './exchange.ts'
 import { FlowKeep } from './flow-keep.ts'
-import { Http1Parser, type ParserOwner } from './http1-parser.ts'
+import { Http1Parser } from './http1-parser.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpMessage } from './message.ts'
+import type { MessageReader } from './message-reader.ts'
 import { type Delivered, Pairing } from './pairing.ts'
+import type { ParserOwner } from './parser-owner.ts'
 import { Pool } from './pool.ts'
 import { type LineKind, REQUEST_LINE, STATUS_LINE } from './start-line.ts'
 
@@ -84,7 +86,7 @@ class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
   /** Some start line was recognised. */
   #decided = false
   /** The parser whose start line told the sides, while that line may have been text in a body: it was come upon midway. */
-  #guess: Http1Parser | null = null
+  #guess: MessageReader | null = null
   /** Bytes skipped before it was known whether this is HTTP. */
   #undecided = 0
 
@@ -155,7 +157,7 @@ class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
     this.#free.giveBack(this)
   }
 
-  decided(parser: Http1Parser, kind: LineKind): void {
+  decided(parser: MessageReader, kind: LineKind): void {
     const side = parser === this.#forth ? 0 : 1
     this.#clientSide = kind === REQUEST_LINE ? side : side === 0 ? 1 : 0
     this.#pairing.clientSide = this.#clientSide
@@ -171,7 +173,7 @@ class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
    * Either side breaks what a start line come upon midway has made of it, and no message of the other side has confirmed
    * that line: it was text in a body, such as a logged request in a response. The sides are open again.
    */
-  misread(_parser: Http1Parser, now: EventTime): void {
+  misread(_parser: MessageReader, now: EventTime): void {
     if (this.#guess === null) return
     this.#guess = null
     this.#forth.undecide(now)
@@ -180,30 +182,30 @@ class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
     this.#decided = false
   }
 
-  begun(parser: Http1Parser, message: HttpMessage, now: EventTime): string {
+  begun(parser: MessageReader, message: HttpMessage, now: EventTime): string {
     if (parser !== this.#guess) this.#guess = null
     if (parser.want === STATUS_LINE) return this.#pairing.responseBegun(message, now)
     this.#pairing.requestBegun(message, now)
     return ''
   }
 
-  interim(parser: Http1Parser, message: HttpMessage): void {
+  interim(parser: MessageReader, message: HttpMessage): void {
     if (parser !== this.#guess) this.#guess = null
     this.#pairing.interim(message)
   }
 
-  ended(parser: Http1Parser, message: HttpMessage, now: EventTime): void {
+  ended(parser: MessageReader, message: HttpMessage, now: EventTime): void {
     if (parser.want === STATUS_LINE) this.#pairing.responseEnded(message, now)
     else this.#pairing.requestEnded(message, now)
   }
 
-  lost(parser: Http1Parser, now: EventTime): void {
+  lost(parser: MessageReader, now: EventTime): void {
     // Before the sides are known, either may turn out to be the one with the hole.
     if (parser.want !== STATUS_LINE) this.#pairing.requestsLost(now)
     if (parser.want !== REQUEST_LINE) this.#pairing.responsesLost(now)
   }
 
-  notHttp(parser: Http1Parser, now: EventTime): boolean {
+  notHttp(parser: MessageReader, now: EventTime): boolean {
     if (this.#decided || parser.holed) return false
     this.#becomeForeign(now)
     return true
