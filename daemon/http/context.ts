@@ -2,6 +2,7 @@ import type { Telemetry } from '../telemetry/counters.ts'
 import { BodyBuffers } from './body-buffers.ts'
 import { BodyReader } from './body-reader.ts'
 import type { ExchangeSink } from './exchange.ts'
+import { ExchangeOutlet } from './exchange-outlet.ts'
 import { Framing } from './framing.ts'
 import { Gather } from './gather.ts'
 import { HeadSlabs } from './head.ts'
@@ -28,6 +29,7 @@ export class HttpContext {
   readonly framing = new Framing()
   readonly slabs = new HeadSlabs()
   readonly buffers = new BodyBuffers()
+  readonly outlet: ExchangeOutlet
   readonly messages = new Pool(() => new HttpMessage(), MAX_FREE_MESSAGES)
   /** For directions in the middle of a body. */
   readonly bodyReaders: Pool<BodyReader>
@@ -43,6 +45,7 @@ export class HttpContext {
     this.bodies = bodies
     this.telemetry = telemetry
     this.sink = sink
+    this.outlet = new ExchangeOutlet(telemetry, sink, this.buffers)
     this.scanner = new HeadScanner(limits, sink === null ? FRAMING_NAMES : ALL_NAMES)
     this.bodyReaders = new Pool(() => new BodyReader(this), MAX_FREE)
     this.search = new StartLineSearch(this.scanner.line)

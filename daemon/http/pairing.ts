@@ -2,35 +2,12 @@ import type { EventTime } from '../model/time.ts'
 import type { PairingGrade } from '../model/transaction.ts'
 import type { CloseReason, FlowInfo } from '../reassembly/stream.ts'
 import type { HttpContext } from './context.ts'
+import type { Delivered } from './delivered.ts'
+import type { OneSided } from './exchange-outlet.ts'
 import type { FlowKeep } from './flow-keep.ts'
-import type { HttpMessage, Waiter } from './message.ts'
+import { type HeldOwner, HeldPairs } from './held-pairs.ts'
+import type { HttpMessage } from './message.ts'
 import { MessageQueue } from './message-queue.ts'
-import { mergeWeirds, PairedExchange } from './paired-exchange.ts'
-
-type OneSided =
-  | 'request_only_timeout'
-  | 'request_only_close'
-  | 'request_only_end'
-  | 'request_only_gap'
-  | 'request_only_ambiguous'
-  | 'request_only_limit'
-  | 'response_only'
-  | 'response_only_ambiguous'
-
-/** Stream positions up to which the two sides have been delivered. Asked for, since every segment moves them. */
-export interface Delivered {
-  readonly requestsDelivered: number
-  readonly responsesDelivered: number
-}
-
-/** Pairs in lockstep, one after the other, that must agree before they are believed while the flow goes on. */
-const AGREEMENTS_NEEDED = 16
-/**
- * A pause this long before the request, and an answer that comes in a quarter of it, say that nothing else was outstanding:
- * a server does not sit on one request for a second and then answer it right after the next arrives.
- */
-const QUIET_US = 1_000_000
-const QUIET_RATIO = 4
 
 /**
  * Which response answers which request of one connection.
@@ -49,7 +26,7 @@ const QUIET_RATIO = 4
  * still owed would have shown by then. A client seen pipelining is never believed. Whatever is refused goes out as two
  * one-sided exchanges.
  */
-export class Pairing implements Waiter {
+export class Pairing implements HeldOwner {
   readonly #context: HttpContext
   #flow: FlowInfo | null = null
   readonly #keep: FlowKeep
@@ -59,10 +36,8 @@ export class Pairing implements Waiter {
   readonly #requests = new MessageQueue()
   /** Responses of which it is open whose answer they are, oldest first. */
   readonly #responses = new MessageQueue()
-  /** Complete lockstep responses waiting for evidence. */
-  #held: HttpMessage[] = []
-  /** Enough of them agreed, and nothing was refused since: the next pair needs no others beside it. */
-  #believed = false
+  /** Null before the first loss, as on most connections for good. */
+  #held: HeldPairs | null = null
   #requestsSeen = 0
   /** Null also once it is half of a pair: then it tells nothing more. */
   #lastRequest: HttpMessage | null = null
@@ -92,8 +67,7 @@ export class Pairing implements Waiter {
     this.clientSide = 0
     this.#requests.clear()
     this.#responses.clear()
-    if (this.#held.length > 0) this.#held = []
-    this.#believed = false
+    this.#held = null
     this.#requestsSeen = 0
     this.#lastRequest = null
     this.#previousResponse = null
@@ -115,12 +89,12 @@ export class Pairing implements Waiter {
   /** Requests may be missing from here on. */
   requestsLost(now: EventTime): void {
     this.#requestBreak = true
-    this.#refuseHeld(now)
+    this.#held?.refuse(now)
   }
 
   responsesLost(now: EventTime): void {
     this.#responseBreak = true
-    this.#refuseHeld(now)
+    this.#held?.refuse(now)
   }
 
   requestBegun(request: HttpMessage, now: EventTime): void {
@@ -128,7 +102,7 @@ export class Pairing implements Waiter {
     this.#requestBreak = false
     this.#requestsSeen++
     this.#notePipelining(request)
-    if (this.#held.length > 0) this.#judgeHeld(request, now)
+    if (this.#held !== null && this.#held.last !== null) this.#judgeHeld(this.#held, request, now)
     if (this.#requests.length >= this.#context.limits.maxPending) this.#overflow(request, now)
     this.#requests.push(request)
     this.#lastRequest = request
@@ -147,10 +121,10 @@ export class Pairing implements Waiter {
   responseBegun(response: HttpMessage, now: EventTime): string {
     response.breakBefore = this.#responseBreak
     this.#responseBreak = false
-    if (this.#held.length > 0 && response.acked === this.#held.at(-1)!.acked) {
+    if (this.#held !== null && response.acked === this.#held.last?.acked) {
       // A second answer with no further request in between: several requests were outstanding.
       this.#pipelined = true
-      this.#refuseHeld(now)
+      this.#held?.refuse(now)
     }
     if (this.#responses.length >= this.#context.limits.maxPending) {
       const oldest = this.#responses.shift()
@@ -194,7 +168,7 @@ export class Pairing implements Waiter {
       this.#emitAlone(message, null, 'request_only_timeout', now)
       this.#keep.remain(message)
       message.emitted = true
-    } else this.#releaseHeld(now)
+    } else this.#held?.release(now)
   }
 
   /** Which side is the client is open again: what one side has said so far stands alone. */
@@ -202,7 +176,7 @@ export class Pairing implements Waiter {
     this.#allSeen = true
     this.resolve(now)
     this.#allSeen = false
-    this.#refuseHeld(now)
+    this.#held?.refuse(now)
     this.#dropRequests(this.#requests.length, 'request_only_ambiguous', now)
     this.#aligned = false
     this.#requestBreak = true
@@ -216,12 +190,13 @@ export class Pairing implements Waiter {
   close(reason: CloseReason, now: EventTime): void {
     this.#allSeen = true
     this.resolve(now)
-    if (this.#believed || reason === 'fin' || reason === 'idle') this.#releaseHeld(now)
-    else this.#refuseHeld(now)
+    if (this.#held?.believed || reason === 'fin' || reason === 'idle') this.#held?.release(now)
+    else this.#held?.refuse(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
     this.#dropRequests(this.#requests.length, cause, now)
     // Nothing of it is held on to while this waits for another connection.
     this.#flow = null
+    this.#held = null
     this.#lastRequest = null
     this.#previousResponse = null
   }
@@ -275,7 +250,7 @@ export class Pairing implements Waiter {
       before++
     }
     if (request === null) {
-      this.#refuseHeld(now)
+      this.#held?.refuse(now)
       return true
     }
     if (!request.complete) return false
@@ -286,7 +261,7 @@ export class Pairing implements Waiter {
       request.tentative = true
       return true
     }
-    this.#refuseHeld(now)
+    this.#held?.refuse(now)
     response.tentative = true
     this.#dropRequests(before + 1, 'request_only_ambiguous', now)
     return true
@@ -339,64 +314,33 @@ export class Pairing implements Waiter {
   }
 
   #hold(request: HttpMessage, response: HttpMessage, now: EventTime): void {
-    this.#held.push(response)
+    this.#held ??= new HeldPairs(this, this.#context.held)
+    this.#held.add(response)
     const following = this.#responses.first
     if (following !== null && following.acked === response.acked) this.#pipelined = true
     const broken = following === null ? this.#responseBreak : following.breakBefore
     if (response.answersHead || this.#pipelined || broken) {
-      this.#refuseHeld(now)
+      this.#held?.refuse(now)
       return
     }
     const next = this.#requests.first
-    if (next !== null) this.#judgeHeld(next, now)
-    else if (this.#requestBreak) this.#refuseHeld(now)
-    else if (this.#lastRequest !== request) this.#refuseHeld(now)
-    else this.#context.held.add(response, this, now)
+    if (next !== null) this.#judgeHeld(this.#held, next, now)
+    else if (this.#requestBreak) this.#held?.refuse(now)
+    else if (this.#lastRequest !== request) this.#held?.refuse(now)
+    else this.#held.wait(response, now)
   }
 
-  /** The request after the held pairs: had the client all of the last answer, and nothing more, when it sent this? */
-  #judgeHeld(next: HttpMessage, now: EventTime): void {
-    const response = this.#held.at(-1)!
-    this.#context.held.remove(response)
-    if (next.breakBefore || next.acked !== response.end || this.#pipelined) {
-      if (next.acked >= 0 && next.acked < response.end) this.#pipelined = true
-      this.#refuseHeld(now)
-      return
-    }
-    if (this.#held.length >= AGREEMENTS_NEEDED) this.#believed = true
-    if (this.#believed || this.#wasQuiet(response)) this.#releaseHeld(now)
+  #judgeHeld(held: HeldPairs, next: HttpMessage, now: EventTime): void {
+    if (held.judge(next, this.#pipelined, now)) this.#pipelined = true
   }
 
-  #wasQuiet(response: HttpMessage): boolean {
-    const request = response.partner!
-    const index = this.#held.indexOf(response)
-    const before = index > 0 ? this.#held[index - 1]! : null
-    if (before === null) return false
-    const pause = request.firstByte - before.lastByte
-    const latency = response.firstByte - request.lastByte
-    return pause >= QUIET_US && latency >= 0 && latency * QUIET_RATIO <= pause
+  believed(response: HttpMessage, now: EventTime): void {
+    this.#emitPair(response.partner!, response, 'inferred', now)
   }
 
-  #releaseHeld(now: EventTime): void {
-    if (this.#held.length === 0) return
-    const held = this.#held
-    this.#held = []
-    for (const response of held) {
-      this.#context.held.remove(response)
-      this.#emitPair(response.partner!, response, 'inferred', now)
-    }
-  }
-
-  #refuseHeld(now: EventTime): void {
-    this.#believed = false
-    if (this.#held.length === 0) return
-    const held = this.#held
-    this.#held = []
-    for (const response of held) {
-      this.#context.held.remove(response)
-      this.#emitAlone(response.partner, null, 'request_only_ambiguous', now)
-      this.#emitAlone(null, response, 'response_only_ambiguous', now)
-    }
+  refused(response: HttpMessage, now: EventTime): void {
+    this.#emitAlone(response.partner, null, 'request_only_ambiguous', now)
+    this.#emitAlone(null, response, 'response_only_ambiguous', now)
   }
 
   /** The oldest `count` requests will get no answer. */
@@ -417,11 +361,8 @@ export class Pairing implements Waiter {
   }
 
   #emitPair(request: HttpMessage, response: HttpMessage, grade: PairingGrade, now: EventTime): void {
-    const { funnel } = this.#context.telemetry
-    funnel.pairs.in++
-    funnel.pairs.delivered++
-    funnel.messages.delivered += 2
-    this.#emit(request, response, grade, now)
+    this.#noteMidstream(request)
+    this.#context.outlet.pair(this.#flow!, this.clientSide, this.#keep, request, response, grade, now)
     this.#forget(request, response)
   }
 
@@ -444,30 +385,13 @@ export class Pairing implements Waiter {
   }
 
   #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {
-    const { funnel } = this.#context.telemetry
-    funnel.pairs.in++
-    funnel.pairs.drop(cause)
-    funnel.messages.delivered++
-    const ambiguous = cause === 'request_only_ambiguous' || cause === 'response_only_ambiguous'
-    this.#emit(request, response, ambiguous ? 'ambiguous' : 'exact', now)
+    this.#noteMidstream(request ?? response)
+    this.#context.outlet.alone(this.#flow!, this.clientSide, this.#keep, request, response, cause, now)
   }
 
-  #emit(request: HttpMessage | null, response: HttpMessage | null, grade: PairingGrade, now: EventTime): void {
-    const { sink, telemetry } = this.#context
-    if (this.#midstream) {
-      this.#midstream = false
-      const first = request ?? response
-      first?.weird('tcp.midstream')
-    }
-    const weirds = mergeWeirds(request === null ? null : request.weirds, response === null ? null : response.weirds)
-    // Reassembly has counted its own.
-    for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) telemetry.weirds.add(weirds[i]!)
-    if (sink !== null) {
-      sink(new PairedExchange(this.#flow!, this.clientSide, request, response, grade, weirds, now))
-      request?.letGo(this.#context.buffers)
-      response?.letGo(this.#context.buffers)
-    }
-    if (request !== null) this.#keep.drop(request)
-    if (response !== null) this.#keep.drop(response)
+  #noteMidstream(first: HttpMessage | null): void {
+    if (!this.#midstream) return
+    this.#midstream = false
+    first?.weird('tcp.midstream')
   }
 }

@@ -13,6 +13,7 @@ import type { FlowStageOptions } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { BATCH_BYTES, END, type EntryKind, MARK_BYTES, SETTLE, SegmentBatch, TICK } from './segment-batch.ts'
 import { addDelta, DeltaTaker, type TelemetryDelta } from './telemetry-delta.ts'
+import { type Unsharded, UnshardedQueue } from './unsharded.ts'
 import { WorkerLane } from './worker-lane.ts'
 
 export interface ShardedFlowsOptions {
@@ -28,7 +29,7 @@ export interface ShardedFlowsOptions {
 
 /** Files wait while a worker has this much to do: some batches, so that it never runs dry. */
 const ROOM_BYTES = 6 * BATCH_BYTES
-const ROOM_LOCAL = 65_536
+const ROOM_UNSHARDED = 65_536
 /** Of live sources, flows are shed from the first on, all of them at the second. */
 const SHED_BYTES = 12 * BATCH_BYTES
 const SHED_ALL_BYTES = 32 * BATCH_BYTES
@@ -38,13 +39,6 @@ const SHED_STEP = 4
 const MAX_FREE = 32
 /** Batches that keep a worker busy while the next one fills. */
 const ENOUGH = 2
-
-/** What does not pass a worker, at its place in the order. */
-type Local =
-  | { readonly kind: 'transaction'; readonly key: number; readonly transaction: Transaction }
-  | { readonly kind: 'delta'; readonly key: number; readonly delta: TelemetryDelta }
-  | { readonly kind: 'tick' | 'end'; readonly key: number; readonly now: EventTime }
-  | { readonly kind: 'settle'; readonly key: number }
 
 interface Lane {
   readonly thread: FlowThread
@@ -83,8 +77,7 @@ export class ShardedFlows implements Flows {
   readonly #intake: DeltaTaker
   readonly #lanes: Lane[] = []
   readonly #laneOf: Lane[] = []
-  readonly #local: Local[] = []
-  #localFirst = 0
+  readonly #unsharded: UnshardedQueue
   readonly #sources: SourceInfo[] = []
   #source = 0
   #live = false
@@ -108,6 +101,7 @@ export class ShardedFlows implements Flows {
     this.#intake = new DeltaTaker(options.intake)
     this.#emit = (transaction) => this.#order.push(transaction)
     this.#count = (delta) => addDelta(telemetry, delta)
+    this.#unsharded = new UnshardedQueue(this.#order, analysis, this.#count)
     this.broken = new Promise((_, reject) => {
       this.#break = reject
     })
@@ -151,7 +145,7 @@ export class ShardedFlows implements Flows {
 
   advance(now: EventTime): void {
     // With workers the records say how far event time is.
-    if (this.#lanes.length === 0 && this.#localFirst === this.#local.length) this.#order.advance(now)
+    if (this.#lanes.length === 0 && this.#unsharded.length === 0) this.#order.advance(now)
   }
 
   settle(): void {
@@ -272,8 +266,8 @@ export class ShardedFlows implements Flows {
     for (const lane of this.#lanes) this.#batchFor(lane, MARK_BYTES).mark(kind, key, now)
   }
 
-  #keep(local: Local): void {
-    this.#local.push(local)
+  #keep(one: Unsharded): void {
+    this.#unsharded.push(one)
     this.#flush ??= setImmediate(this.#flushAll)
   }
 
@@ -326,8 +320,7 @@ export class ShardedFlows implements Flows {
       if (incoming.now < now) now = incoming.now
     }
     for (;;) {
-      const local = this.#local[this.#localFirst]
-      let key = local === undefined ? Number.POSITIVE_INFINITY : local.key
+      let { key } = this.#unsharded
       let first: WorkerLane | null = null
       for (let i = 0; i < lanes.length; i++) {
         const { incoming } = lanes[i]!
@@ -337,7 +330,7 @@ export class ShardedFlows implements Flows {
       }
       if (key > limit || key === Number.POSITIVE_INFINITY) break
       if (first !== null) first.take(this.#count, this.#emit)
-      else this.#handOnLocal(local!)
+      else this.#unsharded.take()
     }
     if (now !== Number.POSITIVE_INFINITY) this.#order.advance(now)
     this.#taken = limit
@@ -350,35 +343,8 @@ export class ShardedFlows implements Flows {
     this.#read.length = 0
   }
 
-  #handOnLocal(local: Local): void {
-    if (++this.#localFirst === this.#local.length) {
-      this.#local.length = 0
-      this.#localFirst = 0
-    }
-    const { analysis } = this.#options
-    switch (local.kind) {
-      case 'transaction':
-        this.#order.push(local.transaction)
-        return
-      case 'delta':
-        this.#count(local.delta)
-        return
-      case 'tick':
-        this.#order.advance(local.now)
-        analysis.tick(local.now)
-        return
-      case 'settle':
-        this.#order.flush()
-        return
-      case 'end':
-        this.#order.flush()
-        analysis.tick(local.now)
-        return
-    }
-  }
-
   #hasRoom(): boolean {
-    if (this.#local.length - this.#localFirst > ROOM_LOCAL) return false
+    if (this.#unsharded.length > ROOM_UNSHARDED) return false
     return this.#lanes.every((lane) => lane.underWayBytes < ROOM_BYTES)
   }
 
