@@ -166,7 +166,9 @@ class Control implements Daemon {
     }
     if (config.sources.some(({ kind }) => kind === 'kafka')) {
       const positions = await openMap<KafkaEntry>(parts, join(state, 'positions'))
-      this.#kafka = new KafkaDesk({ ...this.#request, positions, folder })
+      const desk = new KafkaDesk({ ...this.#request, positions, folder })
+      closers.add('dead letters', () => desk.close())
+      this.#kafka = desk
     }
     this.#outbox = await openOutbox(parts, join(state, 'deliveries'))
     this.#response = this.#newResponse(await openConnectors(parts, this.#outbox, this.#context))

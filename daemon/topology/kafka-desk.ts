@@ -73,8 +73,13 @@ export class KafkaDesk {
     )
   }
 
-  /** Into `dead-letters.jsonl`, beside which one older file is kept. */
-  lay(letters: readonly DeadLetter[]): void {
+  /** Resolves when all letters are written. */
+  close(): Promise<void> {
+    return this.#letters
+  }
+
+  /** Into `dead-letters.jsonl`, beside which one older file is kept. Resolves when they are written, or cannot be. */
+  lay(letters: readonly DeadLetter[]): Promise<void> {
     const path = join(this.#options.folder, 'dead-letters.jsonl')
     this.#letters = this.#letters
       .then(async () => {
@@ -85,6 +90,7 @@ export class KafkaDesk {
         await appendFile(path, lines.join(''), { mode: 0o600 })
       })
       .catch((error: unknown) => this.#options.logger.warn(`dead letters could not be written: ${String(error)}`))
+    return this.#letters
   }
 }
 

@@ -164,7 +164,7 @@ class Control {
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
         else if (message.kind === 'rows') this.#seal(message)
         else if (message.kind === 'positions') this.#keep(message.positions)
-        else if (message.kind === 'dead_letters') this.#request.kafka?.lay(message.letters)
+        else if (message.kind === 'dead_letters') void this.#request.kafka?.lay(message.letters)
         else this.#heard(message)
       })
       const start: StartMessage = {

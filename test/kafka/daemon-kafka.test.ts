@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -101,6 +102,16 @@ function inDoubt(folder: DaemonFolder): boolean {
 function killChildren({ child: { pid } }: DaemonProcess): void {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   for (const each of children === '' ? [] : children.split(' ')) process.kill(Number(each), 'SIGKILL')
+}
+
+function metricsOf(folder: DaemonFolder): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ socketPath: join(folder.path, 'offpath-data/offpath.sock'), path: '/metrics' }, async (answer) => {
+      let text = ''
+      for await (const part of answer) text += part
+      resolve(text)
+    }).on('error', reject)
+  })
 }
 
 async function committedTo(topic: string): Promise<number> {
@@ -273,13 +284,16 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
       await until(async () => (await committedTo(topic)) === 8, 30_000)
       await sleep(100)
       const letters = readFileSync(join(folder.path, 'offpath-data/dead-letters.jsonl'), 'utf8').trimEnd().split('\n')
-      expect(letters.map((line) => (JSON.parse(line) as { reason: string }).reason).sort()).toEqual([
-        'bad_json',
-        'bad_json',
-        'no_time',
-        'not_object',
-        'too_long',
-        'unusable',
+      const read = letters.map(
+        (line) => JSON.parse(line) as { topic: string; partition: number; offset: number; reason: string },
+      )
+      expect(read.map((each) => [each.topic, each.partition, each.offset, each.reason]).sort()).toEqual([
+        [topic, 0, 0, 'bad_json'],
+        [topic, 0, 1, 'not_object'],
+        [topic, 0, 2, 'no_time'],
+        [topic, 0, 3, 'bad_json'],
+        [topic, 0, 4, 'unusable'],
+        [topic, 0, 6, 'too_long'],
       ])
       const { counters, funnel } = await folder.json<{
         counters: Record<string, number>
@@ -288,6 +302,11 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
       expect(counters['kafka.tombstones']).toBe(1)
       expect(counters['kafka.poison.bad_json']).toBe(2)
       expect(funnel.pairs.in).toBe(1)
+      const metrics = await metricsOf(folder)
+      expect(metrics).toContain('offpath_counters_total{name="kafka.poison.bad_json"} 2\n')
+      expect(metrics).toContain('offpath_counters_total{name="kafka.poison.too_long"} 1\n')
+      expect(metrics).toContain(`offpath_source_lag_records{topic="${topic}",partition="0"} 0\n`)
+      expect(metrics).toContain(`offpath_source_queued_seconds{name="${topic}"} 0\n`)
       expect(await daemon.stop()).toBe(0)
     } finally {
       await folder.remove()

@@ -192,16 +192,20 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
 
   test('paused, nothing comes and the group is kept; resumed, all of it comes', async () => {
     await broker.createTopic('paused')
-    const member = new Member({ topics: ['paused'] })
+    // It waits longer than the group does for who says nothing.
+    const member = new Member({ topics: ['paused'], sessionMs: 3000 })
     await reading(member, async () => {
       await until(() => member.assigned.length === 1, 20_000)
+      const before = member.counters.get('kafka.rebalances')
       member.source.pause()
       await broker.send('paused', lines(5))
-      await new Promise((resolve) => setTimeout(resolve, 1500))
+      await new Promise((resolve) => setTimeout(resolve, 7000))
       expect(member.values).toEqual([])
       member.source.resume()
       await member.has(5)
       expect(member.counters.get('kafka.paused_ms')).toBeGreaterThan(1000)
+      expect(member.counters.get('kafka.rebalances')).toBe(before)
+      expect(member.counters.get('kafka.restarts')).toBe(0)
       expect(member.source.lag()).toEqual([{ topic: 'paused', partition: 0, lag: 0 }])
     })
   })

@@ -184,7 +184,7 @@ export class KafkaSource implements RecordSource {
       groupId: this.#request.options.groupId,
       sessionTimeout: this.#request.options.sessionMs,
       heartbeatInterval: Math.min(MAX_HEARTBEAT_MS, this.#request.options.sessionMs / 5),
-      maxWaitTimeInMs: MAX_WAIT_MS,
+      maxWaitTimeInMs: Math.min(MAX_WAIT_MS, this.#request.options.sessionMs / 5),
       maxBytesPerPartition: MAX_PARTITION_BYTES,
       maxBytes: MAX_FETCH_BYTES,
       allowAutoTopicCreation: false,
