@@ -7,6 +7,7 @@ import type { Lack } from '../daemon/tap/mapping.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
 import type { Occupancies } from '../daemon/telemetry/occupancy.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
+import { CallerIndex } from './baselines/caller-index.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
 import type { ModelChange } from './model-change.ts'
@@ -55,10 +56,11 @@ export class DetectorSet {
     this.#onFailure = onFailure
     const payloads = enabled.some(({ declaration }) => declaration.reads === 'payloads') ? new PayloadContext() : null
     this.#payloads = payloads
+    const callers = new CallerIndex()
     this.#running = [...enabled]
       .sort((a, b) => (a.declaration.id < b.declaration.id ? -1 : 1))
       .map(({ declaration, options }) => {
-        const create = () => declaration.create(declaration.options.parse(options), payloads ?? undefined)
+        const create = () => declaration.create(declaration.options.parse(options), payloads ?? undefined, callers)
         const readsPayloads = declaration.reads === 'payloads'
         return { id: declaration.id, detector: create(), create, readsPayloads, failed: false }
       })

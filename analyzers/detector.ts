@@ -4,6 +4,7 @@ import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
+import type { CallerIndex } from './baselines/caller-index.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
 import type { ModelChange } from './model-change.ts'
 import type { PayloadContext } from './payload-context.ts'
@@ -59,8 +60,11 @@ export interface DetectorDeclaration<Options extends z.ZodType = z.ZodType> {
   readonly options: Options
   /** It judges marks of payloads: it need not be asked about a transaction without any. */
   readonly reads?: 'payloads'
-  /** `payloads`: what all detectors that read payloads know of fields; without it one that does has its own. */
-  create(options: z.infer<Options>, payloads?: PayloadContext): Detector
+  /**
+   * `payloads`: what all detectors that read payloads know of fields; `callers`: where all find what they keep of a caller. Without
+   * them, one that needs them has its own.
+   */
+  create(options: z.infer<Options>, payloads?: PayloadContext, callers?: CallerIndex): Detector
 }
 
 export interface DetectorDescription {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
+import type { CallerIndex, CallerRow, CallerSlot } from './caller-index.ts'
 import { flag, text } from './state.ts'
 
 export type { Occupancy }
@@ -9,11 +10,14 @@ export type { Occupancy }
 export const KeyedEntry = z.tuple([flag, text, z.int().min(0), flag, z.unknown()])
 export type KeyedEntry = z.infer<typeof KeyedEntry>
 
-class Slot<Value> implements Linked<Slot<Value>> {
+class Slot<Value> implements Linked<Slot<Value>>, CallerSlot {
   readonly key: string
-  readonly value: Value
+  /** Undefined once it is held no more: whoever still knows the slot keeps nothing else alive. */
+  value: Value | undefined
+  held = true
+  isResident = false
   touched = false
-  uses = 1
+  uses = 0
   older: Slot<Value> | null = null
   newer: Slot<Value> | null = null
 
@@ -23,36 +27,24 @@ class Slot<Value> implements Linked<Slot<Value>> {
   }
 }
 
-/** One part of the table: its slots by key, and in the order in which they came or were last spared. */
+/** One part of the table, in the order in which its slots came or were last spared. */
 class Part<Value> {
-  readonly slots = new Map<string, Slot<Value>>()
-  readonly #order = new RecencyList<Slot<Value>>()
-
-  get size(): number {
-    return this.slots.size
-  }
-
-  get first(): Slot<Value> | null {
-    return this.#order.oldest
-  }
+  readonly order = new RecencyList<Slot<Value>>()
+  size = 0
 
   add(slot: Slot<Value>): void {
-    this.slots.set(slot.key, slot)
-    this.#order.append(slot)
+    this.order.append(slot)
+    this.size++
   }
 
   remove(slot: Slot<Value>): void {
-    this.slots.delete(slot.key)
-    this.#order.remove(slot)
-  }
-
-  spare(slot: Slot<Value>): void {
-    this.#order.refresh(slot)
+    this.order.remove(slot)
+    this.size--
   }
 
   inOrder(): Slot<Value>[] {
     const slots: Slot<Value>[] = []
-    for (let slot = this.#order.oldest; slot !== null; slot = slot.newer) slots.push(slot)
+    for (let slot = this.order.oldest; slot !== null; slot = slot.newer) slots.push(slot)
     return slots
   }
 }
@@ -74,18 +66,22 @@ export class KeyedTable<Value> {
   readonly limit: number
   readonly #newcomerLimit: number
   readonly #create: () => Value
+  readonly #slots = new Map<string, Slot<Value>>()
   readonly #newcomers = new Part<Value>()
   readonly #residents = new Part<Value>()
+  /** Its number in the index of callers; -1 where its keys are no callers. */
+  readonly #number: number
   evicted = 0
 
-  constructor(limit: number, create: () => Value) {
+  constructor(limit: number, create: () => Value, callers: CallerIndex | null = null) {
     this.limit = limit
     this.#newcomerLimit = Math.max(1, Math.floor(limit * NEWCOMERS))
     this.#create = create
+    this.#number = callers === null ? -1 : callers.addTable()
   }
 
   get size(): number {
-    return this.#newcomers.size + this.#residents.size
+    return this.#slots.size
   }
 
   get occupancy(): Occupancy {
@@ -94,26 +90,27 @@ export class KeyedTable<Value> {
 
   /** The value of a key, if it is held; counts as no use. */
   peek(key: string): Value | undefined {
-    return (this.#residents.slots.get(key) ?? this.#newcomers.slots.get(key))?.value
+    return this.#slots.get(key)?.value
   }
 
   /** The value of a key, made if need be; counts as a use. */
   use(key: string): Value {
-    const resident = this.#residents.slots.get(key)
-    if (resident !== undefined) {
-      resident.touched = true
-      return resident.value
-    }
-    const newcomer = this.#newcomers.slots.get(key)
-    if (newcomer === undefined) return this.#admit(key)
-    if (++newcomer.uses >= PROTECT_AFTER) this.#promote(newcomer)
-    return newcomer.value
+    return this.#used(this.#slots.get(key) ?? this.#admit(key))
+  }
+
+  /** The value of a caller, as `use` of its key gives it. Only of a table that was made with the index of the row. */
+  useOf(row: CallerRow): Value {
+    const known = row.slots[this.#number] as Slot<Value> | null | undefined
+    if (known?.held === true) return this.#used(known)
+    const slot = this.#slots.get(row.key) ?? this.#admit(row.key)
+    row.slots[this.#number] = slot
+    return this.#used(slot)
   }
 
   /** Every value, residents first, those that would leave first before the others. */
   forEach(visit: (value: Value) => void): void {
-    for (let slot = this.#residents.first; slot !== null; slot = slot.newer) visit(slot.value)
-    for (let slot = this.#newcomers.first; slot !== null; slot = slot.newer) visit(slot.value)
+    for (let slot = this.#residents.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!)
+    for (let slot = this.#newcomers.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!)
   }
 
   /** What is held now, in the order of `forEach`; each state is made when it is asked for. */
@@ -122,22 +119,25 @@ export class KeyedTable<Value> {
       [true, this.#residents],
       [false, this.#newcomers],
     ] as const) {
-      for (const slot of part.inOrder()) yield [isResident, slot.key, slot.uses, slot.touched, toState(slot.value)]
+      for (const { held, key, uses, touched, value } of part.inOrder()) {
+        // It may have left since the first was asked for.
+        if (held) yield [isResident, key, uses, touched, toState(value!)]
+      }
     }
   }
 
   /** Puts an entry back behind those put back before; beyond the limit it is left out. */
   restore([isResident, key, uses, touched]: KeyedEntry, value: Value): void {
-    if (this.size >= this.limit || this.peek(key) !== undefined) {
+    if (this.size >= this.limit || this.#slots.has(key)) {
       this.evicted++
       return
     }
     const slot = new Slot(key, value)
     slot.uses = uses
     slot.touched = touched
-    const part =
-      isResident && this.#residents.size < this.limit - this.#newcomerLimit ? this.#residents : this.#newcomers
-    part.add(slot)
+    slot.isResident = isResident && this.#residents.size < this.limit - this.#newcomerLimit
+    this.#partOf(slot).add(slot)
+    this.#slots.set(key, slot)
   }
 
   /** Mean over all values, 0 of none. */
@@ -149,7 +149,14 @@ export class KeyedTable<Value> {
     return this.size === 0 ? 0 : sum / this.size
   }
 
-  #admit(key: string): Value {
+  #used(slot: Slot<Value>): Value {
+    if (slot.isResident) slot.touched = true
+    else if (++slot.uses >= PROTECT_AFTER) this.#promote(slot)
+    return slot.value!
+  }
+
+  /** A newcomer that was not used yet. */
+  #admit(key: string): Slot<Value> {
     // While the table is not full, newcomers may use the whole of it.
     if (this.size >= this.limit) {
       if (this.#newcomers.size > 0) this.#evict(this.#newcomers)
@@ -157,29 +164,38 @@ export class KeyedTable<Value> {
     }
     const slot = new Slot(key, this.#create())
     this.#newcomers.add(slot)
-    return slot.value
+    this.#slots.set(key, slot)
+    return slot
+  }
+
+  #partOf({ isResident }: Slot<Value>): Part<Value> {
+    return isResident ? this.#residents : this.#newcomers
   }
 
   #promote(slot: Slot<Value>): void {
     this.#newcomers.remove(slot)
     if (this.#residents.size >= this.limit - this.#newcomerLimit) this.#evictResident()
+    slot.isResident = true
     this.#residents.add(slot)
   }
 
   #evictResident(): void {
     for (let tries = 0; tries < 8; tries++) {
-      const first = this.#residents.first
+      const first = this.#residents.order.oldest
       if (first === null || !first.touched) break
       first.touched = false
-      this.#residents.spare(first)
+      this.#residents.order.refresh(first)
     }
     this.#evict(this.#residents)
   }
 
   #evict(part: Part<Value>): void {
-    const first = part.first
+    const first = part.order.oldest
     if (first === null) return
     part.remove(first)
+    this.#slots.delete(first.key)
+    first.held = false
+    first.value = undefined
     this.evicted++
   }
 }

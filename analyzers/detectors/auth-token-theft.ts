@@ -2,10 +2,10 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import { asnText, type Principal, type Transaction } from '../../daemon/model/transaction.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
-import { hashText } from '../baselines/lookup-hash.ts'
-import { isAuthenticated, networkOf, principalKey } from '../baselines/principal-key.ts'
+import { isAuthenticated, networkOf } from '../baselines/principal-key.ts'
 import { amount, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, shownAs, signalOf, spanText } from '../finding.ts'
@@ -55,14 +55,16 @@ interface Population {
 class AuthTokenTheft implements Detector {
   readonly stateVersion = 2
   readonly #options: TheftOptions
+  readonly #index: CallerIndex
   readonly #holders: KeyedTable<Holder>
   readonly #relays: KeyedTable<Relay>
   readonly #populations = new Map<string, Population>()
   #frozen = false
 
-  constructor(options: TheftOptions) {
+  constructor(options: TheftOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#options = options
-    this.#holders = new KeyedTable(options.maxCallers, () => new Holder())
+    this.#holders = new KeyedTable(options.maxCallers, () => new Holder(), callers)
     this.#relays = new KeyedTable(options.maxPrograms, () => new Relay())
   }
 
@@ -73,8 +75,8 @@ class AuthTokenTheft implements Detector {
     // Somebody acts in the holder’s name, and the token says so.
     if (tx.claims?.actor != null) return null
     const address = sourceAddress(tx)
-    const key = principalKey(principal)
-    const holder = this.#holders.use(key)
+    const row = this.#index.of(principal)
+    const holder = this.#holders.useOf(row)
     if (holder.goesOn(address, now)) return null
     const isFirst = holder.hours === 0
     const operator = tx.asn == null ? '' : asnText(tx.asn)
@@ -82,7 +84,7 @@ class AuthTokenTheft implements Detector {
     const population = this.#populationOf(principal.kind)
     if (isFirst) population.holders++
     if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
-    const relay = this.#relayOf(actor, key, now)
+    const relay = this.#relayOf(actor, row.hash, now)
     // Whoever has used it for a day is one of those who use it.
     if (now - actor.firstAt > DAY_US) return null
     const owner = holder.before(actor, isKey(principal))
@@ -173,10 +175,10 @@ class AuthTokenTheft implements Detector {
     return population
   }
 
-  #relayOf(actor: Actor, key: string, now: EventTime): Relay {
+  #relayOf(actor: Actor, caller: number, now: EventTime): Relay {
     const relay = this.#relays.use(`${actor.program} ${actor.network}`)
     if (relay.firstAt === 0) relay.firstAt = now
-    if (!this.#frozen) relay.callers.learnOne(hashText(key))
+    if (!this.#frozen) relay.callers.learnOne(caller)
     return relay
   }
 
@@ -282,5 +284,5 @@ export const authTokenTheft = defineDetector({
     tuning: 'report; relayCallers where few callers come through a backend.',
   },
   options: Options,
-  create: (options) => new AuthTokenTheft(options),
+  create: (options, _, callers) => new AuthTokenTheft(options, callers),
 })

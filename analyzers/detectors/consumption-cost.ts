@@ -66,5 +66,5 @@ export const consumptionCost = defineDetector({
     tuning: 'leastSeconds to what the service can spare; leastRequests.',
   },
   options: Options,
-  create: (options) => new UseDetector(measureOf(options), options),
+  create: (options, _, callers) => new UseDetector(measureOf(options), options, callers),
 })

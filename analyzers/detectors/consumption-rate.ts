@@ -63,5 +63,5 @@ export const consumptionRate = defineDetector({
     tuning: 'perMinute, perTenMinutes, perHour for APIs that are polled; report.',
   },
   options: Options,
-  create: (options) => new UseDetector(measureOf(options), options),
+  create: (options, _, callers) => new UseDetector(measureOf(options), options, callers),
 })

@@ -59,5 +59,5 @@ export const consumptionSize = defineDetector({
     tuning: 'leastBytes; leastRequests.',
   },
   options: Options,
-  create: (options) => new UseDetector(measureOf(options), options),
+  create: (options, _, callers) => new UseDetector(measureOf(options), options, callers),
 })

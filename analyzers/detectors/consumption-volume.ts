@@ -58,5 +58,5 @@ export const consumptionVolume = defineDetector({
     tuning: 'leastMegabytes to what the service gives a busy caller.',
   },
   options: Options,
-  create: (options) => new UseDetector(measureOf(options), options),
+  create: (options, _, callers) => new UseDetector(measureOf(options), options, callers),
 })

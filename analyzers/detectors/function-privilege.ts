@@ -3,8 +3,9 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex, type CallerRow } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
-import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { isAuthenticated } from '../baselines/principal-key.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { CallerUse, CallerUseState } from './function-privilege/caller-use.ts'
@@ -39,6 +40,7 @@ class FunctionPrivilege implements Detector {
   readonly stateVersion = 1
   readonly #report: number
   readonly #maxRoles: number
+  readonly #index: CallerIndex
   readonly #callers: KeyedTable<CallerUse>
   readonly #operations: KeyedTable<Operation>
   readonly #admission: Admission<Use, z.infer<typeof UseState>>
@@ -49,10 +51,11 @@ class FunctionPrivilege implements Detector {
   #wanted = ''
   #now: EventTime = 0
 
-  constructor(options: PrivilegeOptions) {
+  constructor(options: PrivilegeOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#report = Math.log10(options.report)
     this.#maxRoles = options.maxRoles
-    this.#callers = new KeyedTable(options.maxCallers, () => new CallerUse())
+    this.#callers = new KeyedTable(options.maxCallers, () => new CallerUse(), callers)
     this.#operations = new KeyedTable(
       options.maxOperations,
       () => new Operation(++this.#numbers, this.#wanted, this.#now),
@@ -69,8 +72,8 @@ class FunctionPrivilege implements Detector {
     if (template === null || status === null || tx.method === 'OPTIONS' || !isAuthenticated(principal)) return null
     const granted = status >= 200 && status < 300
     if (!granted && status !== 403) return null
-    const key = principalKey(principal)
-    const use = this.#callers.use(key)
+    const row = this.#index.of(principal)
+    const use = this.#callers.useOf(row)
     const role = roleOf(tx, use.role)
     if (role === null) return null
     use.become(role)
@@ -80,9 +83,7 @@ class FunctionPrivilege implements Detector {
     const operation = this.#operations.use(name)
     if (granted) operation.noteGrant()
     if (use.uses(operation.number)) return null
-    return (
-      this.#judge(tx, use, operation, role, granted, now) ?? this.#note(tx, key, use, operation, name, granted, now)
-    )
+    return this.#judge(tx, use, operation, role, granted, now) ?? this.#note(row, use, operation, name, granted, now)
   }
 
   tick(now: EventTime): void {
@@ -169,8 +170,7 @@ class FunctionPrivilege implements Detector {
 
   /** Nothing to say: what was granted teaches, unless it was found odd. */
   #note(
-    { principal }: Transaction,
-    key: string,
+    { key, voter }: CallerRow,
     use: CallerUse,
     operation: Operation,
     name: string,
@@ -178,7 +178,6 @@ class FunctionPrivilege implements Detector {
     now: EventTime,
   ): null {
     if (!granted || this.#admission.isSuspect(key, now)) return null
-    const voter = voteKey(principal)
     if (!use.isCounted) {
       use.isCounted = true
       this.#admission.offer(key, voter, { role: use.role, operation: null }, false, now)
@@ -242,5 +241,5 @@ export const functionPrivilege = defineDetector({
     tuning: 'report; turn it off where one role has all rights.',
   },
   options: Options,
-  create: (options) => new FunctionPrivilege(options),
+  create: (options, _, callers) => new FunctionPrivilege(options, callers),
 })

@@ -3,6 +3,7 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
@@ -56,6 +57,7 @@ class ObjectEnumeration implements Detector {
   readonly #matureVotes: number
   readonly #longUs: number
   readonly #report: number
+  readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #endpoints: KeyedTable<EndpointPopulation>
   readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
@@ -65,12 +67,13 @@ class ObjectEnumeration implements Detector {
   #shortWindow = 0
   #longWindow = 0
 
-  constructor(options: EnumerationOptions) {
+  constructor(options: EnumerationOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#shortUs = options.shortMinutes * MINUTE_US
     this.#matureVotes = options.matureVotes
     this.#longUs = options.longHours * HOUR_US
     this.#report = -Math.log(options.report)
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#endpoints = new KeyedTable(
       options.maxEndpoints,
       () => new EndpointPopulation(++this.#scopes, options.matureVotes),
@@ -95,7 +98,7 @@ class ObjectEnumeration implements Detector {
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { status, objectIds } = tx
     if (tx.endpoint === null || objectIds.length === 0 || status === null || !isAboutObject(status)) return null
-    const caller = this.#callers.use(principalKey(tx.principal))
+    const caller = this.#callers.useOf(this.#index.of(tx.principal))
     caller.identify(tx)
     const reach = caller.reachOf(this.#places.of(tx.service ?? '', tx.endpoint))
     const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
@@ -260,5 +263,5 @@ export const objectEnumeration = defineDetector({
     tuning: 'report; the windows; matureVotes. A known export account is learnt after three windows, not configured.',
   },
   options: Options,
-  create: (options) => new ObjectEnumeration(options),
+  create: (options, _, callers) => new ObjectEnumeration(options, callers),
 })

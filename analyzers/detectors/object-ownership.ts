@@ -3,8 +3,9 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
-import { isAuthenticated, principalKey } from '../baselines/principal-key.ts'
+import { isAuthenticated } from '../baselines/principal-key.ts'
 import { hash32 } from '../baselines/state.ts'
 import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
 import { type Detector, defineDetector } from '../detector.ts'
@@ -93,6 +94,7 @@ interface Look {
 class ObjectOwnership implements Detector {
   readonly stateVersion = 1
   readonly #report: number
+  readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #endpoints: KeyedTable<EndpointFields>
   readonly #owners: ValueOwners
@@ -107,9 +109,10 @@ class ObjectOwnership implements Detector {
   /** Service and collection of the endpoint that the table is asked for. */
   #wanted: [service: string, template: string] = ['', '']
 
-  constructor(options: OwnershipOptions) {
+  constructor(options: OwnershipOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#report = Math.log10(options.report)
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#endpoints = new KeyedTable(options.maxEndpoints, () => new EndpointFields(++this.#scopes, ...this.#wanted))
     this.#owners = new ValueOwners(options.valuePlaces)
     this.#known = new KnownPairs(options.objectPlaces)
@@ -122,8 +125,9 @@ class ObjectOwnership implements Detector {
     if (!isAuthenticated(principal) || tx.pairing !== 'exact') return null
     const endpoint = this.#endpointOf(tx.service ?? '', template)
     if (!endpoint.noteAnswer(tx)) return null
-    const key = principalKey(principal)
-    const caller = this.#callers.use(key)
+    const row = this.#index.of(principal)
+    const { key } = row
+    const caller = this.#callers.useOf(row)
     caller.identify(principal)
     const object = tx.objectIds.length === 0 ? 0 : valueHash(tx.objectIds.join('/'))
     if (object !== 0 && this.#known.has(endpoint.scope, object, caller.hash)) return null
@@ -417,5 +421,5 @@ export const objectOwnership = defineDetector({
       'report; turn it off for an endpoint whose objects are shared by links that are not requests of the same service.',
   },
   options: Options,
-  create: (options) => new ObjectOwnership(options),
+  create: (options, _, callers) => new ObjectOwnership(options, callers),
 })

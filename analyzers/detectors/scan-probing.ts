@@ -3,6 +3,7 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import { callerAddress, type Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
@@ -66,6 +67,7 @@ class ScanProbing implements Detector {
   readonly #attackRate: number
   readonly #halfLifeUs: number
   readonly #report: number
+  readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #services: KeyedTable<Service>
   readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
@@ -73,12 +75,13 @@ class ScanProbing implements Detector {
   #lastName = ''
   #lastService: Service | null = null
 
-  constructor(options: ScanOptions) {
+  constructor(options: ScanOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#options = options
     this.#attackRate = options.attackRate
     this.#halfLifeUs = options.halfLifeMinutes * MINUTE_US
     this.#report = -Math.log(options.report)
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#services = new KeyedTable(options.maxServices, () => new Service(options))
     this.#admission = new Admission(
       ADMISSION_DEFAULTS,
@@ -100,7 +103,7 @@ class ScanProbing implements Detector {
     const { service: name, path, status } = tx
     if (name === null || path === null || status === null || tx.method === 'OPTIONS') return null
     const service = this.#serviceOf(name)
-    const caller = this.#callers.use(principalKey(tx.principal))
+    const caller = this.#callers.useOf(this.#index.of(tx.principal))
     caller.principal = tx.principal
     const visit = caller.at(name)
     if (tx.knownEndpoint) {
@@ -297,5 +300,5 @@ export const scanProbing = defineDetector({
       "report lowers or raises what becomes a signal; brokenCallers and brokenShare say when a missing path is everybody's. Not an address list: a caller behind a shared address without an account is judged as that address.",
   },
   options: Options,
-  create: (options) => new ScanProbing(options),
+  create: (options, _, callers) => new ScanProbing(options, callers),
 })

@@ -134,5 +134,5 @@ export const scrapeExfiltration = defineDetector({
     tuning: 'leastRecords; plainTimes for lists that anybody may read.',
   },
   options: Options,
-  create: (options) => new UseDetector(measureOf(options), options),
+  create: (options, _, callers) => new UseDetector(measureOf(options), options, callers),
 })

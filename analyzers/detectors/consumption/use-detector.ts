@@ -3,8 +3,8 @@ import type { Signal } from '../../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/admission.ts'
+import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
-import { principalKey, voteKey } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
 import { Places } from '../object-enumeration/places.ts'
@@ -60,6 +60,7 @@ export class UseDetector implements Detector {
   readonly #matureVotes: number
   readonly #report: number
   readonly #near: number
+  readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #populations: KeyedTable<UsePopulation>
   readonly #admission: Admission<Summary, SummaryState>
@@ -67,12 +68,13 @@ export class UseDetector implements Detector {
   readonly #usage = new Usage()
   #hour = 0
 
-  constructor(measure: Measure, options: UseOptions) {
+  constructor(measure: Measure, options: UseOptions, callers = new CallerIndex()) {
     this.#measure = measure
+    this.#index = callers
     this.#matureVotes = options.matureVotes
     this.#report = options.report
     this.#near = Math.min(...measure.floors) * NEAR
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller())
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#populations = new KeyedTable(options.maxEndpoints, () => new UsePopulation(options.matureVotes))
     this.#places = new Places(options.maxEndpoints)
     this.#admission = new Admission(
@@ -90,12 +92,11 @@ export class UseDetector implements Detector {
     const measure = this.#measure
     const used = measure.usedBy(tx)
     if (!(used > 0) || tx.service === null) return null
-    const { principal } = tx
-    const key = principalKey(principal)
-    const caller = this.#callers.use(key)
+    const row = this.#index.of(tx.principal)
+    const caller = this.#callers.useOf(row)
     if (caller.key === '') {
-      caller.key = key
-      caller.voter = voteKey(principal)
+      caller.key = row.key
+      caller.voter = row.voter
     }
     const minute = Math.floor(now / MINUTE_US)
     const place = this.#places.of(tx.service, measure.per === 'endpoint' ? (tx.endpoint ?? '') : '')

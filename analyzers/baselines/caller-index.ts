@@ -1,0 +1,83 @@
+import type { Principal } from '../../daemon/model/transaction.ts'
+import { hashText } from './lookup-hash.ts'
+import { principalKey, voteKey } from './principal-key.ts'
+
+/** Callers whose tables are found without a look-up; more of them, and the index starts over. */
+const MAX_ROWS = 16_384
+
+/** What all tables of callers know of one caller. */
+export class CallerRow {
+  /** principalKey. */
+  readonly key: string
+  /** voteKey. */
+  readonly voter: string
+  /** By the number of the table: where the caller stands in it. Only KeyedTable reads and writes these. */
+  readonly slots: (CallerSlot | null)[]
+  /** As which object it came last. */
+  latest: Principal
+  #hash = -1
+
+  constructor(principal: Principal, key: string, tables: number) {
+    this.latest = principal
+    this.key = key
+    this.voter = principal.kind === 'ip' ? voteKey(principal) : key
+    this.slots = new Array<CallerSlot | null>(tables).fill(null)
+  }
+
+  /** hashText of the key. */
+  get hash(): number {
+    if (this.#hash < 0) this.#hash = hashText(this.key)
+    return this.#hash
+  }
+}
+
+/** A place in a table, which says whether it is still taken. */
+export interface CallerSlot {
+  readonly held: boolean
+}
+
+/**
+ * Finds a caller once a transaction for all detectors that keep something of callers. Each would otherwise put its key together, hash
+ * it and look it up in a map of its own, in memory that is in no cache: a seventh of the cycles of all detectors. Decides nothing: the
+ * tables keep their limits and who is in them, and a caller that is not in the index is looked up.
+ *
+ * Memory     16,384 callers of about 0.3 KiB; then it starts over
+ */
+export class CallerIndex {
+  readonly #rows = new Map<string, CallerRow>()
+  /** Those that came twice as the same object, as callers in packets do; not those of records that say who it was, each anew. */
+  readonly #byPrincipal = new Map<Principal, CallerRow>()
+  #principal: Principal | null = null
+  #row: CallerRow | null = null
+  #tables = 0
+
+  /** The number of one more table. */
+  addTable(): number {
+    return this.#tables++
+  }
+
+  of(principal: Principal): CallerRow {
+    if (principal === this.#principal) return this.#row!
+    const row = this.#byPrincipal.get(principal) ?? this.#find(principal)
+    this.#principal = principal
+    this.#row = row
+    return row
+  }
+
+  #find(principal: Principal): CallerRow {
+    const key = principalKey(principal)
+    let row = this.#rows.get(key)
+    if (row === undefined) {
+      if (this.#rows.size >= MAX_ROWS) {
+        this.#rows.clear()
+        this.#byPrincipal.clear()
+      }
+      row = new CallerRow(principal, key, this.#tables)
+      this.#rows.set(key, row)
+    } else if (row.latest === principal) {
+      if (this.#byPrincipal.size >= MAX_ROWS) this.#byPrincipal.clear()
+      this.#byPrincipal.set(principal, row)
+    } else row.latest = principal
+    return row
+  }
+}
