@@ -48,6 +48,8 @@ export class Case {
   readonly #accounts = new Set<string>()
   #severity: Severity
   #signals = 0
+  /** Up to then an earlier life has counted: what it read may be read again. */
+  #countedUntil = Number.NEGATIVE_INFINITY
   #maturity = 0
   #pSuccess = 0
   /** By endpoint and subject, what the newest signal counted: the sum over them is the incident's. */
@@ -107,6 +109,7 @@ export class Case {
     for (const endpoint of incident.endpoints) held.#endpoints.add(endpoint)
     for (const account of incident.outcome.accounts) held.#accounts.add(account)
     held.#signals = incident.signalCount
+    held.#countedUntil = incident.updatedAt
     held.#maturity = incident.maturity
     held.#pSuccess = incident.outcome.pSuccess
     held.#exposedBefore = incident.outcome.objectsExposed
@@ -115,6 +118,10 @@ export class Case {
     held.#blind = incident.doubts.includes('blind')
     held.#markReported()
     return held
+  }
+
+  #isCounted({ time, transactionId }: Signal): boolean {
+    return time <= this.#countedUntil && transactionId !== null && this.#evidence.has(transactionId)
   }
 
   get transactionCount(): number {
@@ -130,7 +137,7 @@ export class Case {
     // What the sensor says of itself is no less true for that.
     if (blind && signal.transactionId !== null) this.#blind = true
     if (signal.limits !== undefined) this.#limits = signal.limits
-    this.#signals++
+    if (!this.#isCounted(signal)) this.#signals++
     this.#evidence.addSignal(signal)
     this.#detectors.add(signal.detector)
     for (const tag of signal.owasp) this.#owasp.add(tag)

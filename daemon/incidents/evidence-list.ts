@@ -24,8 +24,13 @@ export class EvidenceList {
     return list
   }
 
+  /** Whether it is among the newest. */
+  has(transactionId: string): boolean {
+    return this.#known.has(transactionId)
+  }
+
   add(ref: EvidenceRef): void {
-    if (this.#known.has(ref.transactionId)) return
+    if (this.has(ref.transactionId)) return
     this.#remember(ref.transactionId)
     this.count++
     if (ref.whole !== false) this.#whole++

@@ -203,3 +203,19 @@ test('more than fit are closed, oldest first, and said so', () => {
   ])
   expect(small.open()).toHaveLength(3)
 })
+
+test('records that are read again after a kill bring signals that were counted before: each counts once', () => {
+  const subject = { kind: 'ip', value: '203.0.113.9' } as const
+  const told = (i: number) =>
+    fakeSignal(START + i * SECOND_US, { detector: 'scan.probing', severity: 'high', transactionId: `t${i}`, subject })
+  const first = newBook()
+  const kept = new Kept()
+  for (let i = 0; i < 3; i++) kept.take(first.push(told(i)))
+  const [{ incident: before }] = kept.held() as [HeldIncident]
+  const next = newBook()
+  next.restore(kept.held())
+  for (let i = 0; i < 5; i++) next.push(told(i))
+  const [after] = next.open()
+  expect(before.signalCount).toBeGreaterThan(0)
+  expect(after).toMatchObject({ id: before.id, signalCount: 5, transactionCount: 5 })
+})
