@@ -20,5 +20,15 @@ export interface KafkaOptions extends KafkaConnection {
   readonly from: 'beginning' | 'latest'
 }
 
+/** When a consumer is built anew that says nothing of its own trouble. Milliseconds. */
+export interface KafkaPatience {
+  /** Between two looks. */
+  readonly lookMs: number
+  /** Without fetching anything, not even an empty answer. */
+  readonly silentMs: number
+  /** Without a batch of a partition that grows. */
+  readonly stalledMs: number
+}
+
 /** Compressed bytes of one partition in one fetch. A single larger batch is still delivered whole. */
 export const MAX_PARTITION_BYTES = 8 * 1024 * 1024

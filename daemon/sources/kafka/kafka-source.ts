@@ -4,7 +4,8 @@ import type { Counters } from '../../telemetry/counters.ts'
 import { recordsOf } from './batch-records.ts'
 import { clientSettings, reasonOf } from './client-settings.ts'
 import { registerCodecs } from './codecs.ts'
-import { type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
+import { CommitBook } from './commit-book.ts'
+import { type KafkaOptions, type KafkaPatience, MAX_PARTITION_BYTES } from './kafka-options.ts'
 import {
   type PartitionLag,
   type Position,
@@ -23,16 +24,6 @@ export interface KafkaSourceRequest {
   readonly counters: Counters
   readonly events: RecordSourceEvents
   readonly patience?: KafkaPatience
-}
-
-/** When a consumer is built anew that says nothing of its own trouble. Milliseconds. */
-export interface KafkaPatience {
-  /** Between two looks. */
-  readonly lookMs: number
-  /** Without fetching anything, not even an empty answer. */
-  readonly silentMs: number
-  /** Without a batch of a partition that grows. */
-  readonly stalledMs: number
 }
 
 interface Partition {
@@ -63,10 +54,7 @@ export class KafkaSource implements RecordSource {
   #admin: Admin | null = null
   #running: Promise<void> | null = null
   #partitions = new Map<string, Partition>()
-  #kept: Map<string, number>
-  readonly #committed = new Map<string, number>()
-  /** What the group was not told yet. */
-  readonly #unsaid = new Map<string, Position>()
+  readonly #book: CommitBook
   /** Ends the life of the consumer that runs, with the reason. */
   #end: (why: string) => void = () => undefined
   #joined = false
@@ -80,7 +68,7 @@ export class KafkaSource implements RecordSource {
     registerCodecs()
     this.#request = request
     this.#counters = request.counters
-    this.#kept = new Map(request.kept.map((position) => [partitionKey(position), position.next]))
+    this.#book = new CommitBook(request.kept)
   }
 
   get state(): RecordSourceState {
@@ -111,25 +99,14 @@ export class KafkaSource implements RecordSource {
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
-    const due = positions.filter((position) => {
-      const key = partitionKey(position)
-      if (!this.#partitions.has(key)) return false
-      this.#kept.set(key, position.next)
-      return position.next > (this.#committed.get(key) ?? -1)
-    })
-    // Until it has arrived it is said again, also when nothing new comes.
-    for (const position of due) this.#unsaid.set(partitionKey(position), position)
+    const due = this.#book.note(positions.filter((position) => this.#partitions.has(partitionKey(position))))
     const consumer = this.#consumer
     if (due.length === 0 || consumer === null || !this.#joined) return
     try {
       await consumer.commitOffsets(
         due.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) })),
       )
-      for (const position of due) {
-        const key = partitionKey(position)
-        this.#committed.set(key, position.next)
-        if (this.#unsaid.get(key) === position) this.#unsaid.delete(key)
-      }
+      this.#book.said(due)
     } catch {
       // The group has moved on, or the broker is away.
       this.#counters.add('kafka.commits_failed')
@@ -137,9 +114,8 @@ export class KafkaSource implements RecordSource {
   }
 
   rewind(positions: readonly Position[], why: string): void {
-    this.#kept = new Map(positions.map((position) => [partitionKey(position), position.next]))
+    this.#book.rewind(positions)
     this.#partitions = new Map()
-    this.#unsaid.clear()
     this.#end(why)
   }
 
@@ -195,7 +171,6 @@ export class KafkaSource implements RecordSource {
     this.#consumer = consumer
     this.#admin = admin
     this.#joined = false
-    this.#committed.clear()
     this.#lastFetchMs = Date.now()
     let look: NodeJS.Timeout | undefined
     try {
@@ -206,21 +181,14 @@ export class KafkaSource implements RecordSource {
       return await Promise.race([ended, failed])
     } finally {
       clearInterval(look)
-      this.#sayAgain()
+      // kafkajs says of a commit that it worked also when the consumer crashed under it, so the last ones are repeated.
+      this.#book.sayAgain([...this.#partitions.values()])
       this.#joined = false
       this.#consumer = null
       this.#admin = null
       // One that hangs is left behind: it commits nothing by itself.
       const gone = Promise.allSettled([consumer.disconnect(), admin.disconnect()])
       await Promise.race([gone, sleep(LEAVE_MS)])
-    }
-  }
-
-  /** kafkajs says of a commit that it worked also when the consumer crashed under it, so the last ones are repeated. */
-  #sayAgain(): void {
-    for (const [key, { topic, partition }] of this.#partitions) {
-      const next = this.#kept.get(key)
-      if (next !== undefined) this.#unsaid.set(key, { topic, partition, next })
     }
   }
 
@@ -266,11 +234,7 @@ export class KafkaSource implements RecordSource {
         this.#partitions.set(key, before.get(key) ?? this.#newPartition(topic, partition, key))
       }
     }
-    this.#committed.clear()
-    // Whoever had it meanwhile may have said more.
-    for (const key of this.#unsaid.keys()) {
-      if (!before.has(key) || !this.#partitions.has(key)) this.#unsaid.delete(key)
-    }
+    this.#book.assigned((key) => before.has(key) && this.#partitions.has(key))
     this.#applyPause()
     this.#request.events.assigned([...this.#partitions.values()])
     void this.#place([...this.#partitions.values()].filter((held) => !before.has(partitionKey(held))))
@@ -281,7 +245,7 @@ export class KafkaSource implements RecordSource {
     if (consumer === null || admin === null) return
     this.#placing = true
     try {
-      const starts = fresh.length === 0 ? [] : await startsOf(admin, this.#request.options, fresh, this.#kept)
+      const starts = fresh.length === 0 ? [] : await startsOf(admin, this.#request.options, fresh, this.#book.kept)
       if (this.#partitions !== partitions) return
       for (const start of starts) consumer.seek({ ...start, offset: String(start.next) })
       this.#placing = false
@@ -294,7 +258,7 @@ export class KafkaSource implements RecordSource {
   }
 
   #newPartition(topic: string, partition: number, key: string): Partition {
-    const next = this.#kept.get(key) ?? -1
+    const next = this.#book.kept.get(key) ?? -1
     return { topic, partition, next, highWatermark: -1, lookedAt: -1, lastBatchMs: Date.now() }
   }
 
@@ -306,9 +270,7 @@ export class KafkaSource implements RecordSource {
       return
     }
     const { topic, partition } = batch
-    // The group is further than we know: another member had it meanwhile.
-    const first = Number(batch.messages[0]?.offset)
-    if (first > (this.#unsaid.get(partitionKey(batch))?.next ?? first)) this.#unsaid.delete(partitionKey(batch))
+    this.#book.read(batch, Number(batch.messages[0]?.offset))
     held.highWatermark = Number(batch.highWatermark)
     held.lastBatchMs = Date.now()
     if (held.next > held.highWatermark) this.#restarted(held)
@@ -346,9 +308,7 @@ export class KafkaSource implements RecordSource {
       `${topic}/${partition}: its offsets ended at ${held.highWatermark}, before ${held.next} that was read: the topic was made anew or cut`,
     )
     held.next = -1
-    this.#kept.delete(partitionKey(held))
-    this.#committed.delete(partitionKey(held))
-    this.#unsaid.delete(partitionKey(held))
+    this.#book.forget(held)
     this.#request.events.restarted(held)
   }
 
@@ -359,7 +319,8 @@ export class KafkaSource implements RecordSource {
       this.#end(`no answer from the brokers for ${Math.round(silentMs / 1000)} s`)
       return
     }
-    if (this.#unsaid.size > 0) void this.commit([...this.#unsaid.values()])
+    const unsaid = this.#book.unsaid()
+    if (unsaid.length > 0) void this.commit(unsaid)
     void this.#lookAtEnds()
   }
 
