@@ -11,7 +11,6 @@ const [NOTHING] = Object.keys(POISONS) as [string]
 const MISSED: readonly (readonly [strike: string, poison: string])[] = [
   ['object.enumeration: 300 orders in a row', '20 accounts do a tenth of it each, four times'],
   ['consumption.rate: 4,000 searches', 'ever more of it, from a hundredth to a third'],
-  ['consumption.rate: 4,000 searches', '20 accounts do a tenth of it each, four times'],
   ['consumption.rate: 4,000 searches', 'a hundredth of it every half hour'],
 ]
 

@@ -22,7 +22,7 @@ export interface Measure {
   readonly certain: number
   /** Of all that was used at the place in these ten minutes, so much is this caller's; otherwise the place is slow, or busy, for all. */
   readonly leastShare: number
-  /** The floor is divided by so much for what is far beyond all others. */
+  /** For who is signed in and far beyond all others, the floor is divided by so much. */
   readonly farTimes: number
   /** Whether who uses many endpoints alike is held to more: nobody's requests are all about one. */
   readonly spreads: boolean

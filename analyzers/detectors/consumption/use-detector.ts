@@ -5,6 +5,7 @@ import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/admission.ts'
 import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
+import { isAuthenticated } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
 import { Places } from '../object-enumeration/places.ts'
@@ -179,7 +180,9 @@ export class UseDetector implements Detector {
     const heavy = usage.watch(now)
     heavy.active = true
     heavy.trail.add(tx)
-    const { floors, leastCalls, certain, leastShare, farTimes } = this.#measure
+    const { floors, leastCalls, certain, leastShare } = this.#measure
+    // A crawler is far beyond all visitors, and means no harm.
+    const farTimes = isAuthenticated(tx.principal) ? this.#measure.farTimes : 1
     const population = this.#populations.use(usage.place.key)
     if (usage.inTen < leastShare * population.usedInTen) return null
     const factor = (this.#measure.factorAt?.(population) ?? 1) * this.#crowdFactor(tx, caller, usage)
