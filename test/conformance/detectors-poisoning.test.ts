@@ -38,7 +38,9 @@ test('docs/poisoning.md tells what was just measured', () => {
     const cells = [...found.values()].map((row) => shown(row.get(poison)!))
     return `| ${poison === NOTHING ? 'nothing' : poison} | ${cells.join(' | ')} |`
   })
-  const table = [`| before | ${[...found.keys()].join(' | ')} |`, `|${' --- |'.repeat(found.size + 1)}`, ...rows].join('\n')
+  const table = [`| before | ${[...found.keys()].join(' | ')} |`, `|${' --- |'.repeat(found.size + 1)}`, ...rows].join(
+    '\n',
+  )
   const page = text.replace(/^\| before[\s\S]*?(?=\n\n)/m, table)
   if (process.env.OFFPATH_GOLDEN_UPDATE === '1') writeFileSync(PAGE, page)
   expect(text).toBe(page)

@@ -5,8 +5,8 @@ import { learntDay, NINE, orderOf, type Person, type World } from './world.ts'
 const DAYS = 2
 const BEGINS = NINE
 export const STRIKES_AT = NINE + DAYS * DAY_US
-const SYLLABLES = 'ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re ri ro ru'
-  .split(' ')
+const SYLLABLES =
+  'ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re ri ro ru'.split(' ')
 
 /** Does a share of what an attack is made of, from `at` on. */
 type Strike = (world: World, who: Person, at: number, share: number) => void
@@ -21,9 +21,7 @@ const word = (world: World) => `/${Array.from({ length: 4 }, () => world.pick(SY
 /** Attacks that learnt models find, by the detector that does. */
 export const STRIKES: Readonly<Record<string, Strike>> = {
   'auth.bruteforce: 60 guesses at an account': (world, { ip, name }, at, share) =>
-    each(Math.ceil(60 * share), (i) =>
-      world.signIn(at + i * SECOND_US, ip, `victim-${name}`, `guess-${at}-${i}`, 401),
-    ),
+    each(Math.ceil(60 * share), (i) => world.signIn(at + i * SECOND_US, ip, `victim-${name}`, `guess-${at}-${i}`, 401)),
   'object.enumeration: 300 orders in a row': (world, who, at, share) =>
     each(Math.ceil(300 * share), (i) =>
       world.ask(at + i * 300_000, who, share === 1 ? `/v1/orders/${10_000 + i}` : othersOrder(world)),
@@ -48,7 +46,11 @@ export const POISONS: Readonly<Record<string, (world: World, strike: Strike) => 
   'a hundredth of it every half hour': (world, strike) =>
     each(96, (turn) => strike(world, mallory, BEGINS + turn * 30 * MINUTE_US, 0.01)),
   '200 cheap incidents, so that learning stands still': (world) =>
-    each(200, (i) => each(12, () => world.ask(BEGINS + i * 14 * MINUTE_US + world.between(0, 60) * SECOND_US, `198.18.${i}.7`, word(world), 404))),
+    each(200, (i) =>
+      each(12, () =>
+        world.ask(BEGINS + i * 14 * MINUTE_US + world.between(0, 60) * SECOND_US, `198.18.${i}.7`, word(world), 404),
+      ),
+    ),
 }
 
 /** A learnt day, the days of poison among ordinary traffic, and the attack. What mallory does is watched. */
