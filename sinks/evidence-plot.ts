@@ -15,7 +15,7 @@ interface Kept {
 
 /**
  * The picture that fits what was found: object ids over time, failures summed up against what is usual, missing paths over
- * time; else requests over time. Null when no evidence has a time.
+ * time; else requests over time. Null when no evidence has a time, or all of it the same.
  */
 export function evidencePlot(
   detail: DetailInput,
@@ -24,7 +24,7 @@ export function evidencePlot(
   const kept = keptRequests(detail)
   const first = kept[0]
   const last = kept.at(-1)
-  if (first === undefined || last === undefined) return null
+  if (first === undefined || last === undefined || first.at === last.at) return null
   const incident = incidentView(detail.incident)
   const ends = { from: timeLabel(first.at), to: timeLabel(last.at) }
   const detector = incident.detectors[0] ?? ''
@@ -39,19 +39,25 @@ export function evidencePlot(
     const names: Names = { ...ends, y: 'failures so far' }
     return {
       title: 'Failures summed up, over time',
-      plot: columnPlot(sums(buckets(refused, first.at, last.at)), size, names, usualMost(detail)),
+      plot: columns(sums(buckets(refused, first.at, last.at)), size, names, usualMost(detail)),
     }
   }
   if (detector.startsWith('scan.') && refused.length > 0) {
     return {
       title: 'Requests refused or not found, over time',
-      plot: columnPlot(buckets(refused, first.at, last.at), size, { ...ends, y: 'misses' }),
+      plot: columns(buckets(refused, first.at, last.at), size, { ...ends, y: 'misses' }),
     }
   }
   return {
     title: 'Requests of the evidence, over time',
-    plot: columnPlot(buckets(kept, first.at, last.at), size, { ...ends, y: 'requests' }),
+    plot: columns(buckets(kept, first.at, last.at), size, { ...ends, y: 'requests' }),
   }
+}
+
+/** No higher than it counts: a wall of eight lines says no more than one or two. */
+function columns(values: readonly number[], { width, height }: PlotSize, names: Names, mark = 0): Plot {
+  const most = Math.max(...values, mark)
+  return columnPlot(values, { width, height: Math.min(height, Math.max(2, most)) }, names, mark)
 }
 
 function keptRequests({ incident, transactions }: DetailInput): Kept[] {

@@ -2,6 +2,7 @@ import pc from 'picocolors'
 import { stateText } from './action-table.ts'
 import { escapeTerminal } from './escape.ts'
 import { evidencePlot } from './evidence-plot.ts'
+import { isFeature, renderFeatures } from './explain-features.ts'
 import { renderPayloads } from './explain-payloads.ts'
 import { indent, outcomeText, percent, renderHead } from './incident-page.ts'
 import {
@@ -24,6 +25,8 @@ import { type Fact, type Look, renderFacts, renderTable, wrapText } from './text
 const MAX_SIGNALS = 12
 const MAX_PLOT_WIDTH = 72
 const PLOT_HEIGHT = 8
+/** Findings that no attacker had in mind. */
+const NOBODYS_AIM = /^(?:baseline|capture|regression)\./
 /** How much stricter a policy could have been: factors of its budget. */
 const STRICTER = [10, 100, 1000, 1_000_000]
 
@@ -38,6 +41,10 @@ export function renderExplanation(detail: DetailInput, look: Look): string {
   const parts = [
     renderHead(incident, look),
     part('Signals', signalsPart(incident, signals, look)),
+    part(
+      'What added to it (newest signal, powers of ten)',
+      renderFeatures(signals, { ...look, width: look.width - 2 }),
+    ),
     part('Payloads', renderPayloads(signals, { ...look, width: look.width - 2 })),
     part(...plotPart(detail, look)),
     part('Policy', sentences(policySentences(incident, signals, detail.policy), look)),
@@ -104,10 +111,9 @@ function signalsPart(incident: IncidentView, signals: readonly SignalView[], loo
       : ''
   const newest = signals.at(-1)!
   const why = wrapText(escapeTerminal(`${shown}${stored}The newest says: ${newest.why}`), look.width - 2)
-  const facts: Fact[] = newest.evidence.map(({ name, text }) => ({
-    name: escapeTerminal(name).replaceAll('_', ' '),
-    text,
-  }))
+  const facts: Fact[] = newest.evidence
+    .filter(({ name }) => !isFeature(name))
+    .map(({ name, text }) => ({ name: escapeTerminal(name).replaceAll('_', ' '), text }))
   return `${table}${why.map((line) => `${line}\n`).join('')}${renderFacts(facts, { ...look, width: look.width - 2 }, 2)}`
 }
 
@@ -167,7 +173,8 @@ function doubtSentences(
   transactions: readonly TransactionView[],
 ): string[] {
   const told: string[] = []
-  if (incident.completeness !== null) told.push(`${percent(incident.completeness)} of the evidence was seen whole.`)
+  if (incident.completeness !== null && incident.evidence.length > 0)
+    told.push(`${percent(incident.completeness)} of the evidence was seen whole.`)
   const partial = transactions.filter(
     ({ state, pairing }) => (state !== '' && state !== 'complete') || (pairing !== '' && pairing !== 'exact'),
   )
@@ -265,7 +272,9 @@ function differentSentences(
         `${action.step} on ${action.target.value} waits for a person: offpath action approve ${action.id} --reason …`,
       )
   }
-  if (incident.outcome.pSuccess !== null) told.push(`As it stands: ${outcomeText(incident)}.`)
+  // A service that is slow, silent or not seen is nothing that somebody was after.
+  const wasAfter = !NOBODYS_AIM.test(incident.detectors[0] ?? '')
+  if (incident.outcome.pSuccess !== null && wasAfter) told.push(`As it stands: ${outcomeText(incident)}.`)
   return told
 }
 
@@ -286,6 +295,6 @@ function inverse(log10P: number): string {
 
 function factor(log10: number): string {
   if (log10 < 0.05) return 'just'
-  const times = 10 ** log10
-  return times < 1e6 ? `${Number(times.toPrecision(2)).toLocaleString('en-US')} times` : `10^${log10.toFixed(1)} times`
+  if (log10 >= 6) return 'over a million times'
+  return `${Number((10 ** log10).toPrecision(2)).toLocaleString('en-US')} times`
 }

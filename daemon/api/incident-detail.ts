@@ -85,11 +85,12 @@ async function storedHistory(id: string, ask: Ask): Promise<Step[]> {
 /** The signals of its detectors about the transactions of its evidence, oldest first. */
 async function signalsOf(incident: IncidentJson, ask: Ask): Promise<Row[]> {
   const evidence = evidenceOf(incident)
-  if (evidence === null) return []
+  const which = evidence === null ? OF_NOTHING : 'transaction_id IN {ids:Array(String)}'
   const sql = `SELECT signal FROM signals WHERE detector IN {detectors:Array(String)} AND ${IN_TIME}
-    AND transaction_id IN {ids:Array(String)} ORDER BY ts, id LIMIT 1 BY id`
+    AND ${which} ORDER BY ts, id LIMIT 1 BY id`
   const detectors = Array.isArray(incident.detectors) ? incident.detectors.map(String) : [incident.detector]
-  const rows = rowsOf(await ask({ sql, params: { ...evidence, detectors }, maxRows: MOST_SIGNALS }))
+  const params = { ...(evidence ?? aboutNothing(incident)), detectors }
+  const rows = rowsOf(await ask({ sql, params, maxRows: MOST_SIGNALS }))
   return rows.map(({ signal }) => JSON.parse(String(signal)) as Row)
 }
 
@@ -117,6 +118,19 @@ async function transactionsOf(incident: IncidentJson, ask: Ask): Promise<Row[]> 
 const IN_TIME = "ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}"
 /** Evidence bears the time of its transaction, a signal the time at which that was final, which may be minutes later. */
 const AROUND_US = HOUR_US
+
+/** Findings about absence have no transaction: those about the same subject, or service, while the incident was open. */
+const OF_NOTHING =
+  "transaction_id = '' AND (subject_value = {subject:String} OR service != '' AND service = {service:String})"
+
+function aboutNothing({ subject, service, opened_at, updated_at }: IncidentJson) {
+  return {
+    subject: String((subject as Row).value),
+    service: String(service ?? ''),
+    from: databaseTime(parseTime(String(opened_at)) ?? 0),
+    to: databaseTime(parseTime(String(updated_at)) ?? 0),
+  }
+}
 
 function evidenceOf(incident: IncidentJson): { ids: string[]; from: string; to: string } | null {
   const ids = incident.evidence.flatMap(({ transaction_id: id }) => (id === null ? [] : [id]))

@@ -77,6 +77,12 @@ beforeAll(async () => {
     { ...signal, id: 'b'.repeat(32), detector: 'scan.probing', signal: '{"detector":"scan.probing"}' },
     { ...signal, id: 'c'.repeat(32), detector: 'auth.bruteforce', transaction_id: 'x', signal: '{"of":"others"}' },
   ])
+  const silent = { ...signal, transaction_id: '', service: 'gone.test', detector: 'regression.silence' }
+  await insert('signals', [
+    { ...silent, id: 'd'.repeat(32), subject_value: 'gone.test', signal: '{"of":"silence"}' },
+    { ...silent, id: 'e'.repeat(32), subject_value: 'other.test', service: 'other.test', signal: '{"of":"another"}' },
+    { ...silent, id: 'f'.repeat(32), ts: `${DAY} 20:00:09.000000`, signal: '{"of":"later"}' },
+  ])
   const columns = { opened_at: ts, updated_at: ts }
   const older = JSON.parse(encodeIncident(sampleIncident({ ...incident, id: 'inc9', status: 'open' })))
   await insert('incidents', [
@@ -116,6 +122,21 @@ test('signals, whole evidence, and rows for what is no longer whole', async () =
   ])
   expect(detail.actions.map(({ id }) => id)).toEqual(['act1'])
   expect(detail.history).toEqual([{ at: `${DAY}T20:00:00.500000Z`, kind: 'opened', why: 'because' }])
+})
+
+test('of a finding about absence, which has no evidence, the signals of its time about the same', async () => {
+  const subject = { kind: 'service', value: 'gone.test', members: [] }
+  const absence = {
+    detector: 'regression.silence',
+    detectors: ['regression.silence'],
+    evidence: [],
+    subject,
+    service: 'gone.test',
+  }
+  const silence = { incident: sampleIncident({ ...incident, ...absence }), history: [] }
+  const detail = await incidentDetail({ id: 'inc1', known: silence, actions: [], policies: [], query })
+  expect(detail.signals).toEqual([{ of: 'silence' }])
+  expect(detail.transactions).toEqual([])
 })
 
 test('an incident that only the store still knows, in its newest state', async () => {

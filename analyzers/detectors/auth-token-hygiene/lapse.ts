@@ -12,10 +12,11 @@ const KINDS = ['in_url', 'expired', 'long_lived'] as const
 export type LapseKind = (typeof KINDS)[number]
 
 const SEVERITY: Readonly<Record<LapseKind, Severity>> = { in_url: 'medium', expired: 'high', long_lived: 'low' }
-const DOES: Readonly<Record<LapseKind, string>> = {
-  in_url: 'send a credential in the URL',
-  expired: 'are granted requests with tokens past their end',
-  long_lived: 'have tokens that live for months',
+/** Of one caller, and of several. */
+const DOES: Readonly<Record<LapseKind, readonly [one: string, many: string]>> = {
+  in_url: ['sends a credential in the URL', 'send a credential in the URL'],
+  expired: ['is granted requests with tokens past their end', 'are granted requests with tokens past their end'],
+  long_lived: ['has tokens that live for months', 'have tokens that live for months'],
 }
 const SHOULD: Readonly<Record<LapseKind, string>> = {
   in_url: 'credentials in headers',
@@ -102,7 +103,7 @@ export function lapseSignal(tx: Transaction, kind: LapseKind, lapse: Lapse, now:
     log10P: -9,
     maturity: 1,
     severity: SEVERITY[kind],
-    why: `at ${tx.service}, ${callers} ${DOES[kind]}: ${countText(lapse.requests, 'request')} to ${countText(endpoints.length, 'endpoint')}`,
+    why: `at ${tx.service}, ${callers} ${DOES[kind][lapse.callers === 1 ? 0 : 1]}: ${countText(lapse.requests, 'request')} to ${countText(endpoints.length, 'endpoint')}`,
     expected: SHOULD[kind],
     observed: `${countText(lapse.requests, 'request')} of ${callers}`,
     evidence: { kind, requests: lapse.requests, callers: lapse.callers, endpoints, seen_from: [shownAs(tx.principal)] },
