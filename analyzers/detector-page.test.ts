@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { detectorPage } from './detector-page.ts'
+import { detectorIndex, detectorPage, missedPage } from './detector-page.ts'
 import { DETECTORS } from './registry.ts'
 
 const folder = join(import.meta.dirname, '../docs/detectors')
@@ -18,10 +18,19 @@ test.each(DETECTORS.map((declaration) => [declaration.id, declaration] as const)
   },
 )
 
+test.each([
+  ['detectors/README.md', detectorIndex(DETECTORS)],
+  ['missed.md', missedPage(DETECTORS)],
+])('docs/%s is what all of them say (OFFPATH_DOCS_UPDATE=1 rewrites it)', (name, page) => {
+  const path = join(folder, '..', name)
+  if (process.env.OFFPATH_DOCS_UPDATE === '1') writeFileSync(path, page)
+  expect(readFileSync(path, 'utf8')).toBe(page)
+})
+
 test('options are named as in offpath.yaml', () => {
   for (const declaration of DETECTORS) expect(detectorPage(declaration)).not.toMatch(/\| `\w*[A-Z]/)
 })
 
 test('no page is left of a detector that is gone', () => {
-  expect(readdirSync(folder).sort()).toEqual(DETECTORS.map(({ id }) => `${id}.md`).sort())
+  expect(readdirSync(folder).sort()).toEqual(['README.md', ...DETECTORS.map(({ id }) => `${id}.md`)].sort())
 })

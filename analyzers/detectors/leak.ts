@@ -2,7 +2,7 @@ import type { DetectorDeclaration } from '../detector.ts'
 import { type PayloadKind, payloadDetector } from './injection/payload-detector.ts'
 
 const SHARED_TRAPS =
-  'What a payload of the same request brought out is told with the payload. Of answers with 2xx that are JSON only the beginning is looked at, compressed ones only when the request was odd. An endpoint that answers so to many callers, such as a documentation page, learns it.'
+  'What a payload of the same request brought out is told with the payload. Of answers with 2xx that are JSON only the beginning is looked at, compressed ones only when the request was odd. An endpoint that answers so to many callers, such as a documentation page, learns it. Missed: what no rule knows; the rest of a long JSON answer with 2xx; binary answers; a message that the program itself put into other words.'
 
 function kind(name: string, noun: string, detects: string, traps: string): PayloadKind {
   return {
