@@ -11,7 +11,7 @@ import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
-  report: z.number().gt(0).lt(1).default(1e-3).describe('p-value from which a silence is a signal'),
+  report: z.number().gt(0).lt(1).default(1e-6).describe('p-value from which a silence is a signal'),
   silentSeconds: z.int().min(20).default(60).describe('shortest silence, at an hour that was seen on an earlier day'),
   unknownHourSeconds: z.int().min(20).default(300).describe('the same at an hour that was not'),
   downSeconds: z.int().min(1).default(15).describe('how long a source may be down before it is told'),

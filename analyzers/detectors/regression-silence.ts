@@ -27,6 +27,8 @@ const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
 const ALIVE_FOR_US = MINUTE_US
+/** When a source comes back, its services need not all be asked at once. */
+const SETTLES_US = 15 * MINUTE_US
 
 /** Watch, source, answers since the last look, requests without one. */
 const ServiceState = z.tuple([SilenceState, text, amount, amount])
@@ -50,6 +52,8 @@ class RegressionSilence implements Detector {
   readonly #services: KeyedTable<Service>
   /** By source: when it last showed anything. */
   readonly #seenAt = new Map<string, EventTime>()
+  /** By source: when it was last seen to bring nothing. At most as many as in #seenAt. */
+  readonly #deadAt = new Map<string, EventTime>()
   #last = { kind: '', name: '', key: '', at: 0 }
   #frozen = false
 
@@ -78,7 +82,10 @@ class RegressionSilence implements Detector {
     const signals: Signal[] = []
     const alive = new Set(sources.filter(brings).map(({ kind, name }) => `${kind}:${name}`))
     // Records name the source that a sensor elsewhere saw them at.
-    for (const [source, at] of this.#seenAt) if (now - at < ALIVE_FOR_US) alive.add(source)
+    for (const [source, at] of this.#seenAt) {
+      if (now - at < ALIVE_FOR_US) alive.add(source)
+      if (!alive.has(source)) this.#deadAt.set(source, now)
+    }
     this.#services.forEach((service) => {
       if (service.watch === null) {
         service.watch =
@@ -146,6 +153,7 @@ class RegressionSilence implements Detector {
     }
     // A mirror that brings nothing at all says nothing of a service behind it: that is capture.silent’s.
     if (this.#frozen || !alive.has(service.source)) return null
+    if (now - (this.#deadAt.get(service.source) ?? Number.NEGATIVE_INFINITY) < SETTLES_US) return null
     if (toldAt !== null && now - toldAt < REPEAT_US) return null
     const fallen = watch.fallen({ ...this.#options, timesLongest: TIMES_LONGEST }, now)
     if (fallen === null) return null

@@ -192,15 +192,6 @@ export class DetectorJudge {
     for (const incident of this.#incidents.values()) {
       const { labels, truths, total } = this.#evidence(incident)
       if (total > 0 && total - (labels.get(null) ?? 0) >= TRUE * total) continue
-      console.error(
-        JSON.stringify({
-          p: incident.policy,
-          s: incident.service,
-          o: incident.openedAt,
-          sub: incident.subject,
-          imp: this.#imposed.map((c) => [c.service.key, c.label.attack, c.fromUs, c.untilUs, c.silent]),
-        }),
-      )
       const { policy, title, why } = incident
       const [truth] = [...truths].sort((a, b) => b[1] - a[1])[0] ?? ['no evidence']
       if (this.#rightly.get(truth)?.some((id) => incident.detectors.some((detector) => detector === id)) === true)

@@ -340,6 +340,15 @@ describe('a service that goes silent', () => {
     expect(new Estate().during(3 * HOUR_US, {}, other).during(20 * MINUTE_US).opened).toEqual([])
   })
 
+  test('a mirror that is back shows its services one after the other; one that stays away is told', () => {
+    const back = new Estate()
+      .during(3 * HOUR_US, {}, other)
+      .during(40 * MINUTE_US)
+      .during(5 * MINUTE_US, other)
+    expect(back.opened).toEqual([])
+    expect(back.during(15 * MINUTE_US, other).opened).toHaveLength(1)
+  })
+
   test('a service with three requests a minute is missed for an hour as well', () => {
     const estate = new Estate().during(8 * HOUR_US, { rate: 0.05 }, other).during(HOUR_US, other)
     expect(estate.opened).toHaveLength(1)
