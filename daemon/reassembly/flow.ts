@@ -21,6 +21,8 @@ export class Flow {
   judged = false
   readonly #consumer: StreamConsumer
   readonly #account: HoldAccount
+  /** Of `account.recent`: the direction 0, and after it the direction 1. */
+  readonly #slots: number
 
   constructor(row: number, consumer: StreamConsumer, account: HoldAccount) {
     this.row = row
@@ -29,8 +31,7 @@ export class Flow {
     this.tally = account.telemetry.funnel.sources.current
     this.forth = new HalfStream(row, 0, consumer, account, this.tally)
     this.back = new HalfStream(row, 1, consumer, account, this.tally)
-    account.recent.reset(2 * row)
-    account.recent.reset(2 * row + 1)
+    this.#slots = account.recent.take()
   }
 
   /** Both directions have ended. */
@@ -52,7 +53,7 @@ export class Flow {
     const second = back.hasBytes || forth.heard
     if (first && second) return 'both'
     const seen = first ? forth : back
-    if (!seen.hasBytes || !this.#account.recent.acknowledgesMore(2 * this.row + seen.direction)) return null
+    if (!seen.hasBytes || !this.#account.recent.acknowledgesMore(this.#slots + seen.direction)) return null
     return first ? 'first' : 'second'
   }
 
@@ -64,7 +65,7 @@ export class Flow {
     const half = direction === 0 ? this.forth : this.back
     const peer = direction === 0 ? this.back : this.forth
     const { recent } = this.#account
-    const slot = 2 * this.row + direction
+    const slot = this.#slots + direction
     const { funnel, weirds, counters } = this.#account.telemetry
     const { holeBytes } = this.#account.limits
     const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
@@ -125,6 +126,7 @@ export class Flow {
         half.giveUp(now, reason === 'end_of_input')
       }
     }
+    this.#account.recent.giveBack(this.#slots)
     forth.discard()
     back.discard()
     this.#consumer.close(reason, now)

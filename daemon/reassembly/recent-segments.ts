@@ -27,18 +27,36 @@ export type Sighting = typeof UNSEEN | typeof DUPLICATE | typeof RESENT | typeof
  * wire, same IP id) from a retransmission, and a retransmission from a differing second copy of bytes that are no longer
  * held. Payloads are compared by a fingerprint of sampled bytes: a full hash would cost more than reassembly itself.
  *
- * One array for all of them, by slot (twice the flow's row, plus the direction): arrays of their own would weigh more than
- * everything else that an idle flow keeps.
+ * One array for all of them, by slot: arrays of their own would weigh more than everything else that an idle flow keeps. Rows of
+ * half-open and closed flows, of which there may be many more, have none.
  */
 export class RecentSegments {
   #fields = new Int32Array(FIRST_SLOTS * SLOT)
   /** By slot. Beside the entries they would be one more cold line for each segment. */
   #cursors = new Uint8Array(FIRST_SLOTS)
+  /** Slots ever taken. */
+  #used = 0
+  /** First slots of flows that are over. */
+  readonly #free: number[] = []
 
-  /** A new flow takes the slot. */
-  reset(slot: number): void {
-    if (slot >= this.#cursors.length) {
-      const slots = Math.max(slot + 1, this.#cursors.length * 2)
+  /** The first of the two slots of a new flow, one for each direction. */
+  take(): number {
+    const slot = this.#free.pop() ?? this.#more()
+    this.#cursors[slot] = 0
+    this.#cursors[slot + 1] = 0
+    return slot
+  }
+
+  /** The flow that took it is over. */
+  giveBack(slot: number): void {
+    this.#free.push(slot)
+  }
+
+  #more(): number {
+    const slot = this.#used
+    this.#used += 2
+    if (this.#used > this.#cursors.length) {
+      const slots = this.#cursors.length * 2
       const fields = new Int32Array(slots * SLOT)
       fields.set(this.#fields)
       this.#fields = fields
@@ -46,7 +64,7 @@ export class RecentSegments {
       cursors.set(this.#cursors)
       this.#cursors = cursors
     }
-    this.#cursors[slot] = 0
+    return slot
   }
 
   note(slot: number, segment: Segment, print: number, now: EventTime): void {

@@ -18,14 +18,17 @@ const { values } = parseArgs({
     scale: { type: 'string' },
     units: { type: 'string', default: '1' },
     budget: { type: 'string', default: '1024' },
+    extract: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 })
 const budgetMb = Number(values.budget)
+/** With `--extract` no detector looks: what flows, fragments and messages alone ask for. */
+const emit = values.extract ? 'none' : 'summary'
 const named = values.flood?.split(',')
 const environment = { ...process.env, HOME: '/nonexistent', OFFPATH_PRIVACY_KEY: '11'.repeat(32) }
 
-function run(flood: Flood, scale: number, emit: 'summary' | 'transactions'): Promise<FloodRun> {
+function run(flood: Flood, scale: number, emit: 'summary' | 'transactions' | 'none'): Promise<FloodRun> {
   const units = Math.max(1, Math.floor(flood.units * Number(values.units) * scale))
   return runFlood(flood, { program: values.program, units, emit, environment })
 }
@@ -59,8 +62,8 @@ function problems(run: FloodRun): string[] {
 /** The flood at its length and ten times that: both are beyond the point where the limits bite, so memory must be equal. */
 async function compare(flood: Flood): Promise<string[]> {
   const lines = await run(flood, 1, 'transactions')
-  const once = await run(flood, 1, 'summary')
-  const long = await run(flood, LONGER, 'summary')
+  const once = await run(flood, 1, emit)
+  const long = await run(flood, LONGER, emit)
   const wrong = [lines, once, long].flatMap(problems)
   const growth = long.peakRssMb / once.peakRssMb
   if (long.peakRssMb > once.peakRssMb * ALLOWED_GROWTH + ALLOWED_NOISE_MB)
@@ -80,7 +83,7 @@ async function compare(flood: Flood): Promise<string[]> {
 }
 
 async function once(flood: Flood, scale: number): Promise<string[]> {
-  const ran = await run(flood, scale, 'summary')
+  const ran = await run(flood, scale, emit)
   const wrong = problems(ran)
   row(flood.name, ...cells(ran), wrong.join('; '))
   return wrong
