@@ -97,6 +97,8 @@ export class CallerProfile implements CallerView {
   #presented: object | null = null
 
   shared = false
+  /** An address that says whom it speaks for, and is not believed. */
+  namesOthers = false
   role: Role | null = null
   reasons: readonly string[] = []
   labels: readonly string[] = []
@@ -210,6 +212,8 @@ export class CallerProfile implements CallerView {
     this.devices.add(order)
     if (agent !== '') this.agents.add(agent)
     this.agentClass = agentClass
+    const weirds = tx.ownWeirds ?? tx.weirds
+    this.namesOthers = weirds.includes('forwarded.beyond') || weirds.includes('forwarded.untrusted')
   }
 
   get behaviour(): Behaviour {

@@ -19,6 +19,7 @@ interface Made {
   readonly client?: string
   readonly method?: string
   readonly shared?: boolean
+  readonly weirds?: readonly string[]
 }
 
 function made({ principal, second, endpoint = 'GET /a', object, agent = 'curl/8.1', ...more }: Made): Transaction {
@@ -30,7 +31,12 @@ function made({ principal, second, endpoint = 'GET /a', object, agent = 'curl/8.
     ...({ time: START + second * SECOND_US, endTime: START + second * SECOND_US } as Transaction),
     ...{ principal, endpoint, service: 'a.test', method: more.method ?? 'GET', status: 200, requestHeaders },
     ...{ objectIds: object === undefined ? [] : [object], responseBodyBytes: more.bytes ?? 100, forwarded: [] },
-    ...{ clientIp: more.client ?? '203.0.113.7', claims: null, sharedAddress: more.shared === true },
+    ...{
+      clientIp: more.client ?? '203.0.113.7',
+      claims: null,
+      weirds: more.weirds ?? [],
+      sharedAddress: more.shared === true,
+    },
   }
 }
 
@@ -79,7 +85,18 @@ describe('a role, and why', () => {
     ],
     ['a phone', 'customer', (i) => ({ principal: user, second: i * (1 + (i % 7)), agent: PHONE }), /with an app/],
     ['an address with a phone', null, (i) => ({ principal: address, second: i * (1 + (i % 7)), agent: PHONE }), /^$/],
-    ['a shared address', null, (i) => ({ principal: address, second: 60 * i, shared: true }), /^$/],
+    [
+      'a shared address',
+      null,
+      (i) => ({ principal: address, second: 60 * i, shared: true }),
+      /^several people behind one address$/,
+    ],
+    [
+      'an edge that nobody named',
+      null,
+      (i) => ({ principal: address, second: 60 * i, weirds: ['forwarded.beyond'] }),
+      /^it names callers behind it, and is no trusted hop: see offpath doctor$/,
+    ],
   ])('%s: %s', (_, role, each, reason) => {
     const { behaviour } = played(new CallerProfiles(), 60, each)
     expect(behaviour.role).toBe(role)

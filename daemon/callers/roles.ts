@@ -26,14 +26,22 @@ const STAFF_CLAIM =
  * caller can behave as it likes, so a role is a cohort to compare with, and no permission.
  */
 export function roleOf(profile: CallerProfile, isInternal: () => boolean): Judged {
-  // An address with several programs behind it is nobody in particular.
-  const several = profile.shared || (!isSomebody(profile) && profile.agents.count > 1)
-  if (profile.requests < LEAST_REQUESTS || several) return { role: null, reasons: [] }
+  if (profile.requests < LEAST_REQUESTS) return { role: null, reasons: [] }
+  const crowd = crowdOf(profile)
+  if (crowd !== null) return { role: null, reasons: [crowd] }
   for (const [role, rule] of RULES) {
     const reasons = rule(profile, isInternal)
     if (reasons !== null) return { role, reasons }
   }
   return { role: null, reasons: [] }
+}
+
+/** Why an address is nobody in particular; null where it may be somebody. */
+function crowdOf(profile: CallerProfile): string | null {
+  if (profile.shared) return 'several people behind one address'
+  if (isSomebody(profile)) return null
+  if (profile.namesOthers) return 'it names callers behind it, and is no trusted hop: see offpath doctor'
+  return profile.agents.count > 1 ? `${profile.agents.count} programs behind one address` : null
 }
 
 type Rule = (profile: CallerProfile, isInternal: () => boolean) => readonly string[] | null

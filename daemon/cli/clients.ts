@@ -118,7 +118,8 @@ function renderClient(client: ClientJson, context: CliContext): string {
 }
 
 function roleText({ role, reasons }: ClientJson): string {
-  return role === null ? 'not known yet' : `${role}: ${reasons.join('; ')}`
+  if (role === null && reasons.length === 0) return 'not known yet'
+  return `${role ?? 'none'}: ${reasons.join('; ')}`
 }
 
 function listText(list: readonly string[]): string {

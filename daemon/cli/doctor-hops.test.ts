@@ -28,6 +28,17 @@ test('a peer that speaks for others and is not believed is a warning, unless it 
   const known = hop('10.0.0.7', 'configured', 500)
   expect(hopsFinding(configured, [known, hop('203.0.113.9', 'none', 3)])).toMatchObject({ level: 'ok' })
   const found = hopsFinding(configured, [known, hop('198.51.100.4', 'none', 40)])
-  expect(found).toMatchObject({ level: 'warn', remedy: expect.stringContaining('trusted_hops: 198.51.100.4') })
+  expect(found).toMatchObject({
+    level: 'warn',
+    remedy: expect.stringContaining('trusted_hops: [10.0.0.0/8, 198.51.100.4]'),
+  })
   expect(found.found).toContain('not believed, so each is taken for one caller: 198.51.100.4 (40 requests)')
+})
+
+test('an edge behind hops that are believed by default is named together with them, since a list ends the defaults', () => {
+  const seen = [hop('10.0.0.7', 'default', 900), hop('192.0.2.19', 'none', 300), hop('203.0.113.9', 'none', 25)]
+  const { level, found, remedy } = hopsFinding(identity(), seen)
+  expect(level).toBe('warn')
+  expect(found).toContain('not believed, so each is taken for one caller: 192.0.2.19 (300 requests);')
+  expect(remedy).toBe('if they are proxies of yours, name them: identity.trusted_hops: [10.0.0.7, 192.0.2.19]')
 })

@@ -6,8 +6,9 @@ import type { Finding } from './doctor-checks.ts'
 
 /** Peers named in a line; the others are counted. */
 const MOST_NAMED = 8
-/** Requests from which on a peer that tells of callers may be a proxy, and not somebody who tries. */
+/** From so many requests on, and such a share of those that tell of callers, it may be a proxy, and not somebody who tries. */
 const LEAST_REQUESTS = 20
+const LEAST_SHARE = 0.05
 
 /** Whose word counts for where requests come from, and what other settings would change of what the daemon has seen. */
 export async function examineHops(config: ValidatedConfig): Promise<Finding> {
@@ -29,14 +30,21 @@ export function hopsFinding(
   if (seen === null) return { check, level: 'ok', found: inForce }
   const believed = busiest(seen.filter(({ trust }) => trust !== 'none'))
   const byDefault = busiest(believed.filter(({ trust }) => trust === 'default'))
-  const ignored = busiest(seen.filter(({ trust, requests }) => trust === 'none' && requests >= LEAST_REQUESTS))
+  const all = seen.reduce((sum, { requests }) => sum + requests, 0)
+  const least = Math.max(LEAST_REQUESTS, LEAST_SHARE * all)
+  const ignored = busiest(seen.filter(({ trust, requests }) => trust === 'none' && requests >= least))
   const lines = [inForce]
   lines.push(believed.length === 0 ? 'seen: no hop that was believed' : `seen: ${named(believed)}`)
   if (ignored.length > 0) {
     lines.push(
       `not believed, so each is taken for one caller: ${named(ignored)}; believed, the callers behind would be told apart`,
     )
-    const remedy = `if they are proxies of yours, add them to identity.trusted_hops: ${addresses(ignored)}`
+    // With a list, nobody is believed by default any more.
+    const list = [
+      ...hops,
+      ...[...byDefault.slice(0, MOST_NAMED), ...ignored.slice(0, MOST_NAMED)].map(({ address }) => address),
+    ]
+    const remedy = `if they are proxies of yours, name them: identity.trusted_hops: [${list.join(', ')}]`
     return { check, level: 'warn', found: lines.join('\n'), remedy }
   }
   if (byDefault.length === 0) return { check, level: 'ok', found: lines.join('\n') }

@@ -37,6 +37,8 @@ export interface Caller {
   readonly forwarded: readonly string[]
   /** The weakest trust on the way; `none` when `forwarded` is empty. */
   readonly trust: Trust
+  /** The last address named more behind it, and is no trusted hop: a proxy that nobody named, or somebody who makes them up. */
+  readonly beyond?: boolean
 }
 
 const NOBODY: Caller = { forwarded: [], trust: 'none' }
@@ -99,14 +101,18 @@ export class TrustedHops {
   #walk(peer: Trust, addresses: readonly (string | null)[]): Caller {
     const forwarded: string[] = []
     let trust = peer
+    let beyond = false
     for (const address of addresses) {
       if (address === null) break
       forwarded.push(address)
       const hop = this.trust(address)
-      if (hop === 'none' || forwarded.length >= MAX_HOPS) break
+      if (hop === 'none' || forwarded.length >= MAX_HOPS) {
+        beyond = hop === 'none' && addresses.length > forwarded.length
+        break
+      }
       if (hop === 'default') trust = 'default'
     }
-    return forwarded.length === 0 ? NOBODY : { forwarded, trust }
+    return forwarded.length === 0 ? NOBODY : { forwarded, trust, beyond }
   }
 }
 

@@ -54,6 +54,7 @@ export class NativePeers {
       const caller = this.#hops.caller(peer, forwardedFor, forwarded, realIp, named)
       tx.forwarded = caller.forwarded
       tx.trust = caller.trust
+      if (caller.beyond === true) tx.addWeird('forwarded.beyond')
     }
     return said
   }

@@ -186,6 +186,7 @@ export class Recorder {
     if (bogus) weirds = this.#withWeird(weirds, 'clock.jump')
     if (latin1) weirds = this.#withWeird(weirds, 'text.latin1')
     if (via === UNTRUSTED) weirds = this.#withWeird(weirds, 'forwarded.untrusted')
+    else if (via?.beyond === true) weirds = this.#withWeird(weirds, 'forwarded.beyond')
 
     const material = new ExchangeMaterial(exchange, facts, this.#tools)
     const record = new TransactionRecord(material, weirds, NONE)

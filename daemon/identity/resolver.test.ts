@@ -360,6 +360,8 @@ describe('callers behind proxies', () => {
     const tx = send({ client: '10.0.0.5', headers: [via('192.0.2.66, 198.51.100.9, 10.0.0.7')] })
     expect(tx.forwarded).toEqual(['10.0.0.7', '198.51.100.9'])
     expect(tx.principal).toMatchObject({ kind: 'ip', id: '198.51.100.9', via: 'forwarded.default' })
+    expect(tx.weirds).toEqual(['forwarded.beyond'])
+    expect(send({ client: '10.0.0.5', headers: [via('198.51.100.9, 10.0.0.7')] }).weirds).toEqual([])
     expect(send({ client: '10.0.0.5', headers: [via('198.51.100.9'), via('garbage')] }).forwarded).toEqual([])
     expect(
       send({ client: '10.0.0.5', headers: [['Forwarded', 'for="[2001:db8:1:2::9]:4711";proto=https']] }).principal.id,

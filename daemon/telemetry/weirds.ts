@@ -6,6 +6,7 @@ export const WEIRDS = [
   'clock.jump',
   'text.latin1',
   'forwarded.untrusted',
+  'forwarded.beyond',
   'certificate.untrusted',
   'ip.fragment_overlap',
   'tcp.overlap_differs',

@@ -31,6 +31,12 @@ function resolving(options: Partial<IdentityOptions> = {}) {
   return { send, resolver, profiles, telemetry }
 }
 
+/** Spent by this process: other programs on the machine take none of it. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 const bearer = (token: string): Header => ['Authorization', `Bearer ${token}`]
 
 test.each<[string, (i: number) => Header]>([
@@ -63,25 +69,28 @@ test('forged X-Forwarded-For: from a stranger nothing, through a hop the right e
   expect(victim.principal).toMatchObject({ id: '203.0.113.9', via: 'forwarded' })
 
   const huge = `${'198.51.100.1, '.repeat(50_000)}203.0.113.9`
-  const before = performance.now()
+  const before = cpuMs()
   for (let i = 0; i < 20; i++)
     expect(send({ flow: edge, headers: forged(`${i}.${huge}`) }).forwarded).toEqual(['203.0.113.9'])
   for (const garbage of [',,,', '[', '[::', '"', 'for=', '1'.repeat(4000), '\u0000', 'unknown, _hidden, ']) {
     expect(send({ flow: edge, headers: [...forged(garbage), ['Forwarded', garbage]] }).principal.kind).toBe('ip')
   }
-  expect(performance.now() - before).toBeLessThan(1000)
+  expect(cpuMs() - before).toBeLessThan(1000)
   for (let i = 0; i < 70_000; i++)
     send({ flow: edge, headers: forged(`2001:db8:${(i >> 8).toString(16)}:${i & 255}::1`) })
   const { entries, limit, evicted } = resolver.sizes().addresses!
   expect(entries).toBeLessThanOrEqual(limit)
   expect(evicted).toBeGreaterThan(0)
-  expect(telemetry.weirds.entries()).toEqual([['forwarded.untrusted', 1]])
+  expect(telemetry.weirds.entries()).toEqual([
+    ['forwarded.beyond', 21],
+    ['forwarded.untrusted', 1],
+  ])
 })
 
 test('giant and broken tokens: not read, said so, and no slower than their length', () => {
   const { send } = resolving()
   const giant = fakeToken({ sub: 'u_1', more: 'x'.repeat(1_000_000) })
-  const before = performance.now()
+  const before = cpuMs()
   const big = send({ target: '/v1/me', headers: [bearer(giant)] })
   expect(big.principal.kind).not.toBe('user')
   expect(big.weirds).toContain('token.too_long')
@@ -102,5 +111,5 @@ test('giant and broken tokens: not read, said so, and no slower than their lengt
   expect(send({ target: '/v1/me', headers: [bearer(act)] }).claims).not.toHaveProperty('actor')
   const cookies = Array.from({ length: 5000 }, (_, i) => `sid${i}=${giant.slice(0, 20)}`).join('; ')
   send({ target: '/v1/me', headers: [['Cookie', cookies]] })
-  expect(performance.now() - before).toBeLessThan(1500)
+  expect(cpuMs() - before).toBeLessThan(1500)
 })
