@@ -31,6 +31,8 @@ const ALL_OF = 16
 const THEN_ONE_IN = 4
 /** Weight of the latest pause in their mean. */
 const PAUSE_WEIGHT = 0.1
+/** Weirds of a request whose caller says for whom it asks, and is not believed. */
+const NAMES_OTHERS: readonly string[] = ['forwarded.beyond', 'forwarded.untrusted']
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** How long one must have behaved before what one is taken for may change a judgement. */
@@ -212,8 +214,7 @@ export class CallerProfile implements CallerView {
     this.devices.add(order)
     if (agent !== '') this.agents.add(agent)
     this.agentClass = agentClass
-    const weirds = tx.ownWeirds ?? tx.weirds
-    this.namesOthers = weirds.includes('forwarded.beyond') || weirds.includes('forwarded.untrusted')
+    this.namesOthers = tx.ownWeirds?.some((weird) => NAMES_OTHERS.includes(weird)) === true
   }
 
   get behaviour(): Behaviour {

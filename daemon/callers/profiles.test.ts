@@ -34,7 +34,7 @@ function made({ principal, second, endpoint = 'GET /a', object, agent = 'curl/8.
     ...{
       clientIp: more.client ?? '203.0.113.7',
       claims: null,
-      weirds: more.weirds ?? [],
+      ownWeirds: more.weirds ?? [],
       sharedAddress: more.shared === true,
     },
   }
