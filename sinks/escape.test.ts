@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HOSTILE_TEXT, hasUnshowable } from '../test/hostile-text.ts'
-import { escapeHtml, escapeJson, escapeMarkdown, escapeTerminal } from './escape.ts'
+import { escapeJson, escapeTerminal } from './escape.ts'
 
 describe('a terminal', () => {
   test.each(HOSTILE_TEXT)('is not moved by $name', ({ text }) => {
@@ -38,21 +38,6 @@ describe('JSON', () => {
         expect(JSON.parse(escapeJson(JSON.stringify(text)))).toBe(text)
       }),
     )
-  })
-})
-
-describe('markup', () => {
-  test.each(HOSTILE_TEXT)('of $name is neutral in HTML', ({ text }) => {
-    const shown = escapeHtml(text)
-    expect(hasUnshowable(shown)).toBe(false)
-    expect(shown.replace(/&(amp|lt|gt|quot|#39|#96);/g, '')).not.toMatch(/[&<>"'`]/)
-  })
-
-  test.each(HOSTILE_TEXT)('of $name is neutral in Markdown', ({ text }) => {
-    const shown = escapeMarkdown(text)
-    expect(hasUnshowable(shown)).toBe(false)
-    const unescaped = shown.replace(/\\[!-/:-@[-`{-~]/g, '').replace(/&(amp|lt|gt);/g, '')
-    expect(unescaped).not.toMatch(/[*_`[\]()<>#|!~@:]/)
   })
 })
 

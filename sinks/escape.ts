@@ -1,6 +1,6 @@
 /**
  * Makes text from traffic safe for the medium it is shown on. What an attacker sends must neither move a cursor, nor
- * reorder a line, nor hide in it, nor become markup: it is shown as what it is.
+ * reorder a line, nor hide in it: it is shown as what it is.
  *
  * Every output for people goes through one of these, and one hostile corpus (test/hostile-text.ts) goes through every output.
  */
@@ -27,31 +27,6 @@ export function escapeTerminal(text: string): string {
 /** JSON text for a terminal: the same characters as JSON escapes, so it stays the same JSON. */
 export function escapeJson(json: string): string {
   return PLAIN.test(json) ? json : json.replace(UNSHOWABLE_IN_JSON, jsonEscape)
-}
-
-const HTML_ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-  '`': '&#96;',
-}
-
-/** Text for an HTML text node or a quoted attribute value. */
-export function escapeHtml(text: string): string {
-  return escapeTerminal(text).replace(/[&<>"'`]/g, (character) => HTML_ENTITIES[character] ?? character)
-}
-
-/**
- * Text for Markdown and the chat systems that speak it: every ASCII punctuation mark that can start markup, a link, a
- * mention or an automatic link (`http:`, `www.`, `@`) is written with a backslash (CommonMark §2.4), and `&`, `<`, `>` as entities, which
- * is also what chat systems with their own `<link>` syntax ask for.
- */
-export function escapeMarkdown(text: string): string {
-  return escapeTerminal(text).replace(/[&<>]|[!"#$%'()*+,\-./:;=?@[\\\]^_`{|}~]/g, (character) =>
-    character === '&' || character === '<' || character === '>' ? HTML_ENTITIES[character]! : `\\${character}`,
-  )
 }
 
 function visible(match: string): string {
