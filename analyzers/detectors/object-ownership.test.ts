@@ -153,6 +153,39 @@ describe('object.ownership', () => {
     expect(first).toMatchObject({ severity: 'low', transactionId: theft[1]!.id })
   })
 
+  /** Ten hours in which everybody looks at orders, which name the customer. */
+  const orders = () =>
+    ordinaryDay((person) => ({ endpoint: 'GET /v1/orders/{id}', body: `{"customer_id":"c${1000 + person}"}` }))
+  const invoicesOf = (people: number, each: number) =>
+    Array.from({ length: people * each }, (_, i) => {
+      const person = i % people
+      return invoice(START + i * 3 * MINUTE_US, `p${person}`, { id: `${person}-${i}`, owner: `c${1000 + person}` })
+    })
+
+  test('an endpoint that few use is judged by how its service is elsewhere, once its own answers are alike', () => {
+    const theft = invoice(LEARNT, 'p5', { id: '9-3', owner: 'c1009' })
+    const few = invoicesOf(40, 5)
+    expect(opening([...few, theft])).toEqual([])
+    const siblings = ordinaryDay().map((tx) => ({ ...tx, endpoint: 'GET /v1/letters/{id}' }))
+    expect(opening([...few, ...siblings, theft])).toHaveLength(1)
+  })
+
+  test('who somebody is under one name tells whose an object is under another', () => {
+    const theft = invoice(LEARNT, 'p115', { id: '9-3', owner: 'c1009' })
+    const invoices = invoicesOf(110, 2)
+    expect(opening([...invoices, theft])).toEqual([])
+    const [signal, ...more] = opening([...orders(), ...invoices, theft])
+    expect(more).toEqual([])
+    expect(signal!.evidence).toMatchObject({ field: 'response:owner_id', relation: 'person' })
+  })
+
+  test('a tenant is nobody: that it is the same for many says nothing of what is called by another name', () => {
+    const tenants = ordinaryDay((person) => ({ endpoint: 'GET /v1/me', body: `{"tenant":"t${person % 9}"}` }))
+    const theft = invoice(LEARNT, 'p115', { id: '9-3', owner: 'c1009' })
+    const found = opening([...tenants, ...orders(), ...invoicesOf(110, 2), theft])
+    expect(found.map(({ evidence }) => evidence.relation)).toEqual(['person'])
+  })
+
   test('twin: support agents, by their role, and an agent who acts with a token of the customer', () => {
     const agents = Array.from({ length: 400 }, (_, i) =>
       invoice(START + i * MINUTE_US, `agent${i % 6}`, {

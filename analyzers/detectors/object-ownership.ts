@@ -5,19 +5,22 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { hashText } from '../baselines/lookup-hash.ts'
 import { isAuthenticated } from '../baselines/principal-key.ts'
 import { hash32 } from '../baselines/state.ts'
 import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import type { ModelChange } from '../model-change.ts'
 import { Breaks, BreaksState } from './object-ownership/breaks.ts'
-import { Caller, CallerState, type FieldRecord, OFTEN, ONCE, type Turn } from './object-ownership/caller.ts'
+import { Caller, CallerState, type FieldRecord, OFTEN, ONCE } from './object-ownership/caller.ts'
 import { collectionOf, EndpointFields, type Field, FieldsState, RELATIONS } from './object-ownership/endpoint-fields.ts'
 import { ABSENT, MIXED, valueHash } from './object-ownership/field-values.ts'
 import { type Breach, breachSignal } from './object-ownership/finding.ts'
 import { GivenUp, GivenUpState } from './object-ownership/given-up.ts'
 import type { Invariant } from './object-ownership/invariant.ts'
 import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
+import { ServiceRules, ServiceRulesState } from './object-ownership/service-rules.ts'
+import { isAnother, isProof, type Look, NO_TURN, type Standing, standingOf } from './object-ownership/standing.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-5).describe('p-value from which a break is a signal'),
@@ -34,6 +37,7 @@ const TENANT = 1
 const CALLER = 2
 const VALUE = 3
 const LINK = 4
+const PERSON = 5
 const Kept = z.union([
   z.tuple([z.literal('scopes'), hash32]),
   z.tuple([z.literal('caller'), KeyedEntry]),
@@ -41,34 +45,22 @@ const Kept = z.union([
   z.tuple([z.literal('values'), ValueOwnersState]),
   z.tuple([z.literal('objects'), PairsState]),
   z.tuple([z.literal('breaks'), BreaksState]),
+  z.tuple([z.literal('rules'), ServiceRulesState]),
   z.tuple([z.literal('admission'), AdmissionState]),
   z.tuple([z.literal('given_up'), GivenUpState]),
 ])
 
-/** Sightings after which a value has an owner. */
-const SETTLED = 3
 /** Further objects of others make it no less likely. */
 const MOST_TIMES = 8
 const MAX_KEYS = 8192
 
 /** Of the relations: an answer with several values breaks `caller`, and says nothing of the others. */
-const MIXED_ANSWER = [null, null, false, null, null]
+const MIXED_ANSWER = [null, null, false, null, null, null]
+
+/** The domain of what names a person, of all services. */
+const PERSONS = hashText('*')
 
 type Invariants = readonly Invariant[]
-
-/** How a value stands to a caller: null `turn` where nothing was learnt of it. */
-interface Standing {
-  /** The caller was seen with a value before. */
-  readonly had: boolean
-  readonly isOwn: boolean
-  /** It goes with another caller. */
-  readonly isForeign: boolean
-  /** It goes with this caller. */
-  readonly isSettled: boolean
-  readonly turn: Turn | null
-}
-
-const NO_TURN: Standing = { had: false, isOwn: false, isForeign: false, isSettled: false, turn: null }
 
 interface Verdict {
   readonly isOwn: boolean
@@ -79,20 +71,8 @@ interface Verdict {
 
 const GIVEN: Verdict = { isOwn: false, breach: null, returned: false }
 
-/** One answer, looked at. */
-interface Look {
-  readonly tx: Transaction
-  readonly key: string
-  readonly caller: Caller
-  readonly cohort: string
-  readonly endpoint: EndpointFields
-  readonly object: number
-  readonly learns: boolean
-  readonly now: EventTime
-}
-
 class ObjectOwnership implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #report: number
   readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
@@ -100,6 +80,7 @@ class ObjectOwnership implements Detector {
   readonly #owners: ValueOwners
   readonly #known: KnownPairs
   readonly #breaks = new Breaks()
+  readonly #rules = new ServiceRules()
   /** Only for who is under suspicion: what holds is no secret that a thief could spoil by being honest. */
   readonly #admission = new Admission<never>(ADMISSION_DEFAULTS, () => {})
   #scopes = 0
@@ -152,6 +133,7 @@ class ObjectOwnership implements Detector {
       const endpoint = this.#endpoints.peek(place)
       const invariant = endpoint?.fields[at]?.invariantsOf(cohort)?.[relation]
       if (endpoint === undefined || invariant === undefined) continue
+      if (invariant.holds) this.#rules.takeBack(endpoint.service, cohort, relation)
       invariant.moveBreak(caller?.recordOf(endpoint.numberOf(at)).sort ?? ONCE, null)
     }
   }
@@ -183,6 +165,7 @@ class ObjectOwnership implements Detector {
     for (const part of this.#owners.parts()) yield ['values', part]
     for (const part of this.#known.parts()) yield ['objects', part]
     yield ['breaks', this.#breaks.toState()]
+    yield ['rules', this.#rules.toState()]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
     yield ['given_up', [...this.#givenUp.toState()]]
   }
@@ -210,6 +193,9 @@ class ObjectOwnership implements Detector {
         return
       case 'breaks':
         this.#breaks.restore(kept[1])
+        return
+      case 'rules':
+        this.#rules.restore(kept[1])
         return
       case 'admission':
         this.#admission.restore(kept[1])
@@ -273,18 +259,22 @@ class ObjectOwnership implements Detector {
     const tenant = tx.claims?.tenant ?? null
     const isSubject = sub === null ? null : value === valueHash(sub)
     const isTenant = tenant === null ? null : value === valueHash(tenant)
-    const here = field.named ? this.#turnIn(look, field.domain, value, true) : NO_TURN
+    const here = field.named ? standingOf(look, this.#owners, field.domain, value, true) : NO_TURN
     const isRule = invariants[CALLER]!.holds || invariants[VALUE]!.holds
-    const there = field.named ? this.#turnIn(look, field.sharedDomain, value, isRule) : NO_TURN
+    const there = field.named ? standingOf(look, this.#owners, field.sharedDomain, value, isRule) : NO_TURN
 
+    const anywhere = field.isPerson ? standingOf(look, this.#owners, PERSONS, value, isRule) : NO_TURN
     const broken: number[] = []
+    // What the token says is the caller's own is nobody else's, whoever was seen with it before.
+    const isCertain = isSubject === true && invariants[SUBJECT]!.holds
     if (isSubject === false && invariants[SUBJECT]!.holds) broken.push(SUBJECT)
     if (isTenant === false && invariants[TENANT]!.holds) broken.push(TENANT)
     if (here.isForeign && !here.isOwn && invariants[VALUE]!.holds) broken.push(VALUE)
     if (isProof(here) && invariants[CALLER]!.holds) broken.push(CALLER)
     if (((there.isForeign && !there.isOwn) || isProof(there)) && invariants[LINK]!.holds) broken.push(LINK)
+    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere)) && invariants[PERSON]!.holds) broken.push(PERSON)
     const record = caller.recordOf(look.endpoint.numberOf(at))
-    const breach = record.isExempt ? null : this.#worst(look, field, invariants, broken)
+    const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken)
     if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, here, there)
 
     const held: (boolean | null)[] = [
@@ -293,6 +283,7 @@ class ObjectOwnership implements Detector {
       here.had ? here.isOwn : null,
       here.isForeign || here.isSettled ? !here.isForeign : null,
       there.had || there.isForeign ? there.isOwn && !there.isForeign : null,
+      anywhere.had || anywhere.isForeign ? anywhere.isOwn && !anywhere.isForeign : null,
     ]
     if (look.learns) this.#learn(look, at, record, invariants, held, here.turn === 'third', value)
     // Where callers see each other's as a matter of course, what they see was given to them.
@@ -300,19 +291,6 @@ class ObjectOwnership implements Detector {
     const isOwn =
       breach === null && (field.named ? here.isOwn || here.turn === 'first' : isSubject === true || isTenant === true)
     return { isOwn, breach, returned: here.turn === 'returned' || there.turn === 'returned' }
-  }
-
-  /** How the value stands to the caller's own in a domain, and to others'. Only with `teaches` is it taken note of. */
-  #turnIn({ tx, caller, learns, now }: Look, domain: number, value: number, teaches: boolean): Standing {
-    // A session ends; the next one of the same person is no stranger.
-    const settles = tx.principal.kind !== 'session'
-    const own = caller.ownIn(domain)
-    const claims = learns && teaches && (own === 0 || own === value)
-    const isForeign = settles && this.#owners.learnOne(domain ^ caller.via, value, caller.hash, claims) === 'foreign'
-    const isOwn = own !== 0 && own === value
-    // What is known to be another's is not the first of one's own.
-    const turn = !teaches || (own === 0 && isForeign) ? null : caller.see(domain, value, now)
-    return { had: own !== 0, isOwn, isForeign, isSettled: isOwn && caller.countIn(domain) >= SETTLED, turn }
   }
 
   /** Another value may be a new name of the first one, or come before anything holds: what it was is kept until the caller's own is plain. */
@@ -326,7 +304,7 @@ class ObjectOwnership implements Detector {
 
   /** The break that is the least likely to be honest; null of none. */
   #worst(
-    { caller, object, now }: Look,
+    { caller, cohort, endpoint, object, now }: Look,
     field: Field,
     invariants: Invariants,
     broken: readonly number[],
@@ -336,7 +314,8 @@ class ObjectOwnership implements Detector {
     let worst: Breach | null = null
     for (const relation of broken) {
       const invariant = invariants[relation]!
-      const log10P = invariant.scoreOne(Math.min(objects, MOST_TIMES))
+      const elsewhere = this.#rules.shareOfBreakers(endpoint.service, cohort, relation)
+      const log10P = invariant.scoreOne(Math.min(objects, MOST_TIMES), elsewhere)
       if (log10P === null || (worst !== null && worst.log10P <= log10P)) continue
       worst = { field, relation: RELATIONS[relation]!, invariant, log10P }
     }
@@ -353,11 +332,14 @@ class ObjectOwnership implements Detector {
     isThird: boolean,
     value: number,
   ): void {
-    const { now } = look
+    const { cohort, endpoint, now } = look
     for (let relation = 0; relation < held.length; relation++) {
       if (held[relation] !== true) continue
       const vote = record.vote(relation)
-      if (vote !== 'enough') invariants[relation]!.learnOne(vote === 'first', now)
+      if (vote === 'enough') continue
+      const invariant = invariants[relation]!
+      if (invariant.holds) this.#rules.learnOne(endpoint.service, cohort, relation, now)
+      invariant.learnOne(vote === 'first', now)
     }
     // That a value is no claim says nothing about whose it is.
     if (held[CALLER] === false || held[VALUE] === false) this.#sortBreaker(record, invariants, value, isThird, now)
@@ -387,18 +369,10 @@ class ObjectOwnership implements Detector {
   ): void {
     if (record.hasBroken(relation)) return
     record.addBroken(relation)
+    if (invariant.holds) this.#rules.learnBreak(endpoint.service, cohort, relation, now)
     invariant.learnBreak(record.sort, now)
     this.#breaks.add(key, `${endpoint.service} ${endpoint.collection}`, at, cohort, relation, now)
   }
-}
-
-function isAnother({ turn }: Standing): boolean {
-  return turn === 'other' || turn === 'third'
-}
-
-/** A second value alone may be a new name of the first one: then the first does not come again, nor a third. */
-function isProof({ had, isOwn, isForeign, turn }: Standing): boolean {
-  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned')
 }
 
 export const objectOwnership = defineDetector({
@@ -410,11 +384,11 @@ export const objectOwnership = defineDetector({
     detects:
       "A single answer with somebody else's object: an invoice, a message, a file of another customer, read or changed by a caller who is signed in.",
     statistic:
-      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints. Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one. Refused requests are no break.",
+      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one. Refused requests are no break.",
     memory:
-      'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 4 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
+      'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 5 KiB, 1,024 services and roles of 0.6 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
     warmUp:
-      'Answers nothing about an endpoint before 50 answers to 25 callers held, and about one object before some 316.',
+      'Answers nothing about an endpoint before 50 answers to 25 callers held, and about one object before some 316, or 50 to 80 where the service is known.',
     traps:
       "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the old value does not come again), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
     tuning:

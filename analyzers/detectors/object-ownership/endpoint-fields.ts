@@ -6,7 +6,7 @@ import { amount, flag, hash32, text } from '../../baselines/state.ts'
 import type { Caller } from './caller.ts'
 import { ABSENT, namesInJson, namesInQuery, valueHash, valueIn, valueInQuery, valuesIn } from './field-values.ts'
 import { Invariant, InvariantState } from './invariant.ts'
-import { ownerName, ownersNamed } from './owner-names.ts'
+import { isPerson, ownerName, ownersNamed } from './owner-names.ts'
 
 const MAX_FIELDS = 4
 const MAX_COHORTS = 4
@@ -23,9 +23,9 @@ const MAX_NAME = 64
 
 /**
  * What may hold: the value is the token's subject, or its tenant; a caller is seen with one value only here; a value goes with one
- * caller only here; both are as at the service's other endpoints where they hold.
+ * caller only here; both are as at the service's other endpoints where they hold; so they are at any service, whatever its name for it.
  */
-export const RELATIONS = ['subject', 'tenant', 'caller', 'value', 'link'] as const
+export const RELATIONS = ['subject', 'tenant', 'caller', 'value', 'link', 'person'] as const
 export type Relation = (typeof RELATIONS)[number]
 const MAX_RELATIONS = RELATIONS.length
 
@@ -67,6 +67,8 @@ export class Field {
   /** Tells its values from those of other fields, and those of a service under one name from other names'. */
   readonly domain: number
   readonly sharedDomain: number
+  /** It is one person's: comparable with what any endpoint of any service calls a person. */
+  readonly isPerson: boolean
   readonly #quoted: string
   readonly #cohorts = new Map<string, readonly Invariant[]>()
 
@@ -77,7 +79,9 @@ export class Field {
     this.position = position
     this.named = named
     this.domain = hashText(`${service} ${collection} ${place} ${position} ${name}`)
-    this.sharedDomain = hashText(`${service} ${(place === 'path' ? ownersNamed(name) : ownerName(name)) ?? name}`)
+    const owner = place === 'path' ? ownersNamed(name) : ownerName(name)
+    this.sharedDomain = hashText(`${service} ${owner ?? name}`)
+    this.isPerson = owner !== null && isPerson(owner)
     this.#quoted = `"${name}"`
   }
 
@@ -156,7 +160,7 @@ export function collectionOf(template: string): string {
     .join('/')
 }
 
-/** The fields of one collection that may say whose an object is, and how far they do: at most 4 fields x 4 roles x 5 relations. */
+/** The fields of one collection that may say whose an object is, and how far they do: at most 4 fields x 4 roles x 6 relations. */
 export class EndpointFields {
   readonly scope: number
   readonly service: string

@@ -68,6 +68,7 @@ const RULES: Readonly<Record<Relation, (label: string) => string>> = {
   caller: (label) => `${label} is always the same for one caller`,
   value: (label) => `${label} goes with one caller only`,
   link: (label) => `${label} is the caller's own, as elsewhere in this service`,
+  person: (label) => `${label} is the caller's own, as under other names and at other services`,
 }
 
 function exceptions({ broken }: Invariant): string {

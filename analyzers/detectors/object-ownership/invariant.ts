@@ -22,6 +22,8 @@ const BROKEN_AGAIN_FOR_LONG = 0.05
 /** Days on which it must be broken before one that held is given up for less than BROKEN_AGAIN_FOR_LONG. */
 const LEAST_DAYS = 3
 const MANY_CALLERS = 100
+/** Answers of the endpoint's own that count as much as all it is known by of its siblings. */
+const SIBLINGS_COUNT = 50
 /** One or two say nothing. */
 const FEW = 2
 const HALF_LIFE_US = 14 * DAY_US
@@ -36,13 +38,16 @@ export type InvariantState = z.infer<typeof InvariantState>
  *
  * An endpoint either enforces it or does not: of those that do not, n answers in a row that hold by accident are one case in n + 2
  * (Laplace), and the next one that breaks is one in n + 2 again. Hence p = ((k + 1) / (n + 2))^2 with k callers who broke it before,
- * and further ones of the same caller times (k + j) / (n + 1 + j).
+ * and further ones of the same caller times (k + j) / (n + 1 + j). Where a share s of callers is known to break it at the service's
+ * other endpoints, the second factor is (k + 50 s) / (n + 50), if less: a Beta posterior with what they show as the prior.
  *
  * Promise    null until 50 observations of 25 callers over two hours; p <= 1e-5 from n = 316 without any who broke it
  * Memory     100 B
  */
 export class Invariant
-  implements Baseline<[isFirst: boolean, now: EventTime], InvariantState>, Scoring<[times: number]>
+  implements
+    Baseline<[isFirst: boolean, now: EventTime], InvariantState>,
+    Scoring<[times: number, elsewhere: number | null]>
 {
   observations = 0
   callers = 0
@@ -129,12 +134,17 @@ export class Invariant
     return (broken > FEW && broken >= BROKEN * callers) || (again > FEW && again >= most * callers)
   }
 
-  /** log10 of the chance that an honest caller breaks it `times` times; null while it does not hold, or is no more than a guess. */
-  scoreOne(times: number): number | null {
+  /**
+   * log10 of the chance that an honest caller breaks it `times` times; null while it does not hold, or is no more than a guess.
+   * `elsewhere`: the share of callers who break it at the service's endpoints where it holds, null while that is not known.
+   */
+  scoreOne(times: number, elsewhere: number | null): number | null {
     if (!this.holds) return null
     const { observations: n, broken: k } = this
-    let log10P = Math.log10((k + 1) / (n + 2))
-    for (let j = 1; j <= times; j++) log10P += Math.log10(Math.min(1, (k + j) / (n + 1 + j)))
+    const byItself = (k + 1) / (n + 2)
+    const next = elsewhere === null ? 1 : (k + SIBLINGS_COUNT * elsewhere) / (n + SIBLINGS_COUNT)
+    let log10P = Math.log10(byItself * Math.min(byItself, next))
+    for (let j = 2; j <= times; j++) log10P += Math.log10(Math.min(1, (k + j) / (n + 1 + j)))
     return log10P
   }
 

@@ -5,11 +5,18 @@ const OWNERS: ReadonlySet<string> = new Set(
     'passenger patient payer seller student sub subscriber team tenant tenancy user workspace'
   ).split(' '),
 )
+/** Of them, what many share, or what one may have several of. */
+const GROUPS: ReadonlySet<string> = new Set(
+  'account company merchant org organisation organization team tenant tenancy workspace'.split(' '),
+)
 /** What follows the name of an owner. `number` is left out: it counts things as often as it names one. */
 const ENDINGS = ['', 'id', 'uuid', 'guid', 'ref', 'key', 'code']
 const LONGEST = 32
 
 const NAMES: ReadonlySet<string> = new Set([...OWNERS].flatMap((owner) => ENDINGS.map((ending) => owner + ending)))
+const PERSONS: ReadonlySet<string> = new Set(
+  [...OWNERS].flatMap((owner) => (GROUPS.has(owner) ? [] : ENDINGS.map((ending) => owner + ending))),
+)
 
 /**
  * The one spelling of a name that says whose something is (`ownerId` and `owner_id` are `ownerid`, and so is `owner`); null for any
@@ -24,6 +31,11 @@ export function ownerName(name: string): string | null {
   }
   if (!NAMES.has(plain)) return null
   return OWNERS.has(plain) ? `${plain}id` : plain
+}
+
+/** Whether what `ownerName` or `ownersNamed` gave means one person. */
+export function isPerson(name: string): boolean {
+  return PERSONS.has(name)
 }
 
 /** The same of the collection that a path segment names: `customers` before `{id}` holds customers. */
