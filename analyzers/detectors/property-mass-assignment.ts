@@ -234,7 +234,7 @@ export const propertyMassAssignment = defineDetector({
     detects:
       'A request that sets a field which no other caller of the endpoint sets: one whose name gives power, money or trust (role, is_admin, balance, verified, tenant_id), or one that answers have had and requests never.',
     statistic:
-      'How often a request has a name that nobody had before (Good-Turing: names of one caller by requests), times 0.05 for a name that gives privilege, 0.3 for one of answers. Whether it worked is read from the answer: the same field with the same value is high, refused is low.',
+      'How often a request has a name that fewer than three callers have sent (after Good and Turing), times 0.05 for a name that gives privilege, 0.3 for one of answers. Whether it worked is read from the answer: the same field with the same value is high, refused is low.',
     memory:
       'maxEndpoints endpoints with 256 names of requests and of answers, at most 32 KiB each; evictions are counted.',
     warmUp: 'leastRequests requests of leastCallers callers.',

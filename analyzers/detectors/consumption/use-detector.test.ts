@@ -158,6 +158,13 @@ describe('consumption.rate', () => {
     expect(run(make('consumption.rate'), [...ordinary(), ...office])).toEqual([])
   })
 
+  test('who is signed in and does what nobody comes near to is told from a third of the floor, a crawler is not', () => {
+    const some = TOO_MUCH['consumption.rate']('mallory').slice(0, 450)
+    expect(run(make('consumption.rate'), [...ordinary(), ...some])).toHaveLength(1)
+    const crawler = some.map((tx) => ({ ...tx, principal: address('192.0.2.77') }))
+    expect(run(make('consumption.rate'), [...ordinary(), ...crawler])).toEqual([])
+  })
+
   test('a program that asks for everything alike is held to five times as much at each endpoint', () => {
     const spread = TOO_MUCH['consumption.rate']('sync').flatMap((tx) =>
       ['/v1/customers', '/v1/orders', '/v1/items'].map((path) => ({ ...tx, path, endpoint: `GET ${path}` })),
