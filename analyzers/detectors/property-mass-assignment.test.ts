@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { SECOND_US } from '../../daemon/model/time.ts'
+import { DAY_US, SECOND_US } from '../../daemon/model/time.ts'
 import { START, transaction, user } from '../../test/conformance/traffic.ts'
 import { propertyMassAssignment } from './property-mass-assignment.ts'
 
@@ -77,6 +77,17 @@ describe('a field that nobody else sends', () => {
     const next = propertyMassAssignment.create(propertyMassAssignment.options.parse({}))
     for (const line of profile.detector.snapshot!()) next.restore!(JSON.parse(JSON.stringify(line)))
     expect([...next.snapshot!()]).toEqual([...profile.detector.snapshot!()])
-    expect(JSON.stringify([...next.snapshot!()])).toContain('"suspects",["hmac:p9"]')
+    expect(JSON.stringify([...next.snapshot!()])).toMatch(/"suspects",\[\["hmac:p9",\d+\]\]/)
+  })
+  test('a suspicion that nobody closes ends after a day', () => {
+    const profile = new Profile()
+    const learnt = () => [...profile.detector.snapshot!()].filter((line) => (line as unknown[])[0] === 'endpoint')
+    profile.detector.suspect!('hmac:p9', true, profile.now)
+    const before = JSON.stringify(learnt())
+    profile.change(9, { city: 'x' }, { city: 'x' })
+    expect(JSON.stringify(learnt())).toBe(before)
+    profile.now += DAY_US
+    profile.change(9, { city: 'x' }, { city: 'x' })
+    expect(JSON.stringify(learnt())).not.toBe(before)
   })
 })

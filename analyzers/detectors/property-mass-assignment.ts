@@ -6,7 +6,8 @@ import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { principalKey } from '../baselines/principal-key.ts'
-import { amount, text } from '../baselines/state.ts'
+import { amount } from '../baselines/state.ts'
+import { Suspects, SuspectsState } from '../baselines/suspects.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, shownAs, signalOf } from '../finding.ts'
 import { type JsonName, jsonNames, valueText } from './property/json-names.ts'
@@ -31,11 +32,7 @@ const MAX_TOLD = 8
 const EndpointState = z.tuple([KnownNamesState, KnownNamesState, DistinctState, amount])
 type EndpointState = z.infer<typeof EndpointState>
 
-const MAX_SUSPECTS = 4096
-const Kept = z.union([
-  z.tuple([z.literal('suspects'), z.array(text).max(MAX_SUSPECTS)]),
-  z.tuple([z.literal('endpoint'), KeyedEntry]),
-])
+const Kept = z.union([z.tuple([z.literal('suspects'), SuspectsState]), z.tuple([z.literal('endpoint'), KeyedEntry])])
 type Kept = z.infer<typeof Kept>
 
 class Endpoint {
@@ -67,10 +64,10 @@ interface Odd {
 }
 
 class MassAssignment implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #options: AssignmentOptions
   readonly #endpoints: KeyedTable<Endpoint>
-  readonly #suspects = new Set<string>()
+  readonly #suspects = new Suspects()
   #frozen = false
 
   constructor(options: AssignmentOptions) {
@@ -94,15 +91,14 @@ class MassAssignment implements Detector {
       if (signal !== null) return signal
     }
     // What was refused is no part of the interface, whoever sent it.
-    if (status < 300 && !this.#frozen && !this.#suspects.has(key)) this.#learn(tx, known, names, caller)
+    if (status < 300 && !this.#frozen && !this.#suspects.has(key, now)) this.#learn(tx, known, names, caller)
     return null
   }
 
   tick(): void {}
 
-  suspect(caller: string, open: boolean): void {
-    if (!open) this.#suspects.delete(caller)
-    else if (this.#suspects.size < MAX_SUSPECTS) this.#suspects.add(caller)
+  suspect(caller: string, open: boolean, now: EventTime): void {
+    this.#suspects.set(caller, open, now)
   }
 
   freeze(frozen: boolean): void {
@@ -110,14 +106,14 @@ class MassAssignment implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    yield ['suspects', [...this.#suspects]]
+    yield ['suspects', this.#suspects.toState()]
     for (const entry of this.#endpoints.entries((known) => known.toState())) yield ['endpoint', entry]
   }
 
   restore(line: unknown): void {
     const kept = Kept.parse(line)
     if (kept[0] === 'suspects') {
-      for (const caller of kept[1]) this.#suspects.add(caller)
+      this.#suspects.restore(kept[1])
       return
     }
     const [, entry] = kept
