@@ -1,5 +1,6 @@
 import { KeySketch } from './key-sketch.ts'
-import type { PathNode } from './path-node.ts'
+import { type PathNode, UNALIKE } from './path-node.ts'
+import { bare, isVariable } from './path-text.ts'
 import { shapeOf } from './word-shape.ts'
 
 /** Codes, values by their looks, words by what they answer, and anything by number alone. */
@@ -19,9 +20,22 @@ export const ALIKE = 0.8
 export const RESERVED =
   /^(?:me|self|mine|current|search|query|filter|suggest|autocomplete|new|latest|recent|all|any|count|stats|summary|export|import|bulk|batch|health|status|ping|version|info|config|settings|login|logout|token|refresh|callback|webhook|events|add|remove|create|update|delete|enable|disable|cancel|approve|reject|rename|move|copy|merge|lock|unlock|transfer|defaults?|v\d+)$/i
 
+/** Of one place: whether collections stand there, which of its literal children are objects for certain. */
+export interface Siblings {
+  readonly collections: boolean
+  isObject(name: string, node: PathNode): boolean
+}
+
 /** Those of the siblings that are of one sort, if they are enough to say so; else null. */
-export function alikeOf(parent: PathNode, names: readonly string[], extension: string): string[] | null {
-  const shapes = names.map((name) => shapeOf(name.slice(0, name.length - extension.length)))
+export function alikeOf(
+  parent: PathNode,
+  names: readonly string[],
+  { collections, isObject }: Siblings,
+): string[] | null {
+  const looks = names.map((name) => shapeOf(bare(name)))
+  const shapes = looks.map((shape, i) =>
+    shape === 'word' && isObject(names[i]!, parent.children.get(names[i]!)!) ? 'object' : shape,
+  )
   const codes = names.filter((_, i) => shapes[i] === 'code')
   if (codes.length >= ENOUGH_CODES && answeredToTwo(parent, codes)) return codes
   if (names.length < ENOUGH_VALUES) return null
@@ -30,27 +44,47 @@ export function alikeOf(parent: PathNode, names: readonly string[], extension: s
 
   const nodes = names.map((name) => parent.children.get(name)!)
   const common = KeySketch.common(nodes.filter((node) => node.samples > 0).map((node) => node.keys))
+  const reads = KeySketch.common(nodes.flatMap((node) => node.reads ?? []))
   let below = shared(nodes, kinds)
   if (below.share < MOSTLY) {
     const further = shared(nodes, furtherKinds)
     if (further.share >= MOSTLY && further.words >= ENOUGH_FURTHER) below = further
   }
+  const evident = nodes.map((node, i) => shapes[i] !== 'word' || below.common(node) || isManaged(node))
+  const objects = nodes.filter((_, i) => evident[i]!)
+  const some = collections ? objects.length > 0 : 2 * objects.length >= nodes.length
+  const methods = some ? methodsOf(objects) : null
   const alike: string[] = []
   let values = 0
   let told = 0
+  let functions = 0
   names.forEach((name, i) => {
     const node = nodes[i]!
     if (node.samples > 0 && node.keys.within(common) < ALIKE) return
-    if (below.own(node)) return
+    if (shapes[i] !== 'object' && below.own(node)) return
+    if (node.reads !== null && node.reads.within(reads) < UNALIKE) return
+    if (!evident[i]! && methods !== null && (collections || !answersTo(node, methods))) {
+      functions++
+      return
+    }
     alike.push(name)
-    if (shapes[i] === 'value') values++
-    if (isTold(node) || below.common(node)) told++
+    if (shapes[i] !== 'word') values++
+    if (evident[i]! || (!collections && isTold(node))) told++
   })
-  if (alike.length < 0.6 * names.length || !answeredToTwo(parent, alike)) return null
+  if (alike.length < 0.6 * (names.length - functions) || !answeredToTwo(parent, alike)) return null
   if (alike.length >= ENOUGH_VALUES && values >= 0.6 * alike.length) return alike
   if (told >= 0.7 * alike.length && alike.length >= enough(parent, alike)) return alike
   // Number alone counts only where answers say nothing: an API has many words at one place too.
   return alike.length >= ENOUGH_AT_ALL && told <= 0.2 * alike.length ? alike : null
+}
+
+/** What has nothing below it and answers to other methods than the objects beside it is a function. */
+function answersTo({ children, endpoints }: PathNode, methods: ReadonlySet<string>): boolean {
+  return children.size > 0 || endpoints.some((each) => methods.has(methodOf(each)))
+}
+
+function methodsOf(nodes: readonly PathNode[]): Set<string> {
+  return new Set(nodes.flatMap(({ endpoints }) => endpoints.map(methodOf)))
 }
 
 /** How many words that answer alike are objects. */
@@ -70,6 +104,16 @@ function isTold({ samples, children, endpoints }: PathNode): boolean {
   return endpoints.length > 0 && endpoints.every((each) => methodOf(each) === 'DELETE')
 }
 
+/** What is read and removed, or changed and removed, with nothing below it: no list, since nothing is added to it. */
+function isManaged({ children, endpoints }: PathNode): boolean {
+  const methods = new Set(endpoints.map(methodOf))
+  if (children.size > 0 || methods.has('POST') || !methods.has('DELETE')) return false
+  return methods.has('GET') || methods.has('PUT') || methods.has('PATCH')
+}
+
+/** More names that look like values are some. */
+const MOST_VALUED = 4
+
 /** Of what lies below siblings, the part that must be below several of them. */
 const MOSTLY = 0.5
 
@@ -87,6 +131,17 @@ interface Shared {
 function shared(nodes: readonly PathNode[], kindsOf: (node: PathNode) => readonly string[]): Shared {
   const counts = new Map<string, number>()
   for (const node of nodes) for (const key of kindsOf(node)) counts.set(key, (counts.get(key) ?? 0) + 1)
+  // What looks like a value, but is below several of a few kinds, belongs to the API: `branch-protection-rules`.
+  const valued = new Map<string, number>()
+  for (const node of nodes)
+    for (const key of node.children.keys())
+      if (!isVariable(key) && shapeOf(key) !== 'word') valued.set(key, (valued.get(key) ?? 0) + 1)
+  const alsoBelow = valued.size > MOST_VALUED ? [] : [...valued].filter(([, count]) => count >= ENOUGH_CODES)
+  for (const [key, count] of alsoBelow) counts.set(key, count)
+  const below = (node: PathNode) => [
+    ...kindsOf(node),
+    ...alsoBelow.flatMap(([key]) => (node.children.has(key) ? [key] : [])),
+  ]
   let all = 0
   let several = 0
   for (const count of counts.values()) {
@@ -94,15 +149,36 @@ function shared(nodes: readonly PathNode[], kindsOf: (node: PathNode) => readonl
     if (count > 1) several += count
   }
   const isShared = (key: string) => counts.get(key)! > 1
+  // Lists have functions in common too (`export`, `search`), but there are not that many lists at one place.
+  const routes = nodes.length < ENOUGH_READ_ONLY ? words : literals
+  const names = routes([...counts.keys()])
+  // What is below varies more than what it is below: those are the objects.
+  const open = 2 * names.length > nodes.length && !areOfManyKinds(nodes)
   return {
     share: all === 0 ? 1 : several / all,
     own(node) {
-      const found = kindsOf(node)
+      const found = below(node)
       return found.length > 0 && 2 * found.filter(isShared).length <= found.length
     },
-    common: (node) => words(kindsOf(node)).some(isShared),
-    words: words([...counts.keys()]).filter(isShared).length,
+    common: (node) => !open && routes(below(node)).some(isShared),
+    words: names.filter(isShared).length,
   }
+}
+
+/** What is below the same sibling answers differently, as the resources of an API do, and not alike, as objects do. */
+function areOfManyKinds(nodes: readonly PathNode[]): boolean {
+  let alike = 0
+  let unlike = 0
+  for (const { children } of nodes) {
+    let before: KeySketch | null = null
+    for (const [key, { keys, samples }] of children) {
+      if (isVariable(key) || samples === 0) continue
+      if (before !== null && keys.within(before) >= ALIKE) alike++
+      else if (before !== null) unlike++
+      before = keys
+    }
+  }
+  return unlike > 2 * alike
 }
 
 /** What lies two below a place: where objects are called by two words (`/{owner}/{name}/issues`), the first differ as much as the second. */
@@ -120,12 +196,15 @@ function answeredToTwo(parent: PathNode, names: readonly string[]): boolean {
   return principals.size >= 2
 }
 
-/** What lies below a place, and below its objects; what looks like a value is of no account, since it may be one. */
-export function kinds(node: PathNode): string[] {
+/**
+ * What lies below a place, and below its objects; what looks like a value is of no account, since it may be one, unless it is below
+ * another place too.
+ */
+export function kinds(node: PathNode, other?: PathNode): string[] {
   const found: string[] = []
   for (const [key, child] of node.children) {
-    const variable = key.charCodeAt(0) === OPEN_BRACE
-    if (variable || shapeOf(key) === 'word') found.push(key)
+    const variable = isVariable(key)
+    if (variable || shapeOf(key) === 'word' || other?.children.has(key) === true) found.push(key)
     if (!variable) continue
     for (const below of child.children.keys()) if (shapeOf(below) === 'word') found.push(`${key}/${below}`)
   }
@@ -137,25 +216,17 @@ export function words(keys: readonly string[]): string[] {
   return keys.filter((key) => !isVariable(key) && !RESERVED.test(key))
 }
 
-export function isVariable(segment: string): boolean {
-  return segment.charCodeAt(0) === OPEN_BRACE
+function literals(keys: readonly string[]): string[] {
+  return keys.filter((key) => !isVariable(key))
 }
 
+/** Whether most of what lies below a place is known below another: all of one or two. */
 export function isWithin(keys: readonly string[], known: readonly string[]): boolean {
   const all = new Set(known)
-  return keys.length > 0 ? keys.every((key) => all.has(key)) : true
+  const own = keys.filter((key) => !all.has(key)).length
+  return keys.length < 3 ? own === 0 : 3 * own <= keys.length
 }
 
-/** It is only changed or removed, as those it stands beside are. */
-export function isHandledLike(node: PathNode, shared: PathNode): boolean {
-  const known = new Set(shared.endpoints.map(methodOf))
-  return node.samples === 0 && node.endpoints.map(methodOf).every((each) => CHANGES.has(each) && known.has(each))
-}
-
-const CHANGES = new Set(['PUT', 'PATCH', 'DELETE'])
-
-function methodOf(endpoint: string): string {
+export function methodOf(endpoint: string): string {
   return endpoint.slice(0, endpoint.indexOf(' '))
 }
-
-const OPEN_BRACE = 0x7b

@@ -13,6 +13,7 @@ export type CandidateState = [
 /** One line of what is known of endpoints (EndpointMapper.snapshot). */
 export type EndpointLine =
   | ['counts', looks: number, unadmitted: number]
+  | ['values', part: number, slots: string]
   | ['service', name: string, unproven: number, refusedOnly: number, established: number]
   | ['place', service: string, path: string[], state: PathNodeState]
   | ['endpoint' | 'candidate', key: string, state: CandidateState]
@@ -29,6 +30,7 @@ export function endpointLine(value: unknown): EndpointLine {
 const MAX_TEXT = 65_536
 const MAX_CANDIDATE_PRINCIPALS = 16
 const MAX_PATH = 256
+const MAX_FORMS = 16
 /** Of one place, so many names outlive the process. */
 export const MAX_KEPT_NAMES = 4096
 
@@ -37,6 +39,8 @@ function isLine(line: unknown[]): line is EndpointLine {
   switch (kind) {
     case 'counts':
       return line.length === 3 && isCount(name) && isCount(rest[0])
+    case 'values':
+      return line.length === 3 && isCount(name) && isText(rest[0])
     case 'service':
       return line.length === 5 && isText(name) && rest.every(isCount)
     case 'place':
@@ -63,18 +67,32 @@ function isCandidate(state: unknown): boolean {
 }
 
 function isPlace(state: unknown): boolean {
-  if (!Array.isArray(state) || state.length !== 6) return false
-  const [keys, samples, endpoints, principals, learnt, joined] = state
+  if (!Array.isArray(state) || state.length < 6 || state.length > 7) return false
+  const [keys, samples, endpoints, principals, learnt, joined, objects] = state
   return (
-    Array.isArray(keys) &&
-    keys.length === 4 &&
-    keys.every((word) => isCount(word) && word <= 0xffffffff) &&
+    areNames(keys) &&
     isCount(samples) &&
     areTexts(endpoints, MAX_KEPT_NAMES) &&
     areTexts(principals, 2) &&
     (learnt === null || areTexts(learnt, MAX_KEPT_NAMES)) &&
-    (joined === null || areTexts(joined, MAX_KEPT_NAMES))
+    (joined === null || areTexts(joined, MAX_KEPT_NAMES)) &&
+    (objects === undefined || areObjects(objects))
   )
+}
+
+function areObjects(objects: unknown): boolean {
+  if (!Array.isArray(objects) || objects.length !== 4) return false
+  const [reads, timesRead, named, forms] = objects
+  return (
+    (reads === null || areNames(reads)) &&
+    isCount(timesRead) &&
+    typeof named === 'boolean' &&
+    areTexts(forms, MAX_FORMS)
+  )
+}
+
+function areNames(names: unknown): boolean {
+  return Array.isArray(names) && names.length === 4 && names.every((word) => isCount(word) && word <= 0xffffffff)
 }
 
 function isText(value: unknown): value is string {

@@ -30,6 +30,13 @@ export class KeySketch {
     return names >= FEW && this.size >= FEW
   }
 
+  /** Names of what a read was answered with, however few; that it was answered by nothing says as much as a name. */
+  static ofRead(body: string | undefined): KeySketch {
+    const keys = new KeySketch()
+    keys.addJson(body === undefined || body === '' ? '{"":0}' : body)
+    return keys
+  }
+
   add(other: KeySketch): void {
     for (let i = 0; i < 4; i++) this.#words[i]! |= other.#words[i]!
   }
@@ -69,6 +76,17 @@ export class KeySketch {
   }
 }
 
+/** Whether a word stands in the first part of a JSON text as a whole value. */
+export function hasValue(text: string, word: string): boolean {
+  const body = text.length > MAX_VALUE_TEXT ? text.slice(0, MAX_VALUE_TEXT) : text
+  const quoted = `"${word}"`
+  for (let at = body.indexOf(quoted); at >= 0; at = body.indexOf(quoted, at + quoted.length)) {
+    if (body.charCodeAt(at + quoted.length) !== COLON) return true
+  }
+  return false
+}
+
+const MAX_VALUE_TEXT = 4096
 const BRACE = 0x7b
 const BRACKET = 0x5b
 const COLON = 0x3a

@@ -4,6 +4,7 @@ import type { Telemetry } from '../telemetry/counters.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { EndpointNames } from './endpoint-names.ts'
 import { type CandidateState, type EndpointLine, endpointLine } from './endpoint-state.ts'
+import { KnownValues } from './known-values.ts'
 import { NodeBudget } from './path-node.ts'
 import { SegmentTree } from './segment-tree.ts'
 import { type PathTemplate, templateOf } from './template.ts'
@@ -69,9 +70,9 @@ class Service {
   refusedOnly = 0
   established = 0
 
-  constructor(name: string, budget: NodeBudget) {
+  constructor(name: string, budget: NodeBudget, values: KnownValues) {
     this.name = name
-    this.tree = new SegmentTree(budget)
+    this.tree = new SegmentTree(name, budget, values)
   }
 }
 
@@ -98,6 +99,7 @@ export class EndpointMapper {
   readonly #names = new EndpointNames()
   readonly #doorkeeper = new Doorkeeper()
   readonly #places: NodeBudget
+  readonly #values = new KnownValues()
   #looks = 0
   #unadmitted = 0
   /** Called before `map` returns. */
@@ -168,9 +170,10 @@ export class EndpointMapper {
     }
   }
 
-  /** What is known of services: they and the places in their paths, then endpoints and candidates, the longest unseen first. */
+  /** What is known of services: words that name objects, services and the places in their paths, then endpoints and candidates, the longest unseen first. */
   *snapshot(): Generator<EndpointLine> {
     yield ['counts', this.#looks, this.#unadmitted]
+    for (const [part, slots] of this.#values.parts()) yield ['values', part, slots]
     for (const [name, { tree, unproven, refusedOnly, established }] of this.#services.entries()) {
       yield ['service', name, unproven, refusedOnly, established]
       for (const [path, state] of tree.places()) yield ['place', name, path, state]
@@ -185,8 +188,11 @@ export class EndpointMapper {
       case 'counts':
         ;[, this.#looks, this.#unadmitted] = kept
         return
+      case 'values':
+        this.#values.restore(kept[1], kept[2])
+        return
       case 'service': {
-        const service = new Service(kept[1], this.#places)
+        const service = new Service(kept[1], this.#places, this.#values)
         ;[, , service.unproven, service.refusedOnly, service.established] = kept
         this.#services.set(kept[1], service)
         return
@@ -214,6 +220,7 @@ export class EndpointMapper {
   reset(): void {
     for (const [, { tree }] of this.#services.entries()) tree.close()
     for (const map of [this.#services, this.#established, this.#candidates]) map.clear()
+    this.#values.clear()
     this.#looks = 0
     this.#unadmitted = 0
   }
@@ -232,16 +239,19 @@ export class EndpointMapper {
   #learnt(name: string, looks: PathTemplate, tx: Transaction, again: boolean): PathTemplate {
     const service = this.#services.get(name)
     if (service === undefined || !service.tree.learnt) return looks
-    const learnt = service.tree.rewrite(looks)
-    if (again || learnt === looks || !isGrant(tx.status ?? 0) || ++this.#looks % LOOK_ONE_IN !== 0) return learnt
-    return service.tree.look(looks.template, tx.responseBody) ? service.tree.rewrite(looks) : learnt
+    const { tree } = service
+    const method = isGrant(tx.status ?? 0) ? tx.method! : null
+    const learnt = tree.rewrite(looks, method)
+    if (again || learnt === looks || method === null) return learnt
+    if (++this.#looks % LOOK_ONE_IN !== 0 && !tree.fresh) return learnt
+    return tree.look(looks.template, method, tx.responseBody) ? tree.rewrite(looks, method) : learnt
   }
 
   #admit(key: string, endpoint: string, name: string, status: number | null): Candidate | null {
     if (status === null || !(isGrant(status) || isRefusal(status) || (status >= 300 && status < 400))) return null
     let service = this.#services.get(name)
     if (service === undefined) {
-      service = new Service(name, this.#places)
+      service = new Service(name, this.#places, this.#values)
       this.#services.set(name, service)
     }
     const many = MANY_CANDIDATES + CANDIDATES_PER_ESTABLISHED * service.established
@@ -301,7 +311,7 @@ export class EndpointMapper {
   /** Learns from a granted answer which segments vary. Returns what this endpoint is now. */
   #teach(candidate: Candidate, template: string, tx: Transaction): Candidate {
     const { service } = candidate
-    const renamed = service.tree.learn(template, candidate.endpoint, tx.principal.id, tx.responseBody)
+    const renamed = service.tree.learn(template, candidate.endpoint, tx.principal.id, tx.objectIds, tx.responseBody)
     let current = candidate
     for (const name of renamed) {
       const moved = this.#rename(service, name)
@@ -315,7 +325,13 @@ export class EndpointMapper {
   #teachUnadmitted(name: string, template: string, tx: Transaction): void {
     const service = this.#services.get(name)
     if (service === undefined || !isGrant(tx.status ?? 0) || ++this.#unadmitted % LEARN_ONE_IN !== 0) return
-    const renamed = service.tree.learn(template, `${tx.method} ${template}`, tx.principal.id, tx.responseBody)
+    const renamed = service.tree.learn(
+      template,
+      `${tx.method} ${template}`,
+      tx.principal.id,
+      tx.objectIds,
+      tx.responseBody,
+    )
     for (const endpoint of renamed) this.#rename(service, endpoint)
   }
 

@@ -222,3 +222,84 @@ test('words that are only ever removed are objects', () => {
   for (const word of WORDS) send(`/secrets/${word}`, { method: 'DELETE', status: 204, answer: '' })
   expect(send('/secrets/bath', { method: 'DELETE', status: 204, answer: '' }).endpoint).toBe('DELETE /secrets/{id}')
 })
+
+const answerOf = (...names: string[]) => JSON.stringify(Object.fromEntries(names.map((name) => [name, 1])))
+const PEOPLE = ['lena', 'hugo', 'mira', 'jan', 'rosa', 'paul', 'zoe', 'ivan', 'nora', 'emil', 'ida', 'otto']
+
+test('an answer that names its own word is about an object of that name', () => {
+  const { send } = mapping()
+  for (const name of PEOPLE) send(`/v1/people/${name}`, { answer: `{"login":"${name}","bio":""}` })
+  expect(send('/v1/people/greta', { answer: '{"login":"greta","bio":""}' }).endpoint).toBe('GET /v1/people/{id}')
+  for (const word of WORDS) send(`/v1/meters/${word}`, { answer: '{"unit":"s","step":1}' })
+  expect(send('/v1/meters/kitchen').endpoint).toBe('GET /v1/meters/kitchen')
+})
+
+test('a word that is known to name an object is one at other places, where answers say nothing', () => {
+  const { send } = mapping()
+  const silent = { method: 'PUT', status: 204, answer: '' }
+  const silently = (name: string) => send(`/blocks/${name}`, silent).endpoint
+  for (const name of PEOPLE.slice(0, 6)) silently(name)
+  expect(silently('lena')).toBe('PUT /blocks/lena')
+  for (const name of PEOPLE) send(`/people/${name}`, { answer: `{"login":"${name}","bio":""}` })
+  for (const name of PEOPLE.slice(0, 6)) silently(name)
+  expect(silently('lena')).toBe('PUT /blocks/{id}')
+  expect(silently('zoe')).toBe('PUT /blocks/{id}')
+})
+
+test('a function that is called after objects were told stays itself: it answers otherwise, or where they answer nothing', () => {
+  const { send } = mapping()
+  const secret = (name: string) => send(`/secrets/${name}`, { answer: `{"name":"${name}","created_at":1}` })
+  for (const name of PEOPLE) secret(name)
+  expect(secret('greta').endpoint).toBe('GET /secrets/{id}')
+  for (let i = 0; i < 4; i++) send('/secrets/public-key', { answer: '{"key_id":1,"key":"k"}' })
+  expect(send('/secrets/public-key', { answer: '{"key_id":1,"key":"k"}' }).endpoint).toBe('GET /secrets/public-key')
+  expect(secret('otto').endpoint).toBe('GET /secrets/{id}')
+  for (const name of PEOPLE) send(`/registry/${name}/repositories`, { answer: answerOf('a', 'b', 'c', 'd') })
+  expect(send('/registry/greta/repositories').endpoint).toBe('GET /registry/{id}/repositories')
+  expect(send('/registry/subscription', { answer: answerOf('tier', 'price') }).endpoint).toBe(
+    'GET /registry/subscription',
+  )
+})
+
+test('where a path does not go on as those of objects do, a refusal is still one of an object', () => {
+  const { send } = mapping()
+  for (const name of PEOPLE) send(`/people/${name}`, { answer: `{"login":"${name}","bio":""}` })
+  expect(send('/people/unseen', { method: 'DELETE', status: 403, answer: '' }).endpoint).toBe('DELETE /people/{id}')
+})
+
+test('collections that answer alike stay apart, also when their objects have the same names', () => {
+  const { send } = mapping()
+  for (const [round, kind] of WORDS.entries()) {
+    for (const name of PEOPLE) {
+      send(`/api/v1/${kind}`, { answer: LIST })
+      send(`/api/v1/namespaces/${100 + round}/${kind}/${name}`, { method: 'DELETE', status: 204, answer: '' })
+      send(`/api/v1/namespaces/${100 + round}/${kind}/${name}/status`)
+    }
+  }
+  for (let i = 0; i < 40; i++) send(`/v2/${'bdfgklmnpr'[i % 10]}ela${'stvz'[Math.floor(i / 10)]}oru`, { answer: LIST })
+  expect(send('/api/v1/kitchen', { answer: LIST }).endpoint).toBe('GET /api/v1/kitchen')
+  expect(send('/v2/belasoru', { answer: LIST }).endpoint).toBe('GET /v2/belasoru')
+  expect(send('/api/v1/namespaces/7/kitchen/lena/status').endpoint).toBe(
+    'GET /api/v1/namespaces/{id}/kitchen/{id2}/status',
+  )
+})
+
+test('an id without a digit is one when it has the form of those beside it', () => {
+  const { send } = mapping()
+  for (const id of ['shi_a8BDf3kLm2QpXz', 'shi_Zk49LmQw8RtYpd', 'shi_5GhJkLpQwErTyU']) send(`/shipments/${id}`)
+  expect(send('/shipments/shi_fsyfbzDRbHsfDp').endpoint).toBe('GET /shipments/{id}')
+  expect(send('/shipments/cancelled-late').endpoint).toBe('GET /shipments/cancelled-late')
+})
+
+test('what names objects outlives the process', () => {
+  const { send, mapper } = mapping()
+  for (const name of PEOPLE) send(`/people/${name}`, { answer: `{"login":"${name}","bio":""}` })
+  const next = mapping()
+  for (const line of JSON.parse(JSON.stringify([...mapper.snapshot()])) as unknown[]) next.mapper.restore(line)
+  expect([...next.mapper.snapshot()]).toEqual([...mapper.snapshot()])
+  for (const each of [mapping(), next]) {
+    for (const name of PEOPLE.slice(0, 6)) each.send(`/blocks/${name}`, { method: 'PUT', status: 204, answer: '' })
+    const { endpoint } = each.send('/blocks/lena', { method: 'PUT', status: 204, answer: '' })
+    expect(endpoint).toBe(each === next ? 'PUT /blocks/{id}' : 'PUT /blocks/lena')
+  }
+})

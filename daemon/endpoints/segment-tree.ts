@@ -1,17 +1,11 @@
-import {
-  ALIKE,
-  alikeOf,
-  ENOUGH_CODES,
-  furtherKinds,
-  isHandledLike,
-  isVariable,
-  isWithin,
-  kinds,
-  RESERVED,
-  words,
-} from './alike-siblings.ts'
-import { KeySketch } from './key-sketch.ts'
-import { type NodeBudget, PathNode, type PathNodeState } from './path-node.ts'
+import { alikeOf, ENOUGH_CODES, RESERVED } from './alike-siblings.ts'
+import { formOf } from './id-form.ts'
+import { hasValue, KeySketch } from './key-sketch.ts'
+import { KnownValues } from './known-values.ts'
+import { belongsTo, isCollections, isList } from './like-objects.ts'
+import { isOdd } from './odd-values.ts'
+import { isTypical, type NodeBudget, PathNode, type PathNodeState } from './path-node.ts'
+import { bare, isVariable, numbered, unnumbered } from './path-text.ts'
 import type { PathTemplate } from './template.ts'
 import { extensionOf, shapeOf } from './word-shape.ts'
 
@@ -21,13 +15,6 @@ const MOST_SIBLINGS = 96
 const MOST_KEPT_DEPTH = 64
 /** Nodes of one service. */
 const MOST_NODES = 8192
-const UNALIKE = 0.5
-/** A value of a learnt segment that was looked at so often, and answers otherwise, is its own again. */
-const OFTEN = 12
-const MOST_FREQUENT = 24
-/** Answers that say what is typical of a variable segment: later ones would only blur it, and after a few so would odd ones. */
-const TYPICAL = 8
-const A_FEW = 3
 /** Values of one place that were told one by one; the first are forgotten, and told again. */
 const MOST_JOINED = 256
 
@@ -42,74 +29,128 @@ const MOST_JOINED = 256
 export class SegmentTree {
   readonly #root = new PathNode()
   readonly #budget: NodeBudget
+  readonly #values: KnownValues
   #nodes = 0
   /** Whether anything was learnt: until then no path needs to be walked. */
   learnt = false
+  /** Whether the last path that was rewritten has a word in it that was not seen yet as an object's. */
+  fresh = false
 
-  constructor(budget: NodeBudget) {
+  constructor(service: string, budget: NodeBudget, values: KnownValues) {
     this.#budget = budget
+    this.#values = values
+    this.#root.salt = KnownValues.salt(service)
   }
 
-  /** The template with what was learnt put in. The same object when nothing was. */
-  rewrite(found: PathTemplate): PathTemplate {
+  /**
+   * The template with what was learnt put in. The same object when nothing was. Of a call that was granted its method says more: a word that
+   * was not seen yet as an object's stays when the path goes on as those of objects do not.
+   */
+  rewrite(found: PathTemplate, granted: string | null = null): PathTemplate {
+    this.fresh = false
     const segments = found.template.split('/')
     let node: PathNode | undefined = this.#root
     let values: string[] | null = null
     let variables = 0
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
-      const variable = segment.charCodeAt(0) === OPEN_BRACE
+      const variable = isVariable(segment)
       const own: PathNode | undefined = node.children.get(variable ? unnumbered(segment) : segment)
       const extension: string | null = variable || own !== undefined ? null : learntExtension(node, segment)
-      if (extension !== null) {
-        values ??= [...found.values]
-        values.splice(variables, 0, segment.slice(0, segment.length - extension.length))
-        segments[i] = `{id}${extension}`
-        variables++
-        node = node.children.get(`{id}${extension}`)
-      } else {
+      const shared: PathNode | undefined = extension === null ? undefined : node.children.get(`{id}${extension}`)
+      const path: readonly string[] = segments
+      if (
+        extension === null ||
+        shared === undefined ||
+        (granted !== null && this.#goesOnOtherwise({ parent: node, shared, segments: path, at: i }, granted))
+      ) {
         if (variable) variables++
         node = own
+        continue
       }
+      values ??= [...found.values]
+      values.splice(variables, 0, segment.slice(0, segment.length - extension.length))
+      segments[i] = `{id}${extension}`
+      variables++
+      node = shared
     }
     return values === null ? found : { template: numbered(segments), values }
+  }
+
+  #goesOnOtherwise({ parent, shared, segments, at }: Step, method: string): boolean {
+    const value = bare(segments[at]!)
+    if (this.#values.has(parent.salt, value)) return false
+    this.fresh = true
+    if (this.#values.has(this.#root.salt, value)) return false
+    const next = segments[at + 1]
+    if (next === undefined) return !shared.endpoints.some((endpoint) => endpoint.startsWith(`${method} `))
+    if (isVariable(next)) return !shared.children.has(unnumbered(next))
+    return learntExtension(shared, next) === null && !shared.children.has(next)
   }
 
   /**
    * An answer of `endpoint`, whose path has this template. Returns the endpoints that are to be named anew when that settled
    * something, else none.
    */
-  learn(template: string, endpoint: string, principal: string, body: string | undefined): readonly string[] {
+  learn(
+    template: string,
+    endpoint: string,
+    principal: string,
+    values: readonly string[],
+    body: string | undefined,
+  ): readonly string[] {
+    const segments = template.split('/')
+    const depth = this.#note(segments, endpoint, principal, values, body)
+    let node = this.#root
+    let above = ''
+    let renamed: string[] | null = null
+    for (let i = 1; i <= depth; i++) {
+      const key = isVariable(segments[i]!) ? unnumbered(segments[i]!) : segments[i]!
+      const child = node.children.get(key)
+      if (child === undefined) break
+      if (!isVariable(key) && !RESERVED.test(key)) {
+        const merged = this.#decide(node, key, isCollections(above))
+        if (merged !== null) renamed = [...(renamed ?? []), ...merged]
+      }
+      above = node.children.has(key) ? key : `{id}${extensionOf(key)}`
+      node = node.children.get(above) ?? child
+    }
+    return renamed ?? NOTHING
+  }
+
+  /** Takes an answer down at the places of its path, before anything is made of it. Returns how many of them there are. */
+  #note(
+    segments: readonly string[],
+    endpoint: string,
+    principal: string,
+    values: readonly string[],
+    body: string | undefined,
+  ): number {
     const keys = new KeySketch()
     const says = body !== undefined && keys.addJson(body)
-    const segments = template.split('/')
+    let variables = 0
     let node = this.#root
-    let renamed: string[] | null = null
-    for (let i = 1; i < segments.length; i++) {
-      const segment = segments[i]!
-      const key = segment.charCodeAt(0) === OPEN_BRACE ? unnumbered(segment) : segment
-      const parent = node
-      const child = parent.children.get(key) ?? this.#grow(parent, key)
-      if (child === null) return renamed ?? NOTHING
+    const end = segments.length - 1
+    for (let i = 1; i <= end; i++) {
+      const variable = isVariable(segments[i]!)
+      const key = variable ? unnumbered(segments[i]!) : segments[i]!
+      const child = node.children.get(key) ?? this.#grow(node, key)
+      if (child === null) return i - 1
+      if (child.principals.length < 2 && !child.principals.includes(principal)) child.principals.push(principal)
+      if (variable) child.noteForm(formOf(values[variables++] ?? ''))
       // What a place answers is what ends there, or at an object of it: further down there are other things.
-      const answers = i === segments.length - 1 || (i === segments.length - 2 && isVariable(segments[i + 1]!))
-      if (says && answers && (!isVariable(key) || isTypical(child, keys))) {
+      const answers = i === end || (i === end - 1 && isVariable(segments[end]!))
+      if (says && answers && (!variable || isTypical(child.samples, child.keys, keys))) {
         child.keys.add(keys)
         child.samples++
       }
-      if (child.principals.length < 2 && !child.principals.includes(principal)) child.principals.push(principal)
-      if (i === segments.length - 1) {
-        // Further up its path has just changed: it has no place under this name.
-        if (renamed !== null && !renamed.includes(endpoint)) renamed.push(endpoint)
-        else if (renamed === null && !child.endpoints.includes(endpoint)) child.endpoints.push(endpoint)
-      }
-      if (key.charCodeAt(0) !== OPEN_BRACE && !RESERVED.test(key)) {
-        const merged = this.#decide(parent, key)
-        if (merged !== null) renamed = [...(renamed ?? []), ...merged]
-      }
-      node = parent.children.get(key) ?? parent.children.get(`{id}${extensionOf(key)}`) ?? child
+      node = child
     }
-    return renamed ?? NOTHING
+    const last = segments[end]!
+    if (endpoint.startsWith('GET ')) node.noteRead(KeySketch.ofRead(body), isVariable(last))
+    if (!node.named && body !== undefined && !isVariable(last)) node.named = hasValue(body, bare(last))
+    if (!node.endpoints.includes(endpoint)) node.endpoints.push(endpoint)
+    return end
   }
 
   /** An endpoint that was named anew has this template now. */
@@ -118,7 +159,7 @@ export class SegmentTree {
     const segments = template.split('/')
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
-      node = node.children.get(segment.charCodeAt(0) === OPEN_BRACE ? unnumbered(segment) : segment)
+      node = node.children.get(isVariable(segment) ? unnumbered(segment) : segment)
     }
     if (node !== undefined && !node.endpoints.includes(endpoint)) node.endpoints.push(endpoint)
   }
@@ -158,49 +199,35 @@ export class SegmentTree {
    * A further answer about values of learnt segments; `raw` is the template without what was learnt. True when such a value turned
    * out to be something else, and has a name of its own from now on.
    */
-  look(raw: string, body: string | undefined): boolean {
+  look(raw: string, method: string, body: string | undefined): boolean {
     const segments = raw.split('/')
     let node: PathNode | undefined = this.#root
     for (let i = 1; i < segments.length && node !== undefined; i++) {
       const segment: string = segments[i]!
-      const variable = segment.charCodeAt(0) === OPEN_BRACE
+      const variable = isVariable(segment)
       const own: PathNode | undefined = node.children.get(variable ? unnumbered(segment) : segment)
       if (own !== undefined || variable || node.learnt === null) {
         node = own
         continue
       }
       const shared: PathNode | undefined = node.children.get(`{id}${extensionOf(segment)}`)
-      if (shared !== undefined && this.#differs(node, shared, segment, body)) return this.#grow(node, segment) !== null
+      const last = i === segments.length - 1
+      const service = this.#root.salt
+      if (shared !== undefined && isOdd({ service, parent: node, shared, segment, last }, method, body, this.#values)) {
+        this.#values.remove(this.#root.salt, bare(segment))
+        return this.#grow(node, segment) !== null
+      }
       node = shared
     }
     return false
   }
 
-  #differs(parent: PathNode, shared: PathNode, segment: string, body: string | undefined): boolean {
-    const keys = new KeySketch()
-    if (body === undefined || !keys.addJson(body)) return false
-    parent.frequent ??= new Map()
-    let seen = parent.frequent.get(segment)
-    if (seen === undefined) {
-      if (parent.frequent.size >= MOST_FREQUENT) {
-        for (const [name, each] of parent.frequent) if (--each.count <= 0) parent.frequent.delete(name)
-        return false
-      }
-      seen = { keys: new KeySketch(), count: 0 }
-      parent.frequent.set(segment, seen)
-    }
-    seen.keys.add(keys)
-    seen.count++
-    if (seen.count < OFTEN) return false
-    parent.frequent.delete(segment)
-    return shared.samples > 0 && seen.keys.within(shared.keys) < UNALIKE
-  }
-
   #grow(parent: PathNode, key: string): PathNode | null {
-    const literal = key.charCodeAt(0) !== OPEN_BRACE
+    const literal = !isVariable(key)
     if (this.#nodes >= MOST_NODES || this.#budget.used >= this.#budget.limit) return null
     if (literal && parent.literals >= MOST_SIBLINGS) return null
     const child = new PathNode()
+    child.salt = KnownValues.salt(key, parent.salt)
     parent.children.set(key, child)
     if (literal) parent.literals++
     this.#nodes++
@@ -209,15 +236,16 @@ export class SegmentTree {
   }
 
   /** Whether the literal children of the sort of `key` are one variable segment; if so, makes them one. */
-  #decide(parent: PathNode, key: string): string[] | null {
+  #decide(parent: PathNode, key: string, collections: boolean): string[] | null {
     const extension = extensionOf(key)
-    const one = this.#join(parent, key, extension)
-    if (one !== null || parent.learnt?.has(extension) === true) return one
+    const one = this.#join(parent, key, extension, collections)
+    if (one !== null) return one
     if (parent.literals < ENOUGH_CODES) return null
     const names = [...parent.children.keys()].filter(
-      (each) => each.charCodeAt(0) !== OPEN_BRACE && extensionOf(each) === extension && !RESERVED.test(each),
+      (each) => !isVariable(each) && extensionOf(each) === extension && !RESERVED.test(each),
     )
-    const alike = names.length < ENOUGH_CODES ? null : alikeOf(parent, names, extension)
+    const isObject = (name: string, node: PathNode) => this.#isObject(name, node)
+    const alike = names.length < ENOUGH_CODES ? null : alikeOf(parent, names, { collections, isObject })
     if (alike === null) return null
     parent.learnt ??= new Set()
     parent.learnt.add(extension)
@@ -225,24 +253,22 @@ export class SegmentTree {
     const renamed = this.#merge(parent, alike, `{id}${extension}`)
     // What was left out for lack of what lies below it may be known there by now.
     for (const name of names)
-      if (parent.children.has(name)) renamed.push(...(this.#join(parent, name, extension) ?? []))
+      if (parent.children.has(name)) renamed.push(...(this.#join(parent, name, extension, collections) ?? []))
     return renamed
   }
 
+  #isObject(name: string, node: PathNode): boolean {
+    return !isList(node) && (node.named || this.#values.has(this.#root.salt, bare(name)))
+  }
+
   /** One value that is like those beside it, which are ids by their looks or learnt ones: left out before, or of another sort of id. */
-  #join(parent: PathNode, key: string, extension: string): string[] | null {
+  #join(parent: PathNode, key: string, extension: string, collections: boolean): string[] | null {
     const shared = parent.children.get(`{id}${extension}`)
     if (shared === undefined) return null
     const node = parent.children.get(key)!
-    const below = kinds(node)
-    if (!isWithin(below, kinds(shared)) && !isWithin(words(furtherKinds(node)), furtherKinds(shared))) return null
-    const word = shapeOf(key.slice(0, key.length - extension.length)) === 'word'
-    if (parent.learnt?.has(extension) !== true && (word || shared.principals.length < 2)) return null
-    const sampled = node.samples > 0 && shared.samples > 0
-    const alike = sampled
-      ? node.keys.within(shared.keys) >= ALIKE
-      : words(below).length > 0 || !word || isHandledLike(node, shared)
-    if (!alike) return null
+    const isObject = shapeOf(bare(key)) !== 'word' || shared.forms.has(formOf(key)) || this.#isObject(key, node)
+    if (parent.learnt?.has(extension) !== true && (!isObject || shared.principals.length < 2)) return null
+    if (!belongsTo(shared, node, { isObject, collections })) return null
     if (parent.learnt?.has(extension) !== true) this.#noteJoined(parent, key)
     return this.#merge(parent, [key], `{id}${extension}`)
   }
@@ -263,12 +289,15 @@ export class SegmentTree {
     let shared = parent.children.get(key)
     if (shared === undefined) {
       shared = new PathNode()
+      shared.salt = KnownValues.salt(key, parent.salt)
       parent.children.set(key, shared)
       this.#nodes++
       this.#budget.used++
     }
     const renamed: string[] = []
     for (const name of names) {
+      this.#values.add(parent.salt, bare(name))
+      this.#values.add(this.#root.salt, bare(name))
       this.#fold(parent.children.get(name)!, shared, renamed)
       parent.children.delete(name)
       parent.literals--
@@ -279,24 +308,28 @@ export class SegmentTree {
   /** Puts what is known of one place into another; its endpoints are to be named anew. */
   #fold(from: PathNode, to: PathNode, renamed: string[]): void {
     renamed.push(...from.endpoints)
-    to.keys.add(from.keys)
-    to.samples += from.samples
-    for (const principal of from.principals) {
-      if (to.principals.length < 2 && !to.principals.includes(principal)) to.principals.push(principal)
-    }
-    if (from.learnt !== null) to.learnt = new Set([...(to.learnt ?? []), ...from.learnt])
+    to.take(from)
     for (const [key, child] of from.children) {
       const known = to.children.get(key)
       if (known !== undefined) this.#fold(child, known, renamed)
       else {
         collect(child, renamed)
         to.children.set(key, child)
-        if (key.charCodeAt(0) !== OPEN_BRACE) to.literals++
+        resalt(child, key, to)
+        if (!isVariable(key)) to.literals++
       }
     }
     this.#nodes--
     this.#budget.used--
   }
+}
+
+/** A word of a path where objects stand. */
+interface Step {
+  readonly parent: PathNode
+  readonly shared: PathNode
+  readonly segments: readonly string[]
+  readonly at: number
 }
 
 /** All endpoints at a place and below it, which it gives up: they are named anew, and learnt again under their new names. */
@@ -306,8 +339,10 @@ function collect(node: PathNode, renamed: string[]): void {
   for (const child of node.children.values()) collect(child, renamed)
 }
 
-function isTypical({ samples, keys }: PathNode, answer: KeySketch): boolean {
-  return samples < A_FEW || (samples < TYPICAL && answer.within(keys) >= UNALIKE)
+/** What is known by place is known anew where it is now. */
+function resalt(node: PathNode, key: string, above: PathNode): void {
+  node.salt = KnownValues.salt(key, above.salt)
+  for (const [name, child] of node.children) resalt(child, name, node)
 }
 
 /** The extension behind a segment that is known to vary there; null when it is not. */
@@ -317,27 +352,4 @@ function learntExtension(node: PathNode, segment: string): string | null {
   return node.learnt?.has(extension) === true || node.joined?.has(segment) === true ? extension : null
 }
 
-const OPEN_BRACE = 0x7b
 const NOTHING: readonly string[] = []
-
-/** `{id2}.json` as `{id}.json`. */
-function unnumbered(segment: string): string {
-  return segment.replace(/^\{([a-z]+)\d+\}/, '{$1}')
-}
-
-/** Segments as a template, its variable ones numbered anew by kind. */
-function numbered(segments: readonly string[]): string {
-  let ids = 0
-  let dates = 0
-  let template = ''
-  for (let i = 1; i < segments.length; i++) {
-    const segment = segments[i]!
-    template += '/'
-    const close = segment.charCodeAt(0) === OPEN_BRACE ? segment.indexOf('}') : -1
-    if (close < 0) template += segment
-    else if (segment.startsWith('{date')) template += `{date${++dates === 1 ? '' : dates}}${segment.slice(close + 1)}`
-    else if (segment.startsWith('{id')) template += `{id${++ids === 1 ? '' : ids}}${segment.slice(close + 1)}`
-    else template += segment
-  }
-  return template
-}

@@ -17,7 +17,7 @@ export function shapeOf(word: string): WordShape {
 
 /** Names of functions: `users.list`, `get_order`, `oauth2`. */
 const VERB =
-  /(?:^|[._-])(?:get|set|list|create|update|delete|remove|add|find|search|send|post|info|test|start|stop|open|close|join|leave|invite|history|generate|abort|complete|cancel|confirm|verify|validate|check|reset|resend|upload|download|import|export|sync|register|approve|reject|accept|decline|enable|disable|subscribe)(?:$|[._-])|^[a-z]{2,8}\d$/i
+  /(?:^|[._-])(?:get|set|list|create|update|delete|remove|add|find|search|send|post|info|test|start|stop|open|close|join|leave|invite|history|generate|abort|complete|cancel|confirm|verify|validate|check|reset|resend|upload|download|import|export|sync|register|approve|reject|accept|decline|enable|disable|subscribe)(?:$|[._-])|^[a-z]{2,8}\d$|v\d$/i
 
 const EXTENSION =
   /\.(?:json|xml|ya?ml|png|jpe?g|gif|svg|webp|ico|pdf|csv|txt|html?|m?js|css|map|zip|gz|mp[34]|woff2?)$/i

@@ -31,7 +31,7 @@ export function grammarScore(
   const random = new Random(`${seed}/answers`)
   const templates = new Templates()
   for (let i = 0; i < requests; i++) {
-    const { operation, path, listed } = calls.next()
+    const { operation, path, listed, answer } = calls.next()
     const draw = random.next()
     const status =
       draw < MISSING ? 404 : draw < MISSING + REFUSED ? 403 : draw < MISSING + REFUSED + FAILED ? 500 : null
@@ -43,7 +43,7 @@ export function grammarScore(
       status: status ?? operation.status,
       principal: { id: `caller-${random.between(1, CALLERS)}` },
       requestBodyBytes: 0,
-      responseBody: status === null ? operation.answer : '',
+      responseBody: status === null ? answer : '',
       endpoint: null as string | null,
     }
     mapper.map(tx as unknown as Transaction)

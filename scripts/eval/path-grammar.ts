@@ -9,7 +9,7 @@ export interface GrammarOperation {
   readonly template: string
   readonly parameters: ReadonlyMap<string, ParameterKind>
   readonly status: number
-  /** An answer with the names that the document gives it; empty where it names none. */
+  /** An answer with the names that the document gives it, and OBJECT where it names the object; empty where it is not described. */
   readonly answer: string
 }
 
@@ -17,6 +17,10 @@ export interface GrammarOperation {
 export type ParameterKind =
   | { readonly sort: 'enum'; readonly values: readonly string[] }
   | { readonly sort: 'number' | 'uuid' | 'date' | 'time' | 'hex' | 'id' | 'code' | 'email' | 'version' | 'name' }
+
+/** Stands in an answer where the last parameter of the path stands in a real one. */
+const OBJECT = '{object}'
+const PERSON = /^(?:user_?name|login|owner|author|assignee|member|target_user|user)$/i
 
 type Json = Record<string, unknown>
 
@@ -47,7 +51,7 @@ export function grammarOf(document: Json): GrammarOperation[] {
         path: whole,
         template: templateOf(whole),
         parameters,
-        ...answerOf(document, asJson(operation), whole),
+        ...answerOf(document, asJson(operation), { method, path: whole }),
       })
     }
   }
@@ -68,21 +72,29 @@ export class GrammarCalls {
   }
 
   /** `listed`: the template with the word in each place that the document has a list of words for: as good a name of what was called. */
-  next(): { readonly operation: GrammarOperation; readonly path: string; readonly listed: string } {
+  next(): {
+    readonly operation: GrammarOperation
+    readonly path: string
+    readonly listed: string
+    readonly answer: string
+  } {
     const operation = this.#operations[this.#skewed(this.#operations.length)]!
     let listed = operation.path
+    let last = ''
     const path = operation.path.replace(/\{([^{}]+)\}/g, (place, name: string) => {
       const kind = operation.parameters.get(name)!
       const value = this.#value(name, kind)
+      last = value
       if (kind.sort === 'enum') listed = listed.replace(place, value)
       return encodeURIComponent(value)
     })
-    return { operation, path, listed: templateOf(listed) }
+    return { operation, path, listed: templateOf(listed), answer: operation.answer.replace(OBJECT, last) }
   }
 
   #value(name: string, kind: ParameterKind): string {
     if (kind.sort === 'enum') return this.#random.pick(kind.values)
-    const key = `${kind.sort} ${name}`
+    // Whoever is called `assignee` here and `username` there is one of the same people.
+    const key = PERSON.test(name) ? `${kind.sort} person` : `${kind.sort} ${name}`
     let pool = this.#pools.get(key)
     if (pool === undefined) {
       pool = Array.from({ length: this.#random.between(20, 620) }, () => this.#made(kind.sort))
@@ -160,8 +172,13 @@ function name(random: Random): string {
   return draw === 8 ? `${word(random)}-${word(random)}-${word(random)}` : `${word(random)}${random.between(1, 99)}`
 }
 
+/** An id that the document itself wrote down: `securityClassification-6VMVochwUWo`. */
+const MADE = /\/[A-Za-z]*-(?=[A-Za-z]*\d)(?=[a-z\d]*[A-Z])(?=[A-Z\d]*[a-z])[A-Za-z\d]{10,}(?=\/|$)/g
+
 function templateOf(path: string): string {
-  return path.replace(/\/[^/]*\{[^/]*/g, (segment) => `/{}${/\}(\.[a-z][a-z0-9]{1,4})$/i.exec(segment)?.[1] ?? ''}`)
+  return path
+    .replace(MADE, '/{}')
+    .replace(/\/[^/]*\{[^/]*/g, (segment) => `/{}${/\}(\.[a-z][a-z0-9]{1,4})$/i.exec(segment)?.[1] ?? ''}`)
 }
 
 function basePath(document: Json): string {
@@ -193,16 +210,40 @@ function kindByName(name: string): ParameterKind {
   return { sort: /version/i.test(name) ? 'version' : 'name' }
 }
 
-function answerOf(document: Json, operation: Json, path: string): { status: number; answer: string } {
+function answerOf(
+  document: Json,
+  operation: Json,
+  { method, path }: { readonly method: string; readonly path: string },
+): { status: number; answer: string } {
   const [code, response] = Object.entries(asJson(operation.responses)).find(([each]) => each.startsWith('2')) ?? []
   const status = code !== undefined && /^\d{3}$/.test(code) ? Number(code) : 200
   const described = resolved(document, response)
   const content = Object.values(asJson(described.content))[0]
   const schema = described.schema ?? asJson(content).schema
   const value = schema === undefined ? {} : sample(document, schema, 0, { left: MAX_NAMES })
+  const parameter = /\{([^{}]+)\}(?:\.[a-z]+)?$/.exec(path)?.[1]
+  if (parameter !== undefined) nameObject(value, parameter)
   const text = JSON.stringify(value)
   if (text !== '{}' && text !== '[]') return { status, answer: text }
-  return { status, answer: status === 204 ? '' : JSON.stringify(madeUp(path)) }
+  // What is read says something, described or not; what is changed need not.
+  return { status, answer: status === 204 || method !== 'get' ? '' : JSON.stringify(madeUp(path)) }
+}
+
+/**
+ * An answer about the object that a path ends with says which it is, in a field of the parameter's name or its last word (`name` of
+ * `secret_name`), or in one of those that are so called everywhere; in the answer itself, in what it is wrapped in, or in its metadata.
+ */
+function nameObject(value: unknown, parameter: string): boolean {
+  const object = asJson(value)
+  const word = /[a-z]+$/.exec(parameter.toLowerCase())?.[0] ?? parameter
+  for (const name of [parameter, word, 'name', 'key', 'slug', 'login', 'username', 'id']) {
+    if (object[name] !== 1) continue
+    object[name] = OBJECT
+    return true
+  }
+  const below = Object.entries(object)
+  const inner = below.length === 1 ? below : below.filter(([name]) => name === 'metadata')
+  return inner.some(([, each]) => !Array.isArray(each) && nameObject(each, parameter))
 }
 
 /** What a document does not describe is answered all the same, at each path with names of its own. */
