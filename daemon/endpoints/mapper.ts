@@ -170,7 +170,7 @@ export class EndpointMapper {
     }
   }
 
-  /** What is known of services: words that name objects, services and the places in their paths, then endpoints and candidates, the longest unseen first. */
+  /** Words that name objects, services and the places in their paths, then endpoints and candidates, the longest unseen first. */
   *snapshot(): Generator<EndpointLine> {
     yield ['counts', this.#looks, this.#unadmitted]
     for (const [part, slots] of this.#values.parts()) yield ['values', part, slots]
