@@ -52,6 +52,11 @@ test.each([
   expect(output.length).toBeGreaterThan(500)
 })
 
+test('the attacks of the demo, with all detectors', async () => {
+  const output = await expectSame([join(ROOT, 'demo/scene.pcap.gz'), '--emit', 'signals'])
+  expect(output.split('\n').length).toBeGreaterThan(50)
+})
+
 test('a mirror that loses, reorders, doubles and encapsulates', async () => {
   const busy = captures.filter((path) => /(attacks|interleaved|parallel-ab|keep-alive)\.pcap$/.test(path))
   const mutate = chain(loseData(1, 0.02), reorder(2, 0.3), duplicate(3, 0.2))
