@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EvidenceRef, Outcome, Severity, Signal } from '../daemon/model/signal.ts'
+import { withOneMore } from '../daemon/model/small-list.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import { asnText, type Principal, type Transaction } from '../daemon/model/transaction.ts'
 import { amount, flag, text, time } from './baselines/state.ts'
@@ -84,6 +85,8 @@ const NO_NUMBERS: number[] = []
 
 /** Times and marks of a trail, two numbers each. */
 const PER_REF = 2
+/** Fewer are copied to just their length, as `withOneMore` does. */
+const SHORT_NUMBERS = 16
 /** A mark: the status, -1 for none, times this, plus 1 where the transaction was seen whole. */
 const WHOLE = 2
 
@@ -139,8 +142,9 @@ export class EvidenceTrail {
       numbers.copyWithin(0, PER_REF)
       numbers.length -= PER_REF
     }
-    this.#ids.push(id)
-    numbers.push(time, mark)
+    this.#ids = withOneMore(this.#ids, id)
+    if (numbers.length < SHORT_NUMBERS) this.#numbers = numbers.concat([time, mark])
+    else numbers.push(time, mark)
   }
 
   #factsOf(index: number): { time: EventTime; status: number | null; whole: boolean } {

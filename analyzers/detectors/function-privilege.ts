@@ -11,6 +11,7 @@ import { type Detector, defineDetector } from '../detector.ts'
 import { CallerUse, CallerUseState } from './function-privilege/caller-use.ts'
 import { chanceOf, privilegeSignal } from './function-privilege/finding.ts'
 import { Operation, OperationState } from './function-privilege/operation.ts'
+import { Places } from './object-enumeration/places.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-5).describe('p-value from which a call is a signal'),
@@ -41,6 +42,7 @@ class FunctionPrivilege implements Detector {
   readonly #report: number
   readonly #maxRoles: number
   readonly #index: CallerIndex
+  readonly #places: Places
   readonly #callers: KeyedTable<CallerUse>
   readonly #operations: KeyedTable<Operation>
   readonly #admission: Admission<Use, z.infer<typeof UseState>>
@@ -53,6 +55,7 @@ class FunctionPrivilege implements Detector {
 
   constructor(options: PrivilegeOptions, callers = new CallerIndex()) {
     this.#index = callers
+    this.#places = new Places(options.maxOperations)
     this.#report = Math.log10(options.report)
     this.#maxRoles = options.maxRoles
     this.#callers = new KeyedTable(options.maxCallers, () => new CallerUse(), callers)
@@ -77,7 +80,7 @@ class FunctionPrivilege implements Detector {
     const role = roleOf(tx, use.role)
     if (role === null) return null
     use.become(role)
-    const name = `${service ?? ''} ${template}`
+    const name = this.#places.of(service ?? '', template).key
     this.#wanted = template
     this.#now = now
     const operation = this.#operations.use(name)

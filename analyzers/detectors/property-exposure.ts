@@ -4,15 +4,15 @@ import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
-import { hashText } from '../baselines/lookup-hash.ts'
-import { principalKey } from '../baselines/principal-key.ts'
 import { amount, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject } from './access/answer.ts'
 import { personalData } from './access/personal-data.ts'
+import { Places } from './object-enumeration/places.ts'
 import { jsonNames } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
 import { tellsTooMuch } from './property/telling-names.ts'
@@ -74,12 +74,16 @@ class Endpoint {
 class PropertyExposure implements Detector {
   readonly stateVersion = 1
   readonly #options: ExposureOptions
+  readonly #index: CallerIndex
+  readonly #places: Places
   readonly #endpoints: KeyedTable<Endpoint>
   readonly #releases: Releases
   #lookedAt: EventTime = 0
   #frozen = false
 
-  constructor(options: ExposureOptions) {
+  constructor(options: ExposureOptions, callers = new CallerIndex()) {
+    this.#index = callers
+    this.#places = new Places(options.maxEndpoints)
     this.#options = options
     this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
     this.#releases = new Releases(options.maxEndpoints)
@@ -89,7 +93,7 @@ class PropertyExposure implements Detector {
     const { service, endpoint, status } = tx
     if (service === null || endpoint === null || status === null || status < 200 || status >= 300) return null
     if (tx.responseBodyBytes < 2 || !tx.knownEndpoint) return null
-    const known = this.#endpoints.use(`${service} ${endpoint}`)
+    const known = this.#endpoints.use(this.#places.of(service, endpoint).key)
     if (now - known.lookedAt < LOOK_AT_US && this.#isSettled(known) && known.news.size === 0) return null
     known.lookedAt = now
     if (now - this.#lookedAt >= LOOK_EVERY_US) {
@@ -155,7 +159,7 @@ class PropertyExposure implements Detector {
   #look(tx: Transaction, service: string, known: Endpoint, now: EventTime): Signal | null {
     const fields = jsonNames(tx.responseBody)
     if (fields.length === 0) return null
-    const caller = hashText(principalKey(tx.principal))
+    const caller = this.#index.of(tx.principal).hash
     const classes = personalData(tx.responseBody)
     if (!this.#isSettled(known)) {
       if (!this.#frozen) {
@@ -280,5 +284,5 @@ export const propertyExposure = defineDetector({
     tuning: 'callersShown; leastAnswers for endpoints with many optional fields.',
   },
   options: Options,
-  create: (options) => new PropertyExposure(options),
+  create: (options, _, callers) => new PropertyExposure(options, callers),
 })

@@ -2,14 +2,14 @@ import { z } from 'zod'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
-import { hashText } from '../baselines/lookup-hash.ts'
-import { principalKey } from '../baselines/principal-key.ts'
 import { amount } from '../baselines/state.ts'
 import { Suspects, SuspectsState } from '../baselines/suspects.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, shownAs, signalOf } from '../finding.ts'
+import { Places } from './object-enumeration/places.ts'
 import { type JsonName, jsonNames, valueText } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
 import { givesPrivilege } from './property/telling-names.ts'
@@ -66,11 +66,15 @@ interface Odd {
 class MassAssignment implements Detector {
   readonly stateVersion = 2
   readonly #options: AssignmentOptions
+  readonly #index: CallerIndex
+  readonly #places: Places
   readonly #endpoints: KeyedTable<Endpoint>
   readonly #suspects = new Suspects()
   #frozen = false
 
-  constructor(options: AssignmentOptions) {
+  constructor(options: AssignmentOptions, callers = new CallerIndex()) {
+    this.#index = callers
+    this.#places = new Places(options.maxEndpoints)
     this.#options = options
     this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
   }
@@ -82,9 +86,8 @@ class MassAssignment implements Detector {
     if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return null
     const names = jsonNames(tx.requestBody)
     if (names.length === 0) return null
-    const key = principalKey(tx.principal)
-    const caller = hashText(key)
-    const known = this.#endpoints.use(`${service} ${endpoint}`)
+    const { key, hash: caller } = this.#index.of(tx.principal)
+    const known = this.#endpoints.use(this.#places.of(service, endpoint).key)
     const odd = this.#oddOf(tx, known, names, caller)
     if (odd.length > 0) {
       const signal = this.#judge(tx, known, odd, now)
@@ -239,5 +242,5 @@ export const propertyMassAssignment = defineDetector({
     tuning: 'leastRequests and report.',
   },
   options: Options,
-  create: (options) => new MassAssignment(options),
+  create: (options, _, callers) => new MassAssignment(options, callers),
 })

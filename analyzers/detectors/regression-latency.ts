@@ -3,8 +3,7 @@ import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
-import { hashText } from '../baselines/lookup-hash.ts'
-import { principalKey } from '../baselines/principal-key.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf, spanText } from '../finding.ts'
@@ -65,10 +64,12 @@ const CODEC: ServiceCodec<Service> = {
 class RegressionLatency implements Detector {
   readonly stateVersion = 1
   readonly #options: LatencyOptions
+  readonly #index: CallerIndex
   readonly #services: WatchedServices<Service>
   #frozen = false
 
-  constructor(options: LatencyOptions) {
+  constructor(options: LatencyOptions, callers = new CallerIndex()) {
+    this.#index = callers
     this.#options = options
     this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
   }
@@ -81,7 +82,7 @@ class RegressionLatency implements Detector {
     const service = this.#services.use(name)
     this.#services.look(tx, name, service, now)
     if (!service.slowness.wants()) return null
-    const factor = service.slowness.add(endpoint, Math.max(1, durationUs), hashText(principalKey(tx.principal)))
+    const factor = service.slowness.add(endpoint, Math.max(1, durationUs), this.#index.of(tx.principal).hash)
     const { due } = service
     if (due === null || factor === null || factor < due.factor) return null
     service.due = null
@@ -216,5 +217,5 @@ export const regressionLatency = defineDetector({
     tuning: 'slower; minutes and releaseMinutes are how long a hiccup may last.',
   },
   options: Options,
-  create: (options) => new RegressionLatency(options),
+  create: (options, _, callers) => new RegressionLatency(options, callers),
 })
