@@ -16,7 +16,8 @@ export interface Excess {
   /** Of the floor. */
   readonly times: number
   readonly pValue: number
-  readonly usual: { readonly median: number; readonly high: number }
+  /** What is usual, and by how many votes of callers' windows that is known. */
+  readonly usual: { readonly median: number; readonly high: number; readonly votes: number }
 }
 
 export function useSignal(tx: Transaction, measure: Measure, excess: Excess, now: EventTime): Signal {
@@ -40,6 +41,7 @@ export function useSignal(tx: Transaction, measure: Measure, excess: Excess, now
       calls: usage.calls,
       usual_median: Number(usual.median.toPrecision(3)),
       usual_high: Number(usual.high.toPrecision(3)),
+      usual_votes: Math.round(usual.votes),
       times_floor: Number(times.toPrecision(3)),
       classes: population.classes,
     },

@@ -207,7 +207,7 @@ export class UseDetector implements Detector {
       return useSignal(
         tx,
         this.#measure,
-        { usage, heavy, population, scale, value, times, pValue, usual: tail.usual },
+        { usage, heavy, population, scale, value, times, pValue, usual: { ...tail.usual, votes: tail.voters } },
         now,
       )
     }
