@@ -69,6 +69,7 @@ export const ClientSchema = named(
     role: z.enum(ROLES).nullable(),
     reasons: z.array(z.string()),
     labels: z.array(z.string()),
+    calls: z.array(z.strictObject({ service: z.string(), endpoint: z.string(), share: z.number().min(0).max(1) })),
     networks: z.array(z.string()),
     asns: z.array(z.strictObject({ number: z.int().min(1), organisation: z.string().nullable() })),
     agents: z.array(z.string()),

@@ -1,6 +1,7 @@
 import { DistinctCounter, type DistinctState } from '../../analyzers/baselines/distinct-counter.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { BoundedMap } from '../identity/bounded-map.ts'
+import type { Operation } from './main-calls.ts'
 import type { ProfilesLine } from './state.ts'
 
 /** Users that must be known before an operation can be one that hardly anybody uses. */
@@ -10,13 +11,17 @@ const LEAST_COUNTED = 30
 const RARE_SHARE = 0.05
 
 /** One operation, and how many users it has. */
-export class OperationUse {
+export class OperationUse implements Operation {
+  readonly service: string
+  readonly endpoint: string
   readonly hash: number
   users = new DistinctCounter()
   counted = 0
 
-  constructor(name: string) {
-    this.hash = hashText(name)
+  constructor(service: string, endpoint: string) {
+    this.service = service
+    this.endpoint = endpoint
+    this.hash = hashText(`${service} ${endpoint}`)
   }
 }
 
@@ -40,10 +45,15 @@ export class OperationUses {
     }
     let use = uses.get(endpoint)
     if (use === undefined) {
-      use = new OperationUse(`${service} ${endpoint}`)
+      use = new OperationUse(service, endpoint)
       uses.set(endpoint, use)
     }
     return use
+  }
+
+  /** The same without counting as use of it: one of its own where it is not known any more. */
+  named(service: string, endpoint: string): Operation {
+    return this.#uses.peek(service)?.peek(endpoint) ?? new OperationUse(service, endpoint)
   }
 
   /** A user who came often used it. */

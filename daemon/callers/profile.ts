@@ -14,13 +14,14 @@ import {
 } from '../model/transaction.ts'
 import { type AgentClass, deviceOf } from './device.ts'
 import { Few } from './few.ts'
+import { type Call, MainCalls, type Operation } from './main-calls.ts'
 import type { ProfileState } from './state.ts'
 
 const MAX_OPERATIONS = 32
-const MAX_CREDENTIALS = 16
+export const MAX_CREDENTIALS = 16
 const MAX_NETWORKS = 8
 const MAX_ASNS = 4
-const MAX_DEVICES = 8
+export const MAX_DEVICES = 8
 const MAX_AGENTS = 4
 const MAX_CLAIMED = 4
 /** Requests whose headers are looked at: making the list costs microseconds, and who comes once costs nothing. */
@@ -43,6 +44,8 @@ export interface Behaviour {
   readonly role: Role | null
   readonly reasons: readonly string[]
   readonly labels: readonly string[]
+  /** The operations that make up most of what it asks. */
+  readonly calls: readonly Call[]
   /** /24, for IPv6 /48. */
   readonly networks: readonly string[]
   /** Who announces these; empty without a database of it. */
@@ -56,7 +59,7 @@ export interface Behaviour {
 }
 
 /**
- * What one caller did, in fixed memory (2 KiB, 3 with many objects; measured), and which credentials, networks, programs and header
+ * What one caller did, in fixed memory (2.6 KiB, 3 with many objects; measured), and which credentials, networks, programs and header
  * orders belong to them. Counts, hashes, /24 networks and names of programs only.
  */
 export class CallerProfile implements CallerView {
@@ -78,6 +81,7 @@ export class CallerProfile implements CallerView {
   #topVotes = 0
   topRequests = 0
   readonly operations = new Few<number>(MAX_OPERATIONS)
+  readonly #calls = new MainCalls()
   objects = new DistinctCounter()
   readonly credentials = new Few<number>(MAX_CREDENTIALS)
   readonly networks = new Few<string>(MAX_NETWORKS)
@@ -113,7 +117,7 @@ export class CallerProfile implements CallerView {
   }
 
   /** `operation`: one object per operation; `rare`: hardly anybody else uses it. */
-  observe(tx: Transaction, operation: { readonly hash: number } | null, rare: boolean): void {
+  observe(tx: Transaction, operation: Operation | null, rare: boolean): void {
     const now = tx.endTime
     const count = ++this.requests
     if (tx.method !== null && READS.has(tx.method)) this.reads++
@@ -126,6 +130,7 @@ export class CallerProfile implements CallerView {
     if (rare) this.rare++
     if (operation !== null) {
       this.operations.add(operation.hash)
+      this.#calls.add(operation)
       this.#vote(operation.hash)
     }
     const { objectIds } = tx
@@ -223,6 +228,7 @@ export class CallerProfile implements CallerView {
       role,
       reasons,
       labels,
+      calls: this.#calls.list(),
       networks: this.networks.values.map((network) => (network.includes(':') ? `${network}::/48` : `${network}.0/24`)),
       asns,
       agents: this.agents.values,
@@ -256,12 +262,14 @@ export class CallerProfile implements CallerView {
       this.agentClass,
       this.role,
       this.#asns.map(({ number, organisation }) => [number, organisation]),
+      this.#calls.toState(),
     ]
   }
 
-  static fromState(state: ProfileState): CallerProfile {
+  /** `operationOf`: see MainCalls. */
+  static fromState(state: ProfileState, operationOf: (service: string, endpoint: string) => Operation): CallerProfile {
     const [principal, [firstSeen, lastSeen, quietSince], counts, top, operations, objects, credentials] = state
-    const [, , , , , , , networks, devices, agents, claimed, agentClass, role, asns] = state
+    const [, , , , , , , networks, devices, agents, claimed, agentClass, role, asns, calls] = state
     const profile = new CallerProfile(principalFrom(principal), firstSeen)
     profile.lastSeen = lastSeen
     profile.quietSince = quietSince
@@ -280,6 +288,7 @@ export class CallerProfile implements CallerView {
     profile.agents.restore(agents)
     profile.claimed.restore(claimed)
     profile.#asns = asns.slice(0, MAX_ASNS).map(([number, organisation]) => ({ number, organisation }))
+    profile.#calls.restore(calls, operationOf)
     return profile
   }
 }

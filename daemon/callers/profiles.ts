@@ -143,7 +143,7 @@ export class CallerProfiles {
     if (line[0] === 'users') this.#uses.restoreUsers(line[1])
     else if (line[0] === 'use') this.#uses.restoreUse(line[1], line[2], line[3], line[4])
     else {
-      const profile = CallerProfile.fromState(line[1])
+      const profile = CallerProfile.fromState(line[1], (service, endpoint) => this.#uses.named(service, endpoint))
       const key = principalKey(profile.principal)
       const callers = profile.requests < REGULAR_FROM ? this.#newcomers : this.#regulars
       callers.set(key, { profile, hash: hashText(key), nextLook: line[2], restored: true })

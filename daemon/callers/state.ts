@@ -24,6 +24,8 @@ export const ProfileState = z.tuple([
   z.enum(ROLES).nullable(),
   /** Numbers of autonomous systems, and who has them. */
   z.array(z.tuple([amount, text.nullable()])).max(64),
+  /** See MainCalls. */
+  z.tuple([amount, z.array(z.tuple([text, text, amount, amount])).max(64)]),
 ])
 export type ProfileState = z.infer<typeof ProfileState>
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { renderFacts, renderTable } from '../../sinks/text-table.ts'
+import { MAX_CREDENTIALS, MAX_DEVICES } from '../callers/profile.ts'
 import type { ClientJson } from '../inventory/views.ts'
 import { asnText } from '../model/transaction.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -98,10 +99,10 @@ function renderClient(client: ClientJson, context: CliContext): string {
       { name: 'Caller', text: client.display },
       { name: 'Kind', text: client.kind },
       { name: 'Id', text: client.id },
-      { name: 'Known by', text: client.via },
+      { name: 'Known by', text: knownBy(client.via) },
       { name: 'Seen', text: `${timeText(client.first_seen)} to ${timeText(client.last_seen)}` },
       { name: 'Requests', text: `${client.requests}, ${refusedText(client)} refused` },
-      { name: 'Endpoints', text: String(client.endpoints) },
+      { name: 'Endpoints', text: `${client.endpoints}${callsText(client)}` },
       { name: 'Role', text: roleText(client) },
       ...(client.labels.length === 0 ? [] : [{ name: 'Labels', text: client.labels.join(', ') }]),
       {
@@ -110,11 +111,56 @@ function renderClient(client: ClientJson, context: CliContext): string {
       },
       ...(client.asns.length === 0 ? [] : [{ name: 'Networks of', text: client.asns.map(asnText).join(', ') }]),
       { name: 'Programs', text: client.agents.length === 0 ? 'not told' : client.agents.join(', ') },
-      { name: 'Devices', text: `${client.devices} by the order of their headers` },
-      { name: 'Credentials', text: String(client.credentials) },
+      { name: 'Devices', text: `${atLeast(client.devices, MAX_DEVICES)} by the order of their headers` },
+      { name: 'Credentials', text: atLeast(client.credentials, MAX_CREDENTIALS) },
     ],
     context,
   )
+}
+
+/** `, mostly at api.shop.test: GET /v1/orders/{id} (62 %)`; where these are of several services, with theirs. */
+function callsText({ calls }: ClientJson): string {
+  if (calls.length === 0) return ''
+  const one = calls.every(({ service }) => service === calls[0]!.service)
+  const named = calls.map(
+    ({ service, endpoint, share }) => `${one ? '' : `${service} `}${endpoint} (${Math.round(100 * share)} %)`,
+  )
+  return `, mostly${one ? ` at ${calls[0]!.service}:` : ''} ${named.join(', ')}`
+}
+
+const KNOWN_BY: Readonly<Record<string, string>> = {
+  'jwt.sub': 'the subject of its tokens',
+  login: 'its login',
+  client_id: 'the client id it asked for a token with',
+  basic: 'its Basic user name',
+  bearer: 'an opaque token',
+  consumer: "the name in a gateway's log",
+  certificate: 'its certificate, as a trusted hop tells',
+  'certificate.default': 'its certificate, as a hop tells that is trusted by default',
+  peer: 'its address',
+  forwarded: 'its address, as a trusted hop tells',
+  'forwarded.default': 'its address, as a hop tells that is trusted by default',
+}
+
+/** In words, and as `via` says it. */
+function knownBy(via: string): string {
+  const dot = via.indexOf('.')
+  const [place, name] = dot < 0 ? [via, ''] : [via.slice(0, dot), via.slice(dot + 1)]
+  const words =
+    KNOWN_BY[via] ??
+    (place === 'header'
+      ? `the header ${name}`
+      : place === 'cookie'
+        ? `the cookie ${name}`
+        : place === 'query'
+          ? `the parameter ${name}`
+          : null)
+  return words === null ? via : `${words} (${via})`
+}
+
+/** Counts of a bounded list say no more than that it is full. */
+function atLeast(count: number, most: number): string {
+  return count >= most ? `${count} or more` : String(count)
 }
 
 function roleText({ role, reasons }: ClientJson): string {

@@ -1,3 +1,4 @@
+import type { Call } from '../callers/main-calls.ts'
 import type { Behaviour } from '../callers/profile.ts'
 import { formatTime } from '../model/time.ts'
 import type { Asn, Role } from '../model/transaction.ts'
@@ -81,6 +82,8 @@ export interface ClientJson {
   readonly reasons: readonly string[]
   /** Those of `identity.labels` that are true of it. */
   readonly labels: readonly string[]
+  /** The operations that make up most of what it asks, at most 8, each with at least a twentieth; shares of 0..1. */
+  readonly calls: readonly Call[]
   /** Where it came from, the first of them: /24, for IPv6 /48. */
   readonly networks: readonly string[]
   /** Who announces these, by `identity.asn_database`; empty without one. */
@@ -154,6 +157,7 @@ const UNKNOWN: Behaviour = {
   role: null,
   reasons: [],
   labels: [],
+  calls: [],
   networks: [],
   asns: [],
   agents: [],
@@ -177,6 +181,7 @@ export function clientJson(state: ClientState): ClientJson {
     refused_share: requests === 0 ? 0 : rounded(refused / requests),
     ...UNKNOWN,
     ...state.behaviour,
+    calls: (state.behaviour?.calls ?? []).map((call) => ({ ...call, share: rounded(call.share) })),
   }
 }
 

@@ -207,6 +207,7 @@ export function sampleCaller(): ClientJson {
     role: 'customer',
     reasons: ['signed in, with an app'],
     labels: ['vip'],
+    calls: [{ service: 'api.shop.test', endpoint: 'GET /v1/orders/{id}', share: 0.917 }],
     networks: ['203.0.113.0/24'],
     asns: [{ number: 64_497, organisation: 'Example Mobile' }],
     agents: ['Firefox'],
