@@ -28,6 +28,11 @@ export const FRAGMENT_LIMITS: FragmentLimits = {
 /** Largest payload of an IP datagram; a fragment that reaches past it is an old attack ("ping of death"). */
 const MAX_DATAGRAM = 65_535
 
+/** Most fragments are the larger part of an Ethernet packet, or the little that did not fit. */
+const PIECE_SIZES = [256, 2048]
+/** 576 KiB at most, beside the limit on what is held. */
+const PIECES_KEPT = 256
+
 /**
  * Puts IP datagrams together from their fragments (RFC 791 §3.2, RFC 8200 §4.5), at any layer of a frame: a tunnel over
  * a path with a small MTU has its outer packets cut.
@@ -42,7 +47,7 @@ const MAX_DATAGRAM = 65_535
 export class Fragments {
   readonly #telemetry: Telemetry
   readonly #limits: FragmentLimits
-  readonly #buffers = new PieceBuffers()
+  readonly #buffers = new PieceBuffers(PIECE_SIZES, PIECES_KEPT)
   readonly #sets = new Map<string, FragmentSet>()
   readonly #waiting = new SetList()
   readonly #whole = new SetList()

@@ -1,3 +1,4 @@
+import type { PieceBuffers } from '../decode/piece-buffers.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { SourceTally } from '../telemetry/source-tallies.ts'
@@ -16,13 +17,15 @@ export interface HoldAccount {
   readonly telemetry: Telemetry
   readonly holes: HoleQueue
   readonly recent: RecentSegments
+  /** Storage of held pieces. */
+  readonly pieces: PieceBuffers
   /** Payload bytes held. */
   heldBytes: number
   /** The same with the overhead of each piece: what the budget is compared with. */
   heldCost: number
 }
 
-/** An early piece of the stream: *owned* bytes, or null for bytes that were on the wire but not captured. */
+/** An early piece of the stream: *owned* bytes, of which the first `end - start` count, or null for bytes that were on the wire but not captured. */
 interface HeldPiece {
   readonly start: number
   readonly end: number
@@ -228,7 +231,7 @@ export class HalfStream {
       if (at === this.position) {
         this.#handOn(bytes, at + shift, until - at, acked, time, now)
       } else {
-        this.#hold(index, at, until, bytes === null ? null : copy(bytes, at + shift, until + shift), acked, time)
+        this.#hold(index, at, until, bytes === null ? null : this.#copy(bytes, at + shift, until + shift), acked, time)
         index++
       }
       at = until
@@ -265,6 +268,12 @@ export class HalfStream {
     this.#account.heldCost += (bytes === null ? 0 : end - start) + PIECE_OVERHEAD
   }
 
+  #copy(bytes: Buffer, from: number, to: number): Buffer {
+    const owned = this.#account.pieces.take(to - from)
+    bytes.copy(owned, 0, from, to)
+    return owned
+  }
+
   #release(piece: HeldPiece): void {
     const length = piece.end - piece.start
     this.#heldBytes -= length
@@ -275,6 +284,7 @@ export class HalfStream {
   #drop(piece: HeldPiece): void {
     this.#release(piece)
     this.#account.telemetry.funnel.bytes.drop('held_lost', piece.end - piece.start)
+    if (piece.bytes !== null) this.#account.pieces.giveBack(piece.bytes)
   }
 
   /** Hands on the held pieces that have become next. */
@@ -288,6 +298,7 @@ export class HalfStream {
     if (held.length === 0) this.#held = null
     this.#release(piece)
     this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
+    if (piece.bytes !== null) this.#account.pieces.giveBack(piece.bytes)
   }
 
   #handOn(bytes: Buffer | null, from: number, length: number, acked: number, time: EventTime, now: EventTime): void {
@@ -361,10 +372,4 @@ export class HalfStream {
       this.#account.holes.remove(this)
     }
   }
-}
-
-function copy(bytes: Buffer, from: number, to: number): Buffer {
-  const owned = Buffer.allocUnsafeSlow(to - from)
-  bytes.copy(owned, 0, from, to)
-  return owned
 }

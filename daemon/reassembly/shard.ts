@@ -1,3 +1,4 @@
+import { PieceBuffers } from '../decode/piece-buffers.ts'
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Flow } from './flow.ts'
@@ -16,12 +17,18 @@ const JUDGED_AFTER_US = 10 * SECOND_US
 /** Connections that wait for that at once, per shard; what comes on top is judged when it ends. */
 const MAX_UNJUDGED = 64
 
+/** Of held pieces: a few bytes, part of a packet, all of one. */
+const PIECE_SIZES = [64, 512, 1536]
+/** Half a megabyte of a shard at most. */
+const PIECES_KEPT = 256
+
 /** One of the 16 parts of the flow table, with its share of every limit, its timers and its evictions. */
 export class Shard implements HoldAccount {
   readonly number: number
   readonly table = new FlowTable()
   readonly holes = new HoleQueue()
   readonly recent = new RecentSegments()
+  readonly pieces = new PieceBuffers(PIECE_SIZES, PIECES_KEPT)
   readonly limits: ReassemblyLimits
   readonly telemetry: Telemetry
   heldBytes = 0
