@@ -2,7 +2,7 @@
 //   npm run eval -- grammar [--documents FOLDER] [--only NAME,...] [--seed TEXT] [--requests 40000] [-o table|json]    templates of public APIs, from calls of their descriptions
 //   npm run eval -- map [--seed TEXT] [--requests 200000] [--input records|packets] [--short] [-o table|json]    who and what: principals, endpoints
 //   npm run eval -- calibration [--seed TEXT] [--worlds 4] [--requests 600000] [--days 3] [--users 4000] [-o table|json]    whether p-values are honest
-//   npm run eval -- detectors [--seed TEXT] [--attacks 130] [--requests 3000000] [--classes NAME,...] [--medium|--short] [--jobs N] [-o table|json]    what is found, and what is false
+//   npm run eval -- detectors [--seed TEXT] [--attacks 100] [--requests 40000000] [--classes NAME,...] [--only DETECTOR,...] [--medium|--short] [--jobs N] [-o table|json]    what is found, and what is false
 //   npm run eval -- payloads [--set tuning|reporting] [--seed N] [--short] [--misses] [--beside-modsecurity] [-o table|json]    recall, false alarms, cost
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
