@@ -8,6 +8,8 @@ const MAX_RECENT = 360
 const LEAST_SLOTS = 90
 /** Share of slots with traffic from which it counts as steady. */
 const STEADY = 0.8
+/** Of the recent slots, the part that shows where they are going. */
+const LATE = 1 / 3
 /** Of an hour of the day, on earlier days, how much makes it known. */
 const KNOWN_SHARE = 0.5
 /** Days on which an hour was silent from which it is known to be: once may have been an outage. */
@@ -106,13 +108,15 @@ export class Rhythm {
       } else longest = Math.max(longest, ++run)
     }
     if (active < STEADY * recent.length) return null
-    let empty = (recent.length - active + 0.5) / (recent.length + 1)
+    // A night is reached step by step: the last third says how far.
+    const late = recent.slice(-Math.ceil(recent.length * LATE))
+    const share = (slots: readonly number[]) => (slots.filter((count) => count === 0).length + 0.5) / (slots.length + 1)
+    let empty = Math.max(share(recent), share(late))
     const hour = this.#hourOf(now)
     const before = hour.slots - hour.today
     const hourKnown = before >= this.#known
     if (hourKnown) {
-      const share = hour.active / hour.slots
-      if (share < STEADY) return null
+      if (hour.active / hour.slots < STEADY) return null
       empty = Math.max(empty, (hour.slots - hour.active + 0.5) / (hour.slots + 1))
     }
     // Empty slots come in runs: one run, as long as the longest of late, is one piece of evidence.
