@@ -40,7 +40,7 @@ function problems(text: string): string {
   return 'no problem'
 }
 
-const KEYS = 'sources, identity, privacy, detectors, policies, sinks, store, response, server, limits, state'
+const KEYS = 'sources, identity, privacy, endpoints, detectors, policies, sinks, store, response, server, limits, state'
 
 describe('a wrong file says what is wrong and where', () => {
   test.each([

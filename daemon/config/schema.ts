@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DetectorDeclaration } from '../../analyzers/detector.ts'
 import { snakeCase } from '../../analyzers/option-names.ts'
+import { endpoints } from './endpoints-schema.ts'
 import { identity } from './identity-schema.ts'
 import { kafkaSink } from './kafka-schema.ts'
 import { sources } from './source-schema.ts'
@@ -269,6 +270,7 @@ export function buildConfigSchema(declarations: readonly DetectorDeclaration[]) 
       sources,
       identity,
       privacy,
+      endpoints,
       detectors: z
         .strictObject(Object.fromEntries(declarations.map((declaration) => [declaration.id, detector(declaration)])))
         .prefault({})

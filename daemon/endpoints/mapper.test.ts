@@ -4,7 +4,8 @@ import { TEST_KEY } from '../identity/privacy-key.ts'
 import { IDENTITY_DEFAULTS, Recorder } from '../identity/recorder.ts'
 import { Resolver } from '../identity/resolver.ts'
 import type { Transaction } from '../model/transaction.ts'
-import { ENDPOINT_DEFAULTS, EndpointMapper, serviceOf } from './mapper.ts'
+import { ENDPOINT_DEFAULTS, EndpointMapper } from './mapper.ts'
+import { serviceOf } from './service-names.ts'
 
 function mapping() {
   const telemetry = fakeTelemetry()

@@ -7,6 +7,7 @@ import { type CandidateState, type EndpointLine, endpointLine } from './endpoint
 import { KnownValues } from './known-values.ts'
 import { NodeBudget } from './path-node.ts'
 import { SegmentTree } from './segment-tree.ts'
+import { ServiceNames, type ServiceRule } from './service-names.ts'
 import { type PathTemplate, templateOf } from './template.ts'
 
 export interface EndpointOptions {
@@ -19,6 +20,8 @@ export interface EndpointOptions {
   /** Answers, and different principals, that establish a candidate. */
   readonly establishAnswers: number
   readonly establishPrincipals: number
+  /** Hosts that are one service. */
+  readonly services: readonly ServiceRule[]
 }
 
 export const ENDPOINT_DEFAULTS: EndpointOptions = {
@@ -28,6 +31,7 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
   maxPlaces: 65_536,
   establishAnswers: 5,
   establishPrincipals: 2,
+  services: [],
 }
 
 /** A service that owns this many candidates, and few established endpoints beside them, answers to anything. */
@@ -94,8 +98,7 @@ export class EndpointMapper {
   readonly #candidates: BoundedMap<string, Candidate>
   readonly #established: BoundedMap<string, Candidate>
   readonly #services: BoundedMap<string, Service>
-  /** Host header, as sent, to service. */
-  readonly #hosts: BoundedMap<string, string>
+  readonly #serviceNames: ServiceNames
   readonly #names = new EndpointNames()
   readonly #doorkeeper = new Doorkeeper()
   readonly #places: NodeBudget
@@ -111,7 +114,7 @@ export class EndpointMapper {
     this.#candidates = new BoundedMap(options.maxCandidates)
     this.#established = new BoundedMap(options.maxEstablished)
     this.#services = new BoundedMap(options.maxServices, undefined, { evicted: ({ tree }) => tree.close() })
-    this.#hosts = new BoundedMap(options.maxServices)
+    this.#serviceNames = new ServiceNames(options.services, options.maxServices)
     this.#places = new NodeBudget(options.maxPlaces)
   }
 
@@ -120,7 +123,7 @@ export class EndpointMapper {
    * learnt before, and is only named.
    */
   map(tx: Transaction, again = false): void {
-    const service = this.#serviceOf(tx)
+    const service = this.#serviceNames.of(tx)
     tx.service = service ?? tx.service
     if (service === null || tx.method === null || tx.path === null || tx.method.length > MAX_METHOD) return
     if (tx.path.charCodeAt(0) !== 0x2f) return
@@ -223,16 +226,6 @@ export class EndpointMapper {
     this.#values.clear()
     this.#looks = 0
     this.#unadmitted = 0
-  }
-
-  #serviceOf(tx: Transaction): string | null {
-    if (tx.host === null || tx.scheme !== 'http') return serviceOf(tx)
-    const known = this.#hosts.get(tx.host)
-    if (known !== undefined) return known
-    const service = serviceOf(tx)
-    // A host that is none stands for the address, which differs.
-    if (service !== null && HOST.test(tx.host)) this.#hosts.set(tx.host, service)
-    return service
   }
 
   /** The template with what was learnt of this service put in: the same object when that is nothing. */
@@ -388,20 +381,4 @@ function isGrant(status: number): boolean {
 
 function isRefusal(status: number): boolean {
   return status === 401 || status === 403
-}
-
-const HOST = /^[A-Za-z0-9._\-[\]:]{1,255}$/
-
-/** Host in lower case without the scheme's own port; server address and port where there is no host worth the name. */
-export function serviceOf(tx: Transaction): string | null {
-  const host = tx.host
-  if (host !== null && HOST.test(host)) {
-    const lower = host.toLowerCase()
-    const own = tx.scheme === 'https' ? ':443' : ':80'
-    const bare = lower.endsWith(own) && lower.length > own.length ? lower.slice(0, -own.length) : lower
-    return bare.endsWith('.') && bare.length > 1 ? bare.slice(0, -1) : bare
-  }
-  if (tx.serverIp === null) return null
-  const address = tx.serverIp.includes(':') ? `[${tx.serverIp}]` : tx.serverIp
-  return tx.serverPort === null ? address : `${address}:${tx.serverPort}`
 }

@@ -181,7 +181,7 @@ function flowsOf(
 }
 
 function analysisOf(
-  { publish }: AssemblyRequest,
+  { publish, config }: AssemblyRequest,
   telemetry: Telemetry,
   detection: Detection | null,
   listeners: AnalysisListeners,
@@ -189,7 +189,7 @@ function analysisOf(
 ): AnalysisStage | SensorStage {
   const resolver = new Resolver(RESOLVER_DEFAULTS, telemetry)
   if (publish !== undefined) return new SensorStage(resolver, telemetry.counters, publish, sense)
-  const endpoints = new EndpointMapper(ENDPOINT_DEFAULTS, telemetry)
+  const endpoints = new EndpointMapper({ ...ENDPOINT_DEFAULTS, services: config.endpoints.services }, telemetry)
   return new AnalysisStage(resolver, endpoints, detection, listeners, sense)
 }
 
