@@ -1,10 +1,11 @@
 import { type Fact, type Look, renderFacts, renderTable } from '../../sinks/text-table.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
 import { DRIFT_RULES, type DriftFinding } from '../inventory/drift.ts'
 import type { FieldJson, RouteJson } from '../inventory/views.ts'
 
 /** Routes, one line each, under their services when there are several. */
-export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
-  const services = new Map<string, RouteJson[]>()
+export function renderRoutes(routes: readonly DescribedRoute[], look: Look): string {
+  const services = new Map<string, DescribedRoute[]>()
   for (const route of routes) {
     const known = services.get(route.service)
     if (known === undefined) services.set(route.service, [route])
@@ -21,7 +22,8 @@ export function renderRoutes(routes: readonly RouteJson[], look: Look): string {
   return `${blocks.join('\n')}\n${unsure}${routes.length} ${routes.length === 1 ? 'route' : 'routes'} of ${where}. offpath routes show METHOD PATH has the parameters.\n`
 }
 
-function renderService(routes: readonly RouteJson[], look: Look): string {
+function renderService(routes: readonly DescribedRoute[], look: Look): string {
+  const described = routes.some(({ documented }) => documented !== null)
   return renderTable(
     [
       { title: 'METHOD' },
@@ -33,6 +35,7 @@ function renderService(routes: readonly RouteJson[], look: Look): string {
       { title: 'IDENTITY', least: 10 },
       { title: 'SENSITIVE', least: 9 },
       { title: 'FIRST SEEN' },
+      ...(described ? [{ title: 'DESCRIBED' }] : []),
       { title: '' },
     ],
     routes.map((route) => [
@@ -44,10 +47,15 @@ function renderService(routes: readonly RouteJson[], look: Look): string {
       identityText(route, LISTED),
       Object.keys(route.sensitive).join(' ') || '-',
       dayText(route.first_seen),
+      ...(described ? [describedText(route)] : []),
       route.state === 'candidate' ? '?' : '',
     ]),
     look,
   )
+}
+
+function describedText({ documented }: DescribedRoute): string {
+  return documented === null ? '-' : documented ? 'yes' : 'no'
 }
 
 /** A line above a table, escaped as its cells are. */
@@ -56,12 +64,13 @@ function renderHeading(text: string, look: Look): string {
 }
 
 /** Everything known of one route. */
-export function renderRoute(route: RouteJson, look: Look): string {
+export function renderRoute(route: DescribedRoute, look: Look): string {
   const { authentication, samples } = route
   const { anonymous } = authentication
   const facts: Fact[] = [
     { name: 'Service', text: route.service },
     { name: 'State', text: route.state === 'candidate' ? 'candidate: few answers, or one caller only' : 'established' },
+    ...(route.documented === null ? [] : [{ name: 'Described', text: describedText(route) }]),
     { name: 'Seen', text: `${timeText(route.first_seen)} to ${timeText(route.last_seen)}` },
     { name: 'Requests', text: `${route.requests} by ${route.callers} ${route.callers === 1 ? 'caller' : 'callers'}` },
     { name: 'Status', text: statusText(route) },

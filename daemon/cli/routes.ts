@@ -1,9 +1,13 @@
-import { readFileSync, statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { DRIFT_RULES, type DriftFinding, type DriftRule, findDrift, routesOfSpec } from '../inventory/drift.ts'
+import {
+  type DescribedRoute,
+  type Description,
+  routesOf as routesAbout,
+  withDescriptions,
+} from '../inventory/descriptions.ts'
+import { DRIFT_RULES, type DriftFinding, type DriftRule, findDrift } from '../inventory/drift.ts'
 import { openApiOf } from '../inventory/openapi-export.ts'
 import { sarifLog } from '../inventory/sarif.ts'
-import { MAX_SPEC_BYTES, readSpec, type Spec } from '../inventory/spec.ts'
 import type { RouteJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { nearest } from '../yaml/suggest.ts'
@@ -17,9 +21,11 @@ import {
   writeJsonLines,
 } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { configuredDescriptions, readSpecFile } from './description-files.ts'
 import { usageError } from './failure.ts'
 import { captureOption, type InventoryFlags, routesOf, storedOption } from './inventory-source.ts'
 import { renderDrift, renderRoute, renderRoutes } from './route-view.ts'
+import { configPath, loadSettings } from './settings.ts'
 import { offpathVersion } from './version.ts'
 import { writeText } from './write-text.ts'
 
@@ -30,7 +36,7 @@ const RULES = Object.keys(DRIFT_RULES) as DriftRule[]
 type ListFlags = InventoryFlags & { readonly output: ListFormat }
 type ShowFlags = InventoryFlags & { readonly output: 'table' | 'json' }
 type DriftFlags = InventoryFlags & {
-  readonly spec: string
+  readonly spec?: string
   readonly ignore?: readonly DriftRule[]
   readonly output: ListFormat | 'sarif'
 }
@@ -45,7 +51,7 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
     .addOption(outputOption(['table', 'json', 'jsonl']))
     .addHelpText('after', '\nExamples:\n  $ offpath routes list\n  $ offpath routes list --capture monday.pcap\n')
     .action(async (flags: ListFlags) => {
-      const found = await routesOf(flags, context, connect)
+      const found = await describedRoutes(flags, context, connect)
       if (flags.output === 'json') return writeJson(context, found)
       if (flags.output === 'jsonl') return writeJsonLines(context, found)
       return writeText(context.stdout, found.length === 0 ? nothing(flags) : renderRoutes(found, context))
@@ -57,7 +63,7 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
     .addOption(outputOption(['table', 'json']))
     .addHelpText('after', "\nExample:\n  $ offpath routes show GET '/v1/orders/{id}'\n")
     .action(async (words: string[], flags: ShowFlags) => {
-      const found = find(words.join(' '), await routesOf(flags, context, connect))
+      const found = find(words.join(' '), await describedRoutes(flags, context, connect))
       if (flags.output === 'json') return writeJson(context, found)
       return writeText(context.stdout, found.map((route) => renderRoute(route, context)).join('\n'))
     })
@@ -67,7 +73,7 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
     .addOption(new Option('--format <format>', 'openapi or json').choices(['openapi', 'json']).default('openapi'))
     .addHelpText('after', '\nExample:\n  $ offpath routes export --capture day.pcap > seen.openapi.json\n')
     .action(async (flags: InventoryFlags & { format: 'openapi' | 'json' }) => {
-      const found = await routesOf(flags, context, connect)
+      const found = await describedRoutes(flags, context, connect)
       if (flags.format === 'json') return writeJson(context, found)
       const services = [...new Set(found.map(({ service }) => service))]
       if (services.length > 1) {
@@ -82,9 +88,9 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
 
   shared(routes.command('drift'))
     .description('compare what was seen with an OpenAPI description; exit 3 when they differ')
-    .requiredOption(
+    .option(
       '--spec <file>',
-      'OpenAPI 3 or Swagger 2, YAML or JSON; references outside the file are not followed',
+      'OpenAPI 3 or Swagger 2, YAML or JSON; references outside the file are not followed; default: endpoints.descriptions',
     )
     .addOption(new Option('--ignore <kinds...>', `leave out: ${RULES.join(', ')}`).choices(RULES))
     .addOption(outputOption(['table', 'json', 'jsonl', 'sarif']))
@@ -93,17 +99,18 @@ export function addRoutes(program: Command, context: CliContext, connect: Connec
       '\nExamples:\n  $ offpath routes drift --spec openapi.yaml\n  $ offpath routes drift --spec openapi.yaml --capture test-run.pcap -o sarif > drift.sarif\n',
     )
     .action(async (flags: DriftFlags) => {
-      const spec = readSpec(readSpecFile(flags.spec), flags.spec)
-      if (spec.outside.length > 0) {
+      const descriptions = descriptionsOf(flags)
+      for (const { file, spec } of descriptions) {
+        if (spec.outside.length === 0) continue
         context.logger.warn(
-          `${flags.spec}: references that lead out of the file are not followed (${spec.outside.length}, such as ${spec.outside[0]})`,
+          `${file}: references that lead out of the file are not followed (${spec.outside.length}, such as ${spec.outside[0]})`,
         )
       }
       const seen = await routesOf(flags, context, connect)
       if (seen.length === 0) throw unseen(flags)
-      const findings = driftOf(spec, seen, flags)
+      const findings = descriptions.flatMap((description) => driftOf(description, seen, flags))
       if (findings.length > 0) context.exitCode = FINDINGS_PRESENT
-      await writeDrift(findings, flags, context)
+      await writeDrift(findings, descriptions[0]!.file, flags, context)
     })
 }
 
@@ -115,19 +122,48 @@ function shared(command: Command): Command {
     .addOption(configOption())
 }
 
-function driftOf(spec: Spec, seen: readonly RouteJson[], { service, ignore = [] }: DriftFlags): DriftFinding[] {
-  const routes = service === undefined ? routesOfSpec(spec, seen) : seen
-  return findDrift(spec, routes).filter(({ rule }) => !ignore.includes(rule))
+/** Each with whether it is described, where descriptions are configured. */
+async function describedRoutes(
+  flags: InventoryFlags,
+  context: CliContext,
+  connect: Connect,
+): Promise<readonly DescribedRoute[]> {
+  const descriptions = configuredDescriptions(loadSettings(configPath(flags.config)).config)
+  return withDescriptions(await routesOf(flags, context, connect), descriptions)
 }
 
-function writeDrift(findings: readonly DriftFinding[], flags: DriftFlags, context: CliContext): Promise<void> {
+/** The one that was named, else those of the configuration. */
+function descriptionsOf(flags: DriftFlags): readonly Description[] {
+  if (flags.spec !== undefined) return [{ file: flags.spec, services: null, spec: readSpecFile(flags.spec) }]
+  const descriptions = configuredDescriptions(loadSettings(configPath(flags.config)).config)
+  if (descriptions.length === 0) throw usageError('no description is named', '--spec FILE, or endpoints.descriptions')
+  if (descriptions.length > 1 && flags.output === 'sarif')
+    throw usageError('SARIF is about one file', `--spec with one of ${descriptions.map(({ file }) => file).join(', ')}`)
+  return descriptions
+}
+
+function driftOf(
+  description: Description,
+  seen: readonly RouteJson[],
+  { service, ignore = [] }: DriftFlags,
+): DriftFinding[] {
+  const routes = service !== undefined && description.services === null ? seen : routesAbout(description, seen)
+  return findDrift(description.spec, routes).filter(({ rule }) => !ignore.includes(rule))
+}
+
+function writeDrift(
+  findings: readonly DriftFinding[],
+  file: string,
+  flags: DriftFlags,
+  context: CliContext,
+): Promise<void> {
   switch (flags.output) {
     case 'json':
       return writeJson(context, findings)
     case 'jsonl':
       return writeJsonLines(context, findings)
     case 'sarif':
-      return writeJson(context, sarifLog(findings, flags.spec, offpathVersion()))
+      return writeJson(context, sarifLog(findings, file, offpathVersion()))
     case 'table':
       return writeText(
         context.stdout,
@@ -136,22 +172,8 @@ function writeDrift(findings: readonly DriftFinding[], flags: DriftFlags, contex
   }
 }
 
-function readSpecFile(path: string): string {
-  try {
-    const { size } = statSync(path)
-    // Said by the reader, which knows the limit.
-    return size > MAX_SPEC_BYTES ? ' '.repeat(MAX_SPEC_BYTES + 1) : readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new OffpathError('OFFPATH_E_NO_FILE', `the API description cannot be read: ${(cause as Error).message}`, {
-      at: path,
-      remedy: 'Check the path.',
-      cause,
-    })
-  }
-}
-
 /** `GET /v1/x`, or `/v1/x` with whatever methods it has. */
-function find(wanted: string, routes: readonly RouteJson[]): RouteJson[] {
+function find(wanted: string, routes: readonly DescribedRoute[]): DescribedRoute[] {
   const found = routes.filter(({ endpoint, path }) => endpoint === wanted || path === wanted)
   if (found.length > 0) return found
   const near = nearest(

@@ -267,6 +267,12 @@ test('where a path does not go on as those of objects do, a refusal is still one
   expect(send('/people/unseen', { method: 'DELETE', status: 403, answer: '' }).endpoint).toBe('DELETE /people/{id}')
 })
 
+test('a new word that has the looks of an object is one wherever its path goes on', () => {
+  const { send } = mapping()
+  for (const slug of ['a-b-c', 'd-e-f', 'g-h-i', 'j-k-l', 'm-n-o']) send(`/t/${slug}/docs`)
+  expect(send('/t/never-seen-before/members').endpoint).toBe('GET /t/{id}/members')
+})
+
 test('collections that answer alike stay apart, also when their objects have the same names', () => {
   const { send } = mapping()
   for (const [round, kind] of WORDS.entries()) {

@@ -81,7 +81,7 @@ export class SegmentTree {
     const value = bare(segments[at]!)
     if (this.#values.has(parent.salt, value)) return false
     this.fresh = true
-    if (this.#values.has(this.#root.salt, value)) return false
+    if (this.#values.has(this.#root.salt, value) || shapeOf(value) === 'value') return false
     const next = segments[at + 1]
     if (next === undefined) return !shared.endpoints.some((endpoint) => endpoint.startsWith(`${method} `))
     if (isVariable(next)) return !shared.children.has(unnumbered(next))

@@ -57,6 +57,11 @@ export function findDrift(spec: Spec, routes: readonly RouteJson[]): DriftFindin
   )
 }
 
+/** Whether a description has a route. */
+export function describes(spec: Spec, route: RouteJson): boolean {
+  return match(spec, route) !== null || isImplied(spec, route)
+}
+
 /** The routes that a description is about: of its servers' hosts where one was seen, else all. */
 export function routesOfSpec(spec: Spec, routes: readonly RouteJson[]): readonly RouteJson[] {
   const named = routes.filter(({ service }) => spec.hosts.includes(service))
@@ -67,6 +72,7 @@ function isAnswered({ statuses }: RouteJson): boolean {
   return Object.keys(statuses).some((status) => status.startsWith('2') || status === '304')
 }
 
+/** The operation that a route is, by its method and path; null: none. */
 function match(spec: Spec, { method, path }: RouteJson): SpecOperation | null {
   const segments = segmentsOf(path)
   let best: SpecOperation | null = null

@@ -142,3 +142,34 @@ test('text of attackers acts on no terminal, and no planted secret is in any out
     for (const secret of SECRETS) expect(stdout.includes(secret), `${args.join(' ')} ${secret}`).toBe(false)
   }
 }, 30_000)
+
+test('routes say whether they are described, by the descriptions of the configuration, as the files are then', async () => {
+  const spec = join(folder, 'own.yaml')
+  const config = join(folder, 'described.yaml')
+  writeFileSync(spec, 'openapi: 3.1.0\npaths:\n  /v1/orders/{id}: { get: {} }\n')
+  writeFileSync(config, `endpoints:\n  descriptions:\n    - file: ${spec}\n`)
+  const list = (...more: string[]) => offpath('routes', 'list', '--capture', DAY, '--config', config, ...more)
+  const described = async () =>
+    (JSON.parse((await list('-o', 'json')).stdout) as { endpoint: string; documented: boolean }[])
+      .filter(({ documented }) => documented)
+      .map(({ endpoint }) => endpoint)
+  expect(await described()).toEqual(['GET /v1/orders/{id}'])
+  expect((await list()).stdout).toMatch(/^GET +\/v1\/orders\/\{id\} .* yes *$/m)
+  expect((await list()).stdout).toMatch(/^GET +\/v1\/products .* no *$/m)
+  const show = await offpath('routes', 'show', '/v1/cart', '--capture', DAY, '--config', config)
+  expect(show.stdout).toMatch(/^Described +no$/m)
+  const drift = await offpath('routes', 'drift', '--capture', DAY, '--config', config)
+  expect(drift).toMatchObject({ status: 3 })
+  expect(drift.stdout).toMatch(/^warning +shadow +GET \/v1\/products +is not described/m)
+  writeFileSync(spec, 'openapi: 3.1.0\npaths:\n  /v1/cart: { get: {} }\n')
+  expect(await described()).toEqual(['GET /v1/cart'])
+  writeFileSync(spec, 'openapi: [')
+  expect(await list()).toMatchObject({ status: 1, stderr: expect.stringContaining(spec) })
+  expect((await offpath('routes', 'drift', '--capture', DAY)).status).toBe(2)
+})
+
+test('hosts that are one service are listed as one', async () => {
+  const config = join(folder, 'services.yaml')
+  writeFileSync(config, "endpoints:\n  services:\n    - { name: shop, hosts: ['*.shop.test'] }\n")
+  expect((await offpath('routes', 'list', '--capture', DAY, '--config', config)).stdout).toContain('14 routes of shop.')
+})
