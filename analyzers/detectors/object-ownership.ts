@@ -263,7 +263,9 @@ class ObjectOwnership implements Detector {
     const isRule = invariants[CALLER]!.holds || invariants[VALUE]!.holds
     const there = field.named ? standingOf(look, this.#owners, field.sharedDomain, value, isRule) : NO_TURN
 
-    const anywhere = field.isPerson ? standingOf(look, this.#owners, PERSONS, value, isRule) : NO_TURN
+    const isPersons = isRule || invariants[PERSON]!.holds
+    const anywhere = field.isPerson ? standingOf(look, this.#owners, PERSONS, value, isPersons) : NO_TURN
+    const standings = [here, there, anywhere]
     const broken: number[] = []
     // What the token says is the caller's own is nobody else's, whoever was seen with it before.
     const isCertain = isSubject === true && invariants[SUBJECT]!.holds
@@ -275,7 +277,7 @@ class ObjectOwnership implements Detector {
     if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere)) && invariants[PERSON]!.holds) broken.push(PERSON)
     const record = caller.recordOf(look.endpoint.numberOf(at))
     const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken)
-    if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, here, there)
+    if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, standings)
 
     const held: (boolean | null)[] = [
       isSubject,
@@ -290,16 +292,15 @@ class ObjectOwnership implements Detector {
     if (here.had && !here.isOwn && !isRule && !invariants[LINK]!.holds) caller.noteShown(field.sharedDomain, value)
     const isOwn =
       breach === null && (field.named ? here.isOwn || here.turn === 'first' : isSubject === true || isTenant === true)
-    return { isOwn, breach, returned: here.turn === 'returned' || there.turn === 'returned' }
+    return { isOwn, breach, returned: standings.some(({ turn }) => turn === 'returned') }
   }
 
   /** Another value may be a new name of the first one, or come before anything holds: what it was is kept until the caller's own is plain. */
-  #noteDoubt({ tx, caller, object, now }: Look, invariants: Invariants, here: Standing, there: Standing): void {
-    const isOther = isAnother(here) || isAnother(there)
-    if (isOther && (invariants[CALLER]!.mayHold || invariants[LINK]!.mayHold)) {
+  #noteDoubt({ tx, caller, object, now }: Look, invariants: Invariants, standings: readonly Standing[]): void {
+    if (standings.some(isAnother) && [CALLER, LINK, PERSON].some((relation) => invariants[relation]!.mayHold)) {
       caller.expose(object, now)
       caller.trail.add(tx)
-    } else if (there.isSettled) caller.trail.clear()
+    } else if (standings[1]!.isSettled || standings[2]!.isSettled) caller.trail.clear()
   }
 
   /** The break that is the least likely to be honest; null of none. */

@@ -17,6 +17,8 @@ const REFUSING_IN_PUBLIC = 0.02
 const LET_IN_NETWORKS = 2
 const LET_IN_SHARE = 0.02
 const MATURE_ANSWERS = 300
+/** Answers, five a caller at most, after which it says something that none of them went to a stranger. */
+const TELLING_ANSWERS = 50
 
 const FlaggedState = z.tuple([
   time,
@@ -66,9 +68,9 @@ export class EndpointUse {
     return ((strangers + 0.5) / (this.answers + strangers + 1)) * (0.5 / (0.5 + this.refusals))
   }
 
-  /** Hundreds of answers, and nobody but signed-in callers came for them. */
+  /** Many answers, and nobody but signed-in callers came for them. */
   get isWellKnown(): boolean {
-    return this.answers >= MATURE_ANSWERS && !this.#letsIn
+    return this.answers >= TELLING_ANSWERS && !this.#letsIn
   }
 
   /** How much rarer such refusals are at a public endpoint. Where somebody was answered it is a matter of who asks. */
@@ -120,7 +122,7 @@ export class Flagged {
 
   /**
    * Why strangers are not meant to be there: how much rarer such an answer is at a public endpoint. Null: no sign of it.
-   * `isGuarded`: strangers were refused, or none of hundreds of answers went to one at a service that lets none in.
+   * `isGuarded`: strangers were refused, or none of fifty answers went to one at a service that lets none in.
    */
   rarity(isGuarded: boolean): number | null {
     if (this.classes.size > 0) return PERSONAL_IN_PUBLIC
