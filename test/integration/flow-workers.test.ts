@@ -88,9 +88,12 @@ test('interrupted, a paced replay prints what came before and ends', async () =>
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       let out = ''
-      const timer = setTimeout(() => child.kill('SIGINT'), 1500)
+      // Once it has printed what came first and waits: how soon that is depends on the machine.
+      let timer = setTimeout(() => child.kill('SIGINT'), 15_000)
       child.stdout.on('data', (chunk: Buffer) => {
         out += String(chunk)
+        clearTimeout(timer)
+        timer = setTimeout(() => child.kill('SIGINT'), 1500)
       })
       child.on('error', reject)
       child.on('close', (code) => {
