@@ -30,6 +30,8 @@ const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bSafari\//, 'Safari'],
 ]
 const PRODUCT = /^[A-Za-z][A-Za-z0-9._ -]{0,31}/
+/** Robots that call themselves browsers have their name in the comment: `Mozilla/5.0 (compatible; Googlebot/2.1; …)`. */
+const COMPATIBLE = /\bcompatible; ([A-Za-z][A-Za-z0-9._ -]{0,31})/
 
 /** Headers that say what is asked, by whom and on what way, and not with what. */
 const OF_REQUEST =
@@ -54,7 +56,7 @@ function agentOf(text: string | null): Pick<Device, 'agent' | 'agentClass'> {
   if (text === null || text === '') return { agent: '', agentClass: 'none' }
   const product = (PRODUCT.exec(text)?.[0] ?? '').replace(/[ ._-]+$/, '').slice(0, MAX_FAMILY)
   if (MONITOR.test(text)) return { agent: product, agentClass: 'monitor' }
-  if (BOT.test(text)) return { agent: product, agentClass: 'bot' }
+  if (BOT.test(text)) return { agent: COMPATIBLE.exec(text)?.[1] ?? product, agentClass: 'bot' }
   if (!BROWSER.test(text)) return { agent: product, agentClass: DEVICE.test(text) ? 'app' : 'program' }
   const browser = BROWSERS.find(([pattern]) => pattern.test(text))?.[1]
   return { agent: browser ?? product, agentClass: 'browser' }

@@ -103,6 +103,12 @@ describe('a role, and why', () => {
     expect(behaviour.reasons.join('; ')).toMatch(reason)
   })
 
+  test('a robot in the clothes of a browser is shown under its own name', () => {
+    const agent = 'Mozilla/5.0 (compatible; FindBot1/2.0; +https://find.test/bot)'
+    const { behaviour } = played(new CallerProfiles(), 20, (i) => ({ principal: address, second: i, agent }))
+    expect(behaviour.agents).toEqual(['FindBot1'])
+  })
+
   test('who works where hardly anybody else does is staff', () => {
     const profiles = new CallerProfiles()
     const desk = who('user', 'hmac:desk')
