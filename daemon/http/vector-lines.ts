@@ -31,8 +31,8 @@ const MOST_LINES = 2048
 let compiled: object | null = null
 
 /**
- * Looks at head bytes sixteen at a time. Byte by byte a head costs ten times as much, and in 32-bit words, which is what there is
- * without WebAssembly, four times (npm run bench -- micro). Bytes of an ordinary buffer are copied first.
+ * Looks at head bytes sixteen at a time. Byte by byte a head costs five times as much, in 32-bit words it did nearly twice
+ * (docs/benchmarks.md). Bytes of an ordinary buffer are copied first, which costs a third more.
  */
 export class VectorLines {
   /** Of `lines`: by line, where the name and where the value ends, shifted by `shift`, and which known name it is or -1. */
