@@ -3,6 +3,7 @@
 //   npm run eval -- map [--seed TEXT] [--requests 200000] [--input records|packets] [--short] [-o table|json]    who and what: principals, endpoints
 //   npm run eval -- calibration [--seed TEXT] [--worlds 4] [--requests 600000] [--days 3] [--users 4000] [-o table|json]    whether p-values are honest
 //   npm run eval -- detectors [--seed TEXT] [--attacks 100] [--requests 40000000] [--classes NAME,...] [--only DETECTOR,...] [--medium|--short] [--jobs N] [-o table|json]    what is found, and what is false
+//   npm run eval -- paths [--paths 10000000] [--seed TEXT]    memory under made-up paths
 //   npm run eval -- payloads [--set tuning|reporting] [--seed N] [--short] [--misses] [--beside-modsecurity] [-o table|json]    recall, false alarms, cost
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
-const EVALS = ['calibration', 'detectors', 'grammar', 'map', 'payloads']
+const EVALS = ['calibration', 'detectors', 'grammar', 'map', 'paths', 'payloads']
 const [name = '', ...args] = process.argv.slice(2)
 
 if (!EVALS.includes(name)) {
