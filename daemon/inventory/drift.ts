@@ -80,12 +80,20 @@ function match(spec: Spec, { method, path }: RouteJson): SpecOperation | null {
   for (const operation of spec.operations) {
     if (operation.method !== method || operation.segments.length !== segments.length) continue
     const literal = likeness(operation.segments, segments)
-    if (literal > most) {
+    if (literal < 0) continue
+    // `/invoices/{id}.pdf` stands beside `/invoices/{id}`.
+    const likest = 2 * literal + (endOf(operation.path) === endOf(path) ? 1 : 0)
+    if (likest > most) {
       best = operation
-      most = literal
+      most = likest
     }
   }
   return best
+}
+
+/** What follows the last parameter: `.pdf`. */
+function endOf(path: string): string {
+  return path.slice(path.lastIndexOf('}') + 1)
 }
 
 /** Segments that are the same word; -1 when the paths differ. A parameter stands for whatever was seen, as slugs stay words here. */

@@ -179,3 +179,13 @@ function bomb(): string {
     .map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[at]}`).join(',')}]`)
     .join('\n')
 }
+
+test('an object and its file are two operations', () => {
+  const spec = readSpec(
+    'openapi: 3.1.0\npaths:\n  /invoices/{id}: { get: {} }\n  /invoices/{id}.pdf: { get: {} }\n',
+    'x',
+  )
+  const route = (path: string) => ({ ...day[0]!, method: 'GET', path, endpoint: `GET ${path}`, fields: [] })
+  const found = findDrift(spec, [route('/invoices/{id}.pdf')])
+  expect(found.map(({ rule, endpoint }) => `${rule} ${endpoint}`)).toEqual(['unused GET /invoices/{id}'])
+})
