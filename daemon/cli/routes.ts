@@ -10,6 +10,7 @@ import { openApiOf } from '../inventory/openapi-export.ts'
 import { sarifLog } from '../inventory/sarif.ts'
 import type { RouteJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { configuredDescriptions, readSpecFile } from '../topology/description-files.ts'
 import { nearest } from '../yaml/suggest.ts'
 import {
   type Connect,
@@ -21,7 +22,6 @@ import {
   writeJsonLines,
 } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { configuredDescriptions, readSpecFile } from './description-files.ts'
 import { usageError } from './failure.ts'
 import { captureOption, type InventoryFlags, routesOf, storedOption } from './inventory-source.ts'
 import { renderDrift, renderRoute, renderRoutes } from './route-view.ts'

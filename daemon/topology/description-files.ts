@@ -1,0 +1,102 @@
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
+import type { ValidatedConfig } from '../config/schema.ts'
+import type { Description } from '../inventory/descriptions.ts'
+import { MAX_SPEC_BYTES, readSpec, type Spec } from '../inventory/spec.ts'
+import { OffpathError } from '../telemetry/errors.ts'
+
+/** A description changes with a release. */
+const LOOK_EVERY_MS = 30_000
+
+type Described = Pick<ValidatedConfig, 'endpoints'>
+
+/**
+ * What the files of `endpoints.descriptions` say, for as long as the process lives. One that cannot be used is told of and stops nothing: traffic
+ * is watched without it, and a version of it that was good stays in force.
+ */
+export class DescriptionFiles {
+  readonly #given: ValidatedConfig['endpoints']['descriptions']
+  readonly #told: (message: string) => void
+  readonly #specs = new Map<string, Spec>()
+  readonly #looks = new Map<string, (now: Stats, before: Stats) => void>()
+  #current: readonly Description[]
+
+  /** Reads them. `told` hears of those that cannot be used, and later of those that were read anew. */
+  constructor({ endpoints }: Described, told: (message: string) => void) {
+    this.#given = endpoints.descriptions
+    this.#told = told
+    for (const file of this.#files()) this.#read(file)
+    this.#current = this.#usable()
+  }
+
+  /** Another list after each change. */
+  get current(): readonly Description[] {
+    return this.#current
+  }
+
+  /** Looks at the files now and then, which works where they are replaced as a whole, or lie on another machine. */
+  watch(changed: (descriptions: readonly Description[]) => void, everyMs = LOOK_EVERY_MS): void {
+    for (const file of this.#files()) {
+      const look = (now: Stats, before: Stats) => {
+        if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return
+        if (!this.#read(file)) return
+        this.#told(`${file} was read anew`)
+        this.#current = this.#usable()
+        changed(this.#current)
+      }
+      this.#looks.set(file, look)
+      watchFile(file, { persistent: false, interval: everyMs }, look)
+    }
+  }
+
+  close(): void {
+    for (const [file, look] of this.#looks) unwatchFile(file, look)
+    this.#looks.clear()
+  }
+
+  #files(): Set<string> {
+    return new Set(this.#given.map(({ file }) => file))
+  }
+
+  #usable(): Description[] {
+    return this.#given.flatMap(({ file, services }) => {
+      const spec = this.#specs.get(file)
+      return spec === undefined ? [] : [{ file, services, spec }]
+    })
+  }
+
+  /** Whether it could be read. */
+  #read(file: string): boolean {
+    try {
+      this.#specs.set(file, readSpecFile(file))
+      return true
+    } catch (error) {
+      const meanwhile = this.#specs.has(file) ? 'the one before stays in force' : 'nothing counts as described by it'
+      this.#told(`${file}: ${error instanceof Error ? error.message : String(error)}; ${meanwhile}`)
+      return false
+    }
+  }
+}
+
+/** Those of `endpoints.descriptions`, as they are now. @throws OFFPATH_E_NO_FILE, OFFPATH_E_SPEC */
+export function configuredDescriptions({ endpoints }: Described): Description[] {
+  return endpoints.descriptions.map(({ file, services }) => ({ file, services, spec: readSpecFile(file) }))
+}
+
+/** @throws OFFPATH_E_NO_FILE, OFFPATH_E_SPEC */
+export function readSpecFile(path: string): Spec {
+  return readSpec(textOf(path), path)
+}
+
+function textOf(path: string): string {
+  try {
+    const { size } = statSync(path)
+    // Said by the reader, which knows the limit.
+    return size > MAX_SPEC_BYTES ? ' '.repeat(MAX_SPEC_BYTES + 1) : readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new OffpathError('OFFPATH_E_NO_FILE', `the API description cannot be read: ${(cause as Error).message}`, {
+      at: path,
+      remedy: 'Check the path.',
+      cause,
+    })
+  }
+}
