@@ -21,7 +21,7 @@ async function asked(settings: readonly string[], files: readonly string[] = [RE
     declaration: DETECTORS.find(({ id }) => id === 'scan.probing')!,
     settings,
     config: { ...config, state: { ...config.state, folder: join(folder, 'none') } },
-    key: loadPrivacyKey({ keyFile: null, environment: {}, allowTestKey: true }).key,
+    key: loadPrivacyKey({ keyFile: null, previousKeyIds: [], environment: {}, allowTestKey: true }).key,
     files,
     days: 7,
     environment: {},

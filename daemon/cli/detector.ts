@@ -82,6 +82,7 @@ async function tuneCommand(id: string, files: readonly string[], flags: TuneFlag
   const { config } = loadSettings(path)
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
+    previousKeyIds: config.privacy.previous_key_ids,
     environment: context.environment,
     allowTestKey: true,
   })

@@ -82,6 +82,7 @@ async function learn(files: readonly string[], flags: InventoryFlags, context: C
   const { config } = loadSettings(flags.config)
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
+    previousKeyIds: config.privacy.previous_key_ids,
     environment: context.environment,
     allowTestKey: true,
   })

@@ -82,6 +82,7 @@ async function testPolicies(files: readonly string[], options: TestOptions, cont
   const chosen = options.policy === undefined ? given : [find(options.policy, given)]
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
+    previousKeyIds: config.privacy.previous_key_ids,
     environment: context.environment,
     allowTestKey: true,
   })

@@ -77,6 +77,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
   const config = withStore(await configOf(options), storePlace(options.store))
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
+    previousKeyIds: config.privacy.previous_key_ids,
     environment: context.environment,
     allowTestKey: true,
   })

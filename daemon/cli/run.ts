@@ -69,6 +69,7 @@ async function runCommand(command: string[], options: RunOptions, context: CliCo
   }
   const { key, origin, path } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
+    previousKeyIds: config.privacy.previous_key_ids,
     environment: context.environment,
     allowTestKey: false,
   })

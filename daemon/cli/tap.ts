@@ -42,8 +42,10 @@ export function addTap(program: Command, context: CliContext): void {
       '\nExamples:\n  $ offpath tap explain gateway.jsonl\n  $ kcat -C -t gateway.logs -c 100 | offpath tap explain - --format kong\n',
     )
     .action(async (file: string, options: ExplainOptions) => {
+      const { privacy } = loadSettings(options.config).config
       const { key } = loadPrivacyKey({
-        keyFile: loadSettings(options.config).config.privacy.key_file,
+        keyFile: privacy.key_file,
+        previousKeyIds: privacy.previous_key_ids,
         environment: context.environment,
         allowTestKey: true,
       })

@@ -65,7 +65,7 @@ describe('a wrong file says what is wrong and where', () => {
     [
       'a key nobody knows',
       'privacy:\n  reveal: true\n',
-      'offpath.yaml:2:3 privacy.reveal: unknown key; known here: key_file, bodies',
+      'offpath.yaml:2:3 privacy.reveal: unknown key; known here: key_file, previous_key_ids, bodies',
     ],
     [
       'a number out of range',

@@ -23,6 +23,13 @@ const privacy = z
         'File with the key of the pseudonyms, mode 0600. Null: the environment variable OFFPATH_PRIVACY_KEY, else a key made once ' +
           'for this user and host.',
       ),
+    previous_key_ids: z
+      .array(z.string().regex(/^k[0-9a-f]{8}$/, { error: 'expected a key id such as k1a2b3c4d' }))
+      .max(8)
+      .default([])
+      .describe(
+        'While a new key is brought in: ids of the keys before it, as `key_id` in records. What was recorded or learnt under them is still taken.',
+      ),
     bodies: z
       .enum(['evidence', 'all', 'none'])
       .default('evidence')

@@ -136,7 +136,8 @@ export class NativeReader {
     const fields = this.#fields
     this.#unknown.count(record)
     const kept = record.redacted === true
-    this.#checkKey(kept, fields.text('key_id', record.key_id, 256), line)
+    const keyId = fields.text('key_id', record.key_id, 256)
+    this.#checkKey(kept, keyId, line)
 
     const state = fields.oneOf('state', record.state, STATES)
     const time = parseTime(fields.text('ts', record.ts, 64) ?? '')
@@ -201,7 +202,7 @@ export class NativeReader {
     tx.traceId = fields.text('trace_id', record.trace_id, 128) ?? traceIdOf(request.first('traceparent'))
     tx.state = state ?? (tx.status === null ? 'request_only' : 'complete')
     tx.pairing = fields.oneOf('pairing', record.pairing, PAIRINGS) ?? 'exact'
-    tx.keyId = this.#pseudonyms.keyId
+    tx.keyId = (kept ? keyId : null) ?? this.#pseudonyms.keyId
     tx.source = fields.source(record.source, this.#sourceName)
     tx.marks = fields.marks(record.marks)
     if (!kept) {
@@ -255,13 +256,15 @@ export class NativeReader {
   }
 
   #checkKey(kept: boolean, keyId: string | null, line: number): void {
-    if (!kept || keyId === null || keyId === this.#pseudonyms.keyId) return
+    if (!kept || keyId === null || this.#pseudonyms.takes(keyId)) return
     throw new OffpathError(
       'OFFPATH_E_KEY_MISMATCH',
       `A record was pseudonymised under key ${printable(keyId)}, and this is key ${this.#pseudonyms.keyId}.`,
       {
         at: `${this.#sourceName}:${line}`,
-        remedy: 'Use the key the records were made with: privacy.key_file or OFFPATH_PRIVACY_KEY.',
+        remedy:
+          'Use the key the records were made with (privacy.key_file or OFFPATH_PRIVACY_KEY), or, while a new key is brought in, ' +
+          'name the old one in privacy.previous_key_ids.',
       },
     )
   }

@@ -15,7 +15,10 @@ afterEach(() => {
 
 const hex = '5a'.repeat(32)
 const load = (settings: Partial<Parameters<typeof loadPrivacyKey>[0]>) =>
-  loadPrivacyKey({ keyFile: null, environment: { XDG_CONFIG_HOME: folder }, allowTestKey: false, ...settings })
+  loadPrivacyKey({
+    ...{ keyFile: null, previousKeyIds: [], environment: { XDG_CONFIG_HOME: folder }, allowTestKey: false },
+    ...settings,
+  })
 const codeOf = (act: () => unknown): string => {
   try {
     act()
@@ -75,6 +78,11 @@ test('the published test key is refused unless it is allowed', () => {
 })
 
 test('a home in which no folder can be made is told, not waited for', () => {
-  const settings = { keyFile: null, environment: { XDG_CONFIG_HOME: '/proc/config' }, allowTestKey: true }
+  const settings = {
+    keyFile: null,
+    previousKeyIds: [],
+    environment: { XDG_CONFIG_HOME: '/proc/config' },
+    allowTestKey: true,
+  }
   expect(() => loadPrivacyKey(settings)).toThrow(expect.objectContaining({ code: 'OFFPATH_E_KEY' }))
 })

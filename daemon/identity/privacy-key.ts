@@ -12,6 +12,8 @@ export interface PrivacyKey {
   /** Names the key in every record, and says nothing about it. */
   readonly id: string
   readonly bytes: Buffer
+  /** Ids of keys before it: what was made under them is still taken. */
+  readonly previous: readonly string[]
 }
 
 export const MIN_KEY_BYTES = 32
@@ -26,9 +28,14 @@ export function isTestKey(key: PrivacyKey): boolean {
   return key.bytes.equals(TEST_KEY.bytes)
 }
 
-export function keyFrom(bytes: Buffer): PrivacyKey {
+export function keyFrom(bytes: Buffer, previous: readonly string[] = []): PrivacyKey {
   const digest = createHash('sha256').update('offpath key id\0').update(bytes).digest('hex')
-  return { id: `k${digest.slice(0, 8)}`, bytes }
+  return { id: `k${digest.slice(0, 8)}`, bytes, previous }
+}
+
+/** Whether records and learning made under this key id are taken. */
+export function takesKey(key: Pick<PrivacyKey, 'id' | 'previous'>, id: string): boolean {
+  return id === key.id || key.previous.includes(id)
 }
 
 /** Key text as hex (64 digits or more) or base64 (with or without padding, also the URL alphabet); null when it is neither or too short. */
@@ -50,6 +57,8 @@ export function defaultKeyPath(environment: Readonly<Record<string, string | und
 export interface KeySettings {
   /** `privacy.key_file`. */
   readonly keyFile: string | null
+  /** `privacy.previous_key_ids`. */
+  readonly previousKeyIds: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Whether the published test key may be used: replays and tests, never `run`. */
   readonly allowTestKey: boolean
@@ -71,7 +80,7 @@ export function loadPrivacyKey(settings: KeySettings): LoadedKey {
       remedy: 'Unset it, or make a key with: openssl rand -hex 32',
     })
   }
-  return loaded
+  return { ...loaded, key: { ...loaded.key, previous: settings.previousKeyIds } }
 }
 
 function findKey(settings: KeySettings): LoadedKey {

@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
 import { KeyedHash } from './keyed-hash.ts'
-import type { PrivacyKey } from './privacy-key.ts'
+import { type PrivacyKey, takesKey } from './privacy-key.ts'
 
 /** What stands where a password, one-time code or card number stood: no sameness survives. */
 export const REDACTED = 'redacted'
@@ -35,14 +35,21 @@ const CACHE_CHARACTERS = 16 * 1024 * 1024
  */
 export class Pseudonyms {
   readonly keyId: string
+  readonly #key: PrivacyKey
   readonly #hash: KeyedHash
   readonly #recent: Readonly<Record<PseudonymKind, BoundedMap<string, string>>>
 
   constructor(key: PrivacyKey, cacheEntries = CACHE_ENTRIES, cacheCharacters = CACHE_CHARACTERS) {
     this.keyId = key.id
+    this.#key = key
     this.#hash = new KeyedHash(key.bytes)
     const cache = () => new BoundedMap<string, string>(cacheEntries, cacheCharacters)
     this.#recent = { secret: cache(), account: cache(), user: cache(), client: cache() }
+  }
+
+  /** Whether pseudonyms of this key id stand beside ours: made under our key, or under one that it follows. */
+  takes(keyId: string): boolean {
+    return takesKey(this.#key, keyId)
   }
 
   of(kind: PseudonymKind, value: string): string {

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { KafkaPublisher } from '../../sinks/kafka/publisher.ts'
-import { keyFrom } from '../identity/privacy-key.ts'
+import { keyFrom, type PrivacyKey } from '../identity/privacy-key.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { readSnapshot } from '../inventory/snapshot.ts'
 import type { SourceInfo } from '../model/frame.ts'
@@ -121,7 +121,7 @@ export class Engine {
       const warn = (message: string) => this.#tell({ kind: 'warning', message })
       const assembly = assemble({
         config: start.config,
-        key: keyFrom(Buffer.from(start.key, 'base64')),
+        key: keyOf(start),
         bodies: true,
         detect: start.publish === null ? buildDetection : null,
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
@@ -156,7 +156,7 @@ export class Engine {
       if (start.publish === null) {
         this.#learning = new LearningFeed({
           parts: () => assembly.learning,
-          keyId: keyFrom(Buffer.from(start.key, 'base64')).id,
+          keyId: keyOf(start).id,
           everySeconds: start.config.state.snapshot_seconds,
           covers: () => ({
             now: Number.isFinite(assembly.chain.now) ? assembly.chain.now : null,
@@ -266,12 +266,11 @@ export class Engine {
 
   /** What was learnt before, from the newest file that is whole; how far it was learnt. */
   async #putBack(assembly: Assembly, start: StartMessage): Promise<Covers> {
-    const keyId = keyFrom(Buffer.from(start.key, 'base64')).id
     const isLive = start.inputs.some(({ kind }) => kind === 'live')
     const latest = isLive ? hostClock() + MAX_AHEAD_US : Number.POSITIVE_INFINITY
     for (const descriptor of start.learning) {
       try {
-        const { covers, refused } = await restoreLearning({ descriptor }, assembly.learning, keyId, latest)
+        const { covers, refused } = await restoreLearning({ descriptor }, assembly.learning, keyOf(start), latest)
         for (const part of refused) {
           this.#tell({ kind: 'warning', message: `part of what was learnt cannot be used, and begins anew: ${part}` })
         }
@@ -381,6 +380,10 @@ export class Engine {
     if (stats.foreign > 0) counters.add('tunnel.foreign', stats.foreign)
     if (stats.respawns > 0) counters.add('capture.respawned', stats.respawns)
   }
+}
+
+function keyOf({ key, config }: StartMessage): PrivacyKey {
+  return keyFrom(Buffer.from(key, 'base64'), config.privacy.previous_key_ids)
 }
 
 function failure(error: unknown): FromEngine {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { z } from 'zod'
 import { sealedLines, TornLines } from '../durable/sealed-lines.ts'
+import { type PrivacyKey, takesKey } from '../identity/privacy-key.ts'
 import type { LearningPart } from '../model/learning.ts'
 import type { EventTime } from '../model/time.ts'
 import type { TopicCover } from '../model/topic-cover.ts'
@@ -114,14 +115,14 @@ export interface Restored {
 export async function restoreLearning(
   place: LearningPlace,
   parts: readonly LearningPart[],
-  keyId: string,
+  key: Pick<PrivacyKey, 'id' | 'previous'>,
   latest: EventTime = Number.POSITIVE_INFINITY,
 ): Promise<Restored> {
   const outline = await outlineOf(place)
   if ((outline.now ?? 0) > latest) throw new RefusedLearning("its clock is ahead of this host's")
-  if (outline.keyId !== keyId) {
+  if (!takesKey(key, outline.keyId)) {
     throw new RefusedLearning(
-      `it was learnt under the privacy key ${outline.keyId}, and callers have other names under ${keyId}`,
+      `it was learnt under the privacy key ${outline.keyId}, and callers have other names under ${key.id}`,
     )
   }
   const known = new Map(parts.map((part) => [part.name, part]))

@@ -12,6 +12,8 @@ import { LearningFeed } from './learning-feed.ts'
 import { outlineOf, RefusedLearning, restoreLearning } from './learning-file.ts'
 import { previousOf, SnapshotKeeper } from './snapshot-keeper.ts'
 
+const key = (id: string, ...previous: string[]) => ({ id, previous })
+
 const folder = mkdtempSync(join(tmpdir(), 'offpath-learning-'))
 const path = join(folder, 'learning')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -72,7 +74,7 @@ describe('a snapshot of learning', () => {
     const [a, b, fresh] = [numbers('a'), numbers('b'), numbers('c')]
     const place = { descriptor: file.fd }
     await outlineOf(place)
-    const restored = await restoreLearning(place, [a, b, fresh], 'k1')
+    const restored = await restoreLearning(place, [a, b, fresh], key('k1'))
     await file.close()
     expect(restored).toEqual({ covers: { now: 5e15, topics: TOPICS }, refused: [] })
     expect(a.values).toEqual(many)
@@ -97,8 +99,8 @@ describe('a snapshot of learning', () => {
       ]).slice(0, 1),
     )
     const [last, before] = [numbers('a'), numbers('a')]
-    await restoreLearning({ path }, [last], 'k1')
-    await restoreLearning({ path: previousOf(path) }, [before], 'k1')
+    await restoreLearning({ path }, [last], key('k1'))
+    await restoreLearning({ path: previousOf(path) }, [before], key('k1'))
     expect([last.values, before.values]).toEqual([[2], [1]])
     expect(await new SnapshotKeeper(options).places()).toEqual([path, previousOf(path)])
   })
@@ -115,25 +117,35 @@ describe('a snapshot of learning', () => {
       keeper.take(chunk)
     await keeper.close()
     const a = numbers('a')
-    await restoreLearning({ path }, [a], 'k1')
+    await restoreLearning({ path }, [a], key('k1'))
     expect(a.values).toEqual([3])
     expect(logged.join()).toContain('the learning could not be kept')
+  })
+
+  test('of the key before is taken while a new one is brought in', async () => {
+    await keep(chunksOf([numbers('a', [1])]))
+    const a = numbers('a')
+    await restoreLearning({ path }, [a], key('k2', 'k1'))
+    expect(a.values).toEqual([1])
   })
 
   test('of another key, of another version, or of the future is refused, and nothing is touched', async () => {
     await keep(chunksOf([numbers('a', [1])]))
     const a = numbers('a')
-    await expect(restoreLearning({ path }, [a], 'k2')).rejects.toThrow(/learnt under the privacy key k1/)
-    await expect(restoreLearning({ path }, [a], 'k1', 4e15)).rejects.toThrow(/clock is ahead/)
+    await expect(restoreLearning({ path }, [a], key('k2'))).rejects.toThrow(/learnt under the privacy key k1/)
+    await expect(restoreLearning({ path }, [a], key('k3', 'k2'))).rejects.toThrow(/other names under k3/)
+    await expect(restoreLearning({ path }, [a], key('k1'), 4e15)).rejects.toThrow(/clock is ahead/)
     writeFileSync(path, gzipSync(gunzipSync(readFileSync(path)).toString().replace('"learning":1', '"learning":2')))
-    await expect(restoreLearning({ path }, [a], 'k1')).rejects.toThrow(/version 2, and this program reads version 1/)
+    await expect(restoreLearning({ path }, [a], key('k1'))).rejects.toThrow(
+      /version 2, and this program reads version 1/,
+    )
     expect(a.values).toEqual([])
   })
 
   test('a part of another version, or that cannot be read, begins anew alone', async () => {
     await keep(chunksOf([numbers('a', [1], 2), numbers('b', [4, 13, 5]), numbers('c', [6]), numbers('gone', [7])]))
     const [a, b, c] = [numbers('a'), numbers('b'), numbers('c')]
-    const { refused } = await restoreLearning({ path }, [a, b, c], 'k1')
+    const { refused } = await restoreLearning({ path }, [a, b, c], key('k1'))
     expect([a.values, b.values, c.values]).toEqual([[], [], [6]])
     expect(refused).toEqual(['a: it is of version 2, and this program reads 1', 'b: 13 is no number'])
   })
@@ -162,7 +174,7 @@ describe('a snapshot of learning', () => {
       const aside = join(folder, 'damaged')
       writeFileSync(aside, bytes)
       const a = numbers('a')
-      await expect(restoreLearning({ path: aside }, [a], 'k1')).rejects.toThrow(RefusedLearning)
+      await expect(restoreLearning({ path: aside }, [a], key('k1'))).rejects.toThrow(RefusedLearning)
       expect(a.values).toEqual([])
       renameSync(aside, join(folder, 'old'))
     }

@@ -79,10 +79,12 @@ test('a session that was tied to its user is the same user after a restart', asy
   expect(parts.join('')).not.toMatch(/session-1|correct|jo@/)
 
   const after = new Life()
-  expect((await restoreLearning({ path }, after.assembly.learning, 'k')).refused).toEqual([])
+  expect((await restoreLearning({ path }, after.assembly.learning, { id: 'k', previous: [] })).refused).toEqual([])
   expect(after.read(shown)).toEqual(user)
   const damaged = join(folder, 'damaged')
   writeFileSync(damaged, 'no learning')
-  await expect(restoreLearning({ path: damaged }, new Life().assembly.learning, 'k')).rejects.toThrow()
+  await expect(
+    restoreLearning({ path: damaged }, new Life().assembly.learning, { id: 'k', previous: [] }),
+  ).rejects.toThrow()
   expect(new Life().read(shown).kind).toBe('session')
 })

@@ -64,7 +64,7 @@ test('traffic in two lives of the process is traffic in one: same signals, same 
   const held = unbroken.detection!.incidents.held()
   const again: string[] = []
   const next = assembled(again)
-  const { covers, refused } = await restoreLearning({ path }, next.learning, 'k')
+  const { covers, refused } = await restoreLearning({ path }, next.learning, { id: 'k', previous: [] })
   expect(refused).toEqual([])
   next.chain.advance(covers.now!)
   next.resume(held, covers.now)

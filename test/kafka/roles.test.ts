@@ -3,6 +3,7 @@ import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseKey } from '../../daemon/identity/privacy-key.ts'
 import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
 import { ensureBuilt, ROOT } from '../integration/program.ts'
 import { Broker, brokerMissing, until } from './broker.ts'
@@ -102,19 +103,32 @@ describe.skipIf(missing !== null)(`offpath run --role${missing === null ? '' : `
     }
   })
 
-  test('records under another key are refused, and stay for who has it', async () => {
+  test('records under another key are refused and stay for who has it, or are taken as of the key before', async () => {
     const topic = 'foreign'
     await broker.createTopic(topic)
     const folder = configured()
     try {
       const sensor = folder.start('--role', 'sensor', ...flags(topic), '--file', CAPTURE)
       expect(await sensor.ended).toBe(0)
+      const keyBefore = parseKey(folder.environment.OFFPATH_PRIVACY_KEY!)!.id
       folder.environment.OFFPATH_PRIVACY_KEY = '6b'.repeat(32)
       const analyzer = folder.start('--role', 'analyzer', ...flags(topic), '--from', 'beginning', '--store', 'none')
       expect(await analyzer.ended).toBe(1)
       expect(analyzer.stderr).toContain('OFFPATH_E_KEY_MISMATCH')
       expect(analyzer.stderr).toContain('privacy.key_file')
       expect((await broker.committed('offpath', topic)).get(0)).toBeLessThanOrEqual(0)
+      folder.configure({ privacy: { previous_key_ids: [keyBefore] } })
+      // A group of its own: the broker waits half a minute for the member that ended.
+      const changed = folder.start(
+        ...['--role', 'analyzer', ...flags(topic), '--group', 'changed', '--from', 'beginning', '--store', 'none'],
+      )
+      await changed.ready()
+      await until(
+        async () => (await folder.json<Status>('status')).funnel.pairs.in === TRANSACTIONS,
+        30_000,
+        () => changed.stderr.slice(-1000),
+      )
+      expect(await changed.stop()).toBe(0)
     } finally {
       await folder.remove()
     }
