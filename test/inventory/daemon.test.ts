@@ -14,7 +14,7 @@ beforeAll(() => {
   writeFileSync(join(folder.path, 'scene.pcap'), gunzipSync(readFileSync(SCENE)))
   folder.configure({
     state: { folder: './data' },
-    sources: [{ kind: 'exec', command: ['cat', 'scene.pcap'] }],
+    sources: [{ kind: 'file', path: 'scene.pcap' }],
   })
 }, 60_000)
 afterAll(() => folder.remove())
