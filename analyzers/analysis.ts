@@ -11,7 +11,7 @@ import { CallerIndex } from './baselines/caller-index.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
 import type { ModelChange } from './model-change.ts'
-import { PayloadContext } from './payload-context.ts'
+import { PayloadContext } from './payloads/payload-context.ts'
 import { SourceNeeds, type StarvedSource } from './source-needs.ts'
 import { SuspectNames } from './suspect-names.ts'
 

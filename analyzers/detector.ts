@@ -7,7 +7,7 @@ import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
 import type { CallerIndex } from './baselines/caller-index.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
 import type { ModelChange } from './model-change.ts'
-import type { PayloadContext } from './payload-context.ts'
+import type { PayloadContext } from './payloads/payload-context.ts'
 
 /**
  * One anomaly detector. Holds no I/O and no clock; every structure in it has a hard bound.

@@ -1,9 +1,9 @@
 import type { Severity, Signal } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
-import type { FieldCarries } from '../../field-contents.ts'
 import { countText, signalOf } from '../../finding.ts'
-import type { Judgement } from '../../payload-habits.ts'
+import type { FieldCarries } from '../../payloads/field-contents.ts'
+import type { Judgement } from '../../payloads/payload-habits.ts'
 import type { PayloadKind } from './payload-detector.ts'
 import type { PayloadOutcome } from './payload-outcome.ts'
 

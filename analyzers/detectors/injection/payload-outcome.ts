@@ -1,7 +1,7 @@
 import type { Severity } from '../../../daemon/model/signal.ts'
 import type { PayloadMark, Transaction } from '../../../daemon/model/transaction.ts'
-import type { AnswerLooks } from '../../answer-sizes.ts'
-import { isDelayed } from '../../payload-signs.ts'
+import type { AnswerLooks } from '../../payloads/answer-sizes.ts'
+import { isDelayed } from '../../payloads/payload-signs.ts'
 
 /** What became of a payload, as far as its answer shows. */
 export interface PayloadOutcome {

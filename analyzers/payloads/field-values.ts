@@ -1,7 +1,7 @@
-import type { Transaction } from '../daemon/model/transaction.ts'
-import { formFields } from '../daemon/payload/form-fields.ts'
-import { jsonFields } from '../daemon/payload/json-fields.ts'
-import { unwrap } from '../daemon/payload/unwrap.ts'
+import type { Transaction } from '../../daemon/model/transaction.ts'
+import { formFields } from '../../daemon/payload/form-fields.ts'
+import { jsonFields } from '../../daemon/payload/json-fields.ts'
+import { unwrap } from '../../daemon/payload/unwrap.ts'
 
 /** Fields of one request that are looked at, and characters of its body. */
 const MAX_FIELDS = 32

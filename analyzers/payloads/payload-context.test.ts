@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
-import type { PayloadMark, Principal, Transaction } from '../daemon/model/transaction.ts'
-import { address, START, transaction, user } from '../test/conformance/traffic.ts'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { PayloadMark, Principal, Transaction } from '../../daemon/model/transaction.ts'
+import { address, START, transaction, user } from '../../test/conformance/traffic.ts'
 import { PayloadContext } from './payload-context.ts'
 
 const MARK: PayloadMark = {

@@ -1,5 +1,5 @@
-import { DistinctCounter, DistinctState } from './baselines/distinct-counter.ts'
-import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
+import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
+import { KeyedTable, type Occupancy } from '../baselines/keyed-table.ts'
 import { CLASSES, type FieldContent, KINDS, type Kind, PLAIN_KINDS } from './field-content.ts'
 
 const MAX_FIELDS = 8192

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { HOUR_US, SECOND_US } from '../daemon/model/time.ts'
-import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
-import { START, transaction, user } from '../test/conformance/traffic.ts'
-import { principalKey } from './baselines/principal-key.ts'
+import { HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { PayloadMark, Transaction } from '../../daemon/model/transaction.ts'
+import { START, transaction, user } from '../../test/conformance/traffic.ts'
+import { principalKey } from '../baselines/principal-key.ts'
 import { PayloadContext } from './payload-context.ts'
 
 const QUOTE: PayloadMark = {

@@ -1,4 +1,4 @@
-import type { PayloadMark, Transaction } from '../daemon/model/transaction.ts'
+import type { PayloadMark, Transaction } from '../../daemon/model/transaction.ts'
 
 export function isLeak({ class: name }: PayloadMark): boolean {
   return name.startsWith('leak_')

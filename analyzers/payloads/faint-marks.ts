@@ -1,5 +1,5 @@
-import { type EventTime, HOUR_US } from '../daemon/model/time.ts'
-import { KeyedTable, type Occupancy } from './baselines/keyed-table.ts'
+import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import { KeyedTable, type Occupancy } from '../baselines/keyed-table.ts'
 
 const MAX_CALLERS = 4096
 /** Fields with a rule that are told apart of one caller; what comes after them adds no more. */
