@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { StoreQuery, StoreResult } from '../../sinks/store/store.ts'
-import type { ClientJson, RouteJson } from '../inventory/views.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
+import type { ClientJson } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type {
   ActionFilter,
@@ -104,8 +105,8 @@ export class ApiClient implements Operations {
     return { columns: answer.columns, rows: answer.rows, cut: answer.cut, elapsedMs: answer.elapsed_ms }
   }
 
-  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
-    return (await this.#ask<{ routes: RouteJson[] }>('GET', withQuery('/api/v1/routes', filter))).routes
+  async routes(filter: InventoryFilter): Promise<readonly DescribedRoute[]> {
+    return (await this.#ask<{ routes: DescribedRoute[] }>('GET', withQuery('/api/v1/routes', filter))).routes
   }
 
   async clients(filter: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]> {

@@ -1,15 +1,10 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { DescribedApi } from '../inventory/described-api.ts'
+import { type DescribedRoute, Documented } from '../inventory/descriptions.ts'
 import { type InventoryState, readSnapshot } from '../inventory/snapshot.ts'
-import {
-  type ClientJson,
-  clientJson,
-  compareClients,
-  compareRoutes,
-  type RouteJson,
-  routeJson,
-} from '../inventory/views.ts'
+import { type ClientJson, clientJson, compareClients, compareRoutes, routeJson } from '../inventory/views.ts'
 import type { InventoryFilter } from './operations.ts'
 import { takingTurns } from './turns.ts'
 
@@ -36,13 +31,18 @@ export async function readInventory(stateFolder: string): Promise<InventoryState
   }
 }
 
-/** By service, path and method. */
-export async function selectRoutes(state: InventoryState | null, filter: InventoryFilter): Promise<RouteJson[]> {
+/** By service, path and method, each with whether one of `described` has it. */
+export async function selectRoutes(
+  state: InventoryState | null,
+  filter: InventoryFilter,
+  described: readonly DescribedApi[] = [],
+): Promise<DescribedRoute[]> {
   const turn = takingTurns()
-  const routes: RouteJson[] = []
+  const documented = new Documented(described, new Set(state?.operations.map(({ service }) => service)))
+  const routes: DescribedRoute[] = []
   for (const operation of state?.operations ?? []) {
     if (filter.service !== undefined && operation.service !== filter.service) continue
-    routes.push(routeJson(operation))
+    routes.push({ ...routeJson(operation), documented: documented.of(operation) })
     await turn()
   }
   return routes.sort(compareRoutes).slice(0, filter.limit ?? DEFAULT_ROUTES)

@@ -50,6 +50,10 @@ export const RouteSchema = named(
     sensitive: counts(),
     privilege: z.array(z.string()),
     deprecated: z.strictObject({ seen: count(), sunset: z.string().nullable() }).nullable(),
+    documented: z
+      .boolean()
+      .nullable()
+      .describe('Whether `endpoints.descriptions` have it; null: nothing is written about its service.'),
   }),
 )
 

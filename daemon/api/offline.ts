@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import { DurableMap } from '../durable/durable-map.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
 import type { InventoryState } from '../inventory/snapshot.ts'
-import type { ClientJson, RouteJson } from '../inventory/views.ts'
+import type { ClientJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
 import type { DeployMark } from '../model/deploy.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -133,7 +134,8 @@ export class OfflineOperations implements Operations {
     return (await this.#store).query(query)
   }
 
-  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
+  /** Reads no descriptions: whoever asks may have them. */
+  async routes(filter: InventoryFilter): Promise<readonly DescribedRoute[]> {
     return selectRoutes(await this.#inventory(), filter)
   }
 

@@ -1,7 +1,8 @@
 import type { StoreQuery, StoreResult, StoreStatus } from '../../sinks/store/store.ts'
 import type { DeliveryQuestion, DeliveryRow, DeliveryState } from '../../sinks/webhook/delivery.ts'
 import type { EndpointStatus } from '../../sinks/webhook/endpoint.ts'
-import type { ClientJson, RouteJson } from '../inventory/views.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
+import type { ClientJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
@@ -37,7 +38,7 @@ export interface Operations {
   markDeploy(deploy: DeployRequest): Promise<DeployJson>
   query(query: StoreQuery): Promise<StoreResult>
   /** What the API is, as seen, by service, path and method. */
-  routes?(filter: InventoryFilter): Promise<readonly RouteJson[]>
+  routes?(filter: InventoryFilter): Promise<readonly DescribedRoute[]>
   /** Who calls it, busiest first. */
   clients?(filter: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]>
 }

@@ -4,9 +4,10 @@ import type { StoreQuery } from '../../sinks/store/store.ts'
 import { MOST_ROUTES, selectClients, selectRoutes } from '../api/inventory-file.ts'
 import type { Operations } from '../api/operations.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
 import { INVENTORY_DEFAULTS, Inventory } from '../inventory/inventory.ts'
 import type { InventoryState } from '../inventory/snapshot.ts'
-import { type ClientJson, compareClients, compareRoutes, type RouteJson } from '../inventory/views.ts'
+import { type ClientJson, compareClients, compareRoutes } from '../inventory/views.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { answered, asking, type Connect } from './connection.ts'
 import type { CliContext } from './context.ts'
@@ -32,7 +33,7 @@ export async function routesOf(
   flags: InventoryFlags,
   context: CliContext,
   connect: Connect,
-): Promise<readonly RouteJson[]> {
+): Promise<readonly DescribedRoute[]> {
   const filter = { ...(flags.service === undefined ? {} : { service: flags.service }), limit: MOST_ROUTES }
   if (flags.capture !== undefined) return selectRoutes(await learn(flags.capture, flags, context), filter)
   if (flags.stored === true) return storedRoutes(flags, connect)
@@ -50,13 +51,14 @@ export async function clientsOf(
   return asking(connect(flags, 'allowed'), (operations) => operations.clients?.(filter) ?? refuse(operations))
 }
 
-async function storedRoutes(flags: InventoryFlags, connect: Connect): Promise<readonly RouteJson[]> {
+async function storedRoutes(flags: InventoryFlags, connect: Connect): Promise<readonly DescribedRoute[]> {
   const own = flags.service === undefined ? '' : ' AND service = {service:String}'
-  const routes = await stored<RouteJson>(flags, connect, {
+  const routes = await stored<DescribedRoute>(flags, connect, {
     sql: `SELECT route FROM routes FINAL WHERE state != 'merged'${own}`,
     ...(flags.service === undefined ? {} : { params: { service: flags.service } }),
   })
-  return routes.sort(compareRoutes)
+  // Those that were stored before `documented` was, say nothing.
+  return routes.map((route) => ({ ...route, documented: route.documented ?? null })).sort(compareRoutes)
 }
 
 async function storedClients(flags: InventoryFlags, connect: Connect): Promise<readonly ClientJson[]> {

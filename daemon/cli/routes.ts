@@ -122,14 +122,15 @@ function shared(command: Command): Command {
     .addOption(configOption())
 }
 
-/** Each with whether it is described, where descriptions are configured. */
+/** Each with whether it is described: by the files as they are now where some are configured here, else as whoever keeps the inventory says. */
 async function describedRoutes(
   flags: InventoryFlags,
   context: CliContext,
   connect: Connect,
 ): Promise<readonly DescribedRoute[]> {
   const descriptions = configuredDescriptions(loadSettings(configPath(flags.config)).config)
-  return withDescriptions(await routesOf(flags, context, connect), descriptions)
+  const routes = await routesOf(flags, context, connect)
+  return descriptions.length === 0 ? routes : withDescriptions(routes, descriptions)
 }
 
 /** The one that was named, else those of the configuration. */

@@ -34,7 +34,12 @@ export const endpoints = z
     descriptions: z
       .array(
         z.strictObject({
-          file: z.string().min(1).describe('OpenAPI 3 or Swagger 2, as YAML or JSON. Read whenever it is needed.'),
+          file: z
+            .string()
+            .min(1)
+            .describe(
+              'OpenAPI 3 or Swagger 2, as YAML or JSON. Commands read it when they run, the daemon when it starts and when it changes.',
+            ),
           services: z
             .array(z.string().min(1).max(255))
             .min(1)
@@ -46,7 +51,9 @@ export const endpoints = z
       )
       .max(64)
       .default([])
-      .describe('Descriptions of the API: `offpath routes` says of each route whether it is described.'),
+      .describe(
+        'Descriptions of the API: `offpath routes`, the API and the store say of each route whether it is described.',
+      ),
   })
   .prefault({})
   .describe('What the API is: its services, and what is written about it.')

@@ -12,7 +12,8 @@ paths:
 `,
   'shop.yaml',
 )
-const route = (service: string, method: string, path: string) => ({ service, method, path }) as RouteJson
+const route = (service: string, method: string, path: string) =>
+  ({ service, endpoint: `${method} ${path}`, method, path }) as RouteJson
 const ROUTES = [
   route('api.shop.test', 'GET', '/v1/orders/{id}'),
   route('api.shop.test', 'HEAD', '/v1/orders/{id}'),

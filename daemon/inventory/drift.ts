@@ -1,6 +1,7 @@
 import { ANY_NAME } from './field-names.ts'
 import { childName, stepsOf } from './field-path.ts'
-import { type Spec, type SpecOperation, segmentsOf } from './spec.ts'
+import { likeness, type Matchable, matchOf, segmentsOf } from './operation-match.ts'
+import type { Spec, SpecOperation } from './spec.ts'
 import type { SpecField, SpecFields } from './spec-schema.ts'
 import type { FieldJson, RouteJson } from './views.ts'
 
@@ -28,6 +29,9 @@ export interface DriftFinding {
   readonly seen: number
 }
 
+type Matchables = { readonly operations: readonly Matchable[] }
+type RoutePath = Pick<RouteJson, 'method' | 'path'>
+
 const RULES = Object.keys(DRIFT_RULES) as DriftRule[]
 /** Of a parameter described as required: absent more often than this, it is not. */
 const REQUIRED_SHARE = 0.99
@@ -38,7 +42,7 @@ export function findDrift(spec: Spec, routes: readonly RouteJson[]): DriftFindin
   const used = new Set<SpecOperation>()
   for (const route of routes) {
     if (!isAnswered(route)) continue
-    const operation = match(spec, route)
+    const operation = matchOf(spec.operations, route)
     if (operation === null) {
       if (!isImplied(spec, route)) findings.push(shadow(route))
       continue
@@ -58,57 +62,16 @@ export function findDrift(spec: Spec, routes: readonly RouteJson[]): DriftFindin
 }
 
 /** Whether a description has a route. */
-export function describes(spec: Spec, route: RouteJson): boolean {
-  return match(spec, route) !== null || isImplied(spec, route)
-}
-
-/** The routes that a description is about: of its servers' hosts where one was seen, else all. */
-export function routesOfSpec(spec: Spec, routes: readonly RouteJson[]): readonly RouteJson[] {
-  const named = routes.filter(({ service }) => spec.hosts.includes(service))
-  return named.length > 0 ? named : routes
+export function describes(spec: Matchables, route: RoutePath): boolean {
+  return matchOf(spec.operations, route) !== null || isImplied(spec, route)
 }
 
 function isAnswered({ statuses }: RouteJson): boolean {
   return Object.keys(statuses).some((status) => status.startsWith('2') || status === '304')
 }
 
-/** The operation that a route is, by its method and path; null: none. */
-function match(spec: Spec, { method, path }: RouteJson): SpecOperation | null {
-  const segments = segmentsOf(path)
-  let best: SpecOperation | null = null
-  let most = -1
-  for (const operation of spec.operations) {
-    if (operation.method !== method || operation.segments.length !== segments.length) continue
-    const literal = likeness(operation.segments, segments)
-    if (literal < 0) continue
-    // `/invoices/{id}.pdf` stands beside `/invoices/{id}`.
-    const likest = 2 * literal + (endOf(operation.path) === endOf(path) ? 1 : 0)
-    if (likest > most) {
-      best = operation
-      most = likest
-    }
-  }
-  return best
-}
-
-/** What follows the last parameter: `.pdf`. */
-function endOf(path: string): string {
-  return path.slice(path.lastIndexOf('}') + 1)
-}
-
-/** Segments that are the same word; -1 when the paths differ. A parameter stands for whatever was seen, as slugs stay words here. */
-function likeness(described: readonly (string | null)[], seen: readonly (string | null)[]): number {
-  let literal = 0
-  for (const [at, segment] of described.entries()) {
-    if (segment === null) continue
-    if (segment !== seen[at]) return -1
-    literal++
-  }
-  return literal
-}
-
 /** Servers answer HEAD and OPTIONS for what they have without anybody describing it. */
-function isImplied(spec: Spec, route: RouteJson): boolean {
+function isImplied(spec: Matchables, route: RoutePath): boolean {
   if (route.method !== 'HEAD' && route.method !== 'OPTIONS') return false
   const segments = segmentsOf(route.path)
   return spec.operations.some(

@@ -151,6 +151,11 @@ export class Inventory {
     }
   }
 
+  /** Those that have an operation. */
+  services(): ReadonlySet<string> {
+    return new Set([...this.#candidates.list(), ...this.#operations.list()].map(({ service }) => service))
+  }
+
   /** What found no room, since the start. */
   loss(): InventoryLoss {
     return {

@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { OffpathError } from '../telemetry/errors.ts'
+import { segmentsOf } from './operation-match.ts'
 import {
   isJson,
   type Json,
@@ -194,11 +195,4 @@ function listOf(value: unknown): readonly unknown[] {
 function trimmed(path: string): string {
   const bare = path.endsWith('/') ? path.slice(0, -1) : path
   return bare === '' || bare.startsWith('/') ? bare : `/${bare}`
-}
-
-export function segmentsOf(path: string): (string | null)[] {
-  return path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map((segment) => (segment.includes('{') ? null : segment))
 }

@@ -21,7 +21,9 @@ import type {
 } from '../api/operations.ts'
 import { mergedIncidents, storedIncidents } from '../api/stored-incidents.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
-import type { ClientJson, RouteJson } from '../inventory/views.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
+import type { DescribedRoute } from '../inventory/descriptions.ts'
+import type { ClientJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
 import { policyJson } from '../policies/policy-json.ts'
 import type { PolicyStore } from '../policies/policy-store.ts'
@@ -40,6 +42,8 @@ export interface OperationsParts {
   readonly store: Store | null
   /** The data folder, where the inventory is. */
   readonly folder: string
+  /** What is written about the API, as the files were when they were last looked at. */
+  described(): readonly DescribedApi[]
   status(): Promise<StatusJson>
   /** Loads the policies anew, and hands them to the engine. */
   reload(): void
@@ -130,8 +134,8 @@ export class DaemonOperations implements Operations {
     return await store.query(query)
   }
 
-  async routes(filter: InventoryFilter): Promise<readonly RouteJson[]> {
-    return selectRoutes(await readInventory(this.#parts.folder), filter)
+  async routes(filter: InventoryFilter): Promise<readonly DescribedRoute[]> {
+    return selectRoutes(await readInventory(this.#parts.folder), filter, this.#parts.described())
   }
 
   async clients({ limit }: Pick<InventoryFilter, 'limit'>): Promise<readonly ClientJson[]> {

@@ -22,6 +22,7 @@ import { DaemonOperations } from './daemon-operations.ts'
 import { openConnectors, openMap, openOutbox, openStoreProcess, serveApi } from './daemon-parts.ts'
 import { DaemonStatus } from './daemon-status.ts'
 import { DeployLedger } from './deploy-ledger.ts'
+import { DescriptionFiles } from './description-files.ts'
 import type { KafkaEntry } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 import { KafkaDesk } from './kafka-desk.ts'
@@ -94,6 +95,7 @@ class Control implements Daemon {
   #rows: ControlRows | null = null
   #inventory!: SnapshotKeeper
   #learning!: SnapshotKeeper
+  #descriptions!: DescriptionFiles
   #kafka: KafkaDesk | null = null
   #server: ApiServer | null = null
   #watch: Watch | null = null
@@ -154,6 +156,8 @@ class Control implements Daemon {
       settled: () => Promise.all(this.#under),
     })
     closers.add('learning', () => this.#learning.close())
+    this.#descriptions = new DescriptionFiles(config, (message) => logger.warn(message))
+    closers.add('descriptions', () => this.#descriptions.close())
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
     this.#warnOfActions()
@@ -188,6 +192,7 @@ class Control implements Daemon {
       outbox: this.#outbox,
       store: this.#store,
       folder,
+      described: () => this.#descriptions.current,
       status: () => this.#statusJson(),
       reload: () => this.#reload(),
     })
@@ -202,6 +207,7 @@ class Control implements Daemon {
     await this.#response.start()
     this.#keepTime()
     this.#watchPolicies()
+    this.#descriptions.watch((apis) => this.#watch?.setDescribed(apis))
     this.done = this.#run(
       missesWhatPasses(config) ? gapSeconds : 0,
       await this.#inventory.load(),
@@ -239,6 +245,7 @@ class Control implements Daemon {
       logger,
       policies: this.#policies.current.documents,
       payloadRules: this.#policies.current.payloadRules,
+      described: this.#descriptions.current,
       held: this.#ledger.held(),
       deploys: this.#deploys.all(),
       gapSeconds,

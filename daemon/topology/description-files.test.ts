@@ -36,7 +36,7 @@ function opened(told: string[]): DescriptionFiles {
   return files
 }
 
-const paths = (of: DescriptionFiles) => of.current.map(({ spec }) => spec.operations.map(({ path }) => path))
+const paths = (of: DescriptionFiles) => of.current.map(({ operations }) => operations.map(({ path }) => path))
 
 test('a file that changes is read anew, and one that breaks leaves the one before in force', async () => {
   const told: string[] = []

@@ -1,5 +1,6 @@
 import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
 import type { ValidatedConfig } from '../config/schema.ts'
+import { type DescribedApi, describedApi } from '../inventory/described-api.ts'
 import type { Description } from '../inventory/descriptions.ts'
 import { MAX_SPEC_BYTES, readSpec, type Spec } from '../inventory/spec.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -16,9 +17,9 @@ type Described = Pick<ValidatedConfig, 'endpoints'>
 export class DescriptionFiles {
   readonly #given: ValidatedConfig['endpoints']['descriptions']
   readonly #told: (message: string) => void
-  readonly #specs = new Map<string, Spec>()
+  readonly #known = new Map<string, DescribedApi>()
   readonly #looks = new Map<string, (now: Stats, before: Stats) => void>()
-  #current: readonly Description[]
+  #current: readonly DescribedApi[]
 
   /** Reads them. `told` hears of those that cannot be used, and later of those that were read anew. */
   constructor({ endpoints }: Described, told: (message: string) => void) {
@@ -29,12 +30,12 @@ export class DescriptionFiles {
   }
 
   /** Another list after each change. */
-  get current(): readonly Description[] {
+  get current(): readonly DescribedApi[] {
     return this.#current
   }
 
   /** Looks at the files now and then, which works where they are replaced as a whole, or lie on another machine. */
-  watch(changed: (descriptions: readonly Description[]) => void, everyMs = LOOK_EVERY_MS): void {
+  watch(changed: (apis: readonly DescribedApi[]) => void, everyMs = LOOK_EVERY_MS): void {
     for (const file of this.#files()) {
       const look = (now: Stats, before: Stats) => {
         if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return
@@ -57,20 +58,20 @@ export class DescriptionFiles {
     return new Set(this.#given.map(({ file }) => file))
   }
 
-  #usable(): Description[] {
+  #usable(): DescribedApi[] {
     return this.#given.flatMap(({ file, services }) => {
-      const spec = this.#specs.get(file)
-      return spec === undefined ? [] : [{ file, services, spec }]
+      const api = this.#known.get(file)
+      return api === undefined ? [] : [{ ...api, services }]
     })
   }
 
   /** Whether it could be read. */
   #read(file: string): boolean {
     try {
-      this.#specs.set(file, readSpecFile(file))
+      this.#known.set(file, describedApi({ file, services: null, spec: readSpecFile(file) }))
       return true
     } catch (error) {
-      const meanwhile = this.#specs.has(file) ? 'the one before stays in force' : 'nothing counts as described by it'
+      const meanwhile = this.#known.has(file) ? 'the one before stays in force' : 'nothing counts as described by it'
       this.#told(`${file}: ${error instanceof Error ? error.message : String(error)}; ${meanwhile}`)
       return false
     }

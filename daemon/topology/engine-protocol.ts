@@ -2,6 +2,7 @@ import type { LearningState } from '../../analyzers/learning-gate.ts'
 import type { Starved } from '../../analyzers/needs.ts'
 import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
 import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
@@ -103,6 +104,8 @@ export interface StartMessage {
   readonly policies: readonly PolicyDocument[]
   /** The operator's rules of payloads. */
   readonly payloadRules: readonly PayloadRule[]
+  /** What is written about the API. */
+  readonly described: readonly DescribedApi[]
   /** Incidents that were open when the daemon ended. */
   readonly held: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
@@ -157,6 +160,8 @@ export type ToEngine =
       readonly policies: readonly PolicyDocument[]
       readonly payloadRules: readonly PayloadRule[]
     }
+  /** The same, read anew. */
+  | { readonly kind: 'described'; readonly apis: readonly DescribedApi[] }
   | { readonly kind: 'deploy'; readonly mark: DeployMark }
   /** A batch of rows is in the spool, or was given up (`lost`). */
   | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { KafkaPublisher } from '../../sinks/kafka/publisher.ts'
 import { keyFrom, type PrivacyKey } from '../identity/privacy-key.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { readSnapshot } from '../inventory/snapshot.ts'
 import type { SourceInfo } from '../model/frame.ts'
@@ -62,6 +63,8 @@ export class Engine {
   /** Null while nothing is stored, and while it learns. */
   #rows: RowStage | null = null
   #inventory: InventoryFeed | null = null
+  /** What is written about the API. */
+  #described: readonly DescribedApi[] = []
   /** Null while nothing is learnt. */
   #learning: LearningFeed | null = null
   /** Of a sensor, which analyses nothing. */
@@ -91,6 +94,9 @@ export class Engine {
       case 'policies':
         this.#assembly?.setPolicies(message.policies)
         this.#assembly?.setPayloadRules(message.payloadRules)
+        return
+      case 'described':
+        this.#described = message.apis
         return
       case 'deploy':
         this.#assembly?.deploy(message.mark)
@@ -147,6 +153,7 @@ export class Engine {
         detectorFailed: (detector, error) => warn(switchedOff(detector, error)),
       })
       this.#assembly = assembly
+      this.#described = start.described
       if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)
       const listed = await this.#openInventory(assembly, start.inventory)
       const covers = await this.#putBack(assembly, start)
@@ -258,6 +265,7 @@ export class Engine {
       counters: telemetry.counters,
       send: (part) => this.#tell(part),
       rows: () => this.#rows?.inventory ?? null,
+      described: () => this.#described,
       covers: () => this.#kafka.flatMap((session) => session.listed()),
       failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the inventory', error) }),
     })

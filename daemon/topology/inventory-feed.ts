@@ -1,5 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RowFeed } from '../../sinks/clickhouse/row-feed.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
+import { Documented } from '../inventory/descriptions.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { InventoryLoss, SnapshotLine } from '../inventory/snapshot.ts'
 import type { EventTime } from '../model/time.ts'
@@ -27,6 +29,8 @@ export interface InventoryFeedOptions {
   send(part: InventoryPart): void
   /** Null: there is no store. */
   rows(): InventoryRows | null
+  /** What is written about the API, as it is now. */
+  described(): readonly DescribedApi[]
   /** How far topics are in the inventory now. */
   covers(): readonly TopicCover[]
   /** It threw and is switched off: a bug, to be told loudly. */
@@ -41,8 +45,8 @@ export class InventoryFeed {
   #now: EventTime = 0
   #snapshots = 0
   #ended = false
-  /** Requests of each route and caller when it was written last. */
-  #written = new Map<string, number>()
+  /** Of each route and caller, what changes whenever its row does: as it was written last. */
+  #written = new Map<string, string>()
 
   constructor(options: InventoryFeedOptions) {
     this.#options = options
@@ -93,11 +97,12 @@ export class InventoryFeed {
   *#parts(): IterableIterator<InventoryPart> {
     this.#countLosses()
     const rows = this.#ended || this.#snapshots++ % STORED_ONE_IN === 0 ? this.#options.rows() : null
-    const written = new Map<string, number>()
+    const written = new Map<string, string>()
+    const documented = rows === null ? null : this.#documented()
     let text = ''
     let first = true
     for (const line of this.#lines()) {
-      if (rows !== null) this.#store(line, rows, written)
+      if (rows !== null && documented !== null) this.#store(line, rows, documented, written)
       text += `${JSON.stringify(line)}\n`
       if (text.length < PART) continue
       yield { kind: 'inventory', text, first, last: false }
@@ -114,15 +119,27 @@ export class InventoryFeed {
     yield { kind: 'covers', topics: this.#options.covers() }
   }
 
-  /** What has not been asked for since it was written is as it was. */
-  #store(line: SnapshotLine, rows: InventoryRows, written: Map<string, number>): void {
-    if (line.kind === 'inventory' || line.kind === 'hop' || line.kind === 'covers') return
-    const state = line.kind === 'operation' ? line.operation : line.client
-    const key = 'endpoint' in state ? `${state.service}\n${state.endpoint}` : `${state.kind} ${state.id}`
-    written.set(key, state.requests)
-    if (this.#written.get(key) === state.requests) return
-    if ('endpoint' in state) rows.route(this.#now, state)
-    else rows.client(this.#now, state)
+  #documented(): Documented {
+    const { described, inventory } = this.#options
+    return new Documented(described(), inventory.services())
+  }
+
+  /** What has not been asked for since it was written is as it was, but for what is written about it. */
+  #store(line: SnapshotLine, rows: InventoryRows, described: Documented, written: Map<string, string>): void {
+    if (line.kind === 'operation') {
+      const { operation } = line
+      const documented = described.of(operation)
+      const key = `${operation.service}\n${operation.endpoint}`
+      if (this.#isNew(key, `${operation.requests} ${documented}`, written)) rows.route(this.#now, operation, documented)
+    } else if (line.kind === 'client') {
+      const { client } = line
+      if (this.#isNew(`${client.kind} ${client.id}`, `${client.requests}`, written)) rows.client(this.#now, client)
+    }
+  }
+
+  #isNew(key: string, state: string, written: Map<string, string>): boolean {
+    written.set(key, state)
+    return this.#written.get(key) !== state
   }
 
   #countLosses(): void {

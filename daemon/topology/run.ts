@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { StatusJson } from '../api/operations.ts'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
 import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
@@ -51,6 +52,8 @@ export interface RunRequest {
   readonly policies?: readonly PolicyDocument[]
   /** The operator's rules of payloads; default: none. */
   readonly payloadRules?: readonly PayloadRule[]
+  /** What is written about the API; default: nothing. */
+  readonly described?: readonly DescribedApi[]
   /** Incidents that were open when the daemon ended: taken up again where nothing is read twice. */
   readonly held?: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
@@ -89,6 +92,8 @@ export interface Watch {
   /** Resolves with the summary when every source has ended or `stop` fires; rejects when a source cannot start. */
   readonly done: Promise<ReplaySummary>
   setPolicies(policies: readonly PolicyDocument[], payloadRules: readonly PayloadRule[]): void
+  /** What is written about the API was read anew. */
+  setDescribed(apis: readonly DescribedApi[]): void
   /** A service was released. */
   deploy(mark: DeployMark): void
   sources(): SourceStatus[]
@@ -103,6 +108,7 @@ export function watch(request: RunRequest): Watch {
   return {
     done: control.run().finally(() => control.close()),
     setPolicies: (policies, payloadRules) => control.setPolicies(policies, payloadRules),
+    setDescribed: (apis) => control.setDescribed(apis),
     deploy: (mark) => control.deploy(mark),
     sources: () => control.sources(),
     processes: () => control.processes(),
@@ -176,6 +182,7 @@ class Control {
         dropPrivileges,
         policies: this.#request.policies ?? shippedPolicies().documents,
         payloadRules: this.#request.payloadRules ?? NO_RULES,
+        described: this.#request.described ?? [],
         // A file is read from its beginning, and finds them again.
         held: readsFiles ? [] : (this.#request.held ?? []),
         deploys: this.#request.deploys ?? [],
@@ -201,6 +208,10 @@ class Control {
 
   setPolicies(policies: readonly PolicyDocument[], payloadRules: readonly PayloadRule[]): void {
     this.#tell({ kind: 'policies', policies, payloadRules })
+  }
+
+  setDescribed(apis: readonly DescribedApi[]): void {
+    this.#tell({ kind: 'described', apis })
   }
 
   deploy(mark: DeployMark): void {

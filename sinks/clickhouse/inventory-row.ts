@@ -1,4 +1,5 @@
 import type { ClientState } from '../../daemon/inventory/client.ts'
+import type { DescribedRoute } from '../../daemon/inventory/descriptions.ts'
 import type { OperationState } from '../../daemon/inventory/operation.ts'
 import { clientJson, routeJson } from '../../daemon/inventory/views.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
@@ -16,14 +17,15 @@ export const ROUTE_COLUMNS = [
   'callers',
   'granted_anonymously',
   'enforced',
+  'documented',
   'identities',
   'sensitive',
   'route',
 ] as const
 
-/** As it is at `now`. */
-export function writeRoute(row: TsvText, now: EventTime, state: OperationState): void {
-  const route = routeJson(state)
+/** As it is at `now`; `documented` as in DescribedRoute. */
+export function writeRoute(row: TsvText, now: EventTime, state: OperationState, documented: boolean | null): void {
+  const route: DescribedRoute = { ...routeJson(state), documented }
   row.text(route.service)
   row.text(route.endpoint)
   row.number(now)
@@ -35,6 +37,7 @@ export function writeRoute(row: TsvText, now: EventTime, state: OperationState):
   row.number(route.callers)
   row.number(route.authentication.anonymous.granted)
   row.text(route.authentication.enforced)
+  row.text(documented === null ? '' : documented ? 'yes' : 'no')
   row.list(Object.keys(route.authentication.seen))
   row.list(Object.keys(route.sensitive))
   row.text(JSON.stringify(route))
@@ -53,6 +56,7 @@ export function writeMergedRoute(row: TsvText, now: EventTime, service: string, 
   row.number(0)
   row.number(0)
   row.number(0)
+  row.text('')
   row.text('')
   row.list([])
   row.list([])

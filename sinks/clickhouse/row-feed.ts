@@ -97,8 +97,8 @@ export class RowFeed {
   }
 
   /** Of the inventory, as it is at event time `now`. */
-  route(now: EventTime, state: OperationState): void {
-    writeRoute(this.#routes.at(now), now, state)
+  route(now: EventTime, state: OperationState, documented: boolean | null): void {
+    writeRoute(this.#routes.at(now), now, state, documented)
     this.#routes.added(null)
   }
 

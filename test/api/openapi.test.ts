@@ -6,7 +6,8 @@ import { openApiDocument } from '../../daemon/api/openapi.ts'
 import type * as operations from '../../daemon/api/operations.ts'
 import type * as schemas from '../../daemon/api/schemas.ts'
 import type { WireStatus } from '../../daemon/api/store-status.ts'
-import type { ClientJson, RouteJson } from '../../daemon/inventory/views.ts'
+import type { DescribedRoute } from '../../daemon/inventory/descriptions.ts'
+import type { ClientJson } from '../../daemon/inventory/views.ts'
 
 test('docs/openapi.json is the document of this build', async () => {
   await expect(`${JSON.stringify(openApiDocument(), null, 2)}\n`).toMatchFileSnapshot('../../docs/openapi.json')
@@ -33,7 +34,7 @@ test('schemas and types are the same', () => {
     true satisfies Same<z.infer<typeof schemas.DeliverySchema>, operations.DeliveryJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentSchema>, operations.IncidentJson>,
     true satisfies Same<z.infer<typeof schemas.IncidentDetail>, operations.IncidentDetailJson>,
-    true satisfies Same<z.infer<typeof inventory.RouteSchema>, RouteJson>,
+    true satisfies Same<z.infer<typeof inventory.RouteSchema>, DescribedRoute>,
     true satisfies Same<z.infer<typeof inventory.ClientSchema>, ClientJson>,
     true satisfies Same<z.infer<typeof schemas.DeploySchema>, operations.DeployJson>,
     true satisfies keyof operations.DeployRequest extends keyof Query<typeof schemas.DeployBody> ? true : never,

@@ -1,5 +1,6 @@
 import type { StatusJson } from '../../daemon/api/operations.ts'
-import type { ClientJson, RouteJson } from '../../daemon/inventory/views.ts'
+import type { DescribedRoute } from '../../daemon/inventory/descriptions.ts'
+import type { ClientJson } from '../../daemon/inventory/views.ts'
 import type { Action } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
 
@@ -149,7 +150,7 @@ export function sampleStatus(fields: Partial<StatusJson> = {}): StatusJson {
   }
 }
 
-export function sampleRoute(): RouteJson {
+export function sampleRoute(): DescribedRoute {
   return {
     service: 'api.shop.test',
     endpoint: 'GET /v1/orders/{id}',
@@ -171,6 +172,7 @@ export function sampleRoute(): RouteJson {
     samples: { taken: 11, requests: 0, responses: 11 },
     privilege: [],
     deprecated: null,
+    documented: true,
     fields: [
       {
         in: 'path',

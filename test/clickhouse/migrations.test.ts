@@ -12,7 +12,7 @@ import {
   shippedMigrations,
   statementsOf,
 } from '../../sinks/clickhouse/migrations.ts'
-import { sampleBatches } from './sample.ts'
+import { inventoryBatches, sampleBatches } from './sample.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'offpath-migrations-'))
 const keepDays = { transactions: 30, evidence: 14, signals: 30, incidents: 730 }
@@ -62,6 +62,36 @@ test.each(shipped.slice(0, -1).map(({ version }) => version))(
     expect(await content(old.database)).toEqual(await content(anew.database))
   },
 )
+
+test('routes that were stored before descriptions were known are kept, and say so when they are written again', async () => {
+  const placement = { database: 'undocumented', keepDays }
+  await migrate(engine, placement, shipped.slice(0, 3))
+  await engine.command(
+    "INSERT INTO undocumented.routes (service, endpoint, version, state, requests, route) VALUES ('api.shop.test', 'GET /v1/team', 1, 'established', 7, '{}'), ('api.shop.test', 'GET /v1/old', 1, 'established', 8, '{}')",
+  )
+  expect(await migrate(engine, placement)).toBe(shipped.length)
+  const routes = async () =>
+    (
+      await engine.ask(
+        "SELECT endpoint, toUInt32(requests), documented FROM undocumented.routes FINAL WHERE endpoint IN ('GET /v1/team', 'GET /v1/old') ORDER BY endpoint",
+      )
+    ).data
+  expect(await routes()).toEqual([
+    ['GET /v1/old', 8, ''],
+    ['GET /v1/team', 7, ''],
+  ])
+  for (const batch of inventoryBatches()) {
+    await engine.insert(placement.database, batch, { async_insert: 0 })
+  }
+  expect(await routes()).toEqual([
+    ['GET /v1/old', 8, ''],
+    ['GET /v1/team', 1, 'no'],
+  ])
+  const counts = await engine.ask(
+    "SELECT countIf(documented = 'yes') > 0, countIf(documented = '' AND state = 'merged') FROM undocumented.routes FINAL",
+  )
+  expect(counts.data.map((row) => row.map(Number))).toEqual([[1, 1]])
+})
 
 test('a migration that was interrupted anywhere runs again from its start', async () => {
   const placement = { database: 'interrupted', keepDays }
@@ -121,6 +151,7 @@ test('shipped migrations do not change', () => {
       "0001_tables": "383711578520f0e4",
       "0002_endpoints": "8f3b087c4731f3c4",
       "0003_inventory": "e0d818d032ff734e",
+      "0004_documented": "9dff2822b124daba",
     }
   `)
 })

@@ -248,7 +248,9 @@ export function inventoryBatches(): RowBatch[] {
   const responseBody = '{"email":"lena@mail.test"}'
   inventory.observe(sampleTransaction(0, { endpoint: 'GET /v1/team', status: 200, principal, responseBody }))
   const { operations, clients } = inventory.state()
-  for (const state of operations) feed.route(NOON, { ...state, established: true })
+  for (const state of operations) {
+    feed.route(NOON, { ...state, established: true }, state.endpoint !== 'GET /v1/team')
+  }
   for (const state of clients) feed.client(NOON, state)
   feed.mergedRoute(NOON + 1, 'api.shop.test', 'GET /v1/export', 'GET /v1/{id}')
   feed.flush()

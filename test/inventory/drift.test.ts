@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { validate } from '@readme/openapi-parser'
 import { beforeAll, expect, test } from 'vitest'
-import { type DriftFinding, findDrift, routesOfSpec } from '../../daemon/inventory/drift.ts'
+import { routesOf as routesAbout } from '../../daemon/inventory/descriptions.ts'
+import { type DriftFinding, findDrift } from '../../daemon/inventory/drift.ts'
 import { Inventory } from '../../daemon/inventory/inventory.ts'
 import { openApiOf } from '../../daemon/inventory/openapi-export.ts'
 import { sarifLog } from '../../daemon/inventory/sarif.ts'
@@ -108,8 +109,9 @@ test('Swagger 2, several servers, and slugs that stay words in what was learnt',
 test('only the services that the description names are compared, where one of them was seen', () => {
   const spec = readSpec(SHOP, 'shop.yaml')
   const other = { ...day[0]!, service: 'db.shop.test', endpoint: 'GET /else', path: '/else' }
-  expect(routesOfSpec(spec, [...day, other])).toEqual(day)
-  expect(routesOfSpec(spec, [other])).toEqual([other])
+  const description = { file: 'shop.yaml', services: null, spec }
+  expect(routesAbout(description, [...day, other])).toEqual(day)
+  expect(routesAbout(description, [other])).toEqual([other])
 })
 
 test.each([

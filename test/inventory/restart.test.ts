@@ -79,6 +79,7 @@ test('control keeps whole snapshots only: one that breaks off leaves the last on
     counters,
     send: (part) => void parts.push(part),
     rows: () => null,
+    described: () => [],
     covers: () => TOPICS,
     failed: expect.fail,
   })
@@ -111,6 +112,7 @@ test('an inventory that throws is switched off alone, and said once', () => {
     counters: new Counters(),
     send: () => undefined,
     rows: () => null,
+    described: () => [],
     covers: () => [],
     failed: (error) => void failures.push(error),
   })
