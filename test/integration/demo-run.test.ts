@@ -66,7 +66,7 @@ describe.skipIf(whyNotLive() !== null)(`live on loopback${whyNotLive() === null 
       const askedMs = Date.now()
       child.kill('SIGINT')
       expect(await ended).toBe(1)
-      expect(Date.now() - askedMs).toBeLessThan(3000)
+      expect(Date.now() - askedMs).toBeLessThan(10_000)
       expect(complained).toBe('')
       expect(said).toMatch(/no card$/m)
       expect(readdirSync(folder)).toEqual([])
