@@ -117,7 +117,7 @@ export function sampleStatus(fields: Partial<StatusJson> = {}): StatusJson {
     store: {
       where: 'embedded ./offpath-data/clickhouse',
       down: null,
-      schemaVersion: 3,
+      schemaVersion: 4,
       spool: {
         batches: 4,
         rows: 12_000,
