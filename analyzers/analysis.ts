@@ -1,3 +1,4 @@
+import type { DescribedApi } from '../daemon/inventory/described-api.ts'
 import type { DeployMark } from '../daemon/model/deploy.ts'
 import type { LearningPart } from '../daemon/model/learning.ts'
 import type { Signal } from '../daemon/model/signal.ts'
@@ -46,6 +47,7 @@ export class DetectorSet {
   readonly #names = new SuspectNames()
   readonly #gate = new LearningGate()
   readonly #needs: SourceNeeds
+  #described: readonly DescribedApi[] = []
 
   constructor(
     enabled: readonly EnabledDetector[],
@@ -166,6 +168,19 @@ export class DetectorSet {
     }
   }
 
+  /** What is written about the API was read, or read anew. */
+  described(apis: readonly DescribedApi[]): void {
+    this.#described = apis
+    for (const running of this.#running) {
+      if (running.failed) continue
+      try {
+        running.detector.described?.(apis)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
   /** Whether baselines learn, and if not, why. */
   get learning(): LearningState {
     return this.#gate.state
@@ -228,6 +243,7 @@ export class DetectorSet {
         restore: (line) => running.detector.restore?.(line),
         reset: () => {
           running.detector = create()
+          running.detector.described?.(this.#described)
         },
       })
     }

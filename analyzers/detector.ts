@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { DescribedApi } from '../daemon/inventory/described-api.ts'
 import type { DeployMark } from '../daemon/model/deploy.ts'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
@@ -30,6 +31,8 @@ export interface Detector {
   readonly blindTo?: readonly string[]
   /** A service was released: event time has just come to it. */
   deployed?(mark: DeployMark): void
+  /** What is written about the API was read, or read anew. */
+  described?(apis: readonly DescribedApi[]): void
   /** Learning stands still for everybody, or goes on. */
   freeze?(frozen: boolean, now: EventTime): void
   /**
@@ -58,8 +61,11 @@ export interface DetectorDeclaration<Options extends z.ZodType = z.ZodType> {
   readonly describes: DetectorDescription
   /** Strict zod object; every key has a default. */
   readonly options: Options
-  /** It judges marks of payloads: it need not be asked about a transaction without any. */
-  readonly reads?: 'payloads'
+  /**
+   * `payloads`: it judges marks of payloads, and need not be asked about a transaction without any. `descriptions`: it judges by what is
+   * written about the API, and is off where nothing is.
+   */
+  readonly reads?: 'payloads' | 'descriptions'
   /**
    * `payloads`: what all detectors that read payloads know of fields; `callers`: where all find what they keep of a caller. Without
    * them, one that needs them has its own.

@@ -49,7 +49,6 @@ const NEEDS: Readonly<Record<string, readonly Need[]>> = {
   scan: [WHERE, ALL],
   scrape: [WHO, ALL],
   'scrape.exfiltration': [SIZES, WHO, ALL],
-  'inventory.drift': [ANSWERED],
   graphql: [ASKED],
   smuggling: [{ any: [], otherwise: 'starved', why: 'framing is seen in packets only' }],
   regression: [ALL],

@@ -16,6 +16,7 @@ import { consumptionSize } from './detectors/consumption-size.ts'
 import { consumptionVolume } from './detectors/consumption-volume.ts'
 import { functionPrivilege } from './detectors/function-privilege.ts'
 import { injectionDetectors } from './detectors/injection.ts'
+import { inventoryDrift } from './detectors/inventory-drift.ts'
 import { inventoryShadow } from './detectors/inventory-shadow.ts'
 import { inventoryZombie } from './detectors/inventory-zombie.ts'
 import { leakDetectors } from './detectors/leak.ts'
@@ -50,6 +51,7 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   consumptionVolume,
   functionPrivilege,
   ...injectionDetectors,
+  inventoryDrift,
   inventoryShadow,
   inventoryZombie,
   ...leakDetectors,

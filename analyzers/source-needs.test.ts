@@ -83,5 +83,9 @@ test('of every detector there may be it is said what it needs, or that it needs 
     'egress',
     'inventory',
   ])
-  expect(without.filter((id) => id.startsWith('inventory'))).toEqual(['inventory.shadow', 'inventory.zombie'])
+  expect(without.filter((id) => id.startsWith('inventory'))).toEqual([
+    'inventory.shadow',
+    'inventory.zombie',
+    'inventory.drift',
+  ])
 })

@@ -34,7 +34,12 @@ export async function* testPolicy(
   for (const test of file.tests) {
     if (request.stop.aborted) return
     const path = isAbsolute(test.replay) ? test.replay : join(folder, test.replay)
-    const result = await incidentsOf(path, document, request)
+    const descriptions = test.descriptions.map((each) => ({
+      file: isAbsolute(each) ? each : join(folder, each),
+      services: null,
+    }))
+    const config = { ...request.config, endpoints: { ...request.config.endpoints, descriptions } }
+    const result = await incidentsOf(path, document, { ...request, config })
     const incidents = typeof result === 'string' ? [] : result
     const wrong = typeof result === 'string' ? [result] : unmet(file, test.expect, incidents)
     const gravest = gravestOf(incidents)

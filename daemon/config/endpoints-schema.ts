@@ -52,7 +52,8 @@ export const endpoints = z
       .max(64)
       .default([])
       .describe(
-        'Descriptions of the API: `offpath routes`, the API and the store say of each route whether it is described.',
+        'Descriptions of the API: `offpath routes`, the API and the store say of each route whether it is described, and inventory.drift tells ' +
+          'what is not.',
       ),
   })
   .prefault({})

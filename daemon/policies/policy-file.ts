@@ -196,6 +196,13 @@ const test = z.strictObject({
     .min(1)
     .max(1024)
     .describe('Capture or native transactions (.jsonl, also .gz), relative to the policy file.'),
+  descriptions: z
+    .array(z.string().min(1).max(1024))
+    .max(16)
+    .default([])
+    .describe(
+      'Descriptions of the API that hold for this test (`endpoints.descriptions`), relative to the policy file.',
+    ),
   expect: z
     .strictObject({
       incidents: z.int().min(0).max(10_000).describe('How many incidents of this policy it opens.'),

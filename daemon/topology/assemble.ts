@@ -8,6 +8,7 @@ import { ENDPOINT_DEFAULTS, EndpointMapper } from '../endpoints/mapper.ts'
 import { NativeReader } from '../identity/native-reader.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import { RESOLVER_DEFAULTS, Resolver } from '../identity/resolver.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
 import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
@@ -51,6 +52,8 @@ export interface AssemblyRequest {
   readonly payloadRules?: readonly PayloadRule[]
   /** Whose network an address is in; default: nobody says. */
   readonly asns?: AsnSource | null
+  /** What is written about the API; default: nothing. */
+  readonly described?: readonly DescribedApi[]
   /** Something an operator should know, as a sentence; said once each. */
   readonly warn?: (message: string) => void
   /** A sensor: records go here instead of to an analysis. */

@@ -14,17 +14,21 @@ import type { AssemblyRequest, BuiltDetection } from './assemble.ts'
 /** Every detector that the configuration leaves on, and the incidents their signals are folded into. */
 export function buildDetection(request: AssemblyRequest, telemetry: Telemetry): BuiltDetection {
   const { config, detectorFailed } = request
+  const nothingWritten = config.endpoints.descriptions.length === 0
   const enabled = DETECTORS.flatMap((declaration) => {
+    if (declaration.reads === 'descriptions' && nothingWritten) return []
     const options = detectorOptions(config, declaration.id)
     return options === null ? [] : [{ declaration, options }]
   })
   const rules = rulesOf(request.policies ?? shippedPolicies().documents, request, telemetry)
   const hopsConfigured = config.identity.trusted_hops.length > 0
   const incidents = new IncidentBook({ telemetry, rules, hopsConfigured })
+  const detectors = new DetectorSet(enabled, telemetry, detectorFailed)
+  detectors.described(request.described ?? [])
   return {
     detection: {
       profiles: new CallerProfiles({ label: compileLabels(config.identity.labels), asns: request.asns ?? null }),
-      detectors: new DetectorSet(enabled, telemetry, detectorFailed),
+      detectors,
       incidents,
     },
     setPolicies: (policies) => incidents.setRules(rulesOf(policies, request, telemetry)),

@@ -97,6 +97,7 @@ export class Engine {
         return
       case 'described':
         this.#described = message.apis
+        this.#assembly?.detection?.detectors.described(message.apis)
         return
       case 'deploy':
         this.#assembly?.deploy(message.mark)
@@ -133,6 +134,7 @@ export class Engine {
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
         policies: start.policies,
         payloadRules: start.payloadRules,
+        described: start.described,
         asns: start.publish === null ? await watchedAsns(start.config, warn) : null,
         listeners: {
           transaction: (transaction) => {

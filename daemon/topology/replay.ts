@@ -4,6 +4,7 @@ import { encodeTransaction } from '../../sinks/native-json.ts'
 import { encodeSignal } from '../../sinks/signal-json.ts'
 import type { ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { DescribedApi } from '../inventory/described-api.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Incident } from '../model/incident.ts'
 import type { RowSink } from '../model/row-batch.ts'
@@ -88,6 +89,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
     ...(request.policies === undefined ? {} : { policies: request.policies }),
     payloadRules: request.payloadRules ?? NO_RULES,
     asns: detect ? await openAsns(request.config) : null,
+    described: detect ? await describedNow(request) : [],
     warn: request.warn,
     detectorFailed: (detector, error) => request.warn(switchedOff(detector, error)),
   })
@@ -118,6 +120,12 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
   await rows?.finish(assembly.chain.now, incidents)
   for (const { opened } of inputs) for (const message of endOf(opened.source)) request.warn(message)
   return assembly.summary(incidents)
+}
+
+/** What is written about the API, as it is now; what reads such files is loaded where there is one. */
+async function describedNow({ config, warn }: ReplayRequest): Promise<readonly DescribedApi[]> {
+  if (config.endpoints.descriptions.length === 0) return []
+  return new (await import('./description-files.ts')).DescriptionFiles(config, warn).current
 }
 
 function listenersFor(emit: Emit, output: PendingOutput, lines: TransactionLines | null): AnalysisListeners {

@@ -42,6 +42,7 @@ test('each key counts once, by its lowest p-value; ten times too low is told', (
 test('every detector is honest about a benign company', async () => {
   const { transactions, detectors } = await calibrate({ seed: 'q', worlds: 1, days: 1, users: 1200, requests: 12_000 })
   expect(transactions).toBeGreaterThan(6_000)
-  expect(detectors.map(({ detector }) => detector).sort()).toEqual(DETECTORS.map(({ id }) => id))
+  const running = DETECTORS.filter(({ reads }) => reads !== 'descriptions')
+  expect(detectors.map(({ detector }) => detector).sort()).toEqual(running.map(({ id }) => id))
   expect(detectors.filter(({ honest }) => !honest)).toEqual([])
 }, 300_000)

@@ -127,6 +127,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'consumption.volume': 'consumption.rate',
   'capture.blind': 'test/conformance/sensor.test.ts',
   'capture.silent': 'test/conformance/sensor.test.ts',
+  'inventory.drift': 'analyzers/detectors/inventory-drift.test.ts',
   'regression.latency': 'test/conformance/regressions.test.ts',
   'regression.security': 'test/conformance/regressions.test.ts',
   'regression.silence': 'test/conformance/regressions.test.ts',

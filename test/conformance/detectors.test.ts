@@ -149,6 +149,7 @@ describe.each(DETECTORS.map((declaration) => [declaration.id, declaration] as co
   const limits = test.each(declaration.reads === 'payloads' && id !== 'injection.sqli' ? [] : [id])
   limits('a hundred thousand new callers stay within the limits, and evictions are counted', () => {
     const detector = make(declaration)
+    detector.described?.([{ file: 'all.yaml', services: null, hosts: [], operations: [] }])
     for (let i = 0; i < 100_000; i++) {
       const at = START + i * 20_000
       const from = address(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)

@@ -75,6 +75,11 @@ test('a daemon says of each route whether it is described, and so does its store
     )
     expect(documented(told).filter(([, described]) => described === true)).toEqual([['GET /v1/orders/{id}', true]])
     expect(documented(told).filter(([, described]) => described === false)).toHaveLength(13)
+    // The engine knows the description, too.
+    const incidents = await folder.json<{ detector: string }[]>('incident', 'list', '--config', 'asking.yaml')
+    expect(incidents.filter(({ detector }) => detector === 'inventory.drift')).toMatchObject([
+      { severity: 'low', subject: { kind: 'service' } },
+    ])
     await daemon.stop()
     const stored = await folder.json<DescribedRoute[]>('routes', 'list', '--stored', '--config', 'asking.yaml')
     expect(documented(stored)).toEqual(documented(told))

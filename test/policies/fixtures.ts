@@ -119,6 +119,19 @@ function steady(until: number, every: number): Request[] {
   }))
 }
 
+/** Ten people ask for each, four times. */
+function described(paths: readonly string[]): Request[] {
+  return range(40).flatMap((i) =>
+    paths.map((path, k) => ({
+      at: seconds(600 + i * 8 + k),
+      ip: person(i % 10),
+      path,
+      user: `u_${i % 10}`,
+      answer: { items: [i] },
+    })),
+  )
+}
+
 function failing(from: number): Request[] {
   return range(80).map((i) => ({
     at: seconds(from + i * 2),
@@ -422,6 +435,16 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
         answer: { email: 'x@shop.test' },
       },
     ]),
+  ],
+  // Ten people use an export that shop.openapi.json does not have, and an old search that it calls deprecated.
+  'undescribed.jsonl': [...steady(600, 8), ...described(['/v1/export', '/v1/search'])],
+  // What is described; an export that fails, one that a single person has, and the pages beside the API.
+  'as-described.jsonl': [
+    ...steady(600, 8),
+    ...described(['/v1/orders/7']),
+    ...described(['/docs']).map((each) => ({ ...each, page: '<html>How to use it</html>' })),
+    ...described(['/v1/export']).map((each) => ({ ...each, status: 404 })),
+    ...described(['/v1/mine']).map((each) => ({ ...each, ip: person(1), user: 'u_1' })),
   ],
   // Reports of an old version, unused for six weeks, are asked for again.
   'old-reports.jsonl': [
