@@ -8,7 +8,7 @@ export interface Device {
   /** Name of the program without versions: `Firefox`, `okhttp`, `Larder`. */
   readonly agent: string
   readonly agentClass: AgentClass
-  /** Of the order of those headers that do not depend on the request. */
+  /** Of the order of those headers that do not depend on the request, and of the fingerprint of the TLS handshake (JA4) where a log has it. */
   readonly order: number
 }
 
@@ -37,10 +37,10 @@ const COMPATIBLE = /\bcompatible; ([A-Za-z][A-Za-z0-9._ -]{0,31})/
 const OF_REQUEST =
   /^(?:host|content-|transfer-|authorization$|cookie$|referer$|origin$|if-|range$|x-|forwarded$|via$|traceparent$|tracestate$|baggage$|proxy-|cf-|true-client|expect$|upgrade$|idempotency)/
 
-/** From the headers of one request, in their order. */
-export function deviceOf(headers: readonly Header[]): Device {
+/** From the headers of one request, in their order, and its JA4. */
+export function deviceOf(headers: readonly Header[], ja4: string | null = null): Device {
   let agent: string | null = null
-  let names = ''
+  let names = ja4 === null ? '' : `${ja4}\n`
   const most = Math.min(headers.length, MAX_HEADERS)
   for (let i = 0; i < most; i++) {
     const [name, value] = headers[i]!

@@ -215,7 +215,7 @@ export class CallerProfile implements CallerView {
   }
 
   #look(tx: Transaction): void {
-    const { agent, agentClass, order } = deviceOf(tx.requestHeaders)
+    const { agent, agentClass, order } = deviceOf(tx.requestHeaders, tx.tls.ja4)
     this.devices.add(order)
     if (agent !== '') this.agents.add(agent)
     this.agentClass = agentClass

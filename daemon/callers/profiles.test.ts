@@ -30,7 +30,7 @@ function made({ principal, second, endpoint = 'GET /a', object, agent = 'curl/8.
   return {
     ...({ time: START + second * SECOND_US, endTime: START + second * SECOND_US } as Transaction),
     ...{ principal, endpoint, service: 'a.test', method: more.method ?? 'GET', status: 200, requestHeaders },
-    ...{ objectIds: object === undefined ? [] : [object], responseBodyBytes: more.bytes ?? 100, forwarded: [] },
+    ...{ objectIds: object === undefined ? [] : [object], responseBodyBytes: more.bytes ?? 100, forwarded: [], tls: { sni: null, ja4: null } },
     ...{
       clientIp: more.client ?? '203.0.113.7',
       claims: null,
@@ -170,6 +170,10 @@ test('a flood of callers that come once pushes out none that came often, and wha
 
 test('a program is known by its name without version, and by the order of its headers', () => {
   const headers = (...list: Header[]) => deviceOf([['Host', 'a'], ...list])
+  const agent: Header = ['User-Agent', 'okhttp/4.12']
+  const ja4 = 't13d1516h2_8daaf6152771_02713d6af862'
+  expect(deviceOf([agent], ja4).order).not.toBe(deviceOf([agent]).order)
+  expect(deviceOf([agent], ja4)).toEqual(deviceOf([agent], ja4))
   const firefox: Header = ['User-Agent', 'Mozilla/5.0 (X11; rv:141.0) Gecko/20100101 Firefox/141.0']
   const accept: Header = ['Accept', '*/*']
   expect(headers(firefox, accept)).toMatchObject({ agent: 'Firefox', agentClass: 'browser' })

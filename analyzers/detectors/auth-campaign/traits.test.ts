@@ -23,3 +23,9 @@ test('attempts from the networks of one operator have that in common, before any
   ])
   for (const asn of [undefined, null]) expect(attempt({ asn }).join()).not.toContain('networks of')
 })
+
+test('where a log has the fingerprint of the handshake, it is one of them', () => {
+  const ja4 = 't13d1516h2_8daaf6152771_02713d6af862'
+  expect(attempt({ tls: { sni: null, ja4 } })).toContain(`TLS fingerprint (JA4) ${ja4}`)
+  expect(attempt({}).join()).not.toContain('JA4')
+})

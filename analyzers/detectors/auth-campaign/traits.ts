@@ -23,8 +23,8 @@ const PASSING =
   /^(?:x-forwarded-|forwarded$|via$|x-real-ip$|x-request-id$|traceparent$|tracestate$|cookie$|content-length$)/
 
 /**
- * Of one attempt to sign in: its source, network and whose that is, a password that other accounts were tried with, its user agent, all that is
- * known of its program together, its languages, and nothing at all.
+ * Of one attempt to sign in: its source, network and whose that is, a password that other accounts were tried with, the fingerprint of its TLS
+ * handshake where a log has it, its user agent, all that is known of its program together, its languages, and nothing at all.
  */
 export function traitsOf(tx: Transaction, mark: LoginMark, source: SourceName): readonly Trait[] {
   const traits: Trait[] = [{ key: sourceTrait(source), text: `source ${source.shown}` }]
@@ -34,6 +34,8 @@ export function traitsOf(tx: Transaction, mark: LoginMark, source: SourceName): 
     if (tx.asn != null) traits.push({ key: `asn ${tx.asn.number}`, text: `networks of ${asnText(tx.asn)}` })
   }
   if (mark.guess === 'shared') traits.push({ key: PASSWORD, text: 'passwords that were tried at other accounts too' })
+  const ja4 = tx.tls.ja4?.slice(0, MAX_TEXT)
+  if (ja4 !== undefined) traits.push({ key: `ja4 ${ja4}`, text: `TLS fingerprint (JA4) ${ja4}` })
   const { userAgent, language, order } = programOf(tx)
   if (userAgent !== null) traits.push({ key: `agent ${userAgent}`, text: `user agent ${userAgent}` })
   if (order !== '') {
