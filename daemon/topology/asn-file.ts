@@ -1,20 +1,21 @@
-import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { AsnDatabase } from '../callers/asn-database.ts'
 import type { AsnSource } from '../callers/profiles.ts'
 import type { Asn } from '../model/transaction.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { ChangingFile } from './changing-file.ts'
 
 /** Such files are made anew once a day or week. */
 const LOOK_EVERY_MS = 30_000
 
 /** Whose network an address is in, by the file of `identity.asn_database`, which may be replaced meanwhile. */
 export class AsnFile implements AsnSource {
-  readonly #path: string
+  readonly #file: ChangingFile
   #database: AsnDatabase
 
   /** Throws OFFPATH_E_CONFIG. */
   constructor(path: string) {
-    this.#path = path
+    this.#file = new ChangingFile(path)
     this.#database = read(path)
   }
 
@@ -23,13 +24,11 @@ export class AsnFile implements AsnSource {
   }
 
   /**
-   * Reads the file again when it changes; `told` what became of that. One that is no good any more, or gone, changes nothing. Looks at it now
-   * and then, which works where it is replaced as a whole, or lies on another machine.
+   * Reads the file again when it changes; `told` what became of that. One that is no good any more, or gone, changes nothing.
    */
   watch(told: (message: string) => void, everyMs = LOOK_EVERY_MS): { close(): void } {
-    const path = this.#path
-    const look = (now: Stats, before: Stats) => {
-      if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return
+    const { path } = this.#file
+    this.#file.watch(() => {
       try {
         this.#database = read(path)
         const { kind, madeAt } = this.#database
@@ -37,9 +36,8 @@ export class AsnFile implements AsnSource {
       } catch (error) {
         told(`${error instanceof Error ? error.message : String(error)} The one before stays in force.`)
       }
-    }
-    watchFile(path, { persistent: false, interval: everyMs }, look)
-    return { close: () => unwatchFile(path, look) }
+    }, everyMs)
+    return this.#file
   }
 }
 

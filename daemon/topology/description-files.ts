@@ -1,9 +1,10 @@
-import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { ValidatedConfig } from '../config/schema.ts'
 import { type DescribedApi, describedApi } from '../inventory/described-api.ts'
 import type { Description } from '../inventory/descriptions.ts'
 import { MAX_SPEC_BYTES, readSpec, type Spec } from '../inventory/spec.ts'
 import { OffpathError } from '../telemetry/errors.ts'
+import { ChangingFile } from './changing-file.ts'
 
 /** A description changes with a release. */
 const LOOK_EVERY_MS = 30_000
@@ -18,14 +19,15 @@ export class DescriptionFiles {
   readonly #given: ValidatedConfig['endpoints']['descriptions']
   readonly #told: (message: string) => void
   readonly #known = new Map<string, DescribedApi>()
-  readonly #looks = new Map<string, (now: Stats, before: Stats) => void>()
+  readonly #files: readonly ChangingFile[]
   #current: readonly DescribedApi[]
 
   /** Reads them. `told` hears of those that cannot be used, and later of those that were read anew. */
   constructor({ endpoints }: Described, told: (message: string) => void) {
     this.#given = endpoints.descriptions
     this.#told = told
-    for (const file of this.#files()) this.#read(file)
+    this.#files = [...new Set(this.#given.map(({ file }) => file))].map((path) => new ChangingFile(path))
+    for (const { path } of this.#files) this.#read(path)
     this.#current = this.#usable()
   }
 
@@ -34,28 +36,20 @@ export class DescriptionFiles {
     return this.#current
   }
 
-  /** Looks at the files now and then, which works where they are replaced as a whole, or lie on another machine. */
+  /** Reads those again that change. */
   watch(changed: (apis: readonly DescribedApi[]) => void, everyMs = LOOK_EVERY_MS): void {
-    for (const file of this.#files()) {
-      const look = (now: Stats, before: Stats) => {
-        if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return
-        if (!this.#read(file)) return
-        this.#told(`${file} was read anew`)
+    for (const file of this.#files) {
+      file.watch(() => {
+        if (!this.#read(file.path)) return
+        this.#told(`${file.path} was read anew`)
         this.#current = this.#usable()
         changed(this.#current)
-      }
-      this.#looks.set(file, look)
-      watchFile(file, { persistent: false, interval: everyMs }, look)
+      }, everyMs)
     }
   }
 
   close(): void {
-    for (const [file, look] of this.#looks) unwatchFile(file, look)
-    this.#looks.clear()
-  }
-
-  #files(): Set<string> {
-    return new Set(this.#given.map(({ file }) => file))
+    for (const file of this.#files) file.close()
   }
 
   #usable(): DescribedApi[] {
