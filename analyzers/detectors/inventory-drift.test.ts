@@ -132,3 +132,12 @@ test('what was told is not told again after a restart, and callers go on being c
   const signals = signalsOf(second, [...asked('GET /v1/export'), ...asked('GET /v1/report').slice(2)])
   expect(signals.map(({ evidence }) => evidence['endpoints'])).toEqual([['GET /v1/report', 'GET /v1/export']])
 })
+
+test('while learning stands still nothing is told, and callers of that time do not count', () => {
+  const detector = detectorWith(SHOP)
+  signalsOf(detector, known)
+  detector.freeze?.(true, START)
+  expect(signalsOf(detector, asked('GET /v1/export', {}, 12))).toEqual([])
+  detector.freeze?.(false, START)
+  expect(signalsOf(detector, asked('GET /v1/export', {}, 12))).toHaveLength(1)
+})

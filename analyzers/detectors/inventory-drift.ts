@@ -148,7 +148,7 @@ class InventoryDrift implements Detector {
     known.drift = null
     // Some may have been described since they were told.
     for (const each of DRIFTS) service[each] = service[each].filter((told) => apis.of(name, told) === each)
-    if (service[drift].length >= MAX_TOLD || service[drift].includes(operation)) return null
+    if (service[drift].length >= MAX_TOLD) return null
     service[drift].push(operation)
     return driftSignal(tx, drift, service, known.callers.length, now)
   }

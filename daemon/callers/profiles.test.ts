@@ -30,7 +30,12 @@ function made({ principal, second, endpoint = 'GET /a', object, agent = 'curl/8.
   return {
     ...({ time: START + second * SECOND_US, endTime: START + second * SECOND_US } as Transaction),
     ...{ principal, endpoint, service: 'a.test', method: more.method ?? 'GET', status: 200, requestHeaders },
-    ...{ objectIds: object === undefined ? [] : [object], responseBodyBytes: more.bytes ?? 100, forwarded: [], tls: { sni: null, ja4: null } },
+    ...{
+      objectIds: object === undefined ? [] : [object],
+      responseBodyBytes: more.bytes ?? 100,
+      forwarded: [],
+      tls: { sni: null, ja4: null },
+    },
     ...{
       clientIp: more.client ?? '203.0.113.7',
       claims: null,
