@@ -86,7 +86,7 @@ test('the status, whole', () => {
 
     Store
     where   embedded ./offpath-data/clickhouse
-    state   up, schema 3
+    state   up, schema 4
     stored  transactions 80,001, signals 12, incidents 5
     spool   12,000 rows in 4 batches, 3.1 MiB of 1.0 GiB, oldest 2 s
     lasts   2 h 1 min at the present rate, if the store is down

@@ -19,6 +19,7 @@ function made(fields: Partial<Transaction>): Transaction {
     endTime: 1_795_000_000_000_000,
     clientIp: '203.0.113.7',
     forwarded: [],
+    tls: { sni: null, ja4: null },
     method: 'GET',
     path: '/',
     query: '',
