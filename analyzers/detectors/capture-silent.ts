@@ -36,7 +36,7 @@ interface Watched {
 }
 
 class CaptureSilent implements Detector {
-  readonly stateVersion = 2
+  readonly stateVersion = 3
   readonly #kept = new Map<string, SilenceState>()
   readonly #options: SilentOptions
   /** By `kind:name`. The sensor bounds its sources. */

@@ -47,7 +47,7 @@ class Service {
 }
 
 class RegressionSilence implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #options: SilenceOptions
   readonly #services: KeyedTable<Service>
   /** By source: when it last showed anything. */

@@ -1,15 +1,25 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../../daemon/model/time.ts'
-import { time } from '../../baselines/state.ts'
+import { amount, time } from '../../baselines/state.ts'
 import { type Rhythm, RhythmState, type Silence } from './rhythm.ts'
 
 /** What is recent is so no more when nobody looked for longer. */
 const RECENT_FOR_US = 15 * MINUTE_US
+/** Who looks again within it has missed nothing: event time goes on by a second at a time. */
+const UNBROKEN_US = 2 * SECOND_US
 /** A silence of a day is how it is now. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
 
-/** Rhythm, last slot; of a silence that was told: begin of it, last traffic, when it was told. */
-export const SilenceState = z.tuple([RhythmState, time, z.tuple([time, time, time]).nullable()])
+/**
+ * Rhythm, last slot; of a silence that was told: begin of it, last traffic, when it was told; of the slot that is being filled: what came in it,
+ * empty ones before it, last traffic, last look.
+ */
+export const SilenceState = z.tuple([
+  RhythmState,
+  time,
+  z.tuple([time, time, time]).nullable(),
+  z.tuple([amount, amount, time, time]),
+])
 export type SilenceState = z.infer<typeof SilenceState>
 
 export interface SilenceLimits {
@@ -40,6 +50,7 @@ export class SilenceWatch {
   /** Slots that stayed empty, not learnt yet: they teach when something comes, unless they were told as a silence. */
   #empty = 0
   #activeAt: EventTime
+  #lookedAt: EventTime
   /** Begin of the silence that was told. */
   #silentFrom: EventTime
   #toldAt: EventTime | null = null
@@ -48,6 +59,7 @@ export class SilenceWatch {
     this.#rhythm = rhythm
     this.#slotAt = this.#slotOf(now)
     this.#activeAt = now
+    this.#lookedAt = now
     this.#silentFrom = now
   }
 
@@ -60,6 +72,7 @@ export class SilenceWatch {
   count(added: number, now: EventTime): boolean {
     const slot = this.#slotOf(now)
     const { slotUs } = this.#rhythm
+    this.#lookedAt = now
     if (slot > this.#slotAt) {
       if (this.#slotCount > 0) this.#rhythm.learnOne(this.#slotCount, this.#slotAt)
       const passed = (slot - this.#slotAt) / slotUs
@@ -114,14 +127,27 @@ export class SilenceWatch {
 
   toState(): SilenceState {
     const told: SilenceState[2] = this.#toldAt === null ? null : [this.#silentFrom, this.#activeAt, this.#toldAt]
-    return [this.#rhythm.toState(), this.#slotAt, told]
+    return [this.#rhythm.toState(), this.#slotAt, told, [this.#slotCount, this.#empty, this.#activeAt, this.#lookedAt]]
   }
 
-  /** With a rhythm that has learnt nothing. What was not seen while nobody looked teaches nothing; a silence that was told goes on. */
-  static fromState([rhythmState, slotAt, told]: SilenceState, rhythm: Rhythm, now: EventTime): SilenceWatch {
+  /**
+   * With a rhythm that has learnt nothing. What was not seen while nobody looked teaches nothing, nor does the slot that was cut short by it; a
+   * silence that was told goes on.
+   */
+  static fromState(
+    [rhythmState, slotAt, told, [slotCount, empty, activeAt, lookedAt]]: SilenceState,
+    rhythm: Rhythm,
+    now: EventTime,
+  ): SilenceWatch {
     rhythm.restore(rhythmState)
     if (now - slotAt > RECENT_FOR_US) rhythm.forget()
     const watch = new SilenceWatch(now, rhythm)
+    if (now - lookedAt <= UNBROKEN_US) {
+      watch.#slotAt = slotAt
+      watch.#slotCount = slotCount
+      watch.#empty = empty
+      watch.#activeAt = activeAt
+    }
     if (told !== null) [watch.#silentFrom, watch.#activeAt, watch.#toldAt] = told
     return watch
   }
