@@ -262,8 +262,7 @@ export class DetectorSet {
     open: boolean,
     now: EventTime,
   ): void {
-    // Whoever was given what an endpoint leaks has done nothing.
-    if (subject.kind === 'endpoint' || subject.kind === 'service') return
+    if (isNobody(subject)) return
     const caller = this.#names.callerOf(subject)
     const forPayload = this.#running.some(({ id, readsPayloads }) => readsPayloads && id === detector)
     this.#payloads?.suspect(caller, open, forPayload, now)
@@ -273,6 +272,23 @@ export class DetectorSet {
       if (!open && running.id !== detector) continue
       try {
         running.detector.suspect?.(caller, open, now)
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
+  /** A person found that a finding about this subject was wrong: all of them trust it again, whoever had found it. */
+  pardon(subject: { readonly kind: string; readonly value: string }, now: EventTime): void {
+    if (isNobody(subject)) return
+    const caller = this.#names.callerOf(subject)
+    this.#payloads?.pardon(caller, now)
+    for (const running of this.#running) {
+      if (running.failed) continue
+      const { detector } = running
+      try {
+        if (detector.pardon === undefined) detector.suspect?.(caller, false, now)
+        else detector.pardon(caller, now)
       } catch (error) {
         this.#fail(running, error)
       }
@@ -303,6 +319,11 @@ export class DetectorSet {
     this.#telemetry.counters.add(`detector.failed.${running.id}`)
     this.#onFailure(running.id, error)
   }
+}
+
+/** Whoever was given what an endpoint leaks has done nothing. */
+function isNobody({ kind }: { readonly kind: string }): boolean {
+  return kind === 'endpoint' || kind === 'service'
 }
 
 function hasPayload({ marks }: Transaction): boolean {

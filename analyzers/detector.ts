@@ -21,6 +21,8 @@ export interface Detector {
   tick(now: EventTime): void
   /** This caller (by principalKey) is under suspicion, or no longer: drop what it taught and learn no more, or learn again. */
   suspect?(caller: string, open: boolean, now: EventTime): void
+  /** A person found that the suspicion was wrong: what was kept from learning may teach. Left out: the suspicion ends, no more. */
+  pardon?(caller: string, now: EventTime): void
   /** What the sensor says of itself, after each tick. */
   sense?(reading: SensorReading): readonly Signal[]
   /** Rules of its model that it has given up since the last time it was asked. */

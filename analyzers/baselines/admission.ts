@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { KeyedEntry, KeyedTable, type Occupancy } from './keyed-table.ts'
 import { Held, Quarantine } from './quarantine.ts'
+import { SetAside } from './set-aside.ts'
 import { amount, flag, text, time } from './state.ts'
 import { Suspects, SuspectsState } from './suspects.ts'
 
@@ -24,16 +25,20 @@ export const ADMISSION_DEFAULTS: AdmissionOptions = {
 /** Loss is noticed when it has lasted: what was observed so long before counts as seen by a blind sensor, too. */
 const DOUBTED_US = 2 * MINUTE_US
 
+/** Of what suspects would have taught, so much is kept for the case that the suspicion was wrong. */
+const MAX_ASIDE = 4096
+
 /** Of what waits, so much is one part of a snapshot. */
 const PART = 256
 
 /** Caller, voter (null: the same), when, summary. */
 const HeldState = z.tuple([text, text.nullable(), time, z.unknown()])
 
-/** A part of what is kept of an admission: how it stands, what waits (mature or not), or who has voted. */
+/** A part of what is kept of an admission: how it stands, what waits (mature or not), what suspects taught (since when), or who has voted. */
 export const AdmissionState = z.union([
   z.tuple([z.literal('stand'), flag, amount, SuspectsState]),
   z.tuple([z.literal('held'), flag, z.array(HeldState).max(PART)]),
+  z.tuple([z.literal('aside'), z.array(z.tuple([time, HeldState])).max(PART)]),
   z.tuple([z.literal('votes'), z.array(KeyedEntry).max(PART)]),
 ])
 export type AdmissionState = z.infer<typeof AdmissionState>
@@ -46,11 +51,12 @@ export interface SummaryCodec<Summary, State> {
 }
 
 /**
- * The gate between observing and learning. A caller's summary waits in quarantine; it is dropped if the caller comes under
+ * The gate between observing and learning. A caller's summary waits in quarantine; it is set aside if the caller comes under
  * suspicion before its time is up, and enters with the caller's vote otherwise: the n-th summary of one voter weighs
- * sqrt(n) - sqrt(n - 1), so n of them together weigh sqrt(n).
+ * sqrt(n) - sqrt(n - 1), so n of them together weigh sqrt(n). What is set aside is dropped after a day, unless a person finds
+ * that the suspicion was wrong.
  *
- * Memory     maxHeld summaries (the oldest is dropped, counted), maxVoters counts, 4,096 suspects
+ * Memory     maxHeld summaries (the oldest is dropped, counted), 4,096 set aside, maxVoters counts, 4,096 suspects
  */
 export class Admission<Summary, State = unknown> {
   readonly #options: AdmissionOptions
@@ -61,7 +67,9 @@ export class Admission<Summary, State = unknown> {
   readonly #votes: KeyedTable<{ count: number }>
   readonly #codec: SummaryCodec<Summary, State> | null
   readonly #suspects = new Suspects()
+  readonly #aside = new SetAside<Summary>(MAX_ASIDE)
   #frozen = false
+  /** Kept from learning, what is set aside included. */
   dropped = 0
 
   constructor(
@@ -96,6 +104,7 @@ export class Admission<Summary, State = unknown> {
 
   /** Lets in what has waited long enough. */
   release(now: EventTime): void {
+    this.#aside.expire(now)
     if (this.#frozen) return
     this.#drain(this.#young, now, this.#options.quarantineUs)
     this.#drain(this.#mature, now, this.#options.matureQuarantineUs)
@@ -109,11 +118,23 @@ export class Admission<Summary, State = unknown> {
     this.dropped += this.#young.dropSince(since) + this.#mature.dropSince(since)
   }
 
-  /** Open: what this caller has in quarantine will be dropped. Closed: later observations may teach again. */
+  /** Open: what this caller has in quarantine is set aside. Closed: later observations may teach again. */
   suspect(caller: string, open: boolean, now: EventTime): void {
     this.#suspects.set(caller, open, now)
     if (!open) return
-    this.dropped += this.#young.dropCaller(caller) + this.#mature.dropCaller(caller)
+    for (const queue of [this.#young, this.#mature]) {
+      for (const held of queue.takeCaller(caller)) this.#setAside(held, now)
+    }
+  }
+
+  /** The suspicion was wrong: what was set aside teaches after all, at once. */
+  pardon(caller: string, now: EventTime): void {
+    this.#suspects.set(caller, false, now)
+    if (this.#frozen) return
+    for (const held of this.#aside.take(caller)) {
+      this.dropped--
+      this.#teach(held, now)
+    }
   }
 
   /** Whether what this caller does now is no lesson. */
@@ -124,25 +145,7 @@ export class Admission<Summary, State = unknown> {
   /** In parts. What waits is left out where nobody said how it is kept. */
   *snapshot(): IterableIterator<AdmissionState> {
     yield ['stand', this.#frozen, this.dropped, this.#suspects.toState()]
-    for (const [isMature, queue] of [
-      [false, this.#young],
-      [true, this.#mature],
-    ] as const) {
-      const codec = this.#codec
-      if (codec === null) continue
-      for (const part of partsOf([...queue])) {
-        yield [
-          'held',
-          isMature,
-          part.map(({ caller, voter, at, summary }) => [
-            caller,
-            voter === caller ? null : voter,
-            at,
-            codec.toState(summary),
-          ]),
-        ]
-      }
-    }
+    if (this.#codec !== null) yield* this.#waiting(this.#codec)
     for (const part of partsOf(this.#votes.entries(({ count }) => count))) yield ['votes', part]
   }
 
@@ -157,11 +160,13 @@ export class Admission<Summary, State = unknown> {
       }
       case 'held': {
         if (this.#codec === null) return
-        const { schema, fromState } = this.#codec
         const queue = state[1] ? this.#mature : this.#young
-        for (const [caller, voter, at, kept] of state[2]) {
-          queue.push(new Held(caller, voter ?? caller, at, fromState(schema.parse(kept))))
-        }
+        for (const kept of state[2]) queue.push(heldFrom(kept, this.#codec))
+        return
+      }
+      case 'aside': {
+        if (this.#codec === null) return
+        for (const [since, kept] of state[1]) this.#aside.add(heldFrom(kept, this.#codec), since)
         return
       }
       case 'votes':
@@ -170,18 +175,50 @@ export class Admission<Summary, State = unknown> {
     }
   }
 
+  *#waiting(codec: SummaryCodec<Summary, State>): IterableIterator<AdmissionState> {
+    for (const [isMature, queue] of [
+      [false, this.#young],
+      [true, this.#mature],
+    ] as const) {
+      for (const part of partsOf([...queue])) yield ['held', isMature, part.map((held) => heldState(held, codec))]
+    }
+    for (const part of partsOf([...this.#aside.entries()])) {
+      yield ['aside', part.map(([since, held]) => [since, heldState(held, codec)])]
+    }
+  }
+
   #drain(queue: Quarantine<Summary>, now: EventTime, delay: number): void {
     for (let held = queue.oldest; held !== null && now - held.at >= delay; held = queue.oldest) {
       queue.shift()
-      if (this.isSuspect(held.caller, now)) {
-        this.dropped++
-        continue
-      }
-      const vote = this.#votes.use(held.voter)
-      vote.count++
-      this.#learn(held.summary, Math.sqrt(vote.count) - Math.sqrt(vote.count - 1), now, held.caller)
+      if (this.isSuspect(held.caller, now)) this.#setAside(held, now)
+      else this.#teach(held, now)
     }
   }
+
+  #setAside(held: Held<Summary>, now: EventTime): void {
+    this.dropped++
+    this.#aside.add(held, now)
+  }
+
+  #teach({ voter, summary, caller }: Held<Summary>, now: EventTime): void {
+    const vote = this.#votes.use(voter)
+    vote.count++
+    this.#learn(summary, Math.sqrt(vote.count) - Math.sqrt(vote.count - 1), now, caller)
+  }
+}
+
+function heldState<Summary, State>(
+  { caller, voter, at, summary }: Held<Summary>,
+  codec: SummaryCodec<Summary, State>,
+): z.infer<typeof HeldState> {
+  return [caller, voter === caller ? null : voter, at, codec.toState(summary)]
+}
+
+function heldFrom<Summary, State>(
+  [caller, voter, at, kept]: z.infer<typeof HeldState>,
+  { schema, fromState }: SummaryCodec<Summary, State>,
+): Held<Summary> {
+  return new Held(caller, voter ?? caller, at, fromState(schema.parse(kept)))
 }
 
 function* partsOf<Element>(list: Iterable<Element>): IterableIterator<Element[]> {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { DAY_US, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { address, randomFrom, user } from '../../test/conformance/traffic.ts'
-import { ADMISSION_DEFAULTS, Admission } from './admission.ts'
+import { ADMISSION_DEFAULTS, Admission, AdmissionState } from './admission.ts'
 import { BetaBinomial, logGamma, logRun } from './beta-binomial.ts'
 import { DriftCap } from './drift-cap.ts'
 import { FirstTouch } from './first-touch.ts'
@@ -165,6 +166,42 @@ describe('Admission', () => {
     expect(learnt.map(({ summary }) => summary)).toEqual(['honest'])
     expect(admission.dropped).toBe(2)
     expect(admission.isSuspect('mallory', NOW + 25 * HOUR_US)).toBe(false)
+  })
+
+  test('a suspicion that was wrong lets in what was kept from learning, also after a restart; one that is a day old does not', () => {
+    const codec = { schema: z.string(), toState: (summary: string) => summary, fromState: (state: string) => state }
+    const learnt: string[] = []
+    const make = () => new Admission<string, string>(ADMISSION_DEFAULTS, (summary) => learnt.push(summary), codec)
+    const before = make()
+    before.offer('ada', 'ada', 'waited', false, NOW)
+    before.offer('bob', 'bob', 'of an attacker', false, NOW)
+    for (const caller of ['ada', 'bob']) before.suspect(caller, true, NOW + MINUTE_US)
+    before.offer('ada', 'ada', 'meanwhile', false, NOW + 2 * MINUTE_US)
+    before.release(NOW + HOUR_US)
+    // An incident that closes by itself clears nobody.
+    before.suspect('ada', false, NOW + HOUR_US)
+    const admission = make()
+    for (const part of before.snapshot()) admission.restore(AdmissionState.parse(JSON.parse(JSON.stringify(part))))
+    expect(learnt).toEqual([])
+    admission.pardon('ada', NOW + 2 * HOUR_US)
+    expect(learnt).toEqual(['waited', 'meanwhile'])
+    expect(admission.dropped).toBe(1)
+    expect(admission.isSuspect('ada', NOW + 2 * HOUR_US)).toBe(false)
+    admission.release(NOW + 26 * HOUR_US)
+    admission.pardon('bob', NOW + 26 * HOUR_US)
+    expect(learnt).toEqual(['waited', 'meanwhile'])
+  })
+
+  test('a million lessons of suspects cost no more than what is kept of them', () => {
+    const { admission, learnt } = learner()
+    for (let i = 0; i < 10_000; i++) {
+      const caller = `suspect ${i}`
+      admission.offer(caller, caller, caller, false, NOW + i)
+      admission.suspect(caller, true, NOW + i)
+    }
+    for (let i = 0; i < 10_000; i++) admission.pardon(`suspect ${i}`, NOW + HOUR_US)
+    expect(learnt.length).toBe(4096)
+    expect(learnt.at(-1)?.summary).toBe('suspect 9999')
   })
 
   test('a hundred observations of one voter weigh ten', () => {

@@ -69,11 +69,14 @@ export class Quarantine<Summary> {
     return before - this.length
   }
 
-  /** Drops all of this caller; returns how many. */
-  dropCaller(caller: string): number {
-    const before = this.length
-    for (let held = this.#newest.get(caller); held !== undefined; held = this.#newest.get(caller)) this.#remove(held)
-    return before - this.length
+  /** Takes out all of this caller, oldest first. */
+  takeCaller(caller: string): Held<Summary>[] {
+    const taken: Held<Summary>[] = []
+    for (let held = this.#newest.get(caller); held !== undefined; held = this.#newest.get(caller)) {
+      this.#remove(held)
+      taken.push(held)
+    }
+    return taken.reverse()
   }
 
   #remove(held: Held<Summary>): void {

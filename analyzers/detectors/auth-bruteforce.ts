@@ -112,6 +112,10 @@ export class GuessingDetector implements Detector {
     this.#admission.suspect(caller, open, now)
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
     this.#campaigns.frozen = frozen

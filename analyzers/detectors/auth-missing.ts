@@ -103,6 +103,10 @@ class AuthMissing implements Detector {
     this.#admission.suspect(caller, open, now)
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#frozen = frozen
     this.#admission.freeze(frozen, now)

@@ -98,6 +98,11 @@ class FunctionPrivilege implements Detector {
     if (!open) this.#callers.peek(caller)?.clear()
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+    this.#callers.peek(caller)?.clear()
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }

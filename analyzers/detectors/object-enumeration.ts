@@ -126,9 +126,12 @@ class ObjectEnumeration implements Detector {
 
   suspect(caller: string, open: boolean, now: EventTime): void {
     this.#admission.suspect(caller, open, now)
-    if (open) return
-    // The attack is over or was none: what comes next is judged anew.
-    for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
+    if (!open) this.#judgeAnew(caller)
+  }
+
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+    this.#judgeAnew(caller)
   }
 
   freeze(frozen: boolean, now: EventTime): void {
@@ -182,6 +185,11 @@ class ObjectEnumeration implements Detector {
   }
 
   /** An id this caller had not reached in the present window: counted, stepped, weighed. */
+  /** The attack is over or was none: what comes next is judged anew. */
+  #judgeAnew(caller: string): void {
+    for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
+  }
+
   #reached(tx: Transaction, caller: Caller, reach: Reach, id: number, grown: number, now: EventTime): Signal | null {
     const status = tx.status!
     const endpoint = this.#endpoints.use(reach.key)

@@ -142,6 +142,11 @@ class ObjectOwnership implements Detector {
     return this.#givenUp.take()
   }
 
+  pardon(key: string, now: EventTime): void {
+    this.#admission.pardon(key, now)
+    this.#callers.peek(key)?.clear()
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }

@@ -135,6 +135,10 @@ class ScanProbing implements Detector {
     this.#admission.suspect(caller, open, now)
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }

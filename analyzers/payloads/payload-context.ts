@@ -133,6 +133,11 @@ export class PayloadContext {
     else this.#admission.suspect(caller, open, now)
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#suspects.set(caller, false, now)
+    this.#admission.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#frozen = frozen
     this.#admission.freeze(frozen, now)

@@ -173,6 +173,21 @@ export class Case {
     return now - this.updatedAt >= UPDATE_EVERY_US
   }
 
+  /** Whether the signal says more than what is known: graver, likelier to have worked, or about somebody else. */
+  isGraver(signal: Signal): boolean {
+    return (
+      SEVERITIES.indexOf(signal.severity) > SEVERITIES.indexOf(this.#severity) ||
+      signal.outcome.pSuccess > this.#pSuccess + 0.2 ||
+      !this.#involved.knows(signal)
+    )
+  }
+
+  /** Whether it is about this subject. */
+  isAbout({ kind, value }: { readonly kind: string; readonly value: string }): boolean {
+    const subject = this.#involved.subject()
+    return subject.kind === kind && subject.value === value
+  }
+
   report(kind: IncidentChange['kind']): IncidentChange {
     this.#markReported()
     return { kind, incident: this.snapshot(), keys: [...this.keys] }

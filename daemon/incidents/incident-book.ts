@@ -1,6 +1,7 @@
-import type { HeldIncident, Incident, IncidentChange } from '../model/incident.ts'
+import type { HeldIncident, Incident, IncidentChange, IncidentStatus } from '../model/incident.ts'
 import type { Signal } from '../model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../model/time.ts'
+import { isJudged, type VerdictIs } from '../model/verdict.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { Case } from './case.ts'
 import { EvidenceList } from './evidence-list.ts'
@@ -31,7 +32,9 @@ const NO_CHANGES: readonly IncidentChange[] = []
 
 /**
  * Folds signals into incidents: one per rule and grouping key, opened by the signal that reaches the rule's budget, updated
- * by what follows, closed after silence, reopened by more of the same within the rule's time. All in event time.
+ * by what follows, closed after silence, reopened by more of the same within the rule's time. All in event time. One that a
+ * person found to be false or benign is reopened only by what is graver, or about somebody else; more of the same is counted
+ * as `incidents.judged_again`.
  *
  * Bounds: maxOpen open incidents (the one silent longest is closed, counted as `incidents.evicted`), maxClosed that can be
  * reopened, maxCandidates keys whose signals have not reached the budget yet.
@@ -121,6 +124,36 @@ export class IncidentBook {
     return changes.length === 0 ? NO_CHANGES : changes
   }
 
+  /**
+   * A person has said what an incident is: benign and false close it, everything else takes that back, and it goes on where it
+   * would not have fallen silent by now. One that is not held any more gives no change.
+   */
+  judge(id: string, is: VerdictIs, now: EventTime): readonly IncidentChange[] {
+    const held = this.#open.get(id) ?? this.#closed.get(id)
+    if (held === undefined) return NO_CHANGES
+    if (is === 'benign' || is === 'false') {
+      if (held.status === is) return NO_CHANGES
+      if (this.#open.has(id)) return [this.#closeCase(held, now, is)]
+      held.status = is
+      return [held.report('closed')]
+    }
+    if (!isJudged(held.status)) return NO_CHANGES
+    if (now - held.updatedAt >= held.rule.autoCloseUs) {
+      held.status = 'resolved'
+      return [held.report('closed')]
+    }
+    const changes: IncidentChange[] = []
+    this.#reopen(held, now, changes)
+    this.#tell('opened', held, changes)
+    return changes
+  }
+
+  /** Whether an open incident is about this subject, `except` aside. */
+  suspects(subject: { readonly kind: string; readonly value: string }, except: string): boolean {
+    for (const held of this.#open.values()) if (held.id !== except && held.isAbout(subject)) return true
+    return false
+  }
+
   /** Tells the state of what grew and came to rest; closes what fell silent. */
   tick(now: EventTime): readonly IncidentChange[] {
     const settled: IncidentChange[] = []
@@ -153,7 +186,8 @@ export class IncidentBook {
     const keys = parts.map((key) => `${rule.policy} ${key}`)
     const held = this.#find(keys) ?? this.#joined(rule, parts)
     if (held !== undefined && (this.#open.has(held.id) || signal.log10P <= rule.maxLog10P)) {
-      this.#extend(held, keys, signal, changes)
+      if (isJudged(held.status) && !held.isGraver(signal)) this.#telemetry.counters.add('incidents.judged_again')
+      else this.#extend(held, keys, signal, changes)
     } else if (signal.log10P <= rule.maxLog10P) this.#openCase(rule, keys, signal, changes)
     else this.#hold(keys[0]!, signal)
   }
@@ -202,19 +236,24 @@ export class IncidentBook {
 
   #extend(held: Case, keys: readonly string[], signal: Signal, changes: IncidentChange[]): void {
     const reopened = !this.#open.has(held.id)
-    if (reopened) {
-      this.#closed.delete(held.id)
-      if (this.#open.size >= this.#maxOpen) this.#evict(signal.time, changes)
-      held.status = 'open'
-      held.closedAt = null
+    if (reopened) this.#reopen(held, signal.time, changes)
+    else {
+      this.#open.delete(held.id)
+      this.#open.set(held.id, held)
     }
-    this.#open.delete(held.id)
-    this.#open.set(held.id, held)
     held.add(signal, this.#hopsConfigured, this.blind)
     this.#link(held, keys)
     if (reopened) this.#tell('opened', held, changes)
     else if (held.isNews) this.#tell('updated', held, changes)
     else this.#untold.add(held)
+  }
+
+  #reopen(held: Case, now: EventTime, changes: IncidentChange[]): void {
+    this.#closed.delete(held.id)
+    if (this.#open.size >= this.#maxOpen) this.#evict(now, changes)
+    held.status = 'open'
+    held.closedAt = null
+    this.#open.set(held.id, held)
   }
 
   #hold(key: string, signal: Signal): void {
@@ -252,9 +291,9 @@ export class IncidentBook {
     changes.push(this.#closeCase(oldest.value, now))
   }
 
-  #closeCase(held: Case, at: EventTime): IncidentChange {
+  #closeCase(held: Case, at: EventTime, status: IncidentStatus = 'resolved'): IncidentChange {
     this.#open.delete(held.id)
-    held.status = 'resolved'
+    held.status = status
     held.closedAt = at
     this.#keepClosed(held)
     this.#untold.delete(held)

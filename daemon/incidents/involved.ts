@@ -55,6 +55,11 @@ export class Involved {
     if (this.#subjects.size < MAX_MEMBERS) this.#subjects.set(text, shown)
   }
 
+  /** Whether the signal is about somebody it knows. */
+  knows(signal: Signal): boolean {
+    return this.#subjects.has(nameOf(shownSubject(signal)))
+  }
+
   /** One target: the target, with its sources as members. Several targets of one source: the source, with the targets. A campaign is over both. */
   subject(): Incident['subject'] {
     const subjects = [...this.#subjects.values()].sort(

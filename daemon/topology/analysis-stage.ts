@@ -10,6 +10,7 @@ import type { LearningPart } from '../model/learning.ts'
 import type { Signal } from '../model/signal.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
+import type { Verdict } from '../model/verdict.ts'
 import { type Occupancies, prefixed } from '../telemetry/occupancy.ts'
 import type { SensorReading } from '../telemetry/sensor-windows.ts'
 import type { Analysis } from './flows.ts'
@@ -50,6 +51,8 @@ export class AnalysisStage implements Analysis {
   readonly #sense: (now: EventTime) => SensorReading
   /** Released later than event time has come. Control bounds them. */
   #deploys: readonly DeployMark[] = []
+  /** Said of incidents, and not heard yet. Control bounds them. */
+  #verdicts: readonly Verdict[] = []
 
   /** `sense` tells, at each tick, what the sources brought and lost up to it. */
   constructor(
@@ -113,6 +116,11 @@ export class AnalysisStage implements Analysis {
     if (this.#detection !== null) this.#deploys = [...this.#deploys, mark].sort((a, b) => a.at - b.at)
   }
 
+  /** A person has said what an incident is: it counts when event time has come to it. */
+  verdict(verdict: Verdict): void {
+    if (this.#detection !== null) this.#verdicts = [...this.#verdicts, verdict].sort((a, b) => a.at - b.at)
+  }
+
   /** Whether anybody looks at transactions. */
   get watches(): boolean {
     return this.#detection !== null || this.#listeners.transaction !== undefined
@@ -148,6 +156,7 @@ export class AnalysisStage implements Analysis {
     const reading = this.#sense(now)
     if (detection !== null) {
       this.#released(detection, now)
+      this.#judged(detection, now)
       detection.detectors.tick(now)
       const signals = detection.detectors.sense(reading)
       detection.incidents.blind = detection.detectors.learning.blindTo.length > 0
@@ -170,6 +179,16 @@ export class AnalysisStage implements Analysis {
     while (this.#deploys.length > 0 && this.#deploys[0]!.at <= now) {
       detection.detectors.deployed(this.#deploys[0]!)
       this.#deploys = this.#deploys.slice(1)
+    }
+  }
+
+  #judged(detection: Detection, now: EventTime): void {
+    while (this.#verdicts.length > 0 && this.#verdicts[0]!.at <= now) {
+      const { incidentId, is, subject } = this.#verdicts[0]!
+      this.#verdicts = this.#verdicts.slice(1)
+      this.#report(detection.incidents.judge(incidentId, is, now), detection, now)
+      // Another finding about the same caller is not judged with this one.
+      if (is === 'false' && !detection.incidents.suspects(subject, incidentId)) detection.detectors.pardon(subject, now)
     }
   }
 

@@ -14,6 +14,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, Incident } from '../model/incident.ts'
 import type { LearningPart } from '../model/learning.ts'
 import type { EventTime } from '../model/time.ts'
+import type { Verdict } from '../model/verdict.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
@@ -90,6 +91,8 @@ export interface Assembly {
   resume(held: readonly HeldIncident[], learntUntil: EventTime | null): void
   /** A service was released: it counts from its event time on. */
   deploy(mark: DeployMark): void
+  /** A person has said what an incident is: it counts from its event time on. */
+  verdict(verdict: Verdict): void
   /** End of input: every incident of the run in its final state, ordered by openedAt; those still open stay open. */
   finish(): readonly Incident[]
   /** How full the bounded tables of the analysis are. */
@@ -138,6 +141,9 @@ export function assemble(request: AssemblyRequest): Assembly {
     },
     deploy: (mark) => {
       if (analysis instanceof AnalysisStage) analysis.deploy(mark)
+    },
+    verdict: (verdict) => {
+      if (analysis instanceof AnalysisStage) analysis.verdict(verdict)
     },
     tables: () => analysis.sizes(),
     setPolicies: (policies) => built?.setPolicies(policies),

@@ -7,6 +7,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import type { Verdict } from '../model/verdict.ts'
 import type { PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import type { KafkaConnection, KafkaOptions } from '../sources/kafka/kafka-options.ts'
@@ -110,6 +111,8 @@ export interface StartMessage {
   readonly held: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
   readonly deploys: readonly DeployMark[]
+  /** What was said of incidents, oldest first. */
+  readonly verdicts: readonly Verdict[]
   /** Whether rows are made for the store. */
   readonly rows: boolean
   /** Where transactions go of an engine that analyses nothing: a sensor's. */
@@ -163,6 +166,7 @@ export type ToEngine =
   /** The same, read anew. */
   | { readonly kind: 'described'; readonly apis: readonly DescribedApi[] }
   | { readonly kind: 'deploy'; readonly mark: DeployMark }
+  | { readonly kind: 'verdict'; readonly verdict: Verdict }
   /** A batch of rows is in the spool, or was given up (`lost`). */
   | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }
   /** These positions are on disk. */

@@ -102,6 +102,9 @@ export class Engine {
       case 'deploy':
         this.#assembly?.deploy(message.mark)
         return
+      case 'verdict':
+        this.#assembly?.verdict(message.verdict)
+        return
       case 'settled':
         this.#rows?.settled(message.sequence)
         for (const session of this.#kafka) {
@@ -162,6 +165,7 @@ export class Engine {
       assembly.resume(start.held, covers.now)
       // What was learnt up to then knows of those before.
       for (const mark of start.deploys) if (mark.at > (covers.now ?? 0)) assembly.deploy(mark)
+      for (const verdict of start.verdicts) if (verdict.at > (covers.now ?? 0)) assembly.verdict(verdict)
       if (start.publish === null) {
         this.#learning = new LearningFeed({
           parts: () => assembly.learning,

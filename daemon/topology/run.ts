@@ -10,6 +10,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import type { Verdict } from '../model/verdict.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
@@ -58,6 +59,8 @@ export interface RunRequest {
   readonly held?: readonly HeldIncident[]
   /** Releases that were marked, oldest first. */
   readonly deploys?: readonly DeployMark[]
+  /** What was said of incidents, oldest first. */
+  readonly verdicts?: readonly Verdict[]
   /** How long nothing was watched before this start, in seconds, when the last end was no clean one. */
   readonly gapSeconds?: number
   /** The inventory of the last run: gone on with where nothing is read twice. */
@@ -96,6 +99,8 @@ export interface Watch {
   setDescribed(apis: readonly DescribedApi[]): void
   /** A service was released. */
   deploy(mark: DeployMark): void
+  /** A person has said what an incident is. */
+  verdict(verdict: Verdict): void
   sources(): SourceStatus[]
   processes(): { name: string; pid: number | null }[]
 }
@@ -110,6 +115,7 @@ export function watch(request: RunRequest): Watch {
     setPolicies: (policies, payloadRules) => control.setPolicies(policies, payloadRules),
     setDescribed: (apis) => control.setDescribed(apis),
     deploy: (mark) => control.deploy(mark),
+    verdict: (verdict) => control.verdict(verdict),
     sources: () => control.sources(),
     processes: () => control.processes(),
   }
@@ -186,6 +192,7 @@ class Control {
         // A file is read from its beginning, and finds them again.
         held: readsFiles ? [] : (this.#request.held ?? []),
         deploys: this.#request.deploys ?? [],
+        verdicts: this.#request.verdicts ?? [],
         rows: this.#request.seal !== undefined,
         publish: this.#request.publish ?? null,
         gapSeconds: this.#request.gapSeconds ?? 0,
@@ -216,6 +223,10 @@ class Control {
 
   deploy(mark: DeployMark): void {
     this.#tell({ kind: 'deploy', mark })
+  }
+
+  verdict(verdict: Verdict): void {
+    this.#tell({ kind: 'verdict', verdict })
   }
 
   sources(): SourceStatus[] {

@@ -132,6 +132,10 @@ export class UseDetector implements Detector {
     if (known !== undefined) known.tainted = true
   }
 
+  pardon(caller: string, now: EventTime): void {
+    this.#admission.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }

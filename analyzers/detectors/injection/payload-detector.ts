@@ -105,6 +105,10 @@ class PayloadDetector implements Detector {
     if (this.#alone) this.#context.suspect(caller, open, false, now)
   }
 
+  pardon(caller: string, now: EventTime): void {
+    if (this.#alone) this.#context.pardon(caller, now)
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     if (this.#alone) this.#context.freeze(frozen, now)
   }
