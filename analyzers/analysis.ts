@@ -245,6 +245,9 @@ export class DetectorSet {
           running.detector = create()
           running.detector.described?.(this.#described)
         },
+        get shared() {
+          return running.detector.shared
+        },
       })
     }
     return parts

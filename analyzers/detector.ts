@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { DescribedApi } from '../daemon/inventory/described-api.ts'
 import type { DeployMark } from '../daemon/model/deploy.ts'
+import type { SharedLearning } from '../daemon/model/learning.ts'
 import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
@@ -46,6 +47,8 @@ export interface Detector {
   restore?(line: unknown): void
   /** Of the values of `snapshot`: another is not read. */
   readonly stateVersion?: number
+  /** What it counts together with other analyzers of the same input; without it each knows its own callers only. */
+  readonly shared?: SharedLearning
   /** Bounded sizes, for metrics: structure name to entries and evictions. */
   sizes(): Readonly<Record<string, Occupancy>>
   /** 0..1: how ready it is, over all endpoints. */

@@ -1,5 +1,6 @@
-// What several analyzers find of one input, beside what one finds:
-//   node scripts/compare-split.mjs [--analyzers 4] [--partitions 12] demo/day.jsonl.gz demo/scene.pcap.gz
+// What several analyzers find of one input, beside what one finds. With --share-minutes they tell each other what they learnt so often,
+// as those do that have a ClickHouse server in common:
+//   node scripts/compare-split.mjs [--analyzers 4] [--partitions 12] [--share-minutes 5] demo/day.jsonl.gz demo/scene.pcap.gz
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -65,7 +65,7 @@ const NEWCOMERS = 0.25
 export class KeyedTable<Value> {
   readonly limit: number
   readonly #newcomerLimit: number
-  readonly #create: () => Value
+  readonly #create: (key: string) => Value
   readonly #slots = new Map<string, Slot<Value>>()
   readonly #newcomers = new Part<Value>()
   readonly #residents = new Part<Value>()
@@ -73,7 +73,7 @@ export class KeyedTable<Value> {
   readonly #number: number
   evicted = 0
 
-  constructor(limit: number, create: () => Value, callers: CallerIndex | null = null) {
+  constructor(limit: number, create: (key: string) => Value, callers: CallerIndex | null = null) {
     this.limit = limit
     this.#newcomerLimit = Math.max(1, Math.floor(limit * NEWCOMERS))
     this.#create = create
@@ -108,9 +108,9 @@ export class KeyedTable<Value> {
   }
 
   /** Every value, residents first, those that would leave first before the others. */
-  forEach(visit: (value: Value) => void): void {
-    for (let slot = this.#residents.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!)
-    for (let slot = this.#newcomers.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!)
+  forEach(visit: (value: Value, key: string) => void): void {
+    for (let slot = this.#residents.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!, slot.key)
+    for (let slot = this.#newcomers.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!, slot.key)
   }
 
   /** What is held now, in the order of `forEach`; each state is made when it is asked for. */
@@ -124,6 +124,11 @@ export class KeyedTable<Value> {
         if (held) yield [isResident, key, uses, touched, toState(value!)]
       }
     }
+  }
+
+  /** Keys and what is made of their values, as `entries`. */
+  *states<State>(toState: (value: Value) => State): IterableIterator<[key: string, state: State]> {
+    for (const [, key, , , state] of this.entries(toState)) yield [key, state as State]
   }
 
   /** Puts an entry back behind those put back before; beyond the limit it is left out. */
@@ -162,7 +167,7 @@ export class KeyedTable<Value> {
       if (this.#newcomers.size > 0) this.#evict(this.#newcomers)
       else this.#evictResident()
     }
-    const slot = new Slot(key, this.#create())
+    const slot = new Slot(key, this.#create(key))
     this.#newcomers.add(slot)
     this.#slots.set(key, slot)
     return slot

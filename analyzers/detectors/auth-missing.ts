@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { KeyedEntry } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
+import { Others } from '../baselines/others.ts'
 import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
 import { text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
@@ -12,7 +14,7 @@ import { gaveSomething } from './access/answer.ts'
 import { namesCredential, showsCredential } from './access/credentials-shown.ts'
 import { EndpointTable } from './access/endpoint-table.ts'
 import { personalData } from './access/personal-data.ts'
-import { EndpointUse, EndpointUseState, Flagged, PERSONAL_IN_PUBLIC } from './auth-missing/endpoint-use.ts'
+import { EndpointUse, EndpointUseState, Flagged, PERSONAL_IN_PUBLIC, UseCounts } from './auth-missing/endpoint-use.ts'
 import { missingSignal } from './auth-missing/finding.ts'
 import { Siblings } from './auth-missing/siblings.ts'
 
@@ -46,17 +48,34 @@ class AuthMissing implements Detector {
   readonly #endpoints: EndpointTable<EndpointUse>
   readonly #admission: Admission<{ readonly service: string; readonly endpoint: string }, z.infer<typeof SummaryState>>
   readonly #siblings = new Siblings(MAX_SERVICES)
+  readonly #others: Others<UseCounts>
+  readonly shared: SharedLearning = {
+    version: 1,
+    tell: () => this.#endpoints.states(({ own }) => own.toState()),
+    hear: (lines) => {
+      this.#others.hear(lines)
+      this.#endpoints.forEach((use, key) => {
+        use.hear(this.#others.get(key))
+        this.#place(serviceOf(key), use)
+      })
+    },
+  }
   #frozen = false
 
   constructor(options: MissingOptions) {
     this.#options = options
-    this.#endpoints = new EndpointTable(options.maxEndpoints, () => new EndpointUse())
+    this.#others = new Others(options.maxEndpoints, () => new UseCounts())
+    this.#endpoints = new EndpointTable(options.maxEndpoints, (key) => {
+      const use = new EndpointUse()
+      use.hear(this.#others.get(key))
+      return use
+    })
     this.#admission = new Admission(
       ADMISSION_DEFAULTS,
       ({ service, endpoint }) => {
         const use = this.#endpoints.peek(service, endpoint)
         if (use === undefined) return
-        use.strangers++
+        use.own.strangers++
         this.#place(service, use)
       },
       {
@@ -75,15 +94,14 @@ class AuthMissing implements Detector {
     const use = this.#endpoints.use(service, endpoint)
     if (isAuthenticated(tx.principal)) {
       if (!isRefusal && !this.#frozen) {
-        use.signedInAnswers++
-        if (use.signedIn.learnOne(hashText(principalKey(tx.principal))) > 0) this.#place(service, use)
+        if (use.answer(hashText(principalKey(tx.principal)))) this.#place(service, use)
       }
       return null
     }
     if (isRefusal) {
       if (use.looksAtRefusals < MAX_LOOKS) {
         use.looksAtRefusals++
-        if (!showsCredential(tx)) use.refusals++
+        if (!showsCredential(tx)) use.own.refusals++
       }
       return null
     }
@@ -113,7 +131,11 @@ class AuthMissing implements Detector {
   }
 
   sizes() {
-    return { endpoints: this.#endpoints.occupancy, quarantine: this.#admission.occupancy }
+    return {
+      endpoints: this.#endpoints.occupancy,
+      quarantine: this.#admission.occupancy,
+      others: this.#others.occupancy,
+    }
   }
 
   maturity(): number {
@@ -134,7 +156,8 @@ class AuthMissing implements Detector {
     const [, key, , , state] = kept[1]
     const use = EndpointUse.fromState(EndpointUseState.parse(state))
     this.#endpoints.restore(kept[1], use)
-    this.#place(key.slice(0, key.indexOf(' ')), use)
+    use.hear(this.#others.get(key))
+    this.#place(serviceOf(key), use)
   }
 
   /** Its service is told when it turns out to let strangers in, or not to. */
@@ -151,7 +174,7 @@ class AuthMissing implements Detector {
     const openShare = this.#siblings.openShare(service, use.standing)
     const few =
       isRead && use.refusals > 0 ? FEW_IF_REFUSED : openShare <= GUARDED_SERVICE ? FEW_IF_GUARDED : leastCallers
-    if (use.signedIn.count < Math.min(few, leastCallers)) return null
+    if (use.callers < Math.min(few, leastCallers)) return null
     const chance = use.strangersShare * openShare
     const ofRefusals = isRead ? use.rarityOfRefusals : 1
     if (chance * ofRefusals * PERSONAL_IN_PUBLIC > report) return null
@@ -184,7 +207,7 @@ class AuthMissing implements Detector {
   /** Whoever opened it meant to: strangers come from everywhere, for a day, and the incident has said so. */
   #isPublicNow(service: string, use: EndpointUse, flagged: Flagged, now: EventTime): boolean {
     if (now - flagged.since < DAY_US || flagged.networks.count < this.#options.publicNetworks) return false
-    use.strangers = PLAINLY_PUBLIC
+    use.own.strangers = PLAINLY_PUBLIC
     use.flagged = null
     this.#place(service, use)
     return true
@@ -197,9 +220,14 @@ class AuthMissing implements Detector {
     // Nor who shows one that is not known yet. A cookie may be anything: visitors of what is public bear some.
     if (tx.query !== '' && namesCredential(tx.query)) return
     if (tx.requestHeaders.some(([name]) => name.toLowerCase() === 'authorization')) return
-    use.met++
+    use.own.met++
     this.#admission.offer(caller, voter, { service, endpoint }, use.maturity >= 1, now)
   }
+}
+
+/** Of a key of EndpointTable. */
+function serviceOf(key: string): string {
+  return key.slice(0, key.indexOf(' '))
 }
 
 function isPowerOfTwo(count: number): boolean {

@@ -5,6 +5,7 @@ import { Doorkeeper } from './doorkeeper.ts'
 import { EndpointNames } from './endpoint-names.ts'
 import { type CandidateState, type EndpointLine, endpointLine } from './endpoint-state.ts'
 import { KnownValues } from './known-values.ts'
+import { OthersEndpoints, type ToldEndpoint } from './others-endpoints.ts'
 import { NodeBudget } from './path-node.ts'
 import { SegmentTree } from './segment-tree.ts'
 import { ServiceNames, type ServiceRule } from './service-names.ts'
@@ -101,6 +102,7 @@ export class EndpointMapper {
   readonly #serviceNames: ServiceNames
   readonly #names = new EndpointNames()
   readonly #doorkeeper = new Doorkeeper()
+  readonly #others = new OthersEndpoints()
   readonly #places: NodeBudget
   readonly #values = new KnownValues()
   #looks = 0
@@ -170,6 +172,7 @@ export class EndpointMapper {
       endpoints: size(this.#established),
       services: size(this.#services),
       endpoint_places: { entries: this.#places.used, limit: this.#places.limit, evicted: 0 },
+      endpoints_of_others: { entries: this.#others.size, limit: this.#others.limit, evicted: 0 },
     }
   }
 
@@ -217,6 +220,20 @@ export class EndpointMapper {
         map.set(kept[1], candidate)
       }
     }
+  }
+
+  /** What was answered here, of endpoints and candidates. */
+  *tell(): Generator<ToldEndpoint> {
+    for (const map of [this.#established, this.#candidates]) {
+      for (const [key, { answers, principals, grants }] of map.entries()) {
+        if (answers > 0) yield [key, answers, [...principals], grants > 0]
+      }
+    }
+  }
+
+  /** What other analyzers told, in the place of what they had told before: together with it a candidate is established sooner. */
+  hear(lines: Iterable<unknown>): void {
+    this.#others.hear(lines)
   }
 
   /** Begins anew. */
@@ -287,10 +304,17 @@ export class EndpointMapper {
   /** Establishes a candidate that has what it takes. */
   #settle(key: string, candidate: Candidate): boolean {
     const { establishAnswers, establishPrincipals } = this.#options
-    if (candidate.answers < establishAnswers || candidate.principals.length < establishPrincipals) return false
+    const others = this.#others.get(key)
+    if (candidate.answers + (others?.answers ?? 0) < establishAnswers) return false
+    if (principalsOf(candidate, others?.principals ?? []) < establishPrincipals) return false
     const { service } = candidate
     // A service that refuses whatever is asked says nothing about any of it.
-    if (candidate.refusedOnly && service.refusedOnly > REFUSED_AT_EASE + service.established / 4) return false
+    if (
+      candidate.refusedOnly &&
+      others?.granted !== true &&
+      service.refusedOnly > REFUSED_AT_EASE + service.established / 4
+    )
+      return false
     this.#candidates.delete(key)
     this.#established.set(key, candidate)
     service.unproven--
@@ -365,6 +389,13 @@ export class EndpointMapper {
     if (this.#candidates.has(newKey)) this.#settle(newKey, target)
     return target
   }
+}
+
+/** How many different ones were answered, here and at other analyzers. */
+function principalsOf({ principals }: Candidate, others: readonly string[]): number {
+  let count = principals.length
+  for (const principal of others) if (!principals.includes(principal)) count++
+  return count
 }
 
 function candidateState({ endpoint, service, answers, principals, grants, refusedOnly }: Candidate): CandidateState {

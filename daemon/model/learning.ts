@@ -9,4 +9,19 @@ export interface LearningPart {
   restore(line: unknown): void
   /** Begins anew. */
   reset(): void
+  /** Where analyzers that divide one input count together; without it each knows its own callers only. */
+  readonly shared?: SharedLearning | undefined
+}
+
+/**
+ * What several analyzers learn of the same endpoints and services, counted together: own + others'. What others told is kept apart,
+ * is in no snapshot, and is never told again, so nothing counts twice whoever asks how often.
+ */
+export interface SharedLearning {
+  /** Of its lines: others are not heard. */
+  readonly version: number
+  /** What was learnt here, and here only: plain JSON values, as of `snapshot`. */
+  tell(): Iterable<unknown>
+  /** The lines of all others together, in the place of what they had told before. Throws at one that is none, and then nothing has changed. */
+  hear(lines: Iterable<unknown>): void
 }

@@ -88,6 +88,7 @@ export class AnalysisStage implements Analysis {
         snapshot: () => endpoints.snapshot(),
         restore: (line) => endpoints.restore(line),
         reset: () => endpoints.reset(),
+        shared: { version: 1, tell: () => endpoints.tell(), hear: (lines) => endpoints.hear(lines) },
       },
       ...(this.#detection === null ? [] : [profilesPart(this.#detection.profiles)]),
       ...(this.#detection?.detectors.parts() ?? []),

@@ -27,6 +27,8 @@ import type { KafkaEntry } from './engine-protocol.ts'
 import { IncidentLedger, type LedgerChange, type LedgerEntry } from './incident-ledger.ts'
 import { KafkaDesk } from './kafka-desk.ts'
 import { type Alive, LastRun } from './last-run.ts'
+import { PeerDesk, sharingOf } from './peer-desk.ts'
+import type { Sharing } from './peer-learning.ts'
 import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
 import { SnapshotKeeper } from './snapshot-keeper.ts'
@@ -97,6 +99,8 @@ class Control implements Daemon {
   #learning!: SnapshotKeeper
   #descriptions!: DescriptionFiles
   #kafka: KafkaDesk | null = null
+  /** Null where nobody else reads a part of the same topics. */
+  #peers: PeerDesk | null = null
   #server: ApiServer | null = null
   #watch: Watch | null = null
   #actions!: DurableMap<Action>
@@ -173,6 +177,10 @@ class Control implements Daemon {
       const desk = new KafkaDesk({ ...this.#request, positions, folder })
       closers.add('dead letters', () => desk.close())
       this.#kafka = desk
+    }
+    if (this.#store !== null) {
+      const sharing = await sharingOf(config, await openMap<string>(parts, join(state, 'analyzer')))
+      if (sharing !== null) this.#peers = this.#newPeers(sharing, this.#store)
     }
     this.#outbox = await openOutbox(parts, join(state, 'deliveries'))
     this.#response = this.#newResponse(await openConnectors(parts, this.#outbox, this.#context))
@@ -253,6 +261,8 @@ class Control implements Daemon {
       onInventory: (part) => this.#inventory.take(part),
       learning,
       onLearning: (chunk) => this.#learning.take(chunk),
+      sharing: this.#peers?.sharing ?? null,
+      onTold: (part) => this.#peers?.told(part),
       ...(this.#kafka === null ? {} : { kafka: this.#kafka }),
       ...(learnFrom === undefined ? {} : { learnFrom }),
       ...(shiftFilesUs === undefined ? {} : { shiftFilesUs }),
@@ -268,9 +278,13 @@ class Control implements Daemon {
         for (const each of held) this.#take({ kind: 'updated', ...each })
       },
       ...(store === null ? {} : { seal: (batch) => store.seal(batch) }),
-      onStatus: (status) => this.#status.heard(status),
+      onStatus: (status) => {
+        this.#status.heard(status)
+        this.#peers?.partitions(status.kafka.reduce((sum, { partitions }) => sum + partitions, 0))
+      },
       stop: AbortSignal.any([stop, this.#end.signal]),
     })
+    this.#peers?.start()
     const summary = await this.#watch.done
     this.#ready = false
     await Promise.all(this.#under)
@@ -324,6 +338,20 @@ class Control implements Daemon {
     const why = `${action.step} ${action.state}${action.simulated ? ' (simulated)' : ''}: ${step?.why ?? ''}`
     await this.#ledger.acted(action.incidentId, (step?.atMs ?? Date.now()) * 1000, why)
     await stored
+  }
+
+  #newPeers(sharing: Sharing, store: StoreProcess): PeerDesk {
+    const { config, key, logger } = this.#request
+    const desk = new PeerDesk({
+      sharing,
+      keyId: key.id,
+      store,
+      everySeconds: config.state.snapshot_seconds,
+      logger,
+      hear: (parts, leftOut) => this.#watch?.hear(parts, leftOut),
+    })
+    this.#closers.add('peers', () => desk.close())
+    return desk
   }
 
   #newResponse(connectors: ReadonlyMap<string, Connector>): Response {

@@ -7,6 +7,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import type { ToldPart } from '../model/told-part.ts'
 import type { Verdict } from '../model/verdict.ts'
 import type { PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
@@ -19,6 +20,7 @@ import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
 import type { SourceState } from '../telemetry/sensor-windows.ts'
 import type { DeadLetter } from './kafka-feed.ts'
+import type { Sharing } from './peer-learning.ts'
 import type { ReplaySummary } from './replay.ts'
 import type { SnapshotPart } from './snapshot-keeper.ts'
 
@@ -123,6 +125,8 @@ export interface StartMessage {
   readonly inventory: string | null
   /** Descriptors of the files that hold what was learnt, the newest first. */
   readonly learning: readonly number[]
+  /** Null where nobody else reads a part of the same topics. */
+  readonly sharing: Sharing | null
 }
 
 /** How the engine is doing, told every second. */
@@ -171,6 +175,8 @@ export type ToEngine =
   | { readonly kind: 'settled'; readonly sequence: number; readonly lost: boolean }
   /** These positions are on disk. */
   | { readonly kind: 'positions_kept'; readonly positions: readonly KafkaPosition[] }
+  /** What other analyzers learnt: it takes the place of what they told before. `leftOut`: so many parts there was no room for. */
+  | { readonly kind: 'heard'; readonly parts: readonly ToldPart[]; readonly leftOut: number }
   | { readonly kind: 'stop' }
 
 /** A snapshot of the inventory as JSON Lines, in parts. */
@@ -201,6 +207,8 @@ export type FromEngine =
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | InventoryPart
   | LearningChunk
+  /** For other analyzers. */
+  | { readonly kind: 'told'; readonly part: ToldPart }
   | { readonly kind: 'warning'; readonly message: string }
   /** `held`: the incidents that are open, as they stand. */
   | { readonly kind: 'done'; readonly summary: ReplaySummary; readonly held: readonly HeldIncident[] }

@@ -31,6 +31,7 @@ import { InventoryFeed } from './inventory-feed.ts'
 import { KafkaSession, type KeptCovers } from './kafka-session.ts'
 import { LearningFeed } from './learning-feed.ts'
 import { type Covers, RefusedLearning, restoreLearning } from './learning-file.ts'
+import { PeerLearning } from './peer-learning.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
@@ -67,6 +68,8 @@ export class Engine {
   #described: readonly DescribedApi[] = []
   /** Null while nothing is learnt. */
   #learning: LearningFeed | null = null
+  /** Null where nobody else reads a part of the same topics. */
+  #peers: PeerLearning | null = null
   /** Of a sensor, which analyses nothing. */
   #publisher: KafkaPublisher | null = null
 
@@ -111,6 +114,9 @@ export class Engine {
           if (message.lost && !this.#stop.signal.aborted) session.lost()
           else session.settled()
         }
+        return
+      case 'heard':
+        await this.#peers?.hear(message.parts, message.leftOut)
         return
       case 'positions_kept':
         await Promise.all(this.#kafka.map((session) => session.kept(message.positions)))
@@ -179,6 +185,18 @@ export class Engine {
           failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the snapshot of learning', error) }),
         })
       }
+      if (start.sharing !== null) {
+        this.#peers = new PeerLearning({
+          sharing: start.sharing,
+          key: keyOf(start),
+          everySeconds: start.config.state.snapshot_seconds,
+          counters: assembly.telemetry.counters,
+          parts: () => assembly.learning,
+          now: () => (Number.isFinite(assembly.chain.now) ? assembly.chain.now : null),
+          send: (part) => this.#tell({ kind: 'told', part }),
+          failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the learning of others', error) }),
+        })
+      }
       if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
       beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
       if (start.learnFrom !== null) {
@@ -210,6 +228,7 @@ export class Engine {
       await Promise.all(this.#kafka.map((session) => session.finish()))
       await this.#publisher?.close(SEAL_MS)
       this.#learning?.finish()
+      this.#peers?.finish()
       this.#beat(assembly)
       const held = assembly.detection?.incidents.held() ?? []
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()), held })
@@ -234,6 +253,7 @@ export class Engine {
     for (const session of this.#kafka) session.checkpoint()
     this.#inventory?.beat()
     this.#learning?.beat()
+    this.#peers?.beat()
     this.#tell({
       kind: 'status',
       status: {

@@ -10,6 +10,7 @@ import type { DeployMark } from '../model/deploy.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
+import type { ToldPart } from '../model/told-part.ts'
 import type { Verdict } from '../model/verdict.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import { shippedPolicies } from '../policies/load.ts'
@@ -32,6 +33,7 @@ import type {
   ToEngine,
 } from './engine-protocol.ts'
 import type { KafkaDesk } from './kafka-desk.ts'
+import type { Sharing } from './peer-learning.ts'
 import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
 
@@ -83,6 +85,9 @@ export interface RunRequest {
   onInventory?(part: InventoryPart): void
   /** The same of what is learnt, every state.snapshot_seconds. */
   onLearning?(chunk: LearningChunk): void
+  /** An analyzer among others: who it is, and who takes what it tells them. */
+  readonly sharing?: Sharing | null
+  onTold?(part: ToldPart): void
   /** Every second. */
   onStatus?(status: EngineStatus): void
   readonly stop: AbortSignal
@@ -101,6 +106,8 @@ export interface Watch {
   deploy(mark: DeployMark): void
   /** A person has said what an incident is. */
   verdict(verdict: Verdict): void
+  /** What other analyzers learnt was read. `leftOut`: so many parts there was no room for. */
+  hear(parts: readonly ToldPart[], leftOut: number): void
   sources(): SourceStatus[]
   processes(): { name: string; pid: number | null }[]
 }
@@ -116,6 +123,7 @@ export function watch(request: RunRequest): Watch {
     setDescribed: (apis) => control.setDescribed(apis),
     deploy: (mark) => control.deploy(mark),
     verdict: (verdict) => control.verdict(verdict),
+    hear: (parts, leftOut) => control.hear(parts, leftOut),
     sources: () => control.sources(),
     processes: () => control.processes(),
   }
@@ -176,6 +184,7 @@ class Control {
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
         else if (message.kind === 'rows') this.#seal(message)
         else if (message.kind === 'positions') this.#keep(message.positions)
+        else if (message.kind === 'told') this.#request.onTold?.(message.part)
         else if (message.kind === 'dead_letters') void this.#request.kafka?.lay(message.letters)
         else this.#heard(message)
       })
@@ -198,6 +207,7 @@ class Control {
         gapSeconds: this.#request.gapSeconds ?? 0,
         inventory: readsFiles ? null : (this.#request.inventory ?? null),
         learning,
+        sharing: this.#request.sharing ?? null,
       }
       this.#tell(start)
       const end = () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' }))
@@ -227,6 +237,10 @@ class Control {
 
   verdict(verdict: Verdict): void {
     this.#tell({ kind: 'verdict', verdict })
+  }
+
+  hear(parts: readonly ToldPart[], leftOut: number): void {
+    this.#tell({ kind: 'heard', parts, leftOut })
   }
 
   sources(): SourceStatus[] {

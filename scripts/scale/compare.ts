@@ -1,10 +1,15 @@
 import { parseArgs } from 'node:util'
 import type { Incident } from '../../daemon/model/incident.ts'
+import { type EventTime, MINUTE_US } from '../../daemon/model/time.ts'
 import { Analyzer, partitioner, sensed } from './split.ts'
 
 /** What is found when the records of one input are divided over several analyzers, beside what one of them finds. */
 const { values, positionals } = parseArgs({
-  options: { analyzers: { type: 'string', default: '4' }, partitions: { type: 'string', default: '12' } },
+  options: {
+    analyzers: { type: 'string', default: '4' },
+    partitions: { type: 'string', default: '12' },
+    'share-minutes': { type: 'string', default: '0' },
+  },
   allowPositionals: true,
 })
 const count = Number(values.analyzers)
@@ -12,8 +17,13 @@ const partitionOf = partitioner(Number(values.partitions))
 const alone = new Analyzer()
 const several = Array.from({ length: count }, () => new Analyzer())
 const shares = several.map(() => 0)
+const shareUs = Number(values['share-minutes']) * MINUTE_US
+let sharedAt = 0
+let sharing = 0
+let toldBytes = 0
 await sensed(positionals, ({ key, value }) => {
   alone.push(value)
+  share(alone.assembly.chain.now)
   const index = partitionOf(key) % count
   shares[index]!++
   several[index]!.push(value)
@@ -22,6 +32,11 @@ const one = alone.finish()
 const many = several.flatMap((analyzer) => analyzer.finish())
 const total = shares.reduce((sum, share) => sum + share, 0)
 console.log(`${total} transactions; by analyzer ${shares.join(', ')}`)
+if (shareUs > 0) {
+  console.log(
+    `shared every ${values['share-minutes']} min: ${Math.round(sharing)} ms in all, at most ${toldBytes} bytes told by one`,
+  )
+}
 console.log(`incidents: 1 analyzer ${one.length}, ${count} analyzers ${many.length}\n`)
 console.log('detector               one  several  the same  only one  only several')
 for (const detector of [...new Set([...one, ...many].map((incident) => incident.detector))].sort()) {
@@ -38,6 +53,19 @@ for (const detector of [...new Set([...one, ...many].map((incident) => incident.
   }
   for (const incident of missed) console.log(`  only one:     ${told(incident)}`)
   for (const incident of added) console.log(`  only several: ${told(incident)}`)
+}
+
+/** In event time, as they would by way of the store: all that each learnt up to now. */
+function share(now: EventTime): void {
+  if (shareUs === 0 || !Number.isFinite(now)) return
+  if (sharedAt === 0) sharedAt = now
+  if (now - sharedAt < shareUs) return
+  sharedAt = now
+  const begun = performance.now()
+  const told = several.map((analyzer) => analyzer.tell())
+  for (const [index, analyzer] of several.entries()) analyzer.hear(told.filter((_, other) => other !== index))
+  sharing += performance.now() - begun
+  toldBytes = Math.max(...told.map((parts) => [...parts.values()].reduce((sum, text) => sum + text.length, 0)))
 }
 
 /** Of one caller, by one detector. */

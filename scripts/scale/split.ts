@@ -10,6 +10,7 @@ import { type Assembly, assemble, nativeReader } from '../../daemon/topology/ass
 import { buildDetection } from '../../daemon/topology/detection.ts'
 import { drive, type Input } from '../../daemon/topology/inputs.ts'
 import { NativeOrder } from '../../daemon/topology/native-order.ts'
+import { hearLines, sharedOf, toldLines } from '../../daemon/topology/told-lines.ts'
 import type { PublishedRecord } from '../../sinks/kafka/publish-buffer.ts'
 
 const { config } = effectiveConfig(CONFIG_SCHEMA, null)
@@ -61,6 +62,21 @@ export class Analyzer {
   push(value: Buffer): void {
     const record = JSON.parse(value.toString()) as Record<string, unknown>
     this.#order.push({ line: ++this.#line, record, clock: parseTime(String(record.end_ts))!, bogusTime: false })
+  }
+
+  /** What it tells the others, by part. */
+  tell(): ReadonlyMap<string, string> {
+    return new Map(sharedOf(this.assembly.learning).map(({ name, shared }) => [name, toldLines(shared).text]))
+  }
+
+  /** What each of the others told last. */
+  hear(others: readonly ReadonlyMap<string, string>[]): void {
+    for (const { name, shared } of sharedOf(this.assembly.learning)) {
+      hearLines(
+        shared,
+        others.map((told) => told.get(name) ?? ''),
+      )
+    }
   }
 
   finish(): readonly Incident[] {

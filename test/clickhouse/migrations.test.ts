@@ -152,6 +152,7 @@ test('shipped migrations do not change', () => {
       "0002_endpoints": "8f3b087c4731f3c4",
       "0003_inventory": "e0d818d032ff734e",
       "0004_documented": "9dff2822b124daba",
+      "0005_learning": "0128b0ad90898133",
     }
   `)
 })

@@ -15,7 +15,7 @@ export class EndpointTable<Value> {
   readonly #near = new Map<string, Near<Value>>()
   #since: EventTime = 0
 
-  constructor(limit: number, create: () => Value) {
+  constructor(limit: number, create: (key: string) => Value) {
     this.#table = new KeyedTable(limit, create)
   }
 
@@ -42,6 +42,15 @@ export class EndpointTable<Value> {
     this.#near.clear()
     this.#since = 0
     return this.#table.entries(toState)
+  }
+
+  /** Keys and what is made of their values; what is at hand stays so. */
+  states<State>(toState: (value: Value) => State): IterableIterator<[key: string, state: State]> {
+    return this.#table.states(toState)
+  }
+
+  forEach(visit: (value: Value, key: string) => void): void {
+    this.#table.forEach(visit)
   }
 
   restore(entry: KeyedEntry, value: Value): void {

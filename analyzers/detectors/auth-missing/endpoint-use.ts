@@ -38,24 +38,90 @@ export const EndpointUseState = z.tuple([
 ])
 type EndpointUseState = z.infer<typeof EndpointUseState>
 
-/** Who was answered by an endpoint, signed-in callers and strangers, and who was not. */
-export class EndpointUse {
+/** Signed-in callers and their answers, strangers admitted, strangers met, refusals. */
+const UseCountsState = z.tuple([amount, DistinctState, amount, amount, amount])
+type UseCountsState = z.infer<typeof UseCountsState>
+
+/** Who was answered by an endpoint, as far as analyzers add it up. */
+export class UseCounts {
   signedInAnswers = 0
   signedIn = new DistinctCounter()
-  /** Networks that somebody not signed in was answered from; strangers among them, and those admitted after quarantine. */
-  seen = new DistinctCounter()
-  met = 0
+  /** Networks of strangers, of those that were met the ones that were admitted after quarantine. */
   strangers = 0
+  met = 0
   /** Refusals of strangers who showed nothing. */
   refusals = 0
+
+  add(state: unknown): void {
+    const [answers, callers, strangers, met, refusals] = UseCountsState.parse(state)
+    this.signedInAnswers += answers
+    this.signedIn.merge(DistinctCounter.fromState(callers))
+    this.strangers += strangers
+    this.met += met
+    this.refusals += refusals
+  }
+
+  toState(): UseCountsState {
+    return [this.signedInAnswers, this.signedIn.toState(), this.strangers, this.met, this.refusals]
+  }
+}
+
+const NOBODY: Readonly<UseCounts> = new UseCounts()
+
+/** Who was answered by an endpoint, signed-in callers and strangers, and who was not. */
+export class EndpointUse {
+  readonly own = new UseCounts()
+  #others: Readonly<UseCounts> = NOBODY
+  /** Signed-in callers of all analyzers: our own counter while nobody else knows any. */
+  #everyone = this.own.signedIn
+  /** Networks that somebody not signed in was answered from. */
+  seen = new DistinctCounter()
   looksAtRefusals = 0
   /** What was flagged, to be taken for the new state of things in time. */
   flagged: Flagged | null = null
   /** As its service was told last. */
   standing: Standing = 'unknown'
 
+  /** An answer to a signed-in caller; whether it is one more of them. */
+  answer(caller: number): boolean {
+    this.own.signedInAnswers++
+    const isNew = this.own.signedIn.learnOne(caller) > 0
+    if (this.#everyone !== this.own.signedIn) this.#everyone.learnOne(caller)
+    return isNew
+  }
+
+  /** What other analyzers know of it, in the place of what they knew before. */
+  hear(others: Readonly<UseCounts> | null): void {
+    this.#others = others ?? NOBODY
+    this.#everyone = this.own.signedIn
+    if (others === null) return
+    this.#everyone = DistinctCounter.fromState(this.own.signedIn.toState())
+    this.#everyone.merge(others.signedIn)
+  }
+
+  /** Signed-in callers. */
+  get callers(): number {
+    return this.#everyone.count
+  }
+
+  get signedInAnswers(): number {
+    return this.own.signedInAnswers + this.#others.signedInAnswers
+  }
+
+  get strangers(): number {
+    return this.own.strangers + this.#others.strangers
+  }
+
+  get met(): number {
+    return this.own.met + this.#others.met
+  }
+
+  get refusals(): number {
+    return this.own.refusals + this.#others.refusals
+  }
+
   get answers(): number {
-    return Math.min(this.signedInAnswers, ANSWERS_PER_CALLER * this.signedIn.count)
+    return Math.min(this.signedInAnswers, ANSWERS_PER_CALLER * this.callers)
   }
 
   get maturity(): number {
@@ -81,7 +147,7 @@ export class EndpointUse {
   /** `leastCallers`: signed-in ones before it says anything of its service. */
   standingFrom(leastCallers: number): Standing {
     if (this.#letsIn) return 'open'
-    return this.signedIn.count >= leastCallers ? 'guarded' : 'unknown'
+    return this.callers >= leastCallers ? 'guarded' : 'unknown'
   }
 
   get #letsIn(): boolean {
@@ -89,17 +155,20 @@ export class EndpointUse {
   }
 
   toState(): EndpointUseState {
-    const { signedInAnswers, signedIn, seen, flagged } = this
-    const counts: EndpointUseState[3] = [this.strangers, this.refusals, this.looksAtRefusals, this.met]
-    return [signedInAnswers, signedIn.toState(), seen.toState(), counts, flagged === null ? null : flagged.toState()]
+    const { own, seen, looksAtRefusals, flagged } = this
+    const counts: EndpointUseState[3] = [own.strangers, own.refusals, looksAtRefusals, own.met]
+    const found = flagged === null ? null : flagged.toState()
+    return [own.signedInAnswers, own.signedIn.toState(), seen.toState(), counts, found]
   }
 
   static fromState([answers, signedIn, seen, counts, flagged]: EndpointUseState): EndpointUse {
     const use = new EndpointUse()
-    use.signedInAnswers = answers
-    use.signedIn = DistinctCounter.fromState(signedIn)
+    const { own } = use
+    own.signedInAnswers = answers
+    own.signedIn = DistinctCounter.fromState(signedIn)
+    use.hear(null)
     use.seen = DistinctCounter.fromState(seen)
-    ;[use.strangers, use.refusals, use.looksAtRefusals, use.met] = counts
+    ;[own.strangers, own.refusals, use.looksAtRefusals, own.met] = counts
     use.flagged = flagged === null ? null : Flagged.fromState(flagged)
     return use
   }

@@ -21,7 +21,7 @@ export function missingSignal(
   now: EventTime,
 ): Signal {
   const classes = [...flagged.classes]
-  const callers = Math.round(use.signedIn.count)
+  const callers = Math.round(use.callers)
   const refused = use.refusals > 0 ? `, and ${countText(use.refusals, 'stranger')} refused` : ''
   const siblings =
     guardedSiblings > 0 ? `; ${countText(guardedSiblings, 'other endpoint')} of the service let no strangers in` : ''
