@@ -11,7 +11,7 @@ import { amount, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject } from './access/answer.ts'
-import { personalData } from './access/personal-data.ts'
+import { bodyFacts } from './access/body-facts.ts'
 import { Places } from './object-enumeration/places.ts'
 import { jsonNames } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
@@ -157,10 +157,12 @@ class PropertyExposure implements Detector {
   }
 
   #look(tx: Transaction, service: string, known: Endpoint, now: EventTime): Signal | null {
-    const fields = jsonNames(tx.responseBody)
+    const facts = bodyFacts(tx.responseBody)
+    // Of an answer that is cut off, the names up to there.
+    const fields = facts === null ? jsonNames(tx.responseBody) : facts.names
     if (fields.length === 0) return null
     const caller = this.#index.of(tx.principal).hash
-    const classes = personalData(tx.responseBody)
+    const classes = facts === null ? NO_CLASSES : facts.classes
     if (!this.#isSettled(known)) {
       if (!this.#frozen) {
         for (const { hash } of fields) known.names.learnOne(hash, caller)
@@ -221,6 +223,7 @@ class PropertyExposure implements Detector {
 }
 
 const CLASS = 'class '
+const NO_CLASSES: readonly SensitiveClass[] = []
 
 const GRAVE: ReadonlySet<SensitiveClass> = new Set(['card', 'iban', 'national_id', 'password', 'token'])
 

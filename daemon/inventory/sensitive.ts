@@ -1,6 +1,6 @@
 import { isPseudonym, REDACTED } from '../identity/pseudonym.ts'
 import { normalName, secrecyOf } from '../identity/secret-names.ts'
-import { isCardNumber, isTokenShaped } from '../identity/token-shape.ts'
+import { isCardNumber, isTokenShaped, mayStartToken } from '../identity/token-shape.ts'
 import type { FieldType } from './scalar.ts'
 
 /** What a value tells of a person, or opens. Only how often each was seen is kept, never a value. */
@@ -26,25 +26,57 @@ const PHONE = /^\+?\(?[0-9][0-9 ()./-]{6,18}$/
 const US_SSN = /^[0-9]{3}-[0-9]{2}-[0-9]{4}$/
 const IBAN = /^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$/
 const CARD = /^[0-9][0-9 -]{11,21}[0-9]$/
+const MOST_OF_CARD = 23
+const SSN_LENGTH = 11
+/** Shorter values are sensitive by their names alone. */
+const LEAST_BY_LOOKS = 7
+const LEAST_TOKEN = 20
+const MAX_LOOKED_AT = 256
 
 /** What a value of a field of this name says about the field; null for most. Values may be redacted already. */
 export function sensitiveClass(name: string, text: string, type: FieldType): SensitiveClass | null {
   if (text === REDACTED) return CARD_NAME.test(normalName(name)) ? 'card' : 'password'
   const length = text.length
-  if (length === 0 || length > 256) return null
+  if (length === 0 || length > MAX_LOOKED_AT) return null
   if (isPseudonym(text)) return secrecyOf(name) === 'erase' ? 'password' : 'token'
   if (type === 'email') return 'email'
   if (type === 'bool' || type === 'date' || type === 'uuid' || type === 'null') return null
-  if (length >= 7) {
+  if (length >= LEAST_BY_LOOKS) {
     const first = text.charCodeAt(0)
     const digit = first >= 0x30 && first <= 0x39
-    if (digit && length === 11 && US_SSN.test(text)) return 'national_id'
+    if (digit && length === SSN_LENGTH && US_SSN.test(text)) return 'national_id'
     if (digit && length >= 13 && CARD.test(text) && isCardNumber(text.replaceAll(/[ -]/g, ''))) return 'card'
     if ((first === 0x2b || (digit && PHONE_NAME.test(normalName(name)))) && PHONE.test(text)) return 'phone'
     if (length >= 15 && first >= 0x41 && first <= 0x5a && isIban(text.replaceAll(' ', ''))) return 'iban'
-    if (length >= 20 && isTokenShaped(text)) return 'token'
+    if (length >= LEAST_TOKEN && isTokenShaped(text)) return 'token'
   }
   return isNationalIdName(name) ? 'national_id' : null
+}
+
+/** Whether the name of a field matters to what `sensitiveClass` makes of its values, when their looks are plain. */
+export function isTellingName(name: string): boolean {
+  const normal = normalName(name)
+  return NATIONAL_NAME.test(normal) || PHONE_NAME.test(normal)
+}
+
+/**
+ * False where `sensitiveClass` says null of [start, end): told by length and first characters, so that most values of a body are
+ * never cut out of it. `telling`: see isTellingName. `hasAt`: whether there is an @ in it.
+ */
+export function mayBeSensitive(text: string, start: number, end: number, telling: boolean, hasAt: boolean): boolean {
+  const length = end - start
+  if (length === 0 || length > MAX_LOOKED_AT) return false
+  if (telling || hasAt) return true
+  if (length < LEAST_BY_LOOKS) return false
+  const first = text.charCodeAt(start)
+  const second = text.charCodeAt(start + 1)
+  if (first >= 0x30 && first <= 0x39) return length === SSN_LENGTH || (length >= 13 && length <= MOST_OF_CARD)
+  if (first === 0x2b || (first === 0x72 && length === REDACTED.length)) return true
+  if (first === 0x68 && second === 0x6d) return true
+  if (length >= 15 && first >= 0x41 && first <= 0x5a && (second === 0x20 || (second >= 0x41 && second <= 0x5a))) {
+    return true
+  }
+  return length >= LEAST_TOKEN && first < 128 && second < 128 && mayStartToken(first, second)
 }
 
 /**
