@@ -11,8 +11,6 @@ export const UNTIL_CLOSE = 3
 export const UPGRADE = 4
 export type BodyKind = typeof NO_BODY | typeof LENGTH_BODY | typeof CHUNKED_BODY | typeof UNTIL_CLOSE | typeof UPGRADE
 
-const NAME_CONTENT_LENGTH = Buffer.from('content-length', 'latin1')
-const NAME_TRANSFER_ENCODING = Buffer.from('transfer-encoding', 'latin1')
 const CHUNKED = Buffer.from('chunked', 'latin1')
 
 /**
@@ -74,8 +72,8 @@ export class Framing {
   #readLengths(scanner: HeadScanner, bytes: Buffer, from: number, message: HttpMessage): void {
     let seen = 0
     for (let field = scanner.known[CONTENT_LENGTH]! - 1; field < scanner.headerCount; field++) {
+      if (scanner.names[field] !== CONTENT_LENGTH) continue
       const slot = field * SLOTS
-      if (!isNamed(NAME_CONTENT_LENGTH, scanner, bytes, from, slot)) continue
       let at = from + scanner.offsets[slot + 2]!
       const end = from + scanner.offsets[slot + 3]!
       // A list `5, 5` is what a proxy makes of two fields (RFC 9110 §8.6).
@@ -99,7 +97,7 @@ export class Framing {
     let last = -1
     let fields = 0
     for (let field = scanner.known[TRANSFER_ENCODING]! - 1; field < scanner.headerCount; field++) {
-      if (!isNamed(NAME_TRANSFER_ENCODING, scanner, bytes, from, field * SLOTS)) continue
+      if (scanner.names[field] !== TRANSFER_ENCODING) continue
       last = field * SLOTS
       fields++
     }
@@ -114,11 +112,6 @@ export class Framing {
     if (before < start) return true
     return bytes[before] === 0x2c
   }
-}
-
-function isNamed(name: Buffer, scanner: HeadScanner, bytes: Buffer, from: number, slot: number): boolean {
-  const start = scanner.offsets[slot]!
-  return scanner.offsets[slot + 1]! - start === name.length && equalsLowerCase(name, bytes, from + start)
 }
 
 /** 1*DIGIT with blanks around it, -1 when it is something else or not exact as a number. */

@@ -42,6 +42,8 @@ for (let c = 0; c < 32; c++) SPECIAL[c] = c === HTAB ? 0 : 1
 export class HeadScanner {
   readonly line = new StartLine()
   readonly offsets: Uint16Array
+  /** By field: which known name it has, -1 for none. */
+  readonly names: Int8Array
   /** By known header: 1 + index of its first field, 0 when absent. */
   readonly known = new Uint16Array(KNOWN_COUNT)
   /** Fields whose offsets were noted. */
@@ -56,6 +58,8 @@ export class HeadScanner {
   readonly #limits: HttpLimits
   readonly #names: NameTable
   readonly #vector: VectorLines | null
+  /** The start line is plain text, and could be looked at sixteen bytes at a time. */
+  #plainLine = false
   /** Fields seen, of which those that nobody asks for need not be noted. */
   #fieldCount = 0
   /** Slot of the last field, for folded lines; -1 when it was not noted. */
@@ -68,6 +72,7 @@ export class HeadScanner {
     this.#vector = vector
     // Slots past maxHeaders are for content-length and transfer-encoding only, so that a flood of fields cannot hide them.
     this.offsets = new Uint16Array((limits.maxHeaders + FRAMING_SLOTS) * SLOTS)
+    this.names = new Int8Array(limits.maxHeaders + FRAMING_SLOTS)
   }
 
   /** End of the head (after its blank line), INCOMPLETE, or INVALID when no start line of the wanted kind stands at `from`. */
@@ -82,7 +87,9 @@ export class HeadScanner {
     const lf = this.#lineFeed(bytes, from, seen, end)
     if (lf === end) return maybeStartLine(bytes, from, end, want) ? INCOMPLETE : INVALID
     const lineEnd = this.#trimCr(bytes, from, lf)
-    if (this.line.read(bytes, from, lineEnd, want, strict) === NO_LINE) return INVALID
+    if (this.line.read(bytes, from, lineEnd, want, strict, this.#plainLine ? this.#vector : null) === NO_LINE) {
+      return INVALID
+    }
     if (this.line.badTarget) this.#weird('http.bad_target')
     if (this.line.badVersion) this.#weird('http.bad_version')
     const { known } = this
@@ -93,7 +100,8 @@ export class HeadScanner {
   /** The line feed that ends the start line, or `end`. Up to `seen` the bytes can be looked at sixteen at a time. */
   #lineFeed(bytes: Buffer, from: number, seen: number, end: number): number {
     let i = this.#vector === null ? from : this.#vector.plainEnd(from, seen)
-    if (i + 1 < seen && bytes[i] === CR && bytes[i + 1] === LF) return i + 1
+    this.#plainLine = i + 1 < seen && bytes[i] === CR && bytes[i + 1] === LF
+    if (this.#plainLine) return i + 1
     for (i = Math.min(i, seen); i < end; i++) {
       const c = bytes[i]!
       if (c === LF) return i
@@ -123,20 +131,23 @@ export class HeadScanner {
     const vector = this.#vector
     const room = this.#limits.maxHeaders - this.#fieldCount
     if (vector === null || room <= 0) return first
-    const lines = vector.lines(first, seen, this.#limits.maxFieldBytes, room)
-    const { found, shift } = vector
     const { count, all } = this.#names
-    let start = first
-    for (let at = 0; at < lines * FOUND_WORDS; at += FOUND_WORDS) {
-      const end = found[at + 1]! - shift
-      const known = found[at + 2]!
-      const wanted = known >= 0 && known < count
-      if (wanted) this.#found(known)
-      this.#last = wanted || all ? this.#note(from, start, found[at]! - shift, found[at]! - shift + 2, end) : -1
-      start = end + 2
+    const most = all ? Number.POSITIVE_INFINITY : count
+    const noted = vector.lines(first, seen, this.#limits.maxFieldBytes, room, most)
+    const { found, shift } = vector
+    const lines = found[0]!
+    const end = found[1]! - shift
+    let lastEnd = -1
+    for (let at = FOUND_WORDS; at <= noted * FOUND_WORDS; at += FOUND_WORDS) {
+      const nameEnd = found[at + 1]! - shift
+      const known = found[at + 3]!
+      lastEnd = found[at + 2]! - shift
+      if (known >= 0) this.#found(known)
+      this.#last = this.#note(from, found[at]! - shift, nameEnd, nameEnd + 2, lastEnd, known)
     }
+    if (lines > 0 && lastEnd + 2 !== end) this.#last = -1
     this.#fieldCount += lines
-    return start
+    return end
   }
 
   /**
@@ -217,11 +228,12 @@ export class HeadScanner {
     if (valueEnd - valueStart > this.#limits.maxFieldBytes) this.#weird('http.field_too_large')
     if (known >= 0) this.#found(known)
     else if (!this.#names.all) return -1
-    return this.#note(from, start, nameEnd, valueStart, valueEnd)
+    return this.#note(from, start, nameEnd, valueStart, valueEnd, known)
   }
 
-  #note(from: number, start: number, nameEnd: number, valueStart: number, valueEnd: number): number {
+  #note(from: number, start: number, nameEnd: number, valueStart: number, valueEnd: number, known: number): number {
     const offsets = this.offsets
+    this.names[this.headerCount] = known
     const slot = this.headerCount++ * SLOTS
     offsets[slot] = start - from
     offsets[slot + 1] = nameEnd - from
@@ -241,7 +253,7 @@ export class HeadScanner {
     while (valueStart < end && (bytes[valueStart] === SP || bytes[valueStart] === HTAB)) valueStart++
     const valueEnd = Math.max(valueStart, this.#trimCr(bytes, start, end))
     if (valueEnd - valueStart > this.#limits.maxFieldBytes) this.#weird('http.field_too_large')
-    return this.#names.all ? this.#note(from, start, colon, valueStart, valueEnd) : -1
+    return this.#names.all ? this.#note(from, start, colon, valueStart, valueEnd, -1) : -1
   }
 
   #malformed(): void {

@@ -36,6 +36,12 @@ export function maybeStartLine(bytes: Buffer, from: number, to: number, want: Li
   return true
 }
 
+/** Looks at plain text many bytes at a time. */
+export interface SpaceFinder {
+  /** The first space of [from, end), some place from `end` on when there is none. */
+  spaceAt(from: number, end: number): number
+}
+
 /** Result of `readStartLine`: one instance per scanner, overwritten by every call. Offsets are absolute. */
 export class StartLine {
   kind: LineKind = NO_LINE
@@ -48,14 +54,22 @@ export class StartLine {
   badTarget = false
   badVersion = false
 
-  read(bytes: Buffer, from: number, to: number, want: LineKind, strict: boolean): LineKind {
+  /** `plain`: what finds spaces in the line, which is plain text; null where neither is known. */
+  read(
+    bytes: Buffer,
+    from: number,
+    to: number,
+    want: LineKind,
+    strict: boolean,
+    plain: SpaceFinder | null = null,
+  ): LineKind {
     this.kind = NO_LINE
     this.badTarget = false
     this.badVersion = false
     this.status = 0
     if (want !== REQUEST_LINE && startsWithVersion(bytes, from, to)) return this.#readStatus(bytes, from, to, strict)
     if (want === STATUS_LINE) return NO_LINE
-    return this.#readRequest(bytes, from, to, strict)
+    return this.#readRequest(bytes, from, to, strict, plain)
   }
 
   #readStatus(bytes: Buffer, from: number, to: number, strict: boolean): LineKind {
@@ -72,7 +86,7 @@ export class StartLine {
     return STATUS_LINE
   }
 
-  #readRequest(bytes: Buffer, from: number, to: number, strict: boolean): LineKind {
+  #readRequest(bytes: Buffer, from: number, to: number, strict: boolean, plain: SpaceFinder | null): LineKind {
     const token = TOKEN
     let i = from
     const methodLimit = Math.min(to, from + MAX_METHOD + 1)
@@ -85,12 +99,9 @@ export class StartLine {
     this.methodEnd = i
     this.targetStart = Math.min(i + 1, versionStart - 1)
     this.targetEnd = versionStart - 1
-    this.badTarget = this.targetEnd === this.targetStart
-    const stop = this.targetEnd
-    for (let at = this.targetStart; at < stop; at++) {
-      const c = bytes[at]!
-      if (c <= SP || c === 0x7f) this.badTarget = true
-    }
+    const { targetStart: start, targetEnd: stop } = this
+    this.badTarget =
+      start === stop || (plain === null ? hasBlank(bytes, start, stop) : plain.spaceAt(start, stop) < stop)
     if (strict && this.badTarget) return NO_LINE
     this.kind = REQUEST_LINE
     return REQUEST_LINE
@@ -103,6 +114,15 @@ export class StartLine {
     // A strict line is HTTP/1: `PRI * HTTP/2.0` opens another protocol.
     return this.major === 1 || (!strict && this.major !== 2)
   }
+}
+
+/** Whether a space, a control or DEL stands in [from, to). */
+function hasBlank(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const c = bytes[at]!
+    if (c <= SP || c === 0x7f) return true
+  }
+  return false
 }
 
 /** `HTTP/` DIGIT `.` DIGIT at `from`. */

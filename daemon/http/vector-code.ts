@@ -1,6 +1,6 @@
 /**
- * The code of vector-lines.ts: two functions of WebAssembly, written down instruction by instruction and put together here,
- * since a module of two hundred bytes is worth no tool chain.
+ * The code of vector-lines.ts: three functions of WebAssembly, written down instruction by instruction and put together here,
+ * since a module of a few hundred bytes is worth no tool chain.
  * https://webassembly.github.io/spec/core/binary/
  */
 
@@ -11,8 +11,11 @@ export const NEXT_AT = 0x8400
 export const MASKS_AT = 0x8440
 export const NAMES_AT = 0x8480
 export const NAME_BYTES = 32
-/** Words per line: where its name and its value end, and which known name it is, -1 for none. */
-export const FOUND_WORDS = 3
+/**
+ * Words per line that was noted: where it begins, where its name and its value end, and which known name it is, -1 for none.
+ * The first ones of all tell how many lines there were, noted or not, and where they end.
+ */
+export const FOUND_WORDS = 4
 
 const I32 = 0x7f
 const V128 = 0x7b
@@ -100,23 +103,29 @@ const seek = (marked: (v: number) => number[], at: number, end: number, v: numbe
     ),
   ).concat(get(at), get(mask), ctz, add, set(at))
 
-/** (at, end) -> the first byte that is no plain text, or a place from `end` on. */
-const plainEnd = () => {
+const isSpace = (v: number) => [...get(v), ...all(SP), ...eqBytes]
+
+/** (at, end) -> the first byte that is marked, or a place from `end` on. */
+const first = (marked: (v: number) => number[]) => {
   const [at, end, v, mask] = [0, 1, 2, 3]
-  return [...block(seek(notPlain, at, end, v, mask, 0)), ...get(at), 0x0b]
+  return [...block(seek(marked, at, end, v, mask, 0)), ...get(at), 0x0b]
 }
 
 /**
- * (at, end, longest, room) -> how many lines `Name: value` CR LF stand one after the other from `at` on: the name a token, the value
- * plain text of at most `longest` bytes that neither begins nor ends with a blank.
+ * (at, end, longest, room, last) -> how many lines were noted, of at most `room` lines `Name: value` CR LF that stand one after the
+ * other from `at` on: the name a token, the value plain text of at most `longest` bytes that neither begins nor ends with a blank.
+ * Those are noted whose names are among the known ones up to `last`; of -1, all.
  */
 const fieldLines = () => {
-  const [at, end, longest, room, out, start, name, known, v, w, mask] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+  const [at, end, longest, room, last, out, start, name, known, lines, v, w, mask] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+  ]
   const leave = 1
   return [
+    ...get(at),
+    ...set(start),
     ...block(
       loop(
-        [...get(at), ...set(start)],
         seek(notToken, at, end, v, mask, leave),
         // At least one byte of a name, then a colon and a space.
         [...get(at), ...tee(name), ...get(start), ...call(0x46), ...brIf(leave)],
@@ -146,14 +155,25 @@ const fieldLines = () => {
             [...get(known), ...load8s(NEXT_AT), ...tee(known), ...i32(0), ...call(0x4e), ...brIf(0)],
           ),
         ),
-        [...get(out), ...get(name), ...store32(FOUND_AT)],
-        [...get(out), ...get(at), ...store32(FOUND_AT + 4)],
-        [...get(out), ...get(known), ...store32(FOUND_AT + 8)],
-        [...get(out), ...i32(4 * FOUND_WORDS), ...add, ...set(out)],
-        [...get(at), ...i32(2), ...add, ...set(at)],
+        block(
+          [...get(known), ...get(last), ...gtU, ...brIf(0)],
+          [...get(out), ...i32(4 * FOUND_WORDS), ...add, ...tee(out)],
+          [...get(start), ...store32(FOUND_AT)],
+          [...get(out), ...get(name), ...store32(FOUND_AT + 4)],
+          [...get(out), ...get(at), ...store32(FOUND_AT + 8)],
+          [...get(out), ...get(known), ...store32(FOUND_AT + 12)],
+        ),
+        [...get(at), ...i32(2), ...add, ...tee(at), ...set(start)],
+        [...get(lines), ...i32(1), ...add, ...set(lines)],
         [...get(room), ...i32(1), ...sub, ...tee(room), ...brIf(0)],
       ),
     ),
+    ...i32(0),
+    ...get(lines),
+    ...store32(FOUND_AT),
+    ...i32(0),
+    ...get(start),
+    ...store32(FOUND_AT + 4),
     ...get(out),
     ...i32(4 * FOUND_WORDS),
     0x6e, // i32.div_u
@@ -161,18 +181,23 @@ const fieldLines = () => {
   ]
 }
 
-/** A module that imports `m.memory` and exports `plainEnd` and `fieldLines`. */
+/** A module that imports `m.memory` and exports `plainEnd`, `spaceAt` and `fieldLines`. */
 export function vectorModule(): Uint8Array {
   const text = (name: string) => [name.length, ...Buffer.from(name)]
   const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content]
   const body = (locals: number[], code: number[]) => [...unsigned(locals.length + code.length), ...locals, ...code]
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [2, 0x60, 2, I32, I32, 1, I32, 0x60, 4, I32, I32, I32, I32, 1, I32]),
+    ...section(1, [2, 0x60, 2, I32, I32, 1, I32, 0x60, 5, I32, I32, I32, I32, I32, 1, I32]),
     ...section(2, [1, ...text('m'), ...text('memory'), 0x02, 0x00, 1]),
-    ...section(3, [2, 0, 1]),
-    ...section(7, [2, ...text('plainEnd'), 0, 0, ...text('fieldLines'), 0, 1]),
-    ...section(10, [2, ...body([2, 1, V128, 1, I32], plainEnd()), ...body([3, 4, I32, 2, V128, 1, I32], fieldLines())]),
+    ...section(3, [3, 0, 0, 1]),
+    ...section(7, [3, ...text('plainEnd'), 0, 0, ...text('spaceAt'), 0, 1, ...text('fieldLines'), 0, 2]),
+    ...section(10, [
+      3,
+      ...body([2, 1, V128, 1, I32], first(notPlain)),
+      ...body([2, 1, V128, 1, I32], first(isSpace)),
+      ...body([3, 5, I32, 2, V128, 1, I32], fieldLines()),
+    ]),
   ])
 }
 

@@ -13,7 +13,8 @@ import {
 
 interface VectorExports {
   readonly plainEnd: (from: number, end: number) => number
-  readonly fieldLines: (from: number, end: number, longest: number, room: number) => number
+  readonly spaceAt: (from: number, end: number) => number
+  readonly fieldLines: (from: number, end: number, longest: number, room: number, last: number) => number
 }
 
 /** One memory, and the code that looks at it. */
@@ -24,8 +25,8 @@ interface Lens {
 
 /** Of a head in an ordinary buffer, so much is looked at, which is nearly always all of it. */
 const COPIED_BYTES = 8 * 1024
-/** More lines of one head than this are read one by one. */
-const MOST_LINES = 2048
+/** More lines of one head than this are read one by one. With one place for what is said of all they fill the memory before the tables. */
+const MOST_LINES = 2047
 
 /** Built once, when the first head is read. */
 let compiled: object | null = null
@@ -35,7 +36,7 @@ let compiled: object | null = null
  * (docs/benchmarks.md). Bytes of an ordinary buffer are copied first, which costs a third more.
  */
 export class VectorLines {
-  /** Of `lines`: by line, where the name and where the value ends, shifted by `shift`, and which known name it is or -1. */
+  /** Of `lines`: see FOUND_WORDS. Places are shifted by `shift`. */
   found: Int32Array = NOTHING
   /** From places of the buffer to those of its memory. */
   shift = 0
@@ -87,9 +88,19 @@ export class VectorLines {
     return (this.#exports.plainEnd(from + this.shift, end + this.shift) - this.shift) | 0
   }
 
-  /** How many lines as everybody writes them stand from `from` on, one after the other, at most `most`: see `found`. */
-  lines(from: number, end: number, longest: number, most: number): number {
-    return this.#exports.fieldLines(from + this.shift, end + this.shift, longest, Math.min(most, MOST_LINES))
+  /** The first space of [from, end), some place from `end` on when there is none. */
+  spaceAt(from: number, end: number): number {
+    return (this.#exports.spaceAt(from + this.shift, end + this.shift) - this.shift) | 0
+  }
+
+  /**
+   * Reads the lines as everybody writes them that stand from `from` on, one after the other, at most `most`, and notes those with
+   * one of the first `names` known names; of Infinity, all. Returns how many it noted: see `found`.
+   */
+  lines(from: number, end: number, longest: number, most: number, names: number): number {
+    const { shift } = this
+    const last = names === Number.POSITIVE_INFINITY ? -1 : names - 1
+    return this.#exports.fieldLines(from + shift, end + shift, longest, Math.min(most, MOST_LINES), last)
   }
 
   #use(lens: Lens): void {
@@ -105,7 +116,7 @@ export class VectorLines {
     writeNames(new Uint8Array(memory.buffer))
     const lens: Lens = {
       exports: exports as unknown as VectorExports,
-      found: new Int32Array(memory.buffer, FOUND_AT, MOST_LINES * FOUND_WORDS),
+      found: new Int32Array(memory.buffer, FOUND_AT, (MOST_LINES + 1) * FOUND_WORDS),
     }
     this.#lenses.set(memory, lens)
     return lens
