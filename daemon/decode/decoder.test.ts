@@ -91,7 +91,7 @@ test('every field of a segment in IPv4 over Ethernet is read', () => {
     family: 4,
     srcPort: 50_000,
     dstPort: 80,
-    seq: 0x80000001,
+    seq: 0x80000001 | 0,
     ack: 2,
     flags: ACK | PSH,
     window: 512,

@@ -61,7 +61,7 @@ export class Decoder {
     const start = batch.offset[index]!
     const captured = batch.captured[index]!
     const original = batch.original[index]!
-    packet.bytes = batch.bytes
+    packet.over(batch.bytes)
     packet.at = start
     // The columns come from a file header: never trust them past the buffer.
     packet.end = Math.min(start + captured, batch.bytes.length)

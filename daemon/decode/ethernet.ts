@@ -9,7 +9,7 @@ const TAG_QINQ_OLD = 0x9100
 /** Ethernet II (LINKTYPE_ETHERNET 1). A length instead of a type (IEEE 802.3) is left in `etherType`: nobody's protocol. */
 export function ethernet(packet: Packet): Refusal | null {
   if (packet.at + 14 > packet.end) return shortOf(packet, 14)
-  packet.etherType = (packet.bytes[packet.at + 12]! << 8) | packet.bytes[packet.at + 13]!
+  packet.etherType = packet.view.getUint16(packet.at + 12)
   packet.at += 14
   return vlanTags(packet)
 }
@@ -20,11 +20,11 @@ export function ethernet(packet: Packet): Refusal | null {
  */
 export function vlanTags(packet: Packet): Refusal | null {
   for (let tags = 0; tags < MAX_TAGS && isTag(packet.etherType); tags++) {
-    const { bytes, at } = packet
+    const { view, at } = packet
     if (at + 4 > packet.end) return shortOf(packet, 4)
-    const id = ((bytes[at]! & 0x0f) << 8) | bytes[at + 1]!
+    const id = view.getUint16(at) & 0x0fff
     if (id !== 0) packet.vlan = id
-    packet.etherType = (bytes[at + 2]! << 8) | bytes[at + 3]!
+    packet.etherType = view.getUint16(at + 2)
     packet.at = at + 4
   }
   return null

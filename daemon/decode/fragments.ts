@@ -144,7 +144,7 @@ export class Fragments {
 
   #complete(set: FragmentSet, packet: Packet): void {
     this.#datagram ??= Buffer.allocUnsafeSlow(MAX_DATAGRAM)
-    packet.bytes = this.#datagram
+    packet.over(this.#datagram)
     packet.at = 0
     packet.end = set.assemble(this.#datagram)
     packet.wireEnd = set.total

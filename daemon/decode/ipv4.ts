@@ -16,13 +16,13 @@ const OFFSET = 0x1fff
  * A fragment is described in `packet` and refused: only its whole datagram can be read on.
  */
 export function ipv4(packet: Packet, segment: Segment): Refusal | null {
-  const { bytes, at } = packet
+  const { view, at } = packet
   if (at + 20 > packet.end) return shortOf(packet, 20)
-  const first = bytes[at]!
+  const first = view.getUint8(at)
   const headerLength = (first & 0x0f) << 2
   if (first >> 4 !== 4 || headerLength < 20) return 'malformed'
 
-  const totalLength = (bytes[at + 2]! << 8) | bytes[at + 3]!
+  const totalLength = view.getUint16(at + 2)
   if (totalLength !== 0) {
     if (totalLength < headerLength) return 'malformed'
     packet.wireEnd = at + totalLength
@@ -31,18 +31,18 @@ export function ipv4(packet: Packet, segment: Segment): Refusal | null {
   if (at + headerLength > packet.end) return shortOf(packet, headerLength)
 
   segment.family = 4
-  segment.ipId = (bytes[at + 4]! << 8) | bytes[at + 5]!
+  segment.ipId = view.getUint16(at + 4)
   segment.src0 = 0
   segment.src1 = 0
   segment.src2 = MAPPED
-  segment.src3 = (bytes[at + 12]! << 24) | (bytes[at + 13]! << 16) | (bytes[at + 14]! << 8) | bytes[at + 15]!
+  segment.src3 = view.getInt32(at + 12)
   segment.dst0 = 0
   segment.dst1 = 0
   segment.dst2 = MAPPED
-  segment.dst3 = (bytes[at + 16]! << 24) | (bytes[at + 17]! << 16) | (bytes[at + 18]! << 8) | bytes[at + 19]!
-  packet.protocol = bytes[at + 9]!
+  segment.dst3 = view.getInt32(at + 16)
+  packet.protocol = view.getUint8(at + 9)
   packet.at = at + headerLength
-  const fragment = ((bytes[at + 6]! << 8) | bytes[at + 7]!) & (MORE_FRAGMENTS | OFFSET)
+  const fragment = view.getUint16(at + 6) & (MORE_FRAGMENTS | OFFSET)
   if (fragment === 0) return null
   packet.fragmentStart = (fragment & OFFSET) << 3
   packet.moreFragments = (fragment & MORE_FRAGMENTS) !== 0

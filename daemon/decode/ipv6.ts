@@ -16,26 +16,26 @@ const MAX_EXTENSIONS = 16
  * any other is described in `packet` and refused, and `extensions` goes on once the datagram is whole.
  */
 export function ipv6(packet: Packet, segment: Segment): Refusal | null {
-  const { bytes, at } = packet
+  const { view, at } = packet
   if (at + 40 > packet.end) return shortOf(packet, 40)
-  if (bytes[at]! >> 4 !== 6) return 'malformed'
+  if (view.getUint8(at) >> 4 !== 6) return 'malformed'
 
-  const payloadLength = (bytes[at + 4]! << 8) | bytes[at + 5]!
+  const payloadLength = view.getUint16(at + 4)
   if (payloadLength !== 0) {
     packet.wireEnd = at + 40 + payloadLength
     if (packet.end > packet.wireEnd) packet.end = packet.wireEnd
   }
   segment.family = 6
   segment.ipId = -1
-  segment.src0 = word(bytes, at + 8)
-  segment.src1 = word(bytes, at + 12)
-  segment.src2 = word(bytes, at + 16)
-  segment.src3 = word(bytes, at + 20)
-  segment.dst0 = word(bytes, at + 24)
-  segment.dst1 = word(bytes, at + 28)
-  segment.dst2 = word(bytes, at + 32)
-  segment.dst3 = word(bytes, at + 36)
-  packet.protocol = bytes[at + 6]!
+  segment.src0 = view.getInt32(at + 8)
+  segment.src1 = view.getInt32(at + 12)
+  segment.src2 = view.getInt32(at + 16)
+  segment.src3 = view.getInt32(at + 20)
+  segment.dst0 = view.getInt32(at + 24)
+  segment.dst1 = view.getInt32(at + 28)
+  segment.dst2 = view.getInt32(at + 32)
+  segment.dst3 = view.getInt32(at + 36)
+  packet.protocol = view.getUint8(at + 6)
   packet.at = at + 40
   return extensions(packet)
 }
@@ -44,17 +44,17 @@ export function ipv6(packet: Packet, segment: Segment): Refusal | null {
 export function extensions(packet: Packet): Refusal | null {
   for (let steps = 0; steps < MAX_EXTENSIONS; steps++) {
     if (!isExtension(packet.protocol)) return null
-    const { bytes, at } = packet
+    const { view, at } = packet
     if (at + 8 > packet.end) return shortOf(packet, 8)
-    const length = extensionLength(packet.protocol, bytes[at + 1]!)
+    const length = extensionLength(packet.protocol, view.getUint8(at + 1))
     if (at + length > packet.end) return shortOf(packet, length)
-    const fragment = packet.protocol === FRAGMENT ? ((bytes[at + 2]! << 8) | bytes[at + 3]!) & 0xfff9 : 0
-    packet.protocol = bytes[at]!
+    const fragment = packet.protocol === FRAGMENT ? view.getUint16(at + 2) & 0xfff9 : 0
+    packet.protocol = view.getUint8(at)
     packet.at = at + length
     if (fragment !== 0) {
       packet.fragmentStart = fragment & 0xfff8
       packet.moreFragments = (fragment & 1) !== 0
-      packet.fragmentId = word(bytes, at + 4)
+      packet.fragmentId = view.getInt32(at + 4)
       return 'fragment'
     }
   }
@@ -76,8 +76,4 @@ function isExtension(protocol: number): boolean {
 function extensionLength(protocol: number, field: number): number {
   if (protocol === FRAGMENT) return 8
   return protocol === AUTHENTICATION ? Math.max(8, (field + 2) * 4) : (field + 1) * 8
-}
-
-function word(bytes: Buffer, at: number): number {
-  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }

@@ -1,3 +1,7 @@
+import { viewOf } from '../model/ascii-bytes.ts'
+
+const EMPTY = Buffer.alloc(0)
+
 /** Why a frame is no TCP segment for us: the frame causes of telemetry/funnel.ts that decoding can give. */
 export type Refusal =
   | 'link_type'
@@ -17,7 +21,9 @@ export const HELD = 'held'
  * what it needs and moves `at` past itself. Offsets are into `bytes`.
  */
 export class Packet {
-  bytes: Buffer = Buffer.alloc(0)
+  bytes: Buffer = EMPTY
+  /** The same bytes. A number of several bytes is one load there, and four of `bytes` with three shifts. */
+  view: DataView = viewOf(EMPTY)
   /** First byte of the layer that is read next. */
   at = 0
   /** First byte that was not captured. */
@@ -38,6 +44,13 @@ export class Packet {
   fragmentStart = 0
   moreFragments = false
   fragmentId = 0
+
+  /** What follows stands in `bytes`. */
+  over(bytes: Buffer): void {
+    if (bytes === this.bytes) return
+    this.bytes = bytes
+    this.view = viewOf(bytes)
+  }
 }
 
 export const ETHERTYPE_IPV4 = 0x0800

@@ -1,3 +1,7 @@
+import { viewOf } from '../model/ascii-bytes.ts'
+
+const EMPTY = Buffer.alloc(0)
+
 /** TCP flag bits (RFC 9293 §3.1). */
 export const FIN = 0x01
 export const SYN = 0x02
@@ -21,7 +25,7 @@ export class Segment {
   dst3 = 0
   srcPort = 0
   dstPort = 0
-  /** Sequence and acknowledgement numbers, unsigned 32 bits; compare only through reassembly/sequence.ts. */
+  /** Sequence and acknowledgement numbers, as signed 32 bits; compare only through reassembly/sequence.ts. */
   seq = 0
   ack = 0
   flags = 0
@@ -30,6 +34,8 @@ export class Segment {
   ipId = -1
   /** Where the payload's captured bytes stand. */
   bytes: Buffer = EMPTY
+  /** The same bytes, for numbers of several bytes. */
+  view: DataView = viewOf(EMPTY)
   payloadStart = 0
   payloadEnd = 0
   /** Payload bytes that were on the wire but not captured (snap length). They follow `payloadEnd`. */
@@ -38,5 +44,3 @@ export class Segment {
   vlan = -1
   vni = -1
 }
-
-const EMPTY = Buffer.alloc(0)

@@ -6,20 +6,21 @@ import type { Segment } from './segment.ts'
  * captured is kept as a number, so that later stages see a hole of the right size instead of a shifted stream.
  */
 export function tcp(packet: Packet, segment: Segment): Refusal | null {
-  const { bytes, at } = packet
+  const { view, at } = packet
   if (at + 20 > packet.end) return shortOf(packet, 20)
-  const headerLength = (bytes[at + 12]! >> 4) << 2
+  const headerLength = (view.getUint8(at + 12) >> 4) << 2
   if (headerLength < 20) return 'malformed'
   const payload = at + headerLength
   if (payload > packet.end) return shortOf(packet, headerLength)
 
-  segment.srcPort = (bytes[at]! << 8) | bytes[at + 1]!
-  segment.dstPort = (bytes[at + 2]! << 8) | bytes[at + 3]!
-  segment.seq = ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) >>> 0
-  segment.ack = ((bytes[at + 8]! << 24) | (bytes[at + 9]! << 16) | (bytes[at + 10]! << 8) | bytes[at + 11]!) >>> 0
-  segment.flags = bytes[at + 13]!
-  segment.window = (bytes[at + 14]! << 8) | bytes[at + 15]!
-  segment.bytes = bytes
+  segment.srcPort = view.getUint16(at)
+  segment.dstPort = view.getUint16(at + 2)
+  segment.seq = view.getInt32(at + 4)
+  segment.ack = view.getInt32(at + 8)
+  segment.flags = view.getUint8(at + 13)
+  segment.window = view.getUint16(at + 14)
+  segment.bytes = packet.bytes
+  segment.view = view
   segment.payloadStart = payload
   segment.payloadEnd = packet.end
   segment.payloadMissing = packet.wireEnd - packet.end

@@ -37,6 +37,8 @@ export class FlowHash {
   readonly #k2: number
   readonly #k3: number
   readonly #k4: number
+  /** Of an IPv4 address, whose first three words are always the same (::ffff:0:0/96). */
+  readonly #mapped: number
 
   /** `key`: five random 32-bit words. */
   constructor(key: ArrayLike<number>) {
@@ -45,9 +47,14 @@ export class FlowHash {
     this.#k2 = key[2]! | 1
     this.#k3 = key[3]! | 1
     this.#k4 = key[4]! | 1
+    const mapped = this.#threeWords(0, 0, 0xffff)
+    this.#mapped = mapped ^ (mapped >>> 15)
   }
 
   of(segment: Segment): number {
+    if (segment.family === 4) {
+      return (this.#ipv4(segment.src3, segment.srcPort) + this.#ipv4(segment.dst3, segment.dstPort)) | 0
+    }
     return (
       (this.#endpoint(segment.src0, segment.src1, segment.src2, segment.src3, segment.srcPort) +
         this.#endpoint(segment.dst0, segment.dst1, segment.dst2, segment.dst3, segment.dstPort)) |
@@ -63,10 +70,22 @@ export class FlowHash {
   }
 
   #endpoint(w0: number, w1: number, w2: number, w3: number, port: number): number {
+    const hash = this.#threeWords(w0, w1, w2)
+    return this.#lastWord(hash ^ (hash >>> 15), w3, port)
+  }
+
+  #ipv4(address: number, port: number): number {
+    return this.#lastWord(this.#mapped, address, port)
+  }
+
+  #threeWords(w0: number, w1: number, w2: number): number {
     let hash = Math.imul(w0 ^ this.#k1, this.#k0)
     hash = Math.imul(hash ^ (hash >>> 15) ^ w1, this.#k1)
-    hash = Math.imul(hash ^ (hash >>> 15) ^ w2, this.#k2)
-    hash = Math.imul(hash ^ (hash >>> 15) ^ w3, this.#k3)
+    return Math.imul(hash ^ (hash >>> 15) ^ w2, this.#k2)
+  }
+
+  #lastWord(before: number, w3: number, port: number): number {
+    let hash = Math.imul(before ^ w3, this.#k3)
     hash = Math.imul(hash ^ (hash >>> 15) ^ port, this.#k4)
     return hash ^ (hash >>> 16)
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ACK, FIN, PSH, RST, Segment, SYN } from '../decode/segment.ts'
+import { viewOf } from '../model/ascii-bytes.ts'
 import { SECOND_US } from '../model/time.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
@@ -97,13 +98,14 @@ class Wire {
     segment.dst3 = side === 0 ? server : client
     segment.srcPort = side === 0 ? 50_000 + (more.connection ?? 0) : 80
     segment.dstPort = side === 0 ? 80 : 50_000 + (more.connection ?? 0)
-    segment.seq = seq >>> 0
-    segment.ack = (more.ack ?? 0) >>> 0
+    segment.seq = seq | 0
+    segment.ack = (more.ack ?? 0) | 0
     segment.flags = more.ack === undefined ? flags : flags | ACK
     this.ipId = (this.ipId % 65_535) + 1
     segment.ipId = more.ipId ?? this.ipId
     segment.vni = more.vni ?? -1
     segment.bytes = bytes
+    segment.view = viewOf(bytes)
     segment.payloadStart = 0
     segment.payloadEnd = bytes.length
     segment.payloadMissing = more.missing ?? 0

@@ -163,7 +163,7 @@ export class Reassembler {
     const isAnswer = (segment.flags & ACK) !== 0
     const row = table.add(segment, hash, isAnswer ? 1 : 0, time, now)
     table.setNextSeq(row, table.direction, seqAdd(segment.seq, 1))
-    if (isAnswer) table.setNextSeq(row, 0, segment.ack | 0)
+    if (isAnswer) table.setNextSeq(row, 0, segment.ack)
     this.#afterSyn(shard, row, segment, hash, time, now)
   }
 
@@ -214,7 +214,7 @@ export class Reassembler {
       shard.remember(row, now)
     } else if (direction === 0) {
       table.moveTo(LASTING, row) // the handshake's third step
-      if ((flags & ACK) !== 0 && (table.state(row) & SEQ1_KNOWN) === 0) table.setNextSeq(row, 1, segment.ack | 0)
+      if ((flags & ACK) !== 0 && (table.state(row) & SEQ1_KNOWN) === 0) table.setNextSeq(row, 1, segment.ack)
     }
   }
 
@@ -230,7 +230,7 @@ export class Reassembler {
     // The answer, or the same again. An answer to another SYN than the one we saw tells the truth about both sides.
     if ((state & CLOSED) === 0 && (repeats || (isAnswer && direction === 1))) {
       table.setNextSeq(row, direction, first)
-      if (isAnswer && direction === 1) table.setNextSeq(row, 0, segment.ack | 0)
+      if (isAnswer && direction === 1) table.setNextSeq(row, 0, segment.ack)
       table.touch(row, now)
       this.#afterSyn(shard, row, segment, hash, time, now)
       return
@@ -244,10 +244,10 @@ export class Reassembler {
     const { direction } = table
     const state = table.state(row)
     if ((state & (direction === 0 ? SEQ0_KNOWN : SEQ1_KNOWN)) !== 0) {
-      return table.nextSeq(row, direction) === (segment.seq | 0)
+      return table.nextSeq(row, direction) === segment.seq
     }
     // A refused SYN: the RST acknowledges it (RFC 9293 §3.10.7.3).
-    return (segment.flags & ACK) !== 0 && table.nextSeq(row, (1 - direction) as Direction) === (segment.ack | 0)
+    return (segment.flags & ACK) !== 0 && table.nextSeq(row, (1 - direction) as Direction) === segment.ack
   }
 
   /** SYN or RST for a flow that carries bytes. */

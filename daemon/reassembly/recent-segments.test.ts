@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { ACK, Segment } from '../decode/segment.ts'
+import { viewOf } from '../model/ascii-bytes.ts'
 import { DUPLICATE, fingerprint, RecentSegments, UNSEEN } from './recent-segments.ts'
 
 function segment(seq: number): Segment {
@@ -8,6 +9,7 @@ function segment(seq: number): Segment {
   made.flags = ACK
   made.ipId = 7
   made.bytes = Buffer.from('some payload of it')
+  made.view = viewOf(made.bytes)
   made.payloadEnd = made.bytes.length
   return made
 }

@@ -91,7 +91,7 @@ export class RecentSegments {
     const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
     let sighting: Sighting = UNSEEN
     for (let at = slot * SLOT; at < end; at += FIELDS) {
-      if (fields[at] !== (segment.seq | 0) || fields[at + 2] !== length) continue
+      if (fields[at] !== segment.seq || fields[at + 2] !== length) continue
       if (fields[at + 4] !== print) {
         sighting = DIFFERENT
         continue
@@ -113,7 +113,7 @@ export class RecentSegments {
 
   #isDuplicate(at: number, segment: Segment, length: number, now: EventTime): boolean {
     const fields = this.#fields
-    if (fields[at + 1] !== (segment.ack | 0)) return false
+    if (fields[at + 1] !== segment.ack) return false
     if (fields[at + 3] !== ((segment.flags << 16) | (segment.ipId & 0xffff))) return false
     const ageMs = ((now / 1000) | 0) - fields[at + 5]!
     // Bare acknowledgements repeat in earnest (duplicate ACKs), so without an id nothing tells.
@@ -126,21 +126,17 @@ const WORD = 4
 
 /** Samples four words of the captured payload, or all of a short one: each is likely to be one more line of cold memory. */
 export function fingerprint(segment: Segment): number {
-  const { bytes, payloadStart, payloadEnd } = segment
+  const { view, payloadStart, payloadEnd } = segment
   const length = (payloadEnd - payloadStart) | 0
   if (length <= 0) return 0
   let print = length
   if (length < 4 * WORD) {
-    for (let at = payloadStart; at < payloadEnd; at++) print = Math.imul(print ^ bytes[at]!, PRIME)
+    for (let at = payloadStart; at < payloadEnd; at++) print = Math.imul(print ^ view.getUint8(at), PRIME)
     return print
   }
   const third = ((length - WORD) / 3) | 0
-  print = Math.imul(print ^ wordAt(bytes, payloadStart), PRIME)
-  print = Math.imul(print ^ wordAt(bytes, payloadStart + third), PRIME)
-  print = Math.imul(print ^ wordAt(bytes, payloadStart + 2 * third), PRIME)
-  return Math.imul(print ^ wordAt(bytes, payloadEnd - WORD), PRIME)
-}
-
-function wordAt(bytes: Buffer, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+  print = Math.imul(print ^ view.getInt32(payloadStart, true), PRIME)
+  print = Math.imul(print ^ view.getInt32(payloadStart + third, true), PRIME)
+  print = Math.imul(print ^ view.getInt32(payloadStart + 2 * third, true), PRIME)
+  return Math.imul(print ^ view.getInt32(payloadEnd - WORD, true), PRIME)
 }

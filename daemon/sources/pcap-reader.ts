@@ -1,3 +1,4 @@
+import { viewOf } from '../model/ascii-bytes.ts'
 import { SECOND_US } from '../model/time.ts'
 import type { FrameColumns } from './frame-columns.ts'
 
@@ -31,6 +32,9 @@ export class PcapReader implements CaptureReader {
   #bigEndian = false
   #perMicrosecond = 1
   #linkType = 0
+  #buffer: Buffer | null = null
+  /** Of `#buffer`: its numbers are read in one piece, without the checks of Buffer's own methods. */
+  #view: DataView = NO_VIEW
 
   parse(buffer: Buffer, from: number, to: number, columns: FrameColumns): number {
     let at = from
@@ -41,18 +45,24 @@ export class PcapReader implements CaptureReader {
       at += FILE_HEADER
     }
     const { capacity } = columns
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer
+      this.#view = viewOf(buffer)
+    }
+    const view = this.#view
+    const little = !this.#bigEndian
     while (to - at >= RECORD_HEADER && columns.filled < capacity) {
-      const captured = this.#uint32(buffer, at + 8)
-      const original = this.#uint32(buffer, at + 12)
+      const captured = view.getUint32(at + 8, little)
+      const original = view.getUint32(at + 12, little)
       if (captured > MAX_CAPTURED || original > MAX_ORIGINAL || captured > original) {
         this.corrupt = `a record claims ${captured} captured of ${original} bytes`
         return at
       }
       const frame = at + RECORD_HEADER
       if (to - frame < captured) return at
-      const fraction = this.#uint32(buffer, at + 4)
+      const fraction = view.getUint32(at + 4, little)
       const microseconds = this.#perMicrosecond === 1 ? fraction : Math.floor(fraction / this.#perMicrosecond)
-      const time = this.#uint32(buffer, at) * SECOND_US + microseconds
+      const time = view.getUint32(at, little) * SECOND_US + microseconds
       columns.append(frame, captured, original, time, this.#linkType)
       at = frame + captured
     }
@@ -66,20 +76,12 @@ export class PcapReader implements CaptureReader {
     const major = this.#bigEndian ? buffer.readUInt16BE(at + 4) : buffer.readUInt16LE(at + 4)
     if (major !== 2) this.corrupt = `pcap version ${major} is not known`
     // The upper bits tell the length of a frame check sequence; the lower sixteen are the link type.
-    this.#linkType = this.#uint32(buffer, at + 20) & 0xffff
+    this.#linkType = (this.#bigEndian ? buffer.readUInt32BE(at + 20) : buffer.readUInt32LE(at + 20)) & 0xffff
     this.#header = true
-  }
-
-  #uint32(buffer: Buffer, at: number): number {
-    const a = buffer[at]!
-    const b = buffer[at + 1]!
-    const c = buffer[at + 2]!
-    const d = buffer[at + 3]!
-    // By hand: Buffer's own methods check their bounds on each of the four reads per frame.
-    return this.#bigEndian ? ((a << 24) | (b << 16) | (c << 8) | d) >>> 0 : ((d << 24) | (c << 16) | (b << 8) | a) >>> 0
   }
 }
 
+const NO_VIEW = viewOf(Buffer.alloc(0))
 const FILE_HEADER = 24
 const RECORD_HEADER = 16
 const MICROSECONDS = 0xa1b2c3d4

@@ -120,12 +120,14 @@ export class SegmentBatchReader {
   readonly #bytes: Buffer
   readonly #ints: Int32Array
   readonly #floats: Float64Array
+  readonly #view: DataView
   readonly #end: number
   #base = 0
   #next = 0
 
   constructor(buffer: ArrayBuffer, length: number) {
     this.#bytes = Buffer.from(buffer)
+    this.#view = new DataView(buffer)
     this.#ints = new Int32Array(buffer)
     this.#floats = new Float64Array(buffer)
     this.#end = length
@@ -175,8 +177,8 @@ export class SegmentBatchReader {
     const ports = ints[word + PORTS]!
     segment.srcPort = ports >>> 16
     segment.dstPort = ports & 0xffff
-    segment.seq = ints[word + SEQ]! >>> 0
-    segment.ack = ints[word + ACK]! >>> 0
+    segment.seq = ints[word + SEQ]!
+    segment.ack = ints[word + ACK]!
     const flags = ints[word + FLAGS]!
     segment.flags = flags & 0xff
     segment.window = flags >>> WINDOW_SHIFT
@@ -186,6 +188,7 @@ export class SegmentBatchReader {
     segment.vlan = ints[word + VLAN]!
     segment.vni = ints[word + VNI]!
     segment.bytes = this.#bytes
+    segment.view = this.#view
     segment.payloadStart = this.#base + HEAD_BYTES
     segment.payloadEnd = segment.payloadStart + ints[word + LENGTH]!
   }

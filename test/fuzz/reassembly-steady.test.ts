@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { ACK, Segment, SYN } from '../../daemon/decode/segment.ts'
+import { viewOf } from '../../daemon/model/ascii-bytes.ts'
 import { SECOND_US } from '../../daemon/model/time.ts'
 import { Reassembler } from '../../daemon/reassembly/reassembler.ts'
 import { Counters } from '../../daemon/telemetry/counters.ts'
@@ -25,6 +26,7 @@ function makeReassembler(onBytes: (count: number) => void): Reassembler {
 }
 
 const PAYLOAD = Buffer.alloc(100, 'x')
+const PAYLOAD_VIEW = viewOf(PAYLOAD)
 
 function fill(segment: Segment, client: number, port: number, flags: number, seq: number, ack: number): void {
   segment.src2 = segment.dst2 = 0xffff
@@ -33,10 +35,11 @@ function fill(segment: Segment, client: number, port: number, flags: number, seq
   segment.srcPort = port
   segment.dstPort = 80
   segment.flags = flags
-  segment.seq = seq >>> 0
-  segment.ack = ack >>> 0
+  segment.seq = seq | 0
+  segment.ack = ack | 0
   segment.ipId = seq & 0xffff
   segment.bytes = PAYLOAD
+  segment.view = PAYLOAD_VIEW
   segment.payloadStart = 0
   segment.payloadEnd = (flags & SYN) === 0 ? PAYLOAD.length : 0
 }
