@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -98,6 +98,19 @@ export class DaemonProcess {
       15_000,
       () => this.stderr,
     )
+  }
+
+  /** The processes that it started. */
+  get children(): number[] {
+    const { pid } = this.child
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  }
+
+  /** The one of them that writes rows. */
+  get store(): number {
+    const store = this.children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('store'))
+    if (store === undefined) throw new Error('there is no store process')
+    return store
   }
 
   async stop(): Promise<number | null> {

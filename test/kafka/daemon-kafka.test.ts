@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
+import { DaemonFolder } from '../integration/daemon-process.ts'
 import { ensureBuilt } from '../integration/program.ts'
 import { Broker, brokerMissing, transactionLine, until } from './broker.ts'
 
@@ -98,12 +98,6 @@ function inDoubt(folder: DaemonFolder): boolean {
   return positions(folder).some(({ next, reach }) => reach > next)
 }
 
-/** The processes that this one started. */
-function killChildren({ child: { pid } }: DaemonProcess): void {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  for (const each of children === '' ? [] : children.split(' ')) process.kill(Number(each), 'SIGKILL')
-}
-
 function metricsOf(folder: DaemonFolder): Promise<string> {
   return new Promise((resolve, reject) => {
     get({ socketPath: join(folder.path, 'offpath-data/offpath.sock'), path: '/metrics' }, async (answer) => {
@@ -150,7 +144,7 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
     }
     try {
       for (let kill = 0; kill < KILLS; kill++) {
-        const daemon: DaemonProcess = folder.start()
+        const daemon = folder.start()
         await daemon.ready()
         const endMs = Date.now() + 500 + next() * 2500
         while (Date.now() < endMs) {
@@ -161,7 +155,7 @@ describe.skipIf(missing !== null)(`offpath run --kafka${missing === null ? '' : 
         for (let tries = 0; tries < 1500 && !inDoubt(folder); tries++) await sleep(1)
         await sleep(next() * 10)
         // Every other time the engine and the store are gone in the same moment.
-        if (kill % 2 === 1) killChildren(daemon)
+        if (kill % 2 === 1) for (const pid of daemon.children) process.kill(pid, 'SIGKILL')
         await daemon.kill()
         const committed = await broker.committed(`group-${topic}`, topic)
         for (const { partition, next: kept } of positions(folder)) {

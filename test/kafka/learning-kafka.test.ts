@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
+import { DaemonFolder } from '../integration/daemon-process.ts'
 import { ensureBuilt } from '../integration/program.ts'
 import { Broker, brokerMissing, transactionLine, until } from './broker.ts'
 
@@ -86,14 +85,6 @@ function configured(group: string): DaemonFolder {
   return folder
 }
 
-/** The process that writes rows, of those that this daemon started. */
-function storeOf({ child: { pid } }: DaemonProcess): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-  return Number(
-    children.find((each) => /store/.test(execFileSync('ps', ['-o', 'args=', '-p', each], { encoding: 'utf8' }))),
-  )
-}
-
 describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' : ` (${missing})`}`, () => {
   test('what was learnt and not committed is read again after a kill, and counts once: in baselines, endpoints, inventory', {
     timeout: 120_000,
@@ -114,7 +105,7 @@ describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' 
       const first = killed.start()
       await first.ready()
       // Nothing is sealed, so nothing is committed, while learning goes on.
-      process.kill(storeOf(first), 'SIGSTOP')
+      process.kill(first.store, 'SIGSTOP')
       await until(
         () => (snapshotOf(killed)?.learnt ?? 0) === RECORDS,
         60_000,
@@ -122,7 +113,7 @@ describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' 
       )
       await until(() => (listed(killed)?.callers ?? 0) > 0, 60_000)
       expect([...(await broker.committed('killed', TOPIC)).values()]).toEqual([-1, -1, -1])
-      process.kill(storeOf(first), 'SIGKILL')
+      process.kill(first.store, 'SIGKILL')
       await first.kill()
       const both = [killed, whole].map((folder) => folder.start())
       for (const daemon of both) await daemon.ready()
