@@ -42,5 +42,10 @@ export function incidentFields(incident: Incident) {
     status: incident.status,
     actions: incident.actions,
     simulated: incident.simulated,
+    ...(incident.verdict === undefined ? {} : { verdict: verdictJson(incident.verdict) }),
   }
+}
+
+function verdictJson({ is, who, reason, at }: NonNullable<Incident['verdict']>) {
+  return { is, who, reason, at: formatTime(at) }
 }

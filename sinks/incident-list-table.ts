@@ -24,7 +24,7 @@ export function renderIncidentList(incidents: readonly Json[], actions: readonly
         short(incident.id),
         shortTime(incident.openedAt),
         incident.severity,
-        incident.status,
+        incident.verdict?.is === 'attack' ? `${incident.status}, attack` : incident.status,
         incident.title,
         incident.subject.value,
         incident.service ?? '-',

@@ -67,6 +67,7 @@ function factsOf({ signals, policy }: DetailInput, incident: IncidentView): Fact
       name: 'Observed',
       text: newest === null || newest.observed === '' ? '' : `${newest.observed} (${shortTime(newest.ts)})`,
     },
+    { name: 'Verdict', text: verdictText(incident) },
     { name: 'Known by', text: maturityText(incident) },
     { name: 'Outcome', text: outcomeText(incident) },
     { name: 'Accounts', text: listed(incident.outcome.accounts) },
@@ -92,6 +93,10 @@ function sinceText({ openedAt, updatedAt, closedAt }: IncidentView): string {
   const span = spanUs(openedAt, updatedAt)
   const last = span === null || span <= 0 ? '' : `, last seen ${shortTime(updatedAt)}, ${spanText(span)} later`
   return `${shortTime(openedAt)}${last}${closedAt === null ? '' : `, closed ${shortTime(closedAt)}`}`
+}
+
+function verdictText({ verdict }: IncidentView): string {
+  return verdict === null ? '' : `${verdict.is}, ${verdict.who} at ${shortTime(verdict.at)}: ${verdict.reason}`
 }
 
 function maturityText({ maturity, completeness }: IncidentView): string {
@@ -165,6 +170,7 @@ function goOnPart(incident: IncidentView, actions: readonly ActionInput[], look:
   const commands: Fact[] = [
     { name: `offpath incident explain ${id}`, text: 'how it was decided' },
     { name: `offpath incident export ${id}`, text: 'the requests behind it, to replay' },
+    { name: `offpath verdict ${id} …`, text: 'say what it is: attack, benign or false' },
   ]
   for (const action of actions) {
     if (action.state === 'awaiting_approval')

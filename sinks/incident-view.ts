@@ -70,6 +70,8 @@ export interface IncidentView {
   readonly completeness: number | null
   readonly status: string
   readonly simulated: boolean
+  /** The newest word of a person on it; null: nobody said anything, or it was taken back. */
+  readonly verdict: { readonly is: string; readonly who: string; readonly reason: string; readonly at: string } | null
   /** Why nothing may be enforced on it, where it is told. */
   readonly doubts: readonly string[]
 }
@@ -137,8 +139,14 @@ export function incidentView(json: Json): IncidentView {
     completeness: numberOrNull(json.completeness),
     status: text(json.status),
     simulated: json.simulated === true,
+    verdict: verdictView(record(json.verdict)),
     doubts: strings(json.doubts),
   }
+}
+
+function verdictView(json: Json): IncidentView['verdict'] {
+  const is = text(json.is)
+  return is === '' || is === 'none' ? null : { is, who: text(json.who), reason: text(json.reason), at: time(json.at) }
 }
 
 export function signalView(json: Json): SignalView {

@@ -15,9 +15,11 @@ import type {
   IncidentFilter,
   IncidentJson,
   InventoryFilter,
+  JudgedJson,
   Operations,
   PolicyJson,
   StatusJson,
+  VerdictRequest,
 } from './operations.ts'
 import { errorOf } from './problem.ts'
 import { statusFromWire, type WireStatus } from './store-status.ts'
@@ -55,6 +57,10 @@ export class ApiClient implements Operations {
     return this.#ask('GET', `/api/v1/incidents/${encodeURIComponent(id)}`)
   }
 
+  judgeIncident(id: string, verdict: VerdictRequest): Promise<JudgedJson> {
+    return this.#ask('POST', `/api/v1/incidents/${encodeURIComponent(id)}/verdict`, verdict)
+  }
+
   async actions(filter: ActionFilter): Promise<readonly ActionJson[]> {
     return (await this.#ask<{ actions: ActionJson[] }>('GET', withQuery('/api/v1/actions', filter))).actions
   }
@@ -77,6 +83,10 @@ export class ApiClient implements Operations {
 
   async reloadPolicies(): Promise<readonly PolicyJson[]> {
     return (await this.#ask<{ policies: PolicyJson[] }>('POST', '/api/v1/policies/reload')).policies
+  }
+
+  reinstatePolicy(id: string, by: Decision): Promise<PolicyJson> {
+    return this.#ask('POST', `/api/v1/policies/${encodeURIComponent(id)}/reinstate`, by)
   }
 
   async deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]> {

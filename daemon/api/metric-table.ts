@@ -145,6 +145,14 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
   gauge('policies_ok', '0 when the policy files are wrong and older ones are in force.', [], ({ policies }) =>
     one(flag(policies.error === null)),
   ),
+  gauge('policy_demoted', 'Policies that lost their mode by false incidents: always 1.', ['policy'], ({ policies }) =>
+    (policies.demoted ?? []).map(({ policy }): Sample => [{ policy }, 1]),
+  ),
+  gauge('policy_verdicts', 'What people said of the incidents of a policy.', ['policy', 'verdict'], ({ policies }) =>
+    Object.entries(policies.verdicts ?? {}).flatMap(([policy, said]) =>
+      Object.entries(said).map(([verdict, number]): Sample => [{ policy, verdict }, number]),
+    ),
+  ),
   gauge('store_up', 'Whether the store can be reached. Absent without one.', [], ({ store }) =>
     store === null ? [] : one(flag(store.down === null)),
   ),

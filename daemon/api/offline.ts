@@ -21,6 +21,7 @@ import type {
   IncidentFilter,
   IncidentJson,
   InventoryFilter,
+  JudgedJson,
   Operations,
   PolicyJson,
   StatusJson,
@@ -82,6 +83,10 @@ export class OfflineOperations implements Operations {
     })
   }
 
+  judgeIncident(): Promise<JudgedJson> {
+    return Promise.reject(this.#needsDaemon('a verdict is the daemon’s to carry out'))
+  }
+
   async actions(filter: ActionFilter): Promise<readonly ActionJson[]> {
     return selectActions((await this.#read<Action>('actions')).values(), filter)
   }
@@ -104,6 +109,10 @@ export class OfflineOperations implements Operations {
 
   reloadPolicies(): Promise<readonly PolicyJson[]> {
     return Promise.reject(this.#needsDaemon('only the daemon loads policies anew'))
+  }
+
+  reinstatePolicy(): Promise<PolicyJson> {
+    return Promise.reject(this.#needsDaemon('only the daemon gives a policy its mode back'))
   }
 
   async deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]> {

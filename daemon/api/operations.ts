@@ -4,6 +4,7 @@ import type { EndpointStatus } from '../../sinks/webhook/endpoint.ts'
 import type { DescribedRoute } from '../inventory/descriptions.ts'
 import type { ClientJson } from '../inventory/views.ts'
 import type { ActionState, PolicyMode, SelectorKind } from '../model/action.ts'
+import type { VerdictIs } from '../model/verdict.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
@@ -20,6 +21,8 @@ export interface Operations {
   /** Newest first. */
   incidents(filter: IncidentFilter): Promise<readonly IncidentJson[]>
   incident(id: string): Promise<IncidentDetailJson>
+  /** A person says what an incident is. Said again, the word that stands is kept. */
+  judgeIncident(id: string, verdict: VerdictRequest): Promise<JudgedJson>
   /** Newest first. */
   actions(filter: ActionFilter): Promise<readonly ActionJson[]>
   approveAction(id: string, by: Decision): Promise<ActionJson>
@@ -28,6 +31,8 @@ export interface Operations {
   policies(): Promise<readonly PolicyJson[]>
   /** Loads the policy files anew; when one is wrong the old set stays and this is OFFPATH_E_POLICY. */
   reloadPolicies(): Promise<readonly PolicyJson[]>
+  /** Gives a policy back the mode that it lost by false incidents. */
+  reinstatePolicy(id: string, by: Decision): Promise<PolicyJson>
   /** Newest first. */
   deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]>
   /** Queues dead letters again: one event, or all of an endpoint's. */
@@ -53,6 +58,17 @@ export interface InventoryFilter {
 export interface Decision {
   readonly who: string
   readonly reason: string
+}
+
+export interface VerdictRequest extends Decision {
+  /** `none`: what was said before is taken back. */
+  readonly verdict: VerdictIs
+}
+
+/** An incident as it is after a verdict, and how its policy stands; null when there is no such policy any more. */
+export interface JudgedJson {
+  readonly incident: IncidentJson
+  readonly policy: PolicyJson | null
 }
 
 export interface DeployRequest {
@@ -116,6 +132,10 @@ export type IncidentJson = Readonly<Record<string, unknown>> & {
   readonly status: string
   readonly actions: readonly string[]
   readonly simulated: boolean
+  /** The newest word of a person on it, if any. */
+  readonly verdict?:
+    | { readonly is: VerdictIs; readonly who: string; readonly reason: string; readonly at: string }
+    | undefined
 }
 
 export interface IncidentDetailJson {
@@ -161,6 +181,12 @@ export interface PolicyJson {
   readonly origin: string
   /** By its budget: log10 of the p-value from which a signal opens an incident. */
   readonly max_log10_p?: number | undefined
+  /** What people said of its incidents, and the share of attacks that is thought of by that (mean of a Beta posterior). */
+  readonly verdicts?:
+    | { readonly attack: number; readonly benign: number; readonly false: number; readonly precision: number }
+    | undefined
+  /** It is set to enforce and does not: it had more false incidents than its budget allows. */
+  readonly demoted?: { readonly at: string; readonly why: string } | undefined
 }
 
 export type { DeliveryState }
@@ -222,7 +248,17 @@ export interface StatusJson {
   }[]
   readonly incidents: { readonly open: number; readonly by_severity: Readonly<Record<string, number>> }
   readonly actions: { readonly live: number; readonly awaiting_approval: number; readonly simulated: number }
-  readonly policies: { readonly count: number; readonly loaded_at: string; readonly error: string | null }
+  readonly policies: {
+    readonly count: number
+    readonly loaded_at: string
+    readonly error: string | null
+    /** Those that are set to enforce and do not any more. */
+    readonly demoted?: readonly { readonly policy: string; readonly at: string; readonly why: string }[] | undefined
+    /** What people said of incidents, by policy; only those of which something was said. */
+    readonly verdicts?:
+      | Readonly<Record<string, { readonly attack: number; readonly benign: number; readonly false: number }>>
+      | undefined
+  }
   /** Null without one. */
   readonly store: StoreStatus | null
   readonly webhooks: readonly WebhookStatusJson[]

@@ -8,6 +8,7 @@ import type {
   IncidentFilter,
   InventoryFilter,
   Operations,
+  VerdictRequest,
 } from './operations.ts'
 import * as schema from './schemas.ts'
 import { wireStatus } from './store-status.ts'
@@ -77,6 +78,19 @@ export const ROUTES: readonly Route[] = [
   },
   {
     ...plain,
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/verdict',
+    operationId: 'judgeIncident',
+    summary:
+      'Says what an incident is; benign and false close it, end its actions, and count in the budget of its policy.',
+    params: schema.IdPath,
+    body: schema.VerdictBody,
+    answer: schema.Judged,
+    problems: [404, 409],
+    run: (operations, { id, body }) => operations.judgeIncident(id, body as VerdictRequest),
+  },
+  {
+    ...plain,
     method: 'GET',
     path: '/api/v1/actions',
     operationId: 'actions',
@@ -112,6 +126,18 @@ export const ROUTES: readonly Route[] = [
     answer: schema.Policies,
     problems: [422],
     run: async (operations) => ({ policies: await operations.reloadPolicies() }),
+  },
+  {
+    ...plain,
+    method: 'POST',
+    path: '/api/v1/policies/{id}/reinstate',
+    operationId: 'reinstatePolicy',
+    summary: 'Gives a policy back the mode that it lost by false incidents.',
+    params: schema.IdPath,
+    body: schema.DecisionBody,
+    answer: schema.PolicySchema,
+    problems: [404, 409],
+    run: (operations, { id, body }) => operations.reinstatePolicy(id, body as Decision),
   },
   {
     ...plain,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DEFAULT_ROWS, MAX_ROWS } from '../../sinks/clickhouse/query.ts'
 import { ACTION_STATES } from '../model/action.ts'
+import { VERDICTS } from '../model/verdict.ts'
 import { MOST_LISTED } from './json-forms.ts'
 import { count, counts, named, share, text, time } from './schema-parts.ts'
 
@@ -150,7 +151,21 @@ export const Status = named(
     detectors: z.array(z.strictObject({ id: z.string(), enabled: z.boolean(), maturity: z.number() })),
     incidents: z.strictObject({ open: count(), by_severity: counts() }),
     actions: z.strictObject({ live: count(), awaiting_approval: count(), simulated: count() }),
-    policies: z.strictObject({ count: count(), loaded_at: time(), error: z.string().nullable() }),
+    policies: z.strictObject({
+      count: count(),
+      loaded_at: time(),
+      error: z.string().nullable(),
+      demoted: z
+        .array(z.strictObject({ policy: z.string(), at: time(), why: z.string() }))
+        .optional()
+        .describe(
+          'Policies that are set to enforce and only stage, having had more false incidents than their budget allows.',
+        ),
+      verdicts: z
+        .record(z.string(), z.strictObject({ attack: count(), benign: count(), false: count() }))
+        .optional()
+        .describe('What people said of incidents, by policy.'),
+    }),
     store: StoreStatusSchema.nullable(),
     webhooks: z.array(WebhookStatus),
     processes: z.array(z.strictObject({ name: z.string(), pid: z.int().nullable(), rss_bytes: count().nullable() })),
@@ -180,6 +195,10 @@ export const IncidentSchema = named(
     status: z.string(),
     actions: z.array(z.string()),
     simulated: z.boolean(),
+    verdict: z
+      .strictObject({ is: z.enum(VERDICTS), who: z.string(), reason: z.string(), at: time() })
+      .optional()
+      .describe('The newest word of a person on it. none: what was said is taken back.'),
   }),
 )
 
@@ -222,8 +241,18 @@ export const PolicySchema = named(
     respond: z.array(z.strictObject({ id: z.string(), action: z.string(), ttl_seconds: count() })),
     origin: z.string(),
     max_log10_p: z.number().optional(),
+    verdicts: z
+      .strictObject({ attack: count(), benign: count(), false: count(), precision: share() })
+      .optional()
+      .describe('What people said of its incidents, and the share of attacks by that.'),
+    demoted: z
+      .strictObject({ at: time(), why: z.string() })
+      .optional()
+      .describe('It is set to enforce and only stages: it had more false incidents than its budget allows.'),
   }),
 )
+
+export const Judged = z.strictObject({ incident: IncidentSchema, policy: PolicySchema.nullable() })
 
 export const IncidentDetail = named(
   'IncidentDetail',
@@ -306,6 +335,13 @@ export const NoPath = z.strictObject({})
 
 export const DecisionBody = z.strictObject({
   who: text(128).describe('Who decided, for the record.'),
+  reason: text(1000),
+})
+export const VerdictBody = z.strictObject({
+  verdict: z
+    .enum(VERDICTS)
+    .describe('attack; benign: meant to be; false: nothing; none: what was said before is taken back.'),
+  who: text(128).describe('Who says it, for the record.'),
   reason: text(1000),
 })
 export const DeployBody = z.strictObject({

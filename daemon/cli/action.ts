@@ -112,7 +112,7 @@ async function incidentId(operations: Operations, given: string): Promise<string
   return resolveId('incident', given, known)
 }
 
-function parseReason(text: string): string {
+export function parseReason(text: string): string {
   const reason = text.trim()
   if (reason === '') throw new InvalidArgumentError('a reason is needed: it is what the next reader has.')
   if (reason.length > MAX_REASON) throw new InvalidArgumentError(`at most ${MAX_REASON} characters.`)

@@ -18,7 +18,7 @@ export function offlineSources(config: ValidatedConfig, environment: Environment
   const stateFolder = config.state.folder
   return {
     stateFolder,
-    policies: async () => loadPolicies(config.policies).documents.map(policyJson),
+    policies: async () => loadPolicies(config.policies).documents.map((each) => policyJson(each)),
     deliveries: (filter) => readDeliveries(join(stateFolder, 'state', 'deliveries'), filter),
     ...(hasStore(config) ? { openStore: () => openForReading(clickHouseOptions(config, environment)) } : {}),
   }

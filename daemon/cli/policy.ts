@@ -1,18 +1,21 @@
 import { dirname } from 'node:path'
 import { type Command, Option } from 'commander'
 import { renderTable } from '../../sinks/text-table.ts'
-import type { ValidatedConfig } from '../config/schema.ts'
+import type { PolicyJson } from '../api/operations.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { RuleFile } from '../payload/rules/rule-file.ts'
 import { loadPolicies, type PolicySet, readPolicyFile, readRuleFile } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
-import { policyJson } from '../policies/policy-json.ts'
 import { nearest } from '../yaml/suggest.ts'
+import { parseReason } from './action.ts'
+import { asking, type Connect, connectByConfig } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
 import type { PolicyTestResult } from './policy-test.ts'
 import { ruleResults, ruleResultsText } from './rule-test.ts'
 import { configPath, loadSettings } from './settings.ts'
+import { userName } from './user-name.ts'
+import { standingText } from './verdict.ts'
 import { writeText } from './write-text.ts'
 
 type Format = 'table' | 'json'
@@ -21,20 +24,45 @@ interface ListOptions {
   readonly config?: string
   readonly output: Format
 }
+interface ReinstateOptions extends ListOptions {
+  readonly reason: string
+}
 interface TestOptions extends ListOptions {
   readonly policy?: string
 }
 
-export function addPolicy(program: Command, context: CliContext): void {
+export function addPolicy(program: Command, context: CliContext, connect: Connect = connectByConfig): void {
   const policy = program.command('policy').description('how signals become incidents, and what is done about them')
 
   policy
     .command('list')
-    .description('list the policies in force: shipped ones and those of your folder; needs no daemon')
+    .description('list the policies in force: those of the daemon, or of the configuration while none runs')
     .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
     .addOption(outputOption())
     .addHelpText('after', '\nExamples:\n  $ offpath policy list\n  $ offpath policy list -o json | jq -r .[].mode\n')
-    .action((options: ListOptions) => listPolicies(options, context))
+    .action((options: ListOptions) =>
+      asking(connect(options, 'allowed'), async (operations) =>
+        writePolicies(await operations.policies(), options.output, context),
+      ),
+    )
+
+  policy
+    .command('reinstate')
+    .description('give a policy its mode back, which it lost by more false incidents than its budget allows')
+    .argument('<id>', 'policy id')
+    .requiredOption('--reason <text>', 'why, for the record', parseReason)
+    .option('--config <file>', 'default: offpath.yaml in this folder, else the defaults')
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ offpath policy reinstate scan-probing --reason "the crawler is excepted now"\n',
+    )
+    .action((id: string, options: ReinstateOptions) =>
+      asking(connect(options, 'refused'), async (operations) => {
+        const by = { who: userName(context), reason: options.reason }
+        return writePolicies([await operations.reinstatePolicy(id, by)], options.output, context)
+      }),
+    )
 
   policy
     .command('test')
@@ -53,13 +81,11 @@ function outputOption(): Option {
   return new Option('-o, --output <format>', 'table or json').choices(['table', 'json']).default('table')
 }
 
-async function listPolicies(options: ListOptions, context: CliContext): Promise<void> {
-  const { config } = loadSettings(configPath(options.config))
-  const policies = policiesInForce(config).map(policyJson)
-  if (options.output === 'json') return writeText(context.stdout, `${JSON.stringify(policies, null, 2)}\n`)
-  const rows = policies.map(({ id, mode, detectors, severity, respond, origin }) => [
+async function writePolicies(policies: readonly PolicyJson[], output: Format, context: CliContext): Promise<void> {
+  if (output === 'json') return writeText(context.stdout, `${JSON.stringify(policies, null, 2)}\n`)
+  const rows = policies.map(({ id, mode, demoted, detectors, severity, respond, origin }) => [
     id,
-    mode,
+    demoted === undefined ? mode : `${mode} (demoted)`,
     detectors.length <= 2 ? detectors.join(' ') : `${detectors[0]} and ${detectors.length - 1} more`,
     severity ?? 'as detected',
     respond.map((step) => `${step.id} (${step.action})`).join(', ') || '-',
@@ -73,7 +99,11 @@ async function listPolicies(options: ListOptions, context: CliContext): Promise<
     { title: 'respond', least: 12 },
     { title: 'origin', least: 12 },
   ]
-  await writeText(context.stdout, renderTable(columns, rows, context))
+  const standings = policies.flatMap((policy) => {
+    const text = standingText(policy)
+    return text === null ? [] : [`${policy.id}: ${text}.\n`]
+  })
+  await writeText(context.stdout, renderTable(columns, rows, context) + standings.join(''))
 }
 
 async function testPolicies(files: readonly string[], options: TestOptions, context: CliContext): Promise<void> {
@@ -114,10 +144,6 @@ function readFiles(paths: readonly string[]): Pick<PolicySet, 'documents' | 'rul
     else ruleFiles.push(file)
   }
   return { documents, ruleFiles }
-}
-
-function policiesInForce({ policies }: ValidatedConfig): readonly PolicyDocument[] {
-  return loadPolicies(policies).documents
 }
 
 function find(id: string, documents: readonly PolicyDocument[]): PolicyDocument {

@@ -47,6 +47,7 @@ const COMMANDS: readonly (readonly [name: string, load: () => Promise<AddCommand
   ['sensitive', async () => (await import('./sensitive.ts')).addSensitive],
   ['policy', async () => (await import('./policy.ts')).addPolicy],
   ['incident', async () => (await import('./incident.ts')).addIncident],
+  ['verdict', async () => (await import('./verdict.ts')).addVerdict],
   ['action', async () => (await import('./action.ts')).addAction],
   ['deploy', async () => (await import('./deploy.ts')).addDeploy],
   ['store', async () => (await import('./store.ts')).addStore],

@@ -66,6 +66,9 @@ export function troublesOf(status: StatusJson): string[] {
   if (learning.frozen && learning.since !== null) {
     troubles.push(`baselines stand still since ${shortTime(learning.since)}: blind to ${learning.blind_to.join(', ')}`)
   }
+  for (const { policy, why } of policies.demoted ?? []) {
+    troubles.push(`policy ${policy} does not enforce any more: ${why}: offpath policy reinstate ${policy}`)
+  }
   if (actions.awaiting_approval > 0) {
     troubles.push(
       `${grouped(actions.awaiting_approval)} ${actions.awaiting_approval === 1 ? 'action waits' : 'actions wait'} for approval: offpath action list`,

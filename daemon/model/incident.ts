@@ -1,5 +1,6 @@
 import type { EvidenceRef, Severity } from './signal.ts'
 import type { EventTime } from './time.ts'
+import type { Verdict } from './verdict.ts'
 
 export type IncidentStatus = 'open' | 'contained' | 'resolved' | 'benign' | 'false'
 
@@ -33,6 +34,8 @@ export interface Incident {
   /** Ids of the actions taken for it. */
   readonly actions: readonly string[]
   readonly simulated: boolean
+  /** The newest word of a person on it, if any; only control knows. */
+  readonly verdict?: Pick<Verdict, 'is' | 'who' | 'reason' | 'at'>
   /**
    * Internal: everything the signals were about (`role` subject) or came from (source), by kind: what an action can be pointed
    * at. What is both stands there twice.

@@ -74,6 +74,12 @@ const budget = z
       .describe(
         'False incidents you can live with. A signal opens an incident when p <= falseIncidentsPerWeek / keysPerWeek.',
       ),
+    onExceed: z
+      .enum(['stage', 'keep'])
+      .default('stage')
+      .describe(
+        'When more of the incidents of a week were found to be false (offpath verdict). stage: a policy that enforces only stages from then on. keep: it goes on.',
+      ),
   })
   .prefault({})
   .describe('How sure a signal has to be.')

@@ -1,10 +1,16 @@
 import { SECOND_US } from '../model/time.ts'
+import type { PolicyStanding } from './alarm-budget.ts'
 import { policyOf } from './compile.ts'
 import type { PolicyDocument, PolicyFile } from './policy-file.ts'
 
-/** A policy as the API and `offpath policy list` tell it (PolicyJson of daemon/api/operations.ts). */
-export function policyJson(document: PolicyDocument) {
-  const { id, title, owner, mode, respond, origin } = policyOf(document)
+/**
+ * A policy as the API and `offpath policy list` tell it (PolicyJson of daemon/api/operations.ts). `standing`: what was said of its
+ * incidents, where that is known.
+ */
+export function policyJson(document: PolicyDocument, standing: PolicyStanding | null = null) {
+  const { id, title, owner, respond, origin, ...rest } = policyOf(document)
+  const demotion = rest.mode === 'enforce' ? (standing?.demotion ?? null) : null
+  const mode = demotion === null ? rest.mode : 'stage'
   const { when, budget } = document.file
   return {
     id,
@@ -18,7 +24,13 @@ export function policyJson(document: PolicyDocument) {
     origin,
     /** log10 of the p-value from which a signal opens an incident. */
     max_log10_p: Math.log10(budget.falseIncidentsPerWeek / budget.keysPerWeek),
+    ...(standing === null ? {} : { verdicts: verdictsJson(standing) }),
+    ...(demotion === null ? {} : { demoted: { at: new Date(demotion.atMs).toISOString(), why: demotion.why } }),
   }
+}
+
+function verdictsJson({ attack, benign, false: wrong, precision }: PolicyStanding) {
+  return { attack, benign, false: wrong, precision }
 }
 
 /** Null: what the detector says. */

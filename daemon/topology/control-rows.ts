@@ -4,9 +4,11 @@ import {
   incidentRow,
   type SmallRow,
   SmallRows,
+  verdictRow,
 } from '../../sinks/clickhouse/small-rows.ts'
 import type { Action } from '../model/action.ts'
 import type { RowSink } from '../model/row-batch.ts'
+import type { Verdict } from '../model/verdict.ts'
 import type { LedgerChange } from './incident-ledger.ts'
 
 const FLUSH_EVERY_MS = 200
@@ -30,6 +32,10 @@ export class ControlRows {
 
   action(action: Action): Promise<void> {
     return this.#push([actionRow(action, action.history.length)])
+  }
+
+  verdict(verdict: Verdict): Promise<void> {
+    return this.#push([verdictRow(verdict)])
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Store, StoreQuery, StoreResult } from '../../sinks/store/store.ts'
 import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import { incidentDetail } from '../api/incident-detail.ts'
 import { readInventory, selectClients, selectRoutes } from '../api/inventory-file.ts'
-import { actionJson, DEFAULT_LIMIT, selectActions, selectIncidents } from '../api/json-forms.ts'
+import { actionJson, DEFAULT_LIMIT, incidentJson, selectActions, selectIncidents } from '../api/json-forms.ts'
 import type {
   ActionFilter,
   ActionJson,
@@ -15,9 +15,11 @@ import type {
   IncidentFilter,
   IncidentJson,
   InventoryFilter,
+  JudgedJson,
   Operations,
   PolicyJson,
   StatusJson,
+  VerdictRequest,
 } from '../api/operations.ts'
 import { mergedIncidents, storedIncidents } from '../api/stored-incidents.ts'
 import type { DurableMap } from '../durable/durable-map.ts'
@@ -25,12 +27,14 @@ import type { DescribedApi } from '../inventory/described-api.ts'
 import type { DescribedRoute } from '../inventory/descriptions.ts'
 import type { ClientJson } from '../inventory/views.ts'
 import type { Action } from '../model/action.ts'
+import type { AlarmBudget } from '../policies/alarm-budget.ts'
 import { policyJson } from '../policies/policy-json.ts'
 import type { PolicyStore } from '../policies/policy-store.ts'
 import type { Response } from '../response/response.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { DeployLedger } from './deploy-ledger.ts'
 import type { IncidentLedger } from './incident-ledger.ts'
+import type { VerdictLedger } from './verdict-ledger.ts'
 
 export interface OperationsParts {
   readonly ledger: IncidentLedger
@@ -38,6 +42,8 @@ export interface OperationsParts {
   readonly actions: DurableMap<Action>
   readonly response: Response
   readonly policies: PolicyStore
+  readonly verdicts: VerdictLedger
+  readonly budget: AlarmBudget
   readonly outbox: Outbox
   readonly store: Store | null
   /** The data folder, where the inventory is. */
@@ -83,6 +89,17 @@ export class DaemonOperations implements Operations {
     })
   }
 
+  async judgeIncident(id: string, { verdict: is, who, reason }: VerdictRequest): Promise<JudgedJson> {
+    const { ledger, verdicts } = this.#parts
+    const { policy } = await verdicts.say(id, { is, who, reason })
+    const known = ledger.get(id)
+    if (known === undefined) throw new Error(`incident ${id} was forgotten while it was judged`)
+    return {
+      incident: incidentJson(known.incident),
+      policy: (await this.policies()).find((each) => each.id === policy) ?? null,
+    }
+  }
+
   async actions(filter: ActionFilter): Promise<readonly ActionJson[]> {
     return selectActions(this.#parts.actions.values(), filter)
   }
@@ -100,12 +117,25 @@ export class DaemonOperations implements Operations {
   }
 
   async policies(): Promise<readonly PolicyJson[]> {
-    return this.#parts.policies.current.documents.map(policyJson)
+    const { policies, budget } = this.#parts
+    const said = budget.counts()
+    return policies.current.documents.map((each) => policyJson(each, budget.standing(each.file.metadata.id, said)))
   }
 
   async reloadPolicies(): Promise<readonly PolicyJson[]> {
     this.#parts.reload()
     return await this.policies()
+  }
+
+  async reinstatePolicy(id: string, by: Decision): Promise<PolicyJson> {
+    const known = (await this.policies()).map((policy) => policy.id)
+    if (!known.includes(id)) {
+      throw new OffpathError('OFFPATH_E_NOT_FOUND', `there is no policy ${id.slice(0, 64)}`, {
+        remedy: 'offpath policy list',
+      })
+    }
+    await this.#parts.budget.reinstate(id, by)
+    return (await this.policies()).find((policy) => policy.id === id)!
   }
 
   async deliveries(filter: DeliveryFilter): Promise<readonly DeliveryJson[]> {

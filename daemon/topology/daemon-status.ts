@@ -4,7 +4,7 @@ import type { PublisherStatus } from '../../sinks/kafka/publisher.ts'
 import type { StoreStatus } from '../../sinks/store/store.ts'
 import type { StatusJson, WebhookStatusJson } from '../api/operations.ts'
 import type { Incident } from '../model/incident.ts'
-import { formatTime } from '../model/time.ts'
+import { type EventTime, formatTime } from '../model/time.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import type { EngineStatus } from './engine-protocol.ts'
 import type { Watch } from './run.ts'
@@ -47,6 +47,11 @@ export class DaemonStatus {
   /** Of a sensor; null elsewhere. */
   get publisher(): PublisherStatus | null {
     return this.#engine?.publisher ?? null
+  }
+
+  /** How far the engine has read; null before the first record. */
+  get eventTime(): EventTime | null {
+    return this.#engine?.now ?? null
   }
 
   json(parts: StatusParts): StatusJson {

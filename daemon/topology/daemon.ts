@@ -13,6 +13,10 @@ import type { DurableMap } from '../durable/durable-map.ts'
 import type { Action, Connector } from '../model/action.ts'
 import type { DeployMark } from '../model/deploy.ts'
 import type { Incident, IncidentChange } from '../model/incident.ts'
+import { type EventTime, HOUR_US } from '../model/time.ts'
+import type { Verdict } from '../model/verdict.ts'
+import { AlarmBudget, type BudgetEntry } from '../policies/alarm-budget.ts'
+import type { PolicyDocument } from '../policies/policy-file.ts'
 import { PolicyStore, reloadFailure } from '../policies/policy-store.ts'
 import { Response } from '../response/response.ts'
 import { blastRadius } from './blast-radius.ts'
@@ -33,6 +37,7 @@ import type { ReplaySummary } from './replay.ts'
 import { type RunRequest, type Watch, watch } from './run.ts'
 import { SnapshotKeeper } from './snapshot-keeper.ts'
 import type { StoreProcess } from './store-process.ts'
+import { type KeptVerdict, VerdictLedger } from './verdict-ledger.ts'
 
 type FromRun = 'config' | 'key' | 'logger' | 'learnFrom' | 'shiftFilesUs' | 'publish' | 'onLearned' | 'onReady' | 'stop'
 
@@ -65,6 +70,8 @@ const MAX_INVENTORY_BYTES = 64 * 1024 * 1024
 const MAX_LEARNING_BYTES = 512 * 1024 * 1024
 /** An incident that is told later than this was found in old traffic: a capture that a command feeds. */
 const MAX_LATENCY_SECONDS = 600
+/** Of an incident whose policy is gone. */
+const AUTO_CLOSE_US = 2 * HOUR_US
 /** States of an action that are on the way to one worth telling. */
 const UNDER_WAY: ReadonlySet<Action['state']> = new Set(['proposed', 'dispatched', 'reverting'])
 /**
@@ -105,6 +112,8 @@ class Control implements Daemon {
   #watch: Watch | null = null
   #actions!: DurableMap<Action>
   #deploys!: DeployLedger
+  #verdicts!: VerdictLedger
+  #budget!: AlarmBudget
   #context!: EventContext
   #ready = false
   readonly #end = new AbortController()
@@ -164,6 +173,14 @@ class Control implements Daemon {
     closers.add('descriptions', () => this.#descriptions.close())
     const { folder: own, environment, modes } = config.policies
     this.#policies = new PolicyStore({ folder: own, environment, modes }, Date.now())
+    const verdicts = await openMap<KeptVerdict>(parts, join(state, 'verdicts'))
+    this.#budget = new AlarmBudget({
+      entries: await openMap<BudgetEntry>(parts, join(state, 'budgets')),
+      verdicts: () => verdicts.values(),
+      nowMs: Date.now,
+      changed: (policy, why) => logger.warn({ policy }, why),
+    })
+    await this.#budget.review(this.#policies.current.documents)
     this.#warnOfActions()
     const gapSeconds = await lastRun.begin(logger)
     this.#store = await openStoreProcess(parts, folder)
@@ -191,8 +208,19 @@ class Control implements Daemon {
       tell: (change) => this.#tell(change),
       unsaved: (error) => logger.error({ error: String(error) }, 'the state of an incident could not be saved'),
     })
+    this.#verdicts = new VerdictLedger({
+      verdicts,
+      incidents: this.#ledger,
+      eventTime: () => this.#status.eventTime,
+      autoCloseUs: (policy) => this.#autoCloseUs(policy),
+      nowMs: Date.now,
+      judged: (verdict) => this.#judged(verdict),
+      tell: (verdict) => this.#watch?.verdict(verdict),
+    })
     this.operations = new DaemonOperations({
       ledger: this.#ledger,
+      verdicts: this.#verdicts,
+      budget: this.#budget,
       deploys: this.#deploys,
       actions: this.#actions,
       response: this.#response,
@@ -213,6 +241,7 @@ class Control implements Daemon {
     })
     await this.#ledger.resume()
     await this.#response.start()
+    await this.#verdicts.resume()
     this.#keepTime()
     this.#watchPolicies()
     this.#descriptions.watch((apis) => this.#watch?.setDescribed(apis))
@@ -256,6 +285,7 @@ class Control implements Daemon {
       described: this.#descriptions.current,
       held: this.#ledger.held(),
       deploys: this.#deploys.all(),
+      verdicts: this.#verdicts.newest(),
       gapSeconds,
       inventory,
       onInventory: (part) => this.#inventory.take(part),
@@ -309,6 +339,21 @@ class Control implements Daemon {
     if (entry !== undefined) await this.#response.consider({ kind, incident: entry.incident, keys })
   }
 
+  /** What was done about it ends, and its policy is asked how it stands with its budget. */
+  async #judged(verdict: Verdict): Promise<void> {
+    const stored = this.#rows?.verdict(verdict)
+    const entry = this.#ledger.get(verdict.incidentId)
+    const kind = entry?.incident.closedAt === null ? 'updated' : 'closed'
+    if (entry !== undefined) await this.#consider({ kind, incident: entry.incident, keys: entry.keys })
+    await this.#budget.review()
+    await stored
+  }
+
+  #autoCloseUs(policy: string): EventTime {
+    const rule = this.#policies.current.rules.find((each) => each.policy === policy)
+    return rule?.autoCloseUs ?? AUTO_CLOSE_US
+  }
+
   /** A state of an incident is durable: store it, tell it. */
   async #tell(change: LedgerChange): Promise<void> {
     const latency = Date.now() / 1000 - change.incident.openedAt / 1_000_000
@@ -360,7 +405,7 @@ class Control implements Daemon {
     return new Response({
       actions: this.#actions,
       connectors,
-      policies: () => this.#policies.current.policies,
+      policies: () => this.#budget.applied(this.#policies.current.policies),
       guards: { never: this.#never(), maxActive: config.response.max_active },
       ...(store === null ? {} : { blast: blastRadius(store) }),
       onChange: (action, incident) => this.#acted(action, incident),
@@ -395,8 +440,17 @@ class Control implements Daemon {
   #reload(): void {
     const { documents, payloadRules } = this.#policies.reload(Date.now())
     this.#watch?.setPolicies(documents, payloadRules)
+    this.#reviewBudget(documents)
     this.#warnOfActions()
     void this.#response.protect(this.#never())
+  }
+
+  #reviewBudget(documents: readonly PolicyDocument[]): void {
+    this.#budget
+      .review(documents)
+      .catch((error: unknown) =>
+        this.#request.logger.error({ error: String(error) }, 'what became of a policy could not be saved'),
+      )
   }
 
   /** A step that nothing carries out is refused when its time comes; whoever wrote it should hear of it now. */
@@ -432,11 +486,21 @@ class Control implements Daemon {
         count: current.policies.length,
         loaded_at: new Date(loadedAtMs).toISOString(),
         error: lastError,
+        ...this.#budgetJson(),
       },
       store: (await this.#store?.status()) ?? null,
       webhooks: this.#outbox.status(),
       storePid: this.#store?.pid ?? null,
     })
+  }
+
+  #budgetJson(): Pick<StatusJson['policies'], 'demoted' | 'verdicts'> {
+    const demoted = this.#budget.demoted().map(({ policy, demotion }) => ({
+      policy,
+      at: new Date(demotion!.atMs).toISOString(),
+      why: demotion!.why,
+    }))
+    return { demoted, verdicts: this.#budget.counts() }
   }
 
   #health(): Health {

@@ -46,6 +46,9 @@ const MAX_AHEAD_US = 60_000_000
 /** Event time stays this far behind the host's while every capture is down: what one still brings is not late. */
 const CAPTURE_LAG_US = 250_000
 
+/** A verdict this much older than a snapshot may not have been heard when that was made; to hear it twice does no harm. */
+const UNHEARD_US = 10_000_000
+
 const hostClock = (): EventTime => Date.now() * 1000
 
 /**
@@ -171,7 +174,9 @@ export class Engine {
       assembly.resume(start.held, covers.now)
       // What was learnt up to then knows of those before.
       for (const mark of start.deploys) if (mark.at > (covers.now ?? 0)) assembly.deploy(mark)
-      for (const verdict of start.verdicts) if (verdict.at > (covers.now ?? 0)) assembly.verdict(verdict)
+      for (const verdict of start.verdicts) {
+        if (verdict.at > (covers.now ?? 0) - UNHEARD_US) assembly.verdict(verdict)
+      }
       if (start.publish === null) {
         this.#learning = new LearningFeed({
           parts: () => assembly.learning,

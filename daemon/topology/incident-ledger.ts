@@ -1,5 +1,7 @@
 import type { DurableMap } from '../durable/durable-map.ts'
 import type { HeldIncident, Incident, IncidentChange, IncidentStatus } from '../model/incident.ts'
+import type { EventTime } from '../model/time.ts'
+import { isJudged, type Verdict } from '../model/verdict.ts'
 import type { Standing } from '../response/response.ts'
 
 /** One incident as control keeps it. */
@@ -92,10 +94,33 @@ export class IncidentLedger {
     const { incident, keys } = change
     const before = this.#entries.get(incident.id)
     if (before !== undefined && !isNewer(incident, before.incident)) return
+    // A verdict that was taken back here meanwhile.
+    if (before !== undefined && isJudged(incident.status) && !isJudged(before.incident.status)) return
     // An opening that is known is an update of it.
     const known = before !== undefined && change.kind === 'opened' && before.incident.closedAt === null
     const kind = known ? 'updated' : change.kind
-    await this.#put(kind, this.#withActions(incident), keys, incident.closedAt ?? incident.updatedAt, incident.why)
+    const now = this.#withActions(kind === 'opened' ? incident : withJudgement(incident, before?.incident))
+    const verdict = before?.incident.verdict
+    await this.#put(
+      kind,
+      verdict === undefined ? now : { ...now, verdict },
+      keys,
+      now.closedAt ?? now.updatedAt,
+      now.why,
+    )
+    if (kind === 'closed') await this.#forgetOldest()
+  }
+
+  /**
+   * A person has said what it is: false and benign close it; anything else takes that back, and it goes on unless it would have
+   * been silent for `autoCloseUs` by now. The same verdict again changes nothing. Resolves when it is told.
+   */
+  async judge({ incidentId, is, who, reason, at }: Verdict, autoCloseUs: EventTime): Promise<void> {
+    const entry = this.#entries.get(incidentId)
+    if (entry === undefined || entry.incident.verdict?.at === at) return
+    const { kind, ...state } = judgedAs(entry.incident, is, at, autoCloseUs)
+    const incident = this.#withActions({ ...entry.incident, ...state, verdict: { is, who, reason, at } })
+    await this.#put(kind, incident, entry.keys, at, `${FOUND[is]} by ${who}: ${reason}`)
     if (kind === 'closed') await this.#forgetOldest()
   }
 
@@ -156,6 +181,32 @@ export class IncidentLedger {
     for (const { incident } of closed.slice(0, closed.length - MAX_CLOSED))
       await this.#entries.delete(incident.id).catch(this.#unsaved)
   }
+}
+
+const FOUND = {
+  attack: 'found to be an attack',
+  benign: 'found to be benign',
+  false: 'found to be false',
+  none: 'the verdict was taken back',
+} as const
+
+function judgedAs(
+  { status, closedAt, updatedAt }: Incident,
+  is: Verdict['is'],
+  at: EventTime,
+  autoCloseUs: EventTime,
+): Pick<Incident, 'status' | 'closedAt'> & Pick<IncidentChange, 'kind'> {
+  if (is === 'benign' || is === 'false') return { kind: 'closed', status: is, closedAt: closedAt ?? at }
+  if (!isJudged(status)) return { kind: 'updated', status, closedAt }
+  // The engine judges alike (IncidentBook.judge).
+  if (at - updatedAt >= autoCloseUs) return { kind: 'closed', status: 'resolved', closedAt }
+  return { kind: 'opened', status: 'open', closedAt: null }
+}
+
+/** What the engine tells of one before it has heard the verdict neither opens nor resolves it. */
+function withJudgement(incident: Incident, before: Incident | undefined): Incident {
+  if (before === undefined || !isJudged(before.status)) return incident
+  return { ...incident, status: before.status, closedAt: before.closedAt }
 }
 
 function statusWith({ status, closedAt }: Incident, contained: boolean): IncidentStatus {

@@ -154,6 +154,20 @@ The mode in force is \`policies.modes\` of the configuration, else the \`overrid
 \`policies.environment\`, else its \`mode\`. Evidence that was not seen whole, and an address known only through a hop that is
 trusted by default, never enforce anything.
 
+## Alarm budget
+
+\`budget.falseIncidentsPerWeek\` is a promise that people's verdicts keep ([incidents](incidents.md)). A policy that enforces, and of
+whose incidents of one week more were found to be \`false\` than that, only stages from then on: every action waits for a
+person. The week is that of the incidents' opening and ends with the newest false one; \`benign\` ones do not count. With the default of one a week the
+second false incident costs a policy its mode.
+
+- It says so in the log, in \`offpath status\`, \`offpath policy list\` and \`offpath_policy_demoted\`, and stays so over restarts.
+- \`offpath policy reinstate ID --reason "…"\` gives its mode back. A policy whose file or mode was changed has it back too. In both cases what was
+  said before counts no more. Verdicts that are taken back do not count either.
+- \`onExceed: keep\` leaves a policy its mode.
+- What people said is also an estimate of its precision: the mean of a Beta posterior, (1 + attacks) / (2 + attacks + false ones), in
+  \`policy list\`, after each verdict, and as counts in \`offpath_policy_verdicts\`.
+
 ## Loading anew
 
 The daemon loads its policies anew on SIGHUP, when the folder changes, and by the API. A set that is wrong changes nothing: the

@@ -48,6 +48,7 @@ const KEPT_AS: Readonly<Record<string, keyof KeepDays>> = {
   incidents: 'incidents',
   incident_events: 'incidents',
   actions: 'incidents',
+  verdicts: 'incidents',
 }
 
 export function shippedMigrations(): readonly Migration[] {

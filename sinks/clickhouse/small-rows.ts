@@ -2,6 +2,7 @@ import type { Action } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
 import type { RowBatch } from '../../daemon/model/row-batch.ts'
 import { type EventTime, formatTime } from '../../daemon/model/time.ts'
+import type { Verdict } from '../../daemon/model/verdict.ts'
 import { encodeIncident } from '../incident-json.ts'
 
 /** A row of a table that few rows go to. */
@@ -104,6 +105,28 @@ export function actionRow(action: Action, version: number): SmallRow {
       attempts: action.attempts,
       error: action.error ?? '',
       action: JSON.stringify(action),
+    },
+  }
+}
+
+/** One word of a person on an incident. */
+export function verdictRow(verdict: Verdict): SmallRow {
+  return {
+    table: 'verdicts',
+    day: dayOf(verdict.openedAt),
+    values: {
+      incident_id: verdict.incidentId,
+      version: verdict.version,
+      verdict: verdict.is,
+      who: verdict.who,
+      reason: verdict.reason,
+      at: sqlTime(verdict.at),
+      said_at: sqlTime(verdict.saidAtMs * 1000),
+      policy: verdict.policy,
+      detector: verdict.detector,
+      opened_at: sqlTime(verdict.openedAt),
+      subject_kind: verdict.subject.kind,
+      subject_value: verdict.subject.value,
     },
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ACTION_STATES } from '../../daemon/model/action.ts'
+import { VERDICTS } from '../../daemon/model/verdict.ts'
 
 /**
  * What receivers may rely on: CloudEvents 1.0 (structured JSON) around OCSF 1.3 names, with the exact record of Offpath beside
@@ -86,6 +87,12 @@ const incident = z
     status: z.enum(['open', 'contained', 'resolved', 'benign', 'false']),
     actions: list,
     simulated: z.boolean(),
+    verdict: z
+      .looseObject({ is: z.enum(VERDICTS), who: text, reason: text, at: time })
+      .optional()
+      .describe(
+        'The newest word of a person on it; absent: nobody said anything yet. none: what was said is taken back.',
+      ),
   })
   .describe('The incident, as everywhere else in Offpath.')
 
@@ -131,7 +138,7 @@ export const IncidentEventSchema = z
       class_uid: z.literal(2005).describe('OCSF Incident Finding.'),
       activity_id: z.int().min(1).max(3).describe('1 create, 2 update, 3 close.'),
       status_id: z.int().min(1).max(5).describe('1 new, 2 in progress, 4 resolved, 5 closed.'),
-      verdict_id: z.int().optional().describe('1 false positive, 5 benign; absent: none yet.'),
+      verdict_id: z.int().optional().describe('1 false positive, 2 true positive, 5 benign; absent: none yet.'),
       verdict: text.optional(),
       start_time: milliseconds.describe('Oldest evidence.'),
       end_time: milliseconds.describe('Newest evidence.'),

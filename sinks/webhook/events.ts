@@ -32,9 +32,10 @@ export interface EventContext {
 /** An event about a change of an incident. The same change gives the same id, so telling it again after a restart makes no second event. */
 export function incidentEvent(change: IncidentChange, context: EventContext): WebhookEvent {
   const { incident, kind } = change
-  const { updatedAt, signalCount, transactionCount, severity, status, closedAt } = incident
-  const state = [updatedAt, signalCount, transactionCount, severity, status, closedAt]
-  const id = eventId(context, 'incident', kind, incident.id, [...state, incident.actions.length].join('.'))
+  const { updatedAt, signalCount, transactionCount, severity, status, closedAt, verdict } = incident
+  const state = [updatedAt, signalCount, transactionCount, severity, status, closedAt, incident.actions.length]
+  const words = verdict === undefined ? state : [...state, verdict.is, verdict.at]
+  const id = eventId(context, 'incident', kind, incident.id, words.join('.'))
   const type = `offpath.incident.${kind}.v1` as const
   const record = bounded(JSON.parse(encodeIncident(incident)))
   const finding = bounded(incidentFinding(kind, incident, id, context.version))

@@ -1,6 +1,7 @@
 import type { Action, SelectorKind } from '../../daemon/model/action.ts'
 import type { Incident } from '../../daemon/model/incident.ts'
 import { SEVERITIES, type Severity } from '../../daemon/model/signal.ts'
+import { isJudged } from '../../daemon/model/verdict.ts'
 
 /**
  * OCSF 1.3 names for what an event says: Incident Finding (class 2005, category 2 Findings) and Remediation Activity (class 7001,
@@ -21,13 +22,14 @@ const INCIDENT_STATUS = {
   benign: [5, 'Closed'],
   false: [5, 'Closed'],
 } as const
-const VERDICT = { benign: [5, 'Benign'], false: [1, 'False Positive'] } as const
+const VERDICT = { attack: [2, 'True Positive'], benign: [5, 'Benign'], false: [1, 'False Positive'] } as const
 
 export function incidentFinding(kind: IncidentActivity, incident: Incident, uid: string, version: string) {
   const [activity_id, activity_name] = INCIDENT_ACTIVITY[kind]
   const [status_id, status] =
     kind === 'opened' && incident.status === 'open' ? ([1, 'New'] as const) : INCIDENT_STATUS[incident.status]
-  const verdict = incident.status === 'benign' || incident.status === 'false' ? VERDICT[incident.status] : null
+  const found = isJudged(incident.status) ? incident.status : incident.verdict?.is === 'attack' ? 'attack' : null
+  const verdict = found === null ? null : VERDICT[found]
   return {
     category_uid: 2,
     category_name: 'Findings',

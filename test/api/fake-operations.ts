@@ -6,6 +6,7 @@ import type {
   IncidentDetailJson,
   Operations,
   PolicyJson,
+  VerdictRequest,
 } from '../../daemon/api/operations.ts'
 import { OffpathError } from '../../daemon/telemetry/errors.ts'
 import { actionJson } from '../../sinks/action-json.ts'
@@ -78,6 +79,17 @@ export class FakeOperations implements Operations {
     }
   }
 
+  async judgeIncident(id: string, verdict: VerdictRequest) {
+    this.#ask('judgeIncident', id, verdict)
+    if (id !== 'inc1') throw notFound(id)
+    const { verdict: is, who, reason } = verdict
+    const incident = sampleIncident({ status: 'false', verdict: { is, who, reason, at: 3_000_000 } })
+    return {
+      incident: incidentJson(incident),
+      policy: { ...POLICY, verdicts: { attack: 0, benign: 0, false: 1, precision: 0.333 } },
+    }
+  }
+
   async actions(filter: object) {
     this.#ask('actions', filter)
     return [actionJson(sampleAction())]
@@ -103,6 +115,12 @@ export class FakeOperations implements Operations {
   async reloadPolicies() {
     this.#ask('reloadPolicies')
     return [POLICY]
+  }
+
+  async reinstatePolicy(id: string, by: Decision) {
+    this.#ask('reinstatePolicy', id, by)
+    if (id !== POLICY.id) throw notFound(id)
+    return POLICY
   }
 
   async deliveries(filter: object) {

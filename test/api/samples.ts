@@ -113,11 +113,17 @@ export function sampleStatus(fields: Partial<StatusJson> = {}): StatusJson {
     ],
     incidents: { open: 2, by_severity: { high: 1, low: 1 } },
     actions: { live: 1, awaiting_approval: 1, simulated: 0 },
-    policies: { count: 7, loaded_at: '2026-11-21T20:00:00.000Z', error: null },
+    policies: {
+      count: 7,
+      loaded_at: '2026-11-21T20:00:00.000Z',
+      error: null,
+      demoted: [{ policy: 'bruteforce', at: '2026-11-21T20:00:00.000Z', why: '2 of its incidents were false' }],
+      verdicts: { bruteforce: { attack: 3, benign: 1, false: 2 } },
+    },
     store: {
       where: 'embedded ./offpath-data/clickhouse',
       down: null,
-      schemaVersion: 4,
+      schemaVersion: 6,
       spool: {
         batches: 4,
         rows: 12_000,

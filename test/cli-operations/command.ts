@@ -4,6 +4,8 @@ import type { Connect } from '../../daemon/cli/connection.ts'
 import type { CliContext } from '../../daemon/cli/context.ts'
 import { explainFailure } from '../../daemon/cli/failure.ts'
 import { addIncident } from '../../daemon/cli/incident.ts'
+import { addPolicy } from '../../daemon/cli/policy.ts'
+import { addVerdict } from '../../daemon/cli/verdict.ts'
 import { createLogger } from '../../daemon/telemetry/log.ts'
 import { type Ran, sink } from '../in-process.ts'
 
@@ -13,7 +15,7 @@ export interface Terminal {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Runs `offpath incident …` or `offpath action …` against given operations. */
+/** Runs `offpath incident …`, `action …`, `verdict …` or `policy …` against given operations. */
 export async function command(connect: Connect, args: readonly string[], terminal: Terminal = {}): Promise<Ran> {
   const out: string[] = []
   const err: string[] = []
@@ -31,6 +33,8 @@ export async function command(connect: Connect, args: readonly string[], termina
   const program = new Command('offpath').exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {} })
   addIncident(program, context, connect)
   addAction(program, context, connect)
+  addVerdict(program, context, connect)
+  addPolicy(program, context, connect)
   let status = 0
   try {
     await program.parseAsync([...args], { from: 'user' })

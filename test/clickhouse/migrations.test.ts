@@ -153,6 +153,7 @@ test('shipped migrations do not change', () => {
       "0003_inventory": "e0d818d032ff734e",
       "0004_documented": "9dff2822b124daba",
       "0005_learning": "0128b0ad90898133",
+      "0006_verdicts": "b6068c4aa034c216",
     }
   `)
 })
