@@ -48,7 +48,7 @@ describe('a policy file', () => {
       kind: 'Policy',
       metadata: { id: 'mine', title: 'Mine', owner: null },
       when: { detectors: ['scan.probing'] },
-      budget: { keysPerWeek: 100_000, falseIncidentsPerWeek: 1 },
+      budget: { keysPerWeek: 100_000, falseIncidentsPerWeek: 1, onExceed: 'stage' },
       group: { by: ['subject'], joins: [], reopenWithin: '6h' },
       mode: 'simulate',
       overrides: {},

@@ -25,7 +25,7 @@ export function storeSuite(make: () => Promise<{ store: ClickHouseStore; engine:
   const one = async (sql: string) => (await store.query({ sql })).rows[0]
 
   test('is opened again and again, and says its version', async () => {
-    expect(await store.open()).toEqual({ schemaVersion: 5 })
+    expect(await store.open()).toEqual({ schemaVersion: 6 })
     expect(await store.plan()).toEqual({ from: 5, to: 5, statements: [] })
   })
 
