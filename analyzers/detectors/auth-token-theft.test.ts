@@ -96,9 +96,10 @@ describe('a token in other hands', () => {
 
   test('a key that had one user for days has another', () => {
     const detector = authTokenTheft.create(authTokenTheft.options.parse({}))
+    const partner = { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }
     for (let hour = 0; hour < 60; hour++) {
       const at = START + hour * HOUR_US
-      detector.observe(use(at, '', { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }), at)
+      detector.observe(use(at, '', partner), at)
     }
     const now = START + 59.1 * HOUR_US
     const signal = detector.observe(use(now, '', { ...thief, key: 'hmac:k' }), now)!
@@ -106,12 +107,58 @@ describe('a token in other hands', () => {
     expect([signal.subject.kind, signal.severity]).toEqual(['api_key', 'medium'])
     // The partner has not moved: it goes on using it, and so does the other.
     const later = [1, 2].map((hours) => now + hours * HOUR_US)
-    expect(
-      detector.observe(use(later[0]!, '', { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }), later[0]!),
-    ).toBeNull()
+    const back = detector.observe(use(later[0]!, '', partner), later[0]!)!
+    expect([back.severity, back.why]).toEqual(['high', expect.stringContaining('and its holder goes on using it')])
+    expect(back.evidence).toMatchObject({ source: '203.0.113.9', program: CURL })
+    expect(detector.observe(use(later[0]! + 1, '', partner), later[0]! + 1)).toBeNull()
     const graver = detector.observe(use(later[1]!, '', { ...thief, key: 'hmac:k' }), later[1]!)!
     expect([graver.severity, graver.why]).toEqual(['high', expect.stringContaining('and its holder goes on using it')])
     expect(graver.log10P).toBeLessThan(-2.7)
+  })
+
+  test('of keys that are a day old it is told when the holder comes back, with what the others say; not of one that apps share', () => {
+    const detector = authTokenTheft.create(authTokenTheft.options.parse({}))
+    const KEYS = 8
+    const partner = (key: number) => ({
+      ip: `192.0.${key}.77`,
+      agent: `Link${'abcdefgh'[key]}/3.1`,
+      key: `hmac:k${key}`,
+    })
+    const inApp = (i: number) => ({ ip: `198.51.${i % 200}.7`, agent: `App ${'abcdefgh'[i % 8]}`, key: 'hmac:app' })
+    let at = START
+    for (let hour = 0; hour < 12; hour++) {
+      for (let i = 0; i < 60; i++) {
+        at = START + hour * HOUR_US + i * MINUTE_US
+        expect(detector.observe(use(at, '', inApp(hour * 60 + i)), at)).toBeNull()
+        if (i < KEYS) expect(detector.observe(use(at, '', partner(i)), at)).toBeNull()
+      }
+    }
+    const stranger = { ip: '203.0.113.9', agent: CURL }
+    expect(detector.observe(use(at + 1, '', { ...stranger, key: 'hmac:app' }), at + 1)).toBeNull()
+    // Two servers of the same stranger, and both gone before the holder comes.
+    const noted = [7, 8].map((i) =>
+      detector.observe(use(at + i, '', { ...stranger, ip: `203.0.${i}.9`, key: 'hmac:k3' }), at + i),
+    )
+    expect(noted.map((signal) => signal!.severity)).toEqual(['medium', 'medium'])
+    expect(noted[0]!.log10P).toBeGreaterThan(-2.7)
+    const back = detector.observe(use(at + HOUR_US, '', partner(3)), at + HOUR_US)!
+    expect(back.severity).toBe('high')
+    expect(back.log10P).toBeLessThan(-2.7)
+  })
+
+  test('strangers with a key do not push out its holder, and what they do is learnt after a day', () => {
+    const detector = authTokenTheft.create(authTokenTheft.options.parse({ report: 1e-4 }))
+    const partner = { ip: '192.0.2.77', agent: 'ShipLink/3.1', key: 'hmac:k' }
+    let at = START
+    for (let hour = 0; hour < 12; hour++, at += HOUR_US) detector.observe(use(at, '', partner), at)
+    for (let i = 0; i < 20; i++) {
+      expect(detector.observe(use(at + i, '', { ...thief, ip: `203.0.${i}.9`, key: 'hmac:k' }), at + i)).not.toBeNull()
+    }
+    const shared = () => JSON.stringify([...detector.snapshot!()].find((line) => (line as unknown[])[0] === 'counts'))
+    expect(shared()).toBe('["counts","api_key",1,0,9,0]')
+    const later = at + 25 * HOUR_US
+    detector.observe(use(later, '', { ...thief, ip: '203.0.19.9', key: 'hmac:k' }), later)
+    expect(shared()).toBe('["counts","api_key",1,1,10,1]')
   })
 })
 

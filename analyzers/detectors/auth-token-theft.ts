@@ -32,10 +32,16 @@ const AT_ONCE = 0.05
 const ONE_AFTER_THE_OTHER = 0.3
 /** Requests after the first that are told. */
 const MAX_TOLD = 32
+/** p-value from which a stranger with a key is noted, so that it is evidence if the holder goes on: no signal that opens anything. */
+const NOTED = 0.05
+/** Of a key: hours in which it was used by one, from which it counts as one that has one user. */
+const STEADY_FROM = 5
+/** Hours of one key that count among those of its kind, two days of them: many keys say it, not the one that is used most. */
+const STEADY_UNTIL = STEADY_FROM + 48
 
 const RelayState = z.tuple([DistinctState, time])
 const Kept = z.union([
-  z.tuple([z.literal('counts'), text, amount, amount]),
+  z.tuple([z.literal('counts'), text, amount, amount, amount, amount]),
   z.tuple([z.literal('holder'), KeyedEntry]),
   z.tuple([z.literal('relay'), KeyedEntry]),
 ])
@@ -46,14 +52,18 @@ class Relay {
   firstAt: EventTime = 0
 }
 
-/** Of callers of one kind: how many there are, and how many share a credential between programs in two networks. */
+/** Of callers of one kind. */
 interface Population {
   holders: number
+  /** Those who share a credential between programs in two networks. */
   shared: number
+  /** Hours in which keys were used that had one user, and how often such a key got a second one. */
+  steadyHours: number
+  secondUsers: number
 }
 
 class AuthTokenTheft implements Detector {
-  readonly stateVersion = 2
+  readonly stateVersion = 3
   readonly #options: TheftOptions
   readonly #index: CallerIndex
   readonly #holders: KeyedTable<Holder>
@@ -78,16 +88,28 @@ class AuthTokenTheft implements Detector {
     const row = this.#index.of(principal)
     const holder = this.#holders.useOf(row)
     if (holder.goesOn(address, now)) return null
-    const isFirst = holder.hours === 0
+    const { hours: hoursBefore } = holder
+    const wasSteady = isKey(principal) && isSteady(holder)
     const operator = tx.asn == null ? '' : asnText(tx.asn)
     const actor = holder.note(shownBy(tx), { network: networkOf(address), address, operator }, now)
     const population = this.#populationOf(principal.kind)
-    if (isFirst) population.holders++
+    if (hoursBefore === 0) population.holders++
+    if (wasSteady && actor.firstAt === now) actor.onTrial = true
+    if (holder.hours > hoursBefore && isSteady(holder) && holder.hours <= STEADY_UNTIL) population.steadyHours++
     if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
     const relay = this.#relayOf(actor, row.hash, now)
-    // Whoever has used it for a day is one of those who use it.
-    if (now - actor.firstAt > DAY_US) return null
+    if (isKey(principal)) {
+      const answered = this.#answered(tx, holder, actor, population, now)
+      if (answered !== null) return answered
+    }
     const owner = holder.before(actor, isKey(principal))
+    // Whoever has used it for a day is one of those who use it.
+    if (now - actor.firstAt > DAY_US) {
+      if (actor.onTrial && owner !== null && !this.#frozen) share(population, holder, actor)
+      actor.onTrial = false
+      return null
+    }
+    if (isKey(principal) && holder.crowded) return null
     if (owner === null || this.#isRelay(relay, now) || hasMoved(tx.principal, holder, actor, owner, now)) return null
     return this.#judge(tx, holder, actor, owner, population, now)
   }
@@ -99,7 +121,8 @@ class AuthTokenTheft implements Detector {
   }
 
   *snapshot(): IterableIterator<Kept> {
-    for (const [kind, { holders, shared }] of this.#populations) yield ['counts', kind, holders, shared]
+    for (const [kind, { holders, shared, steadyHours, secondUsers }] of this.#populations)
+      yield ['counts', kind, holders, shared, steadyHours, secondUsers]
     for (const entry of this.#holders.entries((holder) => holder.toState())) yield ['holder', entry]
     const toState = ({ callers, firstAt }: Relay): z.infer<typeof RelayState> => [callers.toState(), firstAt]
     for (const entry of this.#relays.entries(toState)) yield ['relay', entry]
@@ -108,8 +131,8 @@ class AuthTokenTheft implements Detector {
   restore(line: unknown): void {
     const kept = Kept.parse(line)
     if (kept[0] === 'counts') {
-      const [, kind, holders, shared] = kept
-      this.#populations.set(kind, { holders, shared })
+      const [, kind, holders, shared, steadyHours, secondUsers] = kept
+      this.#populations.set(kind, { holders, shared, steadyHours, secondUsers })
     } else if (kept[0] === 'holder') {
       this.#holders.restore(kept[1], Holder.fromState(HolderState.parse(kept[1][4])))
     } else {
@@ -139,20 +162,30 @@ class AuthTokenTheft implements Detector {
     population: Population,
     now: EventTime,
   ): Signal | null {
-    const pValue = pValueOf(population, holder, goOnBoth(tx.principal, holder, owner, now))
+    const pValue = pValueOf(population, tx.principal, holder, goOnBoth(tx.principal, holder, owner, now))
     if (pValue > this.#options.report) {
-      if (!holder.shared && !this.#frozen) {
-        holder.shared = true
-        population.shared++
+      if (actor.onTrial) {
+        return pValue <= NOTED && actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
       }
+      if (!actor.sharer && !this.#frozen) share(population, holder, actor)
       return null
     }
-    if (holder.shared) {
-      holder.shared = false
-      population.shared--
-    }
+    if (actor.sharer) unshare(population, holder, actor)
     actor.suspect = true
     return this.#signal(tx, holder, actor, population, now)
+  }
+
+  /** Of a key: who had it before goes on after a stranger, who may be gone by now. One such stranger is told of several. */
+  #answered(tx: Transaction, holder: Holder, owner: Actor, population: Population, now: EventTime): Signal | null {
+    let found: Actor | null = null
+    for (const actor of holder.unanswered) {
+      if (holder.before(actor, true) !== owner) continue
+      actor.answered = true
+      found = actor
+    }
+    if (found === null || pValueOf(population, tx.principal, holder, true) > this.#options.report) return null
+    found.suspect = true
+    return this.#signal(tx, holder, found, population, now)
   }
 
   #signal(tx: Transaction, holder: Holder, actor: Actor, population: Population, now: EventTime): Signal | null {
@@ -161,7 +194,7 @@ class AuthTokenTheft implements Detector {
     const atOnce = goOnBoth(tx.principal, holder, owner, now)
     return theftSignal(
       tx,
-      { holder, actor, owner, atOnce, log10P: Math.log10(pValueOf(population, holder, atOnce)) },
+      { holder, actor, owner, atOnce, log10P: Math.log10(pValueOf(population, tx.principal, holder, atOnce)) },
       now,
     )
   }
@@ -169,7 +202,7 @@ class AuthTokenTheft implements Detector {
   #populationOf(kind: string): Population {
     let population = this.#populations.get(kind)
     if (population === undefined) {
-      population = { holders: 0, shared: 0 }
+      population = { holders: 0, shared: 0, steadyHours: 0, secondUsers: 0 }
       this.#populations.set(kind, population)
     }
     return population
@@ -205,14 +238,41 @@ function isKey({ kind }: Principal): boolean {
   return kind === 'api_key' || kind === 'consumer'
 }
 
+/** A key that one program used, or one network, for a while. */
+function isSteady({ hours, sharers }: Holder): boolean {
+  return hours >= STEADY_FROM && sharers === 0
+}
+
+function share(population: Population, holder: Holder, actor: Actor): void {
+  actor.sharer = true
+  if (actor.onTrial) population.secondUsers++
+  if (holder.sharers++ === 0) population.shared++
+}
+
+/** It is told after all. */
+function unshare(population: Population, holder: Holder, actor: Actor): void {
+  actor.sharer = false
+  if (--holder.sharers === 0) population.shared--
+}
+
 /**
- * How often a credential gets a second user: among callers of its kind, and by how long it had none, whichever is rarer;
- * and how often that comes while the first goes on.
+ * How often a credential gets a second user, in an hour of its own use or among callers of its kind (of keys: in an hour of the use of any
+ * that had one user so far), whichever is rarer; and how often that comes while the first goes on.
  */
-function pValueOf({ holders, shared }: Population, holder: Holder, atOnce: boolean): number {
-  const among = (shared + 1) / (holders + 2)
-  const own = 1 / (holder.hours + 2)
-  return Math.min(among, own) * (atOnce ? AT_ONCE : ONE_AFTER_THE_OTHER)
+function pValueOf(
+  { holders, shared, steadyHours, secondUsers }: Population,
+  principal: Principal,
+  holder: Holder,
+  atOnce: boolean,
+): number {
+  const own = (holder.sharers + 1) / (holder.hours + 2)
+  // Keys that an app has in all its copies say nothing of those that one partner has.
+  const others = isKey(principal)
+    ? isSteady(holder)
+      ? (secondUsers + 1) / (steadyHours + 2)
+      : 1
+    : (shared + 1) / (holders + 2)
+  return Math.min(own, others) * (atOnce ? AT_ONCE : ONE_AFTER_THE_OTHER)
 }
 
 interface Theft {
@@ -274,13 +334,13 @@ export const authTokenTheft = defineDetector({
     detects:
       'A bearer token, a session cookie or an API key that is used by another program in another network than its holder’s: a stolen session, a key that leaked into a repository.',
     statistic:
-      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, 1 / (hours in use + 2), whichever is rarer; times 0.05 if both use it within a minute (a key: if its holder comes back after the second), 0.3 if not. What is not told is learnt as sharing, once per caller.',
+      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, (sharers + 1) / (hours in use + 2), whichever is rarer; of keys, instead of the first, how often those that had one user for 5 hours of use get a second one, (second users + 1) / (hours in use of such keys + 2, at most 48 of each); times 0.05 if both use it within a minute (a key: if its holder comes back after the second, which is told then even if the second is gone), 0.3 if not. What is not told is learnt as sharing, once per program at a network; of a key that had one user, only after the second has used it for a day.',
     memory:
-      'maxCallers callers with 6 programs, at most 2 KiB each; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
+      'maxCallers callers with 6 programs, at most 2 KiB each; strangers push out strangers first; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
     warmUp:
       'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
     traps:
-      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), two networks of one operator one after the other (people, with identity.asn_database), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour). Missed: a thief who sends the holder’s user agent, or sits in its network, or later in one of the same operator where identity.asn_database tells; what is stolen before it is used; Basic credentials, which are a password.',
+      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), two networks of one operator one after the other (people, with identity.asn_database), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour), a key of an app, which is in all its copies (more than six programs at networks). Missed: a thief who sends the holder’s user agent, or sits in its network, or later in one of the same operator where identity.asn_database tells; what is stolen before it is used; Basic credentials, which are a password.',
     tuning: 'report; relayCallers where few callers come through a backend.',
   },
   options: Options,

@@ -28,14 +28,21 @@ export interface Actor extends Where {
   uses: number
   /** It was told. */
   suspect: boolean
+  /** The holder went on after it, and that was looked at. */
+  answered: boolean
+  /** It came when the key had had one user for long, and is not one of its users yet. */
+  onTrial: boolean
+  /** It was not told, and counts as one who shares the credential. */
+  sharer: boolean
 }
 
-const ActorState = z.tuple([hash32, hash32, text, text, text, text, time, time, amount, flag])
-/** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, whether it counts as shared. */
+const ActorState = z.tuple([hash32, hash32, text, text, text, text, time, time, amount, flag, flag, flag, flag])
+/** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, how many came to share it, whether there were too many. */
 export const HolderState = z.tuple([
   z.array(ActorState).max(MAX_ACTORS),
   text,
   time,
+  amount,
   amount,
   amount,
   amount,
@@ -61,8 +68,10 @@ export class Holder {
   turns = 0
   /** How often one program in one network came after another in another, at any distance. */
   switches = 0
-  /** It was seen that two programs in two networks share a credential of it. */
-  shared = false
+  /** How often another program in another network came to share a credential of it, and was not told. */
+  sharers = 0
+  /** More programs and networks use it than are told apart. */
+  crowded = false
 
   /** True when the request needs no look: the same address as before, looked at lately. */
   goesOn(address: string, now: EventTime): boolean {
@@ -111,13 +120,18 @@ export class Holder {
   before(actor: Actor, anyToken: boolean): Actor | null {
     let owner: Actor | null = null
     for (const other of this.#actors) {
-      if (other === actor || other.firstAt > actor.firstAt || other.suspect) continue
+      if (other === actor || other.firstAt > actor.firstAt || isUnsure(other)) continue
       if (!anyToken && other.token !== actor.token) continue
       // The same program elsewhere has moved; another one at the same network is a second window.
       if (other.program === actor.program || other.network === actor.network) return null
       if (owner === null || other.lastAt > owner.lastAt) owner = other
     }
     return owner
+  }
+
+  /** Strangers after whom nobody has gone on yet who had the credential before, the latest last. */
+  get unanswered(): readonly Actor[] {
+    return this.#actors.filter((actor) => isUnsure(actor) && !actor.answered)
   }
 
   /** Whether both used it within a minute of each other. */
@@ -138,25 +152,10 @@ export class Holder {
         lastAt,
         uses,
         suspect,
-      }): HolderState[0][number] => [token, program, network, agent, address, operator, firstAt, lastAt, uses, suspect],
-    )
-    // The last one stands last.
-    return [
-      actors,
-      this.#lastAddress,
-      this.#lookedAt,
-      this.hours,
-      this.#hour + 1,
-      this.turns,
-      this.switches,
-      this.shared,
-    ]
-  }
-
-  static fromState([actors, lastAddress, lookedAt, hours, hour, turns, switches, shared]: HolderState): Holder {
-    const holder = new Holder()
-    holder.#actors = actors.map(
-      ([token, program, network, agent, address, operator, firstAt, lastAt, uses, suspect]) => ({
+        answered,
+        onTrial,
+        sharer,
+      }): HolderState[0][number] => [
         token,
         program,
         network,
@@ -167,6 +166,66 @@ export class Holder {
         lastAt,
         uses,
         suspect,
+        answered,
+        onTrial,
+        sharer,
+      ],
+    )
+    // The last one stands last.
+    return [
+      actors,
+      this.#lastAddress,
+      this.#lookedAt,
+      this.hours,
+      this.#hour + 1,
+      this.turns,
+      this.switches,
+      this.sharers,
+      this.crowded,
+    ]
+  }
+
+  static fromState([
+    actors,
+    lastAddress,
+    lookedAt,
+    hours,
+    hour,
+    turns,
+    switches,
+    sharers,
+    crowded,
+  ]: HolderState): Holder {
+    const holder = new Holder()
+    holder.#actors = actors.map(
+      ([
+        token,
+        program,
+        network,
+        agent,
+        address,
+        operator,
+        firstAt,
+        lastAt,
+        uses,
+        suspect,
+        answered,
+        onTrial,
+        sharer,
+      ]) => ({
+        token,
+        program,
+        network,
+        agent,
+        address,
+        operator,
+        firstAt,
+        lastAt,
+        uses,
+        suspect,
+        answered,
+        onTrial,
+        sharer,
       }),
     )
     holder.#last = holder.#actors.reduce<Actor | null>(
@@ -179,7 +238,8 @@ export class Holder {
     holder.#hour = hour - 1
     holder.turns = turns
     holder.switches = switches
-    holder.shared = shared
+    holder.sharers = sharers
+    holder.crowded = crowded
     return holder
   }
 
@@ -195,13 +255,24 @@ export class Holder {
       lastAt: now,
       uses: 1,
       suspect: false,
+      answered: false,
+      onTrial: false,
+      sharer: false,
     }
-    // The longest unused leaves; a caller who moves a lot has many.
+    // The longest unused leaves; a caller who moves a lot has many. Strangers push out strangers, not the holder.
     if (this.#actors.length >= MAX_ACTORS) {
-      const oldest = this.#actors.reduce((least, each) => (each.lastAt < least.lastAt ? each : least))
+      const unsure = this.#actors.filter(isUnsure)
+      if (unsure.length === 0) this.crowded = true
+      const oldest = (unsure.length > 0 ? unsure : this.#actors).reduce((least, each) =>
+        each.lastAt < least.lastAt ? each : least,
+      )
       this.#actors = this.#actors.filter((each) => each !== oldest)
     }
     this.#actors = [...this.#actors, actor]
     return actor
   }
+}
+
+function isUnsure({ suspect, onTrial }: Actor): boolean {
+  return suspect || onTrial
 }
