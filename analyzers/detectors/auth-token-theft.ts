@@ -32,10 +32,8 @@ const AT_ONCE = 0.05
 const ONE_AFTER_THE_OTHER = 0.3
 /** Requests after the first that are told. */
 const MAX_TOLD = 32
-/** p-value from which a stranger with a key is noted, so that it is evidence if the holder goes on: no signal that opens anything. */
-const NOTED = 0.05
 /** Of a key: hours in which it was used by one, from which it counts as one that has one user. */
-const STEADY_FROM = 5
+const STEADY_FROM = 3
 /** Hours of one key that count among those of its kind, two days of them: many keys say it, not the one that is used most. */
 const STEADY_UNTIL = STEADY_FROM + 48
 
@@ -96,6 +94,7 @@ class AuthTokenTheft implements Detector {
     if (hoursBefore === 0) population.holders++
     if (wasSteady && actor.firstAt === now) actor.onTrial = true
     if (holder.hours > hoursBefore && isSteady(holder) && holder.hours <= STEADY_UNTIL) population.steadyHours++
+    if (actor.onTrial) holder.strangers.add(tx)
     if (actor.suspect) return actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
     const relay = this.#relayOf(actor, row.hash, now)
     if (isKey(principal)) {
@@ -164,10 +163,7 @@ class AuthTokenTheft implements Detector {
   ): Signal | null {
     const pValue = pValueOf(population, tx.principal, holder, goOnBoth(tx.principal, holder, owner, now))
     if (pValue > this.#options.report) {
-      if (actor.onTrial) {
-        return pValue <= NOTED && actor.uses <= MAX_TOLD ? this.#signal(tx, holder, actor, population, now) : null
-      }
-      if (!actor.sharer && !this.#frozen) share(population, holder, actor)
+      if (!actor.sharer && !actor.onTrial && !this.#frozen) share(population, holder, actor)
       return null
     }
     if (actor.sharer) unshare(population, holder, actor)
@@ -185,7 +181,8 @@ class AuthTokenTheft implements Detector {
     }
     if (found === null || pValueOf(population, tx.principal, holder, true) > this.#options.report) return null
     found.suspect = true
-    return this.#signal(tx, holder, found, population, now)
+    const signal = this.#signal(tx, holder, found, population, now)
+    return signal === null ? null : { ...signal, evidenceBefore: holder.strangers.take() }
   }
 
   #signal(tx: Transaction, holder: Holder, actor: Actor, population: Population, now: EventTime): Signal | null {
@@ -334,9 +331,9 @@ export const authTokenTheft = defineDetector({
     detects:
       'A bearer token, a session cookie or an API key that is used by another program in another network than its holder’s: a stolen session, a key that leaked into a repository.',
     statistic:
-      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, (sharers + 1) / (hours in use + 2), whichever is rarer; of keys, instead of the first, how often those that had one user for 5 hours of use get a second one, (second users + 1) / (hours in use of such keys + 2, at most 48 of each); times 0.05 if both use it within a minute (a key: if its holder comes back after the second, which is told then even if the second is gone), 0.3 if not. What is not told is learnt as sharing, once per program at a network; of a key that had one user, only after the second has used it for a day.',
+      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, (sharers + 1) / (hours in use + 2), whichever is rarer; of keys, instead of the first, how often those that had one user for 3 hours of use get a second one, (second users + 1) / (hours in use of such keys + 2, at most 48 of each); times 0.05 if both use it within a minute (a key: if its holder comes back after the second, which is told then even if the second is gone), 0.3 if not. What is not told is learnt as sharing, once per program at a network; of a key that had one user, only after the second has used it for a day.',
     memory:
-      'maxCallers callers with 6 programs, at most 2 KiB each; strangers push out strangers first; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
+      'maxCallers callers with 6 programs, at most 2 KiB each, of a key 32 requests of strangers besides, 3 KiB; strangers push out strangers first; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
     warmUp:
       'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
     traps:

@@ -4,7 +4,13 @@ import { type PayloadKind, payloadDetector } from './injection/payload-detector.
 const SHARED_TRAPS =
   'What a payload of the same request brought out is told with the payload. Of answers with 2xx that are JSON only the beginning is looked at, compressed ones only when the request was odd. An endpoint that answers so to many callers, such as a documentation page, learns it. Missed: what no rule knows; the rest of a long JSON answer with 2xx; binary answers; a message that the program itself put into other words.'
 
-function kind(name: string, noun: string, detects: string, traps: string): PayloadKind {
+function kind(
+  name: string,
+  noun: string,
+  detects: string,
+  traps: string,
+  also: Pick<PayloadKind, 'besides'> = {},
+): PayloadKind {
   return {
     id: `leak.${name}` as PayloadKind['id'],
     class: `leak_${name}`,
@@ -12,6 +18,7 @@ function kind(name: string, noun: string, detects: string, traps: string): Paylo
     title: `${noun} in an answer`,
     detects,
     traps: `${traps} ${SHARED_TRAPS}`,
+    ...also,
   }
 }
 
@@ -20,7 +27,8 @@ const KINDS: readonly PayloadKind[] = [
     'stack',
     'Stack trace',
     'Stack traces of Python, Java, Kotlin, Scala, Node, .NET, PHP, Go, Ruby, Rust, Elixir and Perl in an answer: they name files, versions and the way in.',
-    'Bug trackers and log viewers. In an answer with 2xx or 3xx to a harmless request a trace counts e^3 less, until the endpoint is known never to show one.',
+    'Bug trackers and log viewers. In an answer with 2xx or 3xx to a harmless request a trace counts e^3 less, until the endpoint is known never to show one. A trace around a database error is told as leak.sql_error.',
+    { besides: 'leak_sql_error' },
   ),
   kind(
     'sql_error',

@@ -246,3 +246,43 @@ test('a question about the schema is judged by the callers of all operations of 
   const elsewhere = service.request(person(999), [question], { endpoint: 'POST /other#IntrospectionQuery' })
   expect(service.context.judge(elsewhere, question).logOdds).toBe(5.5)
 })
+
+describe('somebody asked about the schema before', () => {
+  const QUESTION: PayloadMark = {
+    ...MARK,
+    class: 'graphql',
+    rule: 'graphql.introspection',
+    field: 'body:/query',
+    logOdds: 5.5,
+  }
+  const asked = (service: Service): number =>
+    service.context.judge(service.request(person(999), [QUESTION], {}), QUESTION).logOdds
+  const REPORT = -Math.log(1e-3)
+
+  test('and was told for it: the next one is told as well', () => {
+    const service = withPeople(1000)
+    expect(asked(service)).toBeGreaterThan(REPORT)
+    service.context.suspect('hmac:person1', true, true, service.now)
+    for (const i of range(3)) service.context.suspect(`hmac:person${i}`, true, true, service.now)
+    trip(service, 3, {}, QUESTION)
+    expect(asked(service)).toBeGreaterThan(REPORT)
+  })
+
+  test('before anything was known: one among many takes a part away, one among few all that was gained', () => {
+    for (const [people, from, to] of [
+      [4000, 5.55, 7],
+      [60, 5.5, 5.5],
+    ] as const) {
+      const service = withPeople(people)
+      trip(service, 1, {}, QUESTION)
+      expect(asked(service)).toBeGreaterThanOrEqual(from)
+      expect(asked(service)).toBeLessThanOrEqual(to)
+    }
+  })
+
+  test('other payloads in the document make it no field for texts', () => {
+    const service = withPeople(1000)
+    trip(service, 20, {}, { ...MARK, field: 'body:/query' })
+    expect(asked(service)).toBeGreaterThan(REPORT)
+  })
+})

@@ -23,6 +23,7 @@ import {
   type Judgement,
   VOTES,
   type Vote,
+  type Votes,
   votesOf,
 } from './payload-habits.ts'
 import { isDelayed, isLeak } from './payload-signs.ts'
@@ -49,6 +50,7 @@ const P_RULE_BY_MISTAKE = 0.1
 const MOST_BY_CONTENT = 9
 /** Requests of an endpoint that are looked into for what fields carry: one in so long, besides the first of each of its first 64 callers. */
 const SAMPLE_EVERY_US = 5 * SECOND_US
+const NO_VOTES: Votes = { count: 0, enough: false }
 
 /** One value of `snapshot`. */
 type Learnt =
@@ -148,17 +150,18 @@ export class PayloadContext {
     const callers = Math.round(this.#endpoints.peek(key)?.callers.count ?? 0)
     const tally = this.#habits.peek(habitKey(key, mark.field, mark.rule))?.levels[levelOf(mark)] ?? null
     const carried = Math.round(tally?.crowd.count ?? 0)
-    const votes = tally === null ? 0 : votesOf(tally, callers)
+    const votes = tally === null ? NO_VOTES : votesOf(tally, callers)
     const field = fieldKey(key, mark.field)
     const content = this.#contents.carries(field)
     const known = { carried, callers, content }
-    // Too few to say that it is normal, and too many to say that it never happens.
-    if (votes === null) return { logOdds: mark.logOdds, ...known, unlike: false }
     const usual = P_ATTACK * Math.exp(-mark.logOdds)
-    const p = (votes + PRIOR_CALLERS * usual) / (Math.max(callers, votes) + PRIOR_CALLERS)
-    const rise = this.#isForTexts(key, mark.field, callers) ? 0 : MAX_RISE
-    const logOdds = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + rise)
-    if (votes > 0 || content?.plain !== true || levelOf(mark) > 0) return { logOdds, ...known, unlike: false }
+    const p = (votes.count + PRIOR_CALLERS * usual) / (Math.max(callers, votes.count) + PRIOR_CALLERS)
+    const rise = isOfText(mark) && this.#isForTexts(key, mark.field) ? 0 : MAX_RISE
+    const here = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + rise)
+    // A few are too few to say that it is normal, however small the endpoint.
+    const logOdds = votes.enough || votes.count === 0 ? here : Math.max(here, mark.logOdds)
+    if ((tally !== null && tally.crowd.count > 0) || content?.plain !== true || levelOf(mark) > 0)
+      return { logOdds, ...known, unlike: false }
     const byContent = this.#byContent(tx, field, mark.field)
     return { logOdds: Math.max(logOdds, byContent), ...known, unlike: byContent > logOdds }
   }
@@ -368,9 +371,9 @@ export class PayloadContext {
     this.#offer(tx, { key, of: 'habit', level, hash, network }, now)
   }
 
-  #isForTexts(endpoint: string, field: string, callers: number): boolean {
+  #isForTexts(endpoint: string, field: string): boolean {
     const tally = this.#habits.peek(habitKey(endpoint, field, ANY_RULE))?.levels[0] ?? null
-    return tally !== null && votesOf(tally, callers) !== 0
+    return tally !== null && tally.crowd.count > 0
   }
 
   #offer(tx: Transaction, vote: Vote, now: EventTime): void {
@@ -419,6 +422,11 @@ function placeOf({ service, endpoint }: Transaction, { class: name }: PayloadMar
 function withoutOperation(endpoint: string | null): string | null {
   const at = endpoint?.indexOf('#') ?? -1
   return at < 0 ? endpoint : endpoint!.slice(0, at)
+}
+
+/** A document's depth and number of aliases are no words that a text may have. */
+function isOfText({ class: name }: PayloadMark): boolean {
+  return name !== 'graphql'
 }
 
 function levelOf({ logOdds }: PayloadMark): number {

@@ -120,12 +120,17 @@ export class Habit {
   }
 }
 
-/** Null where they are neither enough nor none. */
-export function votesOf({ calm, crowd, networks }: Tally, callers: number): number | null {
+/** Callers whose habit it is; `enough`: so many that it is taken for harmless. */
+export interface Votes {
+  readonly count: number
+  readonly enough: boolean
+}
+
+/** Those who are suspected for it count only as a crowd: what was told must not keep the next from being told. */
+export function votesOf({ calm, crowd, networks }: Tally, callers: number): Votes {
   const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
-  if (isCrowd) return crowd.count
-  if (calm.count >= LEAST_CALM) return calm.count
-  return crowd.count > 0 ? null : 0
+  if (isCrowd) return { count: crowd.count, enough: true }
+  return { count: calm.count, enough: calm.count >= LEAST_CALM }
 }
 
 export function endpointKey(service: string | null, endpoint: string | null): string {

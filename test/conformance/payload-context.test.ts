@@ -194,3 +194,18 @@ test('an answer that gives something away without an attack is an incident of it
     { policy: 'leaking-answers', severity: 'medium', subject: { kind: 'endpoint' }, signalCount: 3 },
   ])
 })
+
+test('each kind of leak of an endpoint is an incident of its own, and a trace around a database error is told as that', () => {
+  const watch = new Watch()
+  const trace = { ...ERROR, class: 'leak_stack', rule: 'leak_stack.java' }
+  const secret = { ...ERROR, class: 'leak_secret', rule: 'leak_secret.aws' }
+  for (const i of range(3)) watch.see({ ...person(i), marks: [trace, ERROR], status: 500 })
+  expect(watch.book.open().map(({ detectors }) => detectors)).toEqual([['leak.sql_error']])
+  watch.see({ ...person(4), marks: [trace], status: 500 })
+  watch.see({ ...person(5), marks: [secret] })
+  expect(watch.book.open().map(({ detectors, severity }) => [...detectors, severity])).toEqual([
+    ['leak.sql_error', 'medium'],
+    ['leak.stack', 'medium'],
+    ['leak.secret', 'high'],
+  ])
+})

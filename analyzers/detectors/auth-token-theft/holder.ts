@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import { amount, flag, hash32, text, time } from '../../baselines/state.ts'
+import { EvidenceTrail, TrailState } from '../../finding.ts'
 import type { Shown } from './program.ts'
 
 const MAX_ACTORS = 6
@@ -37,7 +38,7 @@ export interface Actor extends Where {
 }
 
 const ActorState = z.tuple([hash32, hash32, text, text, text, text, time, time, amount, flag, flag, flag, flag])
-/** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, how many came to share it, whether there were too many. */
+/** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, how many came to share it, whether there were too many, what strangers did. */
 export const HolderState = z.tuple([
   z.array(ActorState).max(MAX_ACTORS),
   text,
@@ -48,13 +49,14 @@ export const HolderState = z.tuple([
   amount,
   amount,
   flag,
+  TrailState,
 ])
 export type HolderState = z.infer<typeof HolderState>
 
 /**
  * Who has used the credentials of one caller.
  *
- * Memory     6 actors of about 0.3 KiB
+ * Memory     6 actors of about 0.3 KiB; of a key, 32 requests of strangers
  */
 export class Holder {
   #actors: Actor[] = []
@@ -72,6 +74,8 @@ export class Holder {
   sharers = 0
   /** More programs and networks use it than are told apart. */
   crowded = false
+  /** What strangers did with a key, for when its holder goes on. */
+  strangers = new EvidenceTrail()
 
   /** True when the request needs no look: the same address as before, looked at lately. */
   goesOn(address: string, now: EventTime): boolean {
@@ -182,6 +186,7 @@ export class Holder {
       this.switches,
       this.sharers,
       this.crowded,
+      this.strangers.toState(),
     ]
   }
 
@@ -195,6 +200,7 @@ export class Holder {
     switches,
     sharers,
     crowded,
+    strangers,
   ]: HolderState): Holder {
     const holder = new Holder()
     holder.#actors = actors.map(
@@ -240,6 +246,7 @@ export class Holder {
     holder.switches = switches
     holder.sharers = sharers
     holder.crowded = crowded
+    holder.strangers = EvidenceTrail.fromState(strangers)
     return holder
   }
 

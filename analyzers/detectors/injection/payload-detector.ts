@@ -28,6 +28,8 @@ export interface PayloadKind {
   readonly class: string
   /** The mark's rules that are meant; default: all of the class. */
   readonly rules?: ReadonlySet<string>
+  /** Class of leaks that an answer is told for instead, when it has both. */
+  readonly besides?: string
   /** `SQL injection`. */
   readonly name: string
   readonly title: string
@@ -94,7 +96,9 @@ class PayloadDetector implements Detector {
       return payloadSignal(this.#kind, tx, strongest, judgement, outcome, marks, maturity, now)
     }
     // What a payload brought out is told with the payload.
-    return this.#isAttacked(tx) ? null : leakSignal(this.#kind, tx, strongest, judgement, maturity, now)
+    return this.#isAttacked(tx) || this.#isToldElsewhere(tx)
+      ? null
+      : leakSignal(this.#kind, tx, strongest, judgement, maturity, now)
   }
 
   tick(now: EventTime): void {
@@ -119,6 +123,15 @@ class PayloadDetector implements Detector {
 
   maturity(): number {
     return this.#context.maturity()
+  }
+
+  #isToldElsewhere(tx: Transaction): boolean {
+    const { besides } = this.#kind
+    if (besides === undefined) return false
+    return tx.marks.some(
+      (mark) =>
+        mark.kind === 'payload' && mark.class === besides && this.#context.judge(tx, mark).logOdds >= this.#report,
+    )
   }
 
   #isAttacked(tx: Transaction): boolean {
