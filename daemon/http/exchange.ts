@@ -22,7 +22,7 @@ export interface Head {
   /** Every value of a header, in order. */
   headerAll(name: string): string[]
   /** All fields in order, names as sent, obs-fold unfolded. */
-  headers(): Header[]
+  headers(): readonly Header[]
 }
 
 /** One side of an exchange. */

@@ -19,10 +19,11 @@ import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { TransactionRecord } from './record.ts'
 import { RecordHead } from './record-head.ts'
+import { RecordHeaders } from './record-headers.ts'
 import { type IdentityOptions, isLoginPage, traceIdOf } from './recorder.ts'
-import { redactBody } from './redact-body.ts'
 import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
+import { TextBodies } from './text-bodies.ts'
 import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
@@ -82,7 +83,9 @@ export class NativeReader {
   readonly #certificates: CertificateReader
   readonly #raw: CredentialReader
   readonly #kept: CredentialReader
-  readonly #headers: HeaderRedactor
+  readonly #requestHeaders: RecordHeaders
+  readonly #responseHeaders: RecordHeaders
+  readonly #textBodies: TextBodies
   readonly #payloads: PayloadMarks | null
   readonly #apiKeyHeaders: readonly string[]
   readonly #logins: NativeLogins
@@ -108,7 +111,10 @@ export class NativeReader {
     this.#logins = new NativeLogins(this.#pseudonyms, this.#hasher)
     this.#certificates = new CertificateReader(certificateHeaders, this.#pseudonyms)
     this.#apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
-    this.#headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    const headers = new HeaderRedactor(this.#pseudonyms, this.#apiKeyHeaders)
+    this.#requestHeaders = new RecordHeaders(headers)
+    this.#responseHeaders = new RecordHeaders(headers)
+    this.#textBodies = new TextBodies(this.#pseudonyms)
     this.#fields = new NativeFields(settings.telemetry.counters)
     this.#unknown = new UnknownFields(settings.telemetry.counters)
     this.#request = new HeaderIndex([
@@ -121,7 +127,7 @@ export class NativeReader {
       settings.payloads === true
         ? new PayloadMarks(
             this.#pseudonyms,
-            this.#headers,
+            headers,
             settings.telemetry.counters,
             settings.payloadRules ?? { rules: NO_RULES },
           )
@@ -166,8 +172,8 @@ export class NativeReader {
     const id = fields.text('id', record.id, 128)
     const material = new NativeMaterial(
       id !== null && id !== '' ? id : this.#ids.ofRecord(JSON.stringify(record), line, time),
-      kept ? requestHeaders : this.#headers.redact(requestHeaders),
-      kept ? responseHeaders : this.#headers.redact(responseHeaders),
+      kept ? requestHeaders : this.#requestHeaders.redact(requestHeaders),
+      kept ? responseHeaders : this.#responseHeaders.redact(responseHeaders),
       this.#body(bodies.request, bodies.requestType, 'request', kept),
       this.#body(bodies.response, bodies.responseType, 'response', kept),
     )
@@ -211,7 +217,8 @@ export class NativeReader {
         const head = new RecordHead(method ?? '', rawPath ?? '', rawQuery, requestHeaders)
         const body = this.#bodies ? bodies.request : undefined
         const answer = this.#bodies ? bodies.response : undefined
-        const found = this.#payloads.ofRecord(head, body ?? '', tx.status, bodies.responseType, answer ?? '')
+        const { known } = this.#requestHeaders
+        const found = this.#payloads.ofRecord(head, known, body ?? '', tx.status, bodies.responseType, answer ?? '')
         if (found.length > 0) tx.marks = [...tx.marks, ...found]
       }
     }
@@ -237,6 +244,10 @@ export class NativeReader {
     this.#kept.close()
     this.#verifier?.close()
     this.#certificates.close()
+    this.#requestHeaders.close()
+    this.#responseHeaders.close()
+    this.#textBodies.close()
+    this.#payloads?.close()
     this.#pseudonyms.close()
   }
 
@@ -252,7 +263,7 @@ export class NativeReader {
     kept: boolean,
   ): string | undefined {
     if (text === undefined || !this.#bodies) return undefined
-    return kept ? text : redactBody(text, type, place, this.#pseudonyms)
+    return kept ? text : this.#textBodies.redact(text, type, place)
   }
 
   #checkKey(kept: boolean, keyId: string | null, line: number): void {

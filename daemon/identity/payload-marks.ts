@@ -16,6 +16,7 @@ import { delayNamedBy } from './payload-delay.ts'
 import { PayloadMask } from './payload-mask.ts'
 import { MAX_EXCERPT, scoreOf } from './payload-score.ts'
 import type { Pseudonyms } from './pseudonym.ts'
+import type { KnownHeader } from './record-headers.ts'
 import type { HeaderRedactor } from './redact-headers.ts'
 
 /** What is looked at of an answer that tells of a failure, or is no JSON. */
@@ -85,25 +86,48 @@ export class PayloadMarks {
     return this.#marks(asked, given, request?.head.target ?? '', answer)
   }
 
-  /** The same of a record that came as one, in the clear. */
+  /** The same of a record that came as one, in the clear. `known`: what is known of each of its headers. */
   ofRecord(
     head: Head,
+    known: readonly (KnownHeader | null)[],
     body: string,
     status: number | null,
     contentType: string | null,
     answer: string,
   ): readonly PayloadMark[] {
     if (this.#rules.rules !== this.#known) this.#replace()
-    const texts = [head.target, ...head.headers().map(([, value]) => value), body]
-    const asked = texts.some((text) => this.#scanner.suspectsText(text))
-      ? this.#scanner.request(head, body)
-      : NO_FINDINGS
+    const asked = this.#inRecord(head, known, body)
     const most = limitOf(status ?? 0, contentType?.includes('json') === true, asked.length > 0)
     if (answer.length > most) this.#counters.add('payload.answer_cut')
     const shown = status !== null && status < 400 && asked.length === 0
-    const given = this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer, shown)
+    const given = this.#scanner.suspectsAnswerText(answer, most)
+      ? this.#scanner.response(answer.length > most ? answer.slice(0, most) : answer, shown)
+      : NO_FINDINGS
     if (asked.length === 0 && given.length === 0) return NONE
     return this.#marks(asked, given, head.target, { contentType, text: () => answer })
+  }
+
+  #inRecord(head: Head, known: readonly (KnownHeader | null)[], body: string): readonly PayloadFinding[] {
+    const scanner = this.#scanner
+    if (!this.#suspectsRecord(head, known) && !scanner.suspectsText(head.target) && !scanner.suspectsText(body)) {
+      return NO_FINDINGS
+    }
+    const findings = scanner.request(head, body)
+    if (!findings.some(isOfField)) for (const header of known) if (header !== null) header.cleanBy = scanner
+    return findings
+  }
+
+  /** Whether something in the headers asks for a closer look. */
+  #suspectsRecord(head: Head, known: readonly (KnownHeader | null)[]): boolean {
+    const scanner = this.#scanner
+    const headers = head.headers()
+    for (let i = 0; i < headers.length; i++) {
+      const header = known[i] ?? null
+      if (header?.cleanBy === scanner) continue
+      if (scanner.suspectsText(headers[i]![1])) return true
+      if (header !== null) header.cleanBy = scanner
+    }
+    return false
   }
 
   #replace(): void {

@@ -28,7 +28,7 @@ export class RecordHead implements Head {
     return this.#headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value)
   }
 
-  headers(): Header[] {
-    return [...this.#headers]
+  headers(): readonly Header[] {
+    return this.#headers
   }
 }

@@ -83,10 +83,13 @@ export class LiteralSet {
   /** Set where a line ends inside of a value: percent-encoded, or in unwrapped text. */
   readonly #line: number
   readonly states: number
+  /** Whether the end of a line is something to be found. */
+  readonly seesLines: boolean
 
   constructor(literals: readonly Literal[], nested: number, line = 0) {
     this.#nested = nested
     this.#line = line
+    this.seesLines = line !== 0
     const trie = new Trie()
     trie.add({ text: '%', mask: ENCODED })
     for (const literal of literals) trie.add(literal)

@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeHead } from '../../test/payload/fake-head.ts'
 import { Counters } from '../telemetry/counters.ts'
+import { PAYLOAD_CHECKS } from './checks.ts'
 import { NO_EVIDENCE, type PayloadCheck } from './payload.ts'
 import { PayloadScanner } from './scanner.ts'
 
@@ -67,4 +69,34 @@ test('more than it looks at is counted', () => {
   const value = Array.from({ length: 8 }, () => `${'x'.repeat(8000)}jndi:ldap`).join('')
   scanner.request(fakeHead('POST', '/', [['Content-Type', 'application/x-www-form-urlencoded']]), `a=${value}`)
   expect(counters.entries()).toContainEqual(['payload.value_cut', 1])
+})
+
+test('text that is read as bytes is judged like text that is not: one character that is no ASCII makes no difference', () => {
+  const shipped = new PayloadScanner(PAYLOAD_CHECKS, counters)
+  const piece = fc.oneof(
+    fc.string({ maxLength: 12 }),
+    fc.constantFrom(
+      "' or 1=1",
+      '<script>',
+      '\\n',
+      '\n',
+      '\\u0027',
+      '%27',
+      '../../etc',
+      'am5kaTpsZGFwOi8vYQ==',
+      'java.lang.',
+      '&#106;',
+    ),
+  )
+  const text = fc
+    .tuple(fc.constantFrom('', '{', '['), fc.array(piece, { maxLength: 6 }))
+    .map(([first, rest]) => first + rest.join(''))
+  fc.assert(
+    fc.property(text, (each) => {
+      expect(shipped.suspectsText(each)).toBe(shipped.suspectsText(`${each}é`))
+      if (!shipped.suspectsAnswerText(each, 30)) expect(shipped.response(each.slice(0, 30))).toEqual([])
+    }),
+    { numRuns: 500 },
+  )
+  expect(shipped.suspectsAnswerText(`${'x'.repeat(20)} at java.lang.Thread.run(Thread.java:748)`, 60)).toBe(true)
 })

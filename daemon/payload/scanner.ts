@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { Head } from '../http/exchange.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { Base64Text } from './base64-text.ts'
@@ -119,12 +120,29 @@ export class PayloadScanner {
   }
 
   suspectsText(text: string): boolean {
+    const { literals } = this.#requests
+    if (this.#isPlain(text, literals) && literals.isClean(this.#bytes, 0, text.length)) {
+      const { length } = text
+      return (
+        this.#base64.mayHold(this.#bytes, 0, length) && this.#base64.some(this.#bytes, 0, length, this.#holdsLiteral)
+      )
+    }
     if (this.#holds(text)) return true
     // Text of a body may be percent-encoded like a head.
     if (text.includes('%')) return true
     const length = Math.min(text.length, MAX_BODY)
     const written = this.#bytes.write(length < text.length ? text.slice(0, length) : text, 0, 'latin1')
     return this.#base64.some(this.#bytes, 0, written, this.#holdsLiteral)
+  }
+
+  /** Writes a text into `#bytes`; whether these are read as the text itself would be: ASCII, whose line ends and escapes have no meaning. */
+  #isPlain(text: string, literals: LiteralSet): boolean {
+    const { length } = text
+    // Cut off, what is no ASCII may be as long as the text.
+    if (length > MAX_BODY - 4 || this.#bytes.write(text, 0, 'utf8') !== length) return false
+    const first = text.charCodeAt(0)
+    if (first === 0x7b || first === 0x5b) return !text.includes('\\')
+    return !literals.seesLines || !(text.includes('\n') || text.includes('\r'))
   }
 
   #holds(text: string): boolean {
@@ -138,6 +156,16 @@ export class PayloadScanner {
     const { literals } = this.#responses
     const stop = Math.min(end, start + MAX_BODY)
     return !literals.isClean(bytes, start, stop) && (literals.scan(bytes, start, stop) & ~NESTED) !== 0
+  }
+
+  /** The same of the first `most` characters of a text. */
+  suspectsAnswerText(text: string, most: number): boolean {
+    const { literals } = this.#responses
+    const length = Math.min(text.length, most)
+    if (length === 0) return false
+    const written = this.#bytes.write(text, 0, length, 'utf8')
+    if (written < length || literals.seesLines || !isAscii(this.#bytes.subarray(0, length))) return true
+    return !literals.isClean(this.#bytes, 0, length)
   }
 
   /** `body`: decoded text, empty if there is none. */
