@@ -93,8 +93,8 @@ export class KafkaSource implements RecordSource {
 
   resume(): void {
     if (!this.#paused) return
+    this.#countPause()
     this.#paused = false
-    this.#counters.add('kafka.paused_ms', Date.now() - this.#pausedAtMs)
     if (this.#joined && !this.#placing) this.#consumer?.resume(this.#topics())
   }
 
@@ -313,6 +313,8 @@ export class KafkaSource implements RecordSource {
   }
 
   #watch(): void {
+    // A long one is seen while it lasts.
+    if (this.#paused) this.#countPause()
     const silentMs = Date.now() - this.#lastFetchMs
     if (silentMs > this.#patience.silentMs) {
       this.#counters.add('kafka.silent')
@@ -358,6 +360,12 @@ export class KafkaSource implements RecordSource {
       `${topic}/${partition}: offsets ${next} to ${low - 1} were thrown away by the brokers before they were read`,
     )
     held.next = low
+  }
+
+  #countPause(): void {
+    const now = Date.now()
+    this.#counters.add('kafka.paused_ms', now - this.#pausedAtMs)
+    this.#pausedAtMs = now
   }
 
   #applyPause(): void {
