@@ -330,7 +330,8 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
     const topic = 'unsaid'
     await broker.createTopic(topic)
     await broker.send(topic, ['a', 'b', 'c'])
-    const member = new Member({ topics: [topic] })
+    // The group waits so long for the client that could not leave it.
+    const member = new Member({ topics: [topic], sessionMs: 3000 })
     await reading(member, async () => {
       await member.has(3)
       await broker.stop()
@@ -430,7 +431,7 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
   test('the broker goes away and comes back: nothing is lost or doubled', { timeout: 90_000 }, async () => {
     await broker.createTopic('away')
     await broker.send('away', lines(50))
-    const member = new Member({ topics: ['away'] })
+    const member = new Member({ topics: ['away'], sessionMs: 3000 })
     await reading(member, async () => {
       await member.has(50)
       await broker.stop()
