@@ -11,8 +11,8 @@ export class CallerRow {
   readonly key: string
   /** voteKey. */
   readonly voter: string
-  /** By the number of the table: where the caller stands in it. Only KeyedTable reads and writes these. */
-  readonly slots: (CallerSlot | null)[]
+  /** By the number of the table: what it keeps of the caller, where a use of it changes nothing. Only KeyedTable reads and writes these. */
+  readonly values: unknown[]
   /** As which object it came last. */
   latest: Principal
   #hash = -1
@@ -21,7 +21,7 @@ export class CallerRow {
     this.latest = principal
     this.key = key
     this.voter = principal.kind === 'ip' ? voteKey(principal) : key
-    this.slots = new Array<CallerSlot | null>(tables).fill(null)
+    this.values = new Array<unknown>(tables).fill(null)
   }
 
   /** hashText of the key. */
@@ -31,17 +31,12 @@ export class CallerRow {
   }
 }
 
-/** A place in a table, which says whether it is still taken. */
-export interface CallerSlot {
-  readonly held: boolean
-}
-
 /**
  * Finds a caller once a transaction for all detectors that keep something of callers. Each would otherwise put its key together, hash
  * it and look it up in a map of its own, in memory that is in no cache: a seventh of the cycles of all detectors. Decides nothing: the
  * tables keep their limits and who is in them, and a caller that is not in the index is looked up.
  *
- * Memory     16,384 callers of about 0.3 KiB; then it starts over
+ * Memory     16,384 callers of about 0.3 KiB; then it starts over, and what tables hold at hand stays until they are used or leave
  */
 export class CallerIndex {
   readonly #rows = new Map<string, CallerRow>()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
-import type { CallerIndex, CallerRow, CallerSlot } from './caller-index.ts'
+import type { CallerIndex, CallerRow } from './caller-index.ts'
 import { flag, text } from './state.ts'
 
 export type { Occupancy }
@@ -10,11 +10,12 @@ export type { Occupancy }
 export const KeyedEntry = z.tuple([flag, text, z.int().min(0), flag, z.unknown()])
 export type KeyedEntry = z.infer<typeof KeyedEntry>
 
-class Slot<Value> implements Linked<Slot<Value>>, CallerSlot {
+class Slot<Value> implements Linked<Slot<Value>> {
   readonly key: string
-  /** Undefined once it is held no more: whoever still knows the slot keeps nothing else alive. */
+  /** Undefined once it is held no more. */
   value: Value | undefined
-  held = true
+  /** Where the value is at hand, too. */
+  row: CallerRow | null = null
   isResident = false
   touched = false
   uses = 0
@@ -98,13 +99,21 @@ export class KeyedTable<Value> {
     return this.#used(this.#slots.get(key) ?? this.#admit(key))
   }
 
-  /** The value of a caller, as `use` of its key gives it. Only of a table that was made with the index of the row. */
+  /**
+   * The value of a caller, as `use` of its key gives it. Only of a table that was made with the index of the row. At hand are the
+   * residents that were touched: a further use of them changes nothing, so that not even their slot is read.
+   */
   useOf(row: CallerRow): Value {
-    const known = row.slots[this.#number] as Slot<Value> | null | undefined
-    if (known?.held === true) return this.#used(known)
+    const atHand = row.values[this.#number] as Value | null | undefined
+    if (atHand !== null && atHand !== undefined) return atHand
     const slot = this.#slots.get(row.key) ?? this.#admit(row.key)
-    row.slots[this.#number] = slot
-    return this.#used(slot)
+    const value = this.#used(slot)
+    if (slot.isResident && slot.touched) {
+      this.#takeBack(slot)
+      row.values[this.#number] = value
+      slot.row = row
+    }
+    return value
   }
 
   /** Every value, residents first, those that would leave first before the others. */
@@ -119,9 +128,9 @@ export class KeyedTable<Value> {
       [true, this.#residents],
       [false, this.#newcomers],
     ] as const) {
-      for (const { held, key, uses, touched, value } of part.inOrder()) {
+      for (const { key, uses, touched, value } of part.inOrder()) {
         // It may have left since the first was asked for.
-        if (held) yield [isResident, key, uses, touched, toState(value!)]
+        if (value !== undefined) yield [isResident, key, uses, touched, toState(value)]
       }
     }
   }
@@ -189,6 +198,7 @@ export class KeyedTable<Value> {
       const first = this.#residents.order.oldest
       if (first === null || !first.touched) break
       first.touched = false
+      this.#takeBack(first)
       this.#residents.order.refresh(first)
     }
     this.#evict(this.#residents)
@@ -199,8 +209,15 @@ export class KeyedTable<Value> {
     if (first === null) return
     part.remove(first)
     this.#slots.delete(first.key)
-    first.held = false
+    this.#takeBack(first)
     first.value = undefined
     this.evicted++
+  }
+
+  /** The value is at hand no more. */
+  #takeBack(slot: Slot<Value>): void {
+    if (slot.row === null) return
+    slot.row.values[this.#number] = null
+    slot.row = null
   }
 }
