@@ -56,9 +56,10 @@ export class DetectorSet {
   ) {
     this.#telemetry = telemetry
     this.#onFailure = onFailure
-    const payloads = enabled.some(({ declaration }) => declaration.reads === 'payloads') ? new PayloadContext() : null
-    this.#payloads = payloads
     const callers = new CallerIndex()
+    const readsPayloads = enabled.some(({ declaration }) => declaration.reads === 'payloads')
+    const payloads = readsPayloads ? new PayloadContext(callers) : null
+    this.#payloads = payloads
     this.#running = [...enabled]
       .sort((a, b) => (a.declaration.id < b.declaration.id ? -1 : 1))
       .map(({ declaration, options }) => {

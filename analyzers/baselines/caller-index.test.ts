@@ -16,7 +16,8 @@ test('a row says of its caller what would be worked out for each request', () =>
   for (const principal of [caller('u1'), caller('s1', 'session'), caller('203.0.113.9', 'ip')]) {
     const row = index.of(principal)
     const key = principalKey(principal)
-    expect([row.key, row.voter, row.hash]).toEqual([key, voteKey(principal), hashText(key)])
+    const voter = voteKey(principal)
+    expect([row.key, row.voter, row.hash, row.voterHash]).toEqual([key, voter, hashText(key), hashText(voter)])
   }
 })
 

@@ -1,21 +1,23 @@
 import type { Principal } from '../../daemon/model/transaction.ts'
+import type { TableRow } from './keyed-table.ts'
 import { hashText } from './lookup-hash.ts'
+import { Places } from './places.ts'
 import { principalKey, voteKey } from './principal-key.ts'
 
 /** Callers whose tables are found without a look-up; more of them, and the index starts over. */
 const MAX_ROWS = 16_384
 
 /** What all tables of callers know of one caller. */
-export class CallerRow {
+export class CallerRow implements TableRow {
   /** principalKey. */
   readonly key: string
   /** voteKey. */
   readonly voter: string
-  /** By the number of the table: what it keeps of the caller, where a use of it changes nothing. Only KeyedTable reads and writes these. */
   readonly values: unknown[]
   /** As which object it came last. */
   latest: Principal
   #hash = -1
+  #voterHash = -1
 
   constructor(principal: Principal, key: string, tables: number) {
     this.latest = principal
@@ -29,6 +31,12 @@ export class CallerRow {
     if (this.#hash < 0) this.#hash = hashText(this.key)
     return this.#hash
   }
+
+  /** hashText of the voter. */
+  get voterHash(): number {
+    if (this.#voterHash < 0) this.#voterHash = this.voter === this.key ? this.hash : hashText(this.voter)
+    return this.#voterHash
+  }
 }
 
 /**
@@ -39,6 +47,8 @@ export class CallerRow {
  * Memory     16,384 callers of about 0.3 KiB; then it starts over, and what tables hold at hand stays until they are used or leave
  */
 export class CallerIndex {
+  /** The endpoints that they reach, found alike. */
+  readonly places = new Places()
   readonly #rows = new Map<string, CallerRow>()
   /** Those that came twice as the same object, as callers in packets do; not those of records that say who it was, each anew. */
   readonly #byPrincipal = new Map<Principal, CallerRow>()

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
-import type { CallerIndex, CallerRow } from './caller-index.ts'
 import { flag, text } from './state.ts'
 
 export type { Occupancy }
@@ -10,12 +9,24 @@ export type { Occupancy }
 export const KeyedEntry = z.tuple([flag, text, z.int().min(0), flag, z.unknown()])
 export type KeyedEntry = z.infer<typeof KeyedEntry>
 
+/** A key that is found once a transaction for all tables which are told of it by the same index. */
+export interface TableRow {
+  readonly key: string
+  /** By the number of the table: what it keeps of the key, where a use of that changes nothing. Only KeyedTable reads and writes these. */
+  readonly values: unknown[]
+}
+
+/** Numbers the tables that are asked by its rows. */
+export interface TableIndex {
+  addTable(): number
+}
+
 class Slot<Value> implements Linked<Slot<Value>> {
   readonly key: string
   /** Undefined once it is held no more. */
   value: Value | undefined
   /** Where the value is at hand, too. */
-  row: CallerRow | null = null
+  row: TableRow | null = null
   isResident = false
   touched = false
   uses = 0
@@ -70,15 +81,15 @@ export class KeyedTable<Value> {
   readonly #slots = new Map<string, Slot<Value>>()
   readonly #newcomers = new Part<Value>()
   readonly #residents = new Part<Value>()
-  /** Its number in the index of callers; -1 where its keys are no callers. */
+  /** Its number in the index of its rows; -1 where there is none. */
   readonly #number: number
   evicted = 0
 
-  constructor(limit: number, create: (key: string) => Value, callers: CallerIndex | null = null) {
+  constructor(limit: number, create: (key: string) => Value, index: TableIndex | null = null) {
     this.limit = limit
     this.#newcomerLimit = Math.max(1, Math.floor(limit * NEWCOMERS))
     this.#create = create
-    this.#number = callers === null ? -1 : callers.addTable()
+    this.#number = index === null ? -1 : index.addTable()
   }
 
   get size(): number {
@@ -100,10 +111,10 @@ export class KeyedTable<Value> {
   }
 
   /**
-   * The value of a caller, as `use` of its key gives it. Only of a table that was made with the index of the row. At hand are the
+   * The value of a row, as `use` of its key gives it. Only of a table that was made with the index of the row. At hand are the
    * residents that were touched: a further use of them changes nothing, so that not even their slot is read.
    */
-  useOf(row: CallerRow): Value {
+  useOf(row: TableRow): Value {
     const atHand = row.values[this.#number] as Value | null | undefined
     if (atHand !== null && atHand !== undefined) return atHand
     const slot = this.#slots.get(row.key) ?? this.#admit(row.key)

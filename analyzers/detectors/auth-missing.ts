@@ -4,10 +4,11 @@ import type { Signal } from '../../daemon/model/signal.ts'
 import { DAY_US, type EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { Others } from '../baselines/others.ts'
-import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { isAuthenticated } from '../baselines/principal-key.ts'
 import { text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { gaveSomething } from './access/answer.ts'
@@ -45,6 +46,7 @@ const Kept = z.union([z.tuple([z.literal('endpoint'), KeyedEntry]), z.tuple([z.l
 class AuthMissing implements Detector {
   readonly stateVersion = 2
   readonly #options: MissingOptions
+  readonly #index: CallerIndex
   readonly #endpoints: EndpointTable<EndpointUse>
   readonly #admission: Admission<{ readonly service: string; readonly endpoint: string }, z.infer<typeof SummaryState>>
   readonly #siblings = new Siblings(MAX_SERVICES)
@@ -62,8 +64,9 @@ class AuthMissing implements Detector {
   }
   #frozen = false
 
-  constructor(options: MissingOptions) {
+  constructor(options: MissingOptions, callers = new CallerIndex()) {
     this.#options = options
+    this.#index = callers
     this.#others = new Others(options.maxEndpoints, () => new UseCounts())
     this.#endpoints = new EndpointTable(options.maxEndpoints, (key) => {
       const use = new EndpointUse()
@@ -94,7 +97,7 @@ class AuthMissing implements Detector {
     const use = this.#endpoints.use(service, endpoint)
     if (isAuthenticated(tx.principal)) {
       if (!isRefusal && !this.#frozen) {
-        if (use.answer(hashText(principalKey(tx.principal)))) this.#place(service, use)
+        if (use.answer(this.#index.of(tx.principal).hash)) this.#place(service, use)
       }
       return null
     }
@@ -197,7 +200,7 @@ class AuthMissing implements Detector {
     const pValue = chance * ofRefusals * rarity
     if (pValue > report) return null
     flagged.answers++
-    flagged.networks.learnOne(hashText(voteKey(tx.principal)))
+    flagged.networks.learnOne(this.#index.of(tx.principal).voterHash)
     if (tx.objectIds.length > 0) flagged.objects.learnOne(hashText(tx.objectIds.join('/')))
     if (this.#isPublicNow(service, use, flagged, now)) return null
     const guardedSiblings = this.#siblings.guarded(service, use.standing)
@@ -214,9 +217,8 @@ class AuthMissing implements Detector {
   }
 
   #learn(tx: Transaction, use: EndpointUse, service: string, endpoint: string, now: EventTime): void {
-    const caller = principalKey(tx.principal)
-    const voter = voteKey(tx.principal)
-    if (this.#admission.isSuspect(caller, now) || use.seen.learnOne(hashText(voter)) === 0) return
+    const { key: caller, voter, voterHash } = this.#index.of(tx.principal)
+    if (this.#admission.isSuspect(caller, now) || use.seen.learnOne(voterHash) === 0) return
     // Nor who shows one that is not known yet. A cookie may be anything: visitors of what is public bear some.
     if (tx.query !== '' && namesCredential(tx.query)) return
     if (tx.requestHeaders.some(([name]) => name.toLowerCase() === 'authorization')) return
@@ -253,5 +255,5 @@ export const authMissing = defineDetector({
     tuning: 'leastCallers and report; publicNetworks for services with few callers.',
   },
   options: Options,
-  create: (options) => new AuthMissing(options),
+  create: (options, _, callers) => new AuthMissing(options, callers),
 })

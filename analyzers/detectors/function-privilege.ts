@@ -5,13 +5,13 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { CallerIndex, type CallerRow } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import type { Places } from '../baselines/places.ts'
 import { isAuthenticated } from '../baselines/principal-key.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { CallerUse, CallerUseState } from './function-privilege/caller-use.ts'
 import { chanceOf, privilegeSignal } from './function-privilege/finding.ts'
 import { Operation, OperationState } from './function-privilege/operation.ts'
-import { Places } from './object-enumeration/places.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-5).describe('p-value from which a call is a signal'),
@@ -55,13 +55,14 @@ class FunctionPrivilege implements Detector {
 
   constructor(options: PrivilegeOptions, callers = new CallerIndex()) {
     this.#index = callers
-    this.#places = new Places(options.maxOperations)
+    this.#places = callers.places
     this.#report = Math.log10(options.report)
     this.#maxRoles = options.maxRoles
     this.#callers = new KeyedTable(options.maxCallers, () => new CallerUse(), callers)
     this.#operations = new KeyedTable(
       options.maxOperations,
       () => new Operation(++this.#numbers, this.#wanted, this.#now),
+      callers.places,
     )
     this.#admission = new Admission(ADMISSION_DEFAULTS, (use, _weight, now) => this.#learnOne(use, now), {
       schema: UseState,
@@ -80,13 +81,15 @@ class FunctionPrivilege implements Detector {
     const role = roleOf(tx, use.role)
     if (role === null) return null
     use.become(role)
-    const name = this.#places.of(service ?? '', template).key
+    const place = this.#places.of(service ?? '', template)
     this.#wanted = template
     this.#now = now
-    const operation = this.#operations.use(name)
+    const operation = this.#operations.useOf(place)
     if (granted) operation.noteGrant()
     if (use.uses(operation.number)) return null
-    return this.#judge(tx, use, operation, role, granted, now) ?? this.#note(row, use, operation, name, granted, now)
+    return (
+      this.#judge(tx, use, operation, role, granted, now) ?? this.#note(row, use, operation, place.key, granted, now)
+    )
   }
 
   tick(now: EventTime): void {

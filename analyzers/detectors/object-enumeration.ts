@@ -7,14 +7,13 @@ import { CallerIndex } from '../baselines/caller-index.ts'
 import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
-import { principalKey, voteKey } from '../baselines/principal-key.ts'
+import type { Places } from '../baselines/places.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { Caller, CallerState, type Reach, type WindowSummary } from './object-enumeration/caller.ts'
 import { EndpointPopulation, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
-import { Places } from './object-enumeration/places.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('combined p-value from which a reach is a signal'),
@@ -77,6 +76,7 @@ class ObjectEnumeration implements Detector {
     this.#endpoints = new KeyedTable(
       options.maxEndpoints,
       () => new EndpointPopulation(++this.#scopes, options.matureVotes),
+      callers.places,
     )
     this.#admission = new Admission(
       ADMISSION_DEFAULTS,
@@ -92,14 +92,15 @@ class ObjectEnumeration implements Detector {
       { schema: SummaryState, toState: summaryState, fromState: summaryFrom },
     )
     this.#firstTouch = new FirstTouch(options.firstTouchPlaces)
-    this.#places = new Places(options.maxEndpoints)
+    this.#places = callers.places
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
     const { status, objectIds } = tx
     if (tx.endpoint === null || objectIds.length === 0 || status === null || !isAboutObject(status)) return null
-    const caller = this.#callers.useOf(this.#index.of(tx.principal))
-    caller.identify(tx)
+    const row = this.#index.of(tx.principal)
+    const caller = this.#callers.useOf(row)
+    caller.identify(tx, row)
     const reach = caller.reachOf(this.#places.of(tx.service ?? '', tx.endpoint))
     const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
     const grown = reach.see(id, status < 400)
@@ -192,7 +193,7 @@ class ObjectEnumeration implements Detector {
 
   #reached(tx: Transaction, caller: Caller, reach: Reach, id: number, grown: number, now: EventTime): Signal | null {
     const status = tx.status!
-    const endpoint = this.#endpoints.use(reach.key)
+    const endpoint = this.#endpoints.useOf(reach.place)
     if (reach.total === 0) reach.since = now
     reach.lastAt = now
     const answered = status < 400
@@ -208,7 +209,7 @@ class ObjectEnumeration implements Detector {
       reach.foreign += grown
       if (answered) reach.foreignAnswered += grown
     }
-    const neighbour = reach.neighbourIds.add(tx.objectIds)
+    const neighbour = reach.isNeighbour(tx.objectIds)
     if (neighbour === true) reach.neighbours += grown
     walkOn(reach, endpoint, !answered, foreign, neighbour, now)
     if (reach.total < LEAST_IDS) {
@@ -226,14 +227,13 @@ class ObjectEnumeration implements Detector {
   }
 
   #closeWindows(caller: Caller, reach: Reach, closeLong: boolean, now: EventTime): void {
-    const { principal, cohort } = caller
+    const { principal, key, voter, cohort } = caller
     if (principal === null) return
-    const key = principalKey(principal)
     const mature = (this.#endpoints.peek(reach.key)?.maturity ?? 0) >= 1
     const short = reach.closeShort(cohort, this.#admission.isSuspect(key, now))
-    if (short !== null) this.#admission.offer(key, voteKey(principal), short, mature, now)
+    if (short !== null) this.#admission.offer(key, voter, short, mature, now)
     const long = closeLong ? reach.closeLong(cohort) : null
-    if (long !== null) this.#admission.offer(key, voteKey(principal), long, mature, now)
+    if (long !== null) this.#admission.offer(key, voter, long, mature, now)
   }
 }
 
@@ -263,7 +263,7 @@ export const objectEnumeration = defineDetector({
     statistic:
       "Per caller and endpoint, distinct ids by outcome. Four lines of evidence: (a) how many were answered, against the population of this endpoint and role (sketch up to the 90th percentile, Pareto tail beyond) and against the caller's own past; (b) a sequential test on the share refused or not found, once a quarter of the ids are (half, for machines and staff not known yet); (c) one on ids next to each other or in an even stride; (d) objects another caller was seen with first: a sequential test on their share, and their number against the population's. Two must speak; the strongest counts whole, the others by half. Where nothing is denied or another caller's, 200 ids must have been reached.",
     memory:
-      'maxCallers callers x 24 endpoints, about 0.6 KiB per reach and 1 KiB more past 64 ids; maxEndpoints populations of about 7 KiB, and as much again per cohort (at most 8); firstTouchPlaces x 12 B. Evictions are counted.',
+      'maxCallers callers x 24 endpoints, about 0.4 KiB per reach and 2 KiB more past 64 ids; maxEndpoints populations of about 7 KiB, and as much again per cohort (at most 8); firstTouchPlaces x 12 B. Evictions are counted.',
     warmUp:
       'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire: ids that are all answered go unseen until then.',
     traps:

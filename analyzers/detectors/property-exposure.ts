@@ -7,12 +7,12 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import type { Places } from '../baselines/places.ts'
 import { amount, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject } from './access/answer.ts'
 import { bodyFacts } from './access/body-facts.ts'
-import { Places } from './object-enumeration/places.ts'
 import { jsonNames } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
 import { tellsTooMuch } from './property/telling-names.ts'
@@ -83,9 +83,9 @@ class PropertyExposure implements Detector {
 
   constructor(options: ExposureOptions, callers = new CallerIndex()) {
     this.#index = callers
-    this.#places = new Places(options.maxEndpoints)
+    this.#places = callers.places
     this.#options = options
-    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint(), callers.places)
     this.#releases = new Releases(options.maxEndpoints)
   }
 
@@ -93,7 +93,7 @@ class PropertyExposure implements Detector {
     const { service, endpoint, status } = tx
     if (service === null || endpoint === null || status === null || status < 200 || status >= 300) return null
     if (tx.responseBodyBytes < 2 || !tx.knownEndpoint) return null
-    const known = this.#endpoints.use(this.#places.of(service, endpoint).key)
+    const known = this.#endpoints.useOf(this.#places.of(service, endpoint))
     if (now - known.lookedAt < LOOK_AT_US && this.#isSettled(known) && known.news.size === 0) return null
     known.lookedAt = now
     if (now - this.#lookedAt >= LOOK_EVERY_US) {

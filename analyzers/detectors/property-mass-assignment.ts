@@ -5,11 +5,11 @@ import type { Transaction } from '../../daemon/model/transaction.ts'
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import type { Places } from '../baselines/places.ts'
 import { amount } from '../baselines/state.ts'
 import { Suspects, SuspectsState } from '../baselines/suspects.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, shownAs, signalOf } from '../finding.ts'
-import { Places } from './object-enumeration/places.ts'
 import { type JsonName, jsonNames, valueText } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
 import { givesPrivilege } from './property/telling-names.ts'
@@ -74,9 +74,9 @@ class MassAssignment implements Detector {
 
   constructor(options: AssignmentOptions, callers = new CallerIndex()) {
     this.#index = callers
-    this.#places = new Places(options.maxEndpoints)
+    this.#places = callers.places
     this.#options = options
-    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint())
+    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint(), callers.places)
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {
@@ -87,7 +87,7 @@ class MassAssignment implements Detector {
     const names = jsonNames(tx.requestBody)
     if (names.length === 0) return null
     const { key, hash: caller } = this.#index.of(tx.principal)
-    const known = this.#endpoints.use(this.#places.of(service, endpoint).key)
+    const known = this.#endpoints.useOf(this.#places.of(service, endpoint))
     const odd = this.#oddOf(tx, known, names, caller)
     if (odd.length > 0) {
       const signal = this.#judge(tx, known, odd, now)

@@ -6,7 +6,7 @@ import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admi
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
-import { isAuthenticated, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { isAuthenticated } from '../baselines/principal-key.ts'
 import { amount, flag, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { showsCredential } from './access/credentials-shown.ts'
@@ -103,8 +103,9 @@ class ScanProbing implements Detector {
     const { service: name, path, status } = tx
     if (name === null || path === null || status === null || tx.method === 'OPTIONS') return null
     const service = this.#serviceOf(name)
-    const caller = this.#callers.useOf(this.#index.of(tx.principal))
-    caller.principal = tx.principal
+    const row = this.#index.of(tx.principal)
+    const caller = this.#callers.useOf(row)
+    if (caller.principal !== tx.principal) caller.identify(tx.principal, row)
     const visit = caller.at(name)
     if (tx.knownEndpoint) {
       service.matched++
@@ -271,16 +272,15 @@ class ScanProbing implements Detector {
     return probingSignal(tx, visit, service, evidence, usual.mean, now)
   }
 
-  #closeWindow({ principal }: Caller, visit: Visit, now: EventTime): void {
+  #closeWindow({ principal, key, voter }: Caller, visit: Visit, now: EventTime): void {
     const { windowHits: hits, windowMisses: misses } = visit
     visit.windowHits = 0
     visit.windowMisses = 0
     if (hits + misses < LEAST_REQUESTS || principal === null || visit.signalled) return
-    const key = principalKey(principal)
     const service = this.#services.peek(visit.service)
     if (service === undefined || this.#admission.isSuspect(key, now)) return
     const summary = { service: visit.service, authenticated: isAuthenticated(principal), hits, misses }
-    this.#admission.offer(key, voteKey(principal), summary, service.maturity >= 1, now)
+    this.#admission.offer(key, voter, summary, service.maturity >= 1, now)
   }
 }
 

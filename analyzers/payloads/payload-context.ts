@@ -1,11 +1,12 @@
 import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import { callerAddress, type PayloadMark, type Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
+import { CallerIndex, type CallerRow } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { FirstTouch, type FirstTouchState } from '../baselines/first-touch.ts'
 import { KeyedTable, type Occupancy } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
-import { networkOf, principalKey, voteKey } from '../baselines/principal-key.ts'
+import { networkOf } from '../baselines/principal-key.ts'
 import { Suspects, SuspectsState } from '../baselines/suspects.ts'
 import { type AnswerLooks, AnswerSizes, type AnswerSizesState } from './answer-sizes.ts'
 import { type Accumulated, FaintMarks, type FaintState } from './faint-marks.ts'
@@ -76,6 +77,7 @@ type Learnt =
  * Memory    4,096 callers with faint marks of up to 32 fields; 4,096 endpoints and 16,384 pairs of field and rule, at most 4 KiB each, typically 300 B; 65,536 votes in quarantine
  */
 export class PayloadContext {
+  readonly #index: CallerIndex
   #endpoints = new KeyedTable<Endpoint>(MAX_ENDPOINTS, () => new Endpoint())
   #habits = new KeyedTable<Habit>(MAX_HABITS, () => new Habit())
   #established = new FirstTouch(MAX_ESTABLISHED)
@@ -93,6 +95,11 @@ export class PayloadContext {
   /** Marks of the latest transaction that follow up on an oddly answered one. */
   readonly #followed = new Set<PayloadMark>()
   #frozen = false
+
+  /** Without an index of callers it has its own. */
+  constructor(callers = new CallerIndex()) {
+    this.#index = callers
+  }
 
   #newAdmission() {
     return new Admission(ADMISSION_DEFAULTS, (vote: Vote, _, now, caller) => this.#learn(vote, caller, now), VOTES)
@@ -184,7 +191,7 @@ export class PayloadContext {
     now: EventTime,
   ): Accumulated | null {
     const key = hashText(habitKey(placeOf(tx, mark), mark.field, mark.rule))
-    return this.#faint.add(principalKey(tx.principal), key, logOdds, now)
+    return this.#faint.add(this.#index.of(tx.principal).key, key, logOdds, now)
   }
 
   sizes(): Readonly<Record<string, Occupancy>> {
@@ -314,29 +321,31 @@ export class PayloadContext {
     for (const mark of tx.marks) {
       if (mark.kind !== 'payload' || isLeak(mark)) continue
       const field = hashText(habitKey(placeOf(tx, mark), mark.field, mark.class))
-      if (this.#followUps.note(principalKey(tx.principal), field, length, isOdd, now)) this.#followed.add(mark)
+      if (this.#followUps.note(this.#index.of(tx.principal).key, field, length, isOdd, now)) this.#followed.add(mark)
     }
   }
 
   #observeCaller(tx: Transaction, endpoint: Endpoint, isAsked: boolean, isDue: boolean, now: EventTime): void {
     endpoint.last = tx.principal
-    const hash = hashText(voteKey(tx.principal))
+    const row = this.#index.of(tx.principal)
+    const hash = row.voterHash
     const isNew = isAsked && endpoint.seen.learnOne(hash) > 0
-    if (isNew) this.#offer(tx, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+    if (isNew) this.#offer(row, { key: endpoint.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
     const { whole } = endpoint
     if (isNew && whole !== null && whole.seen.learnOne(hash) > 0) {
-      this.#offer(tx, { key: whole.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
+      this.#offer(row, { key: whole.key, of: 'endpoint', level: 0, hash, network: 0 }, now)
     }
-    if (isDue || (isNew && endpoint.seen.exact)) this.#observeContents(tx, endpoint, hash, now)
+    if (isDue || (isNew && endpoint.seen.exact)) this.#observeContents(tx, endpoint, row, now)
   }
 
   /** Looks into a request for what its fields carry: a caller's first value of each field counts. */
-  #observeContents(tx: Transaction, endpoint: Endpoint, hash: number, now: EventTime): void {
+  #observeContents(tx: Transaction, endpoint: Endpoint, row: CallerRow, now: EventTime): void {
     endpoint.sampledAt = now
+    const hash = row.voterHash
     fieldValues(tx, (field, text) => {
       const key = fieldKey(endpoint.key, field)
       if (!this.#contents.isNew(key, hash)) return
-      this.#offer(tx, { key, of: 'field', level: 0, hash, network: 0, content: contentOf(text) }, now)
+      this.#offer(row, { key, of: 'field', level: 0, hash, network: 0, content: contentOf(text) }, now)
     })
   }
 
@@ -356,19 +365,20 @@ export class PayloadContext {
     const leaks = marks.filter(isLeak)
     const asked = leaks.length === 0 ? marks : leaks.length === marks.length ? leaks : []
     if (asked.some((mark) => isDelayed(tx, mark))) return
-    const hash = hashText(voteKey(tx.principal))
+    const row = this.#index.of(tx.principal)
+    const hash = row.voterHash
     if (!this.#isEstablished(hash)) return
     const network = hashText(networkOf(callerAddress(tx)))
     for (const mark of asked) {
       const endpoint = placeOf(tx, mark)
-      this.#offerHabit(tx, habitKey(endpoint, mark.field, mark.rule), levelOf(mark), hash, network, now)
-      this.#offerHabit(tx, habitKey(endpoint, mark.field, ANY_RULE), 0, hash, network, now)
+      this.#offerHabit(row, habitKey(endpoint, mark.field, mark.rule), levelOf(mark), network, now)
+      this.#offerHabit(row, habitKey(endpoint, mark.field, ANY_RULE), 0, network, now)
     }
   }
 
-  #offerHabit(tx: Transaction, key: string, level: number, hash: number, network: number, now: EventTime): void {
+  #offerHabit(row: CallerRow, key: string, level: number, network: number, now: EventTime): void {
     this.#habits.use(key).key = key
-    this.#offer(tx, { key, of: 'habit', level, hash, network }, now)
+    this.#offer(row, { key, of: 'habit', level, hash: row.voterHash, network }, now)
   }
 
   #isForTexts(endpoint: string, field: string): boolean {
@@ -376,10 +386,9 @@ export class PayloadContext {
     return tally !== null && tally.crowd.count > 0
   }
 
-  #offer(tx: Transaction, vote: Vote, now: EventTime): void {
-    const caller = principalKey(tx.principal)
-    if (this.#admission.isSuspect(caller, now)) return
-    this.#admission.offer(caller, voteKey(tx.principal), vote, false, now)
+  #offer({ key, voter }: CallerRow, vote: Vote, now: EventTime): void {
+    if (this.#admission.isSuspect(key, now)) return
+    this.#admission.offer(key, voter, vote, false, now)
   }
 
   #learn({ key, of, level, hash, network, content }: Vote, caller: string, now: EventTime): void {

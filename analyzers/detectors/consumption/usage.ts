@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
+import type { Place, Places } from '../../baselines/places.ts'
 import { amount, flag, text, time } from '../../baselines/state.ts'
 import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
-import type { Place, Places } from '../object-enumeration/places.ts'
 
 /** Windows that use is added up in: a minute, ten, an hour. */
 export const SCALES_US = [MINUTE_US, 10 * MINUTE_US, HOUR_US] as const

@@ -5,10 +5,10 @@ import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/admission.ts'
 import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
+import type { Places } from '../../baselines/places.ts'
 import { isAuthenticated } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
-import { Places } from '../object-enumeration/places.ts'
 import { useSignal } from './finding.ts'
 import type { Measure, UseOptions } from './measure.ts'
 import { PopulationState, UsePopulation } from './population.ts'
@@ -76,8 +76,9 @@ export class UseDetector implements Detector {
     this.#report = options.report
     this.#near = Math.min(...measure.floors) * NEAR
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
-    this.#populations = new KeyedTable(options.maxEndpoints, () => new UsePopulation(options.matureVotes))
-    this.#places = new Places(options.maxEndpoints)
+    const newPopulation = () => new UsePopulation(options.matureVotes)
+    this.#populations = new KeyedTable(options.maxEndpoints, newPopulation, callers.places)
+    this.#places = callers.places
     this.#admission = new Admission(
       { ...ADMISSION_DEFAULTS, maxHeld: MAX_HELD },
       (summary, weight, now, caller) => this.#learn(summary, weight, now, caller),
@@ -106,10 +107,10 @@ export class UseDetector implements Detector {
     if (usage.idle) caller.cohort = cohortOf(tx)
     const ten = Math.floor(minute / 10)
     caller.call(ten)
-    if (measure.leastShare > 0) this.#populations.use(place.key).use(used, ten)
+    if (measure.leastShare > 0) this.#populations.useOf(place).use(used, ten)
     if (measure.valued === undefined) usage.add(used, measure.largest, minute, now)
     else {
-      const value = measure.valued(used, tx, this.#populations.use(place.key), now)
+      const value = measure.valued(used, tx, this.#populations.useOf(place), now)
       if (!(value > 0)) return null
       usage.add(value, measure.largest, minute, now)
     }
@@ -187,7 +188,7 @@ export class UseDetector implements Detector {
     const { floors, leastCalls, certain, leastShare } = this.#measure
     // A crawler is far beyond all visitors, and means no harm.
     const farTimes = isAuthenticated(tx.principal) ? this.#measure.farTimes : 1
-    const population = this.#populations.use(usage.place.key)
+    const population = this.#populations.useOf(usage.place)
     if (usage.inTen < leastShare * population.usedInTen) return null
     const factor = (this.#measure.factorAt?.(population) ?? 1) * this.#crowdFactor(tx, caller, usage)
     for (let scale = MINUTE; scale <= HOUR; scale++) {

@@ -2,15 +2,16 @@ import { z } from 'zod'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
-import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
+import type { CallerRow } from '../../baselines/caller-index.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
-import { PrincipalState, principalFrom, principalKey, principalState } from '../../baselines/principal-key.ts'
+import type { Place, Places } from '../../baselines/places.ts'
+import { PrincipalState, principalFrom, principalKey, principalState, voteKey } from '../../baselines/principal-key.ts'
 import { SequentialTest, WalkState } from '../../baselines/sequential-test.ts'
 import { amount, flag, text, time } from '../../baselines/state.ts'
 import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
-import { NeighbourIds, NeighbourState } from './neighbour-ids.ts'
-import type { Place, Places } from './places.ts'
+import { mayBeNumber, NeighbourIds, NeighbourState } from './neighbour-ids.ts'
+import { SeenIds, SeenState } from './seen-ids.ts'
 
 const MAX_REACHES_PER_CALLER = 24
 /** Windows of one's own past before it can excuse anything. */
@@ -46,7 +47,7 @@ const ReachState = z.tuple([
   z.tuple([amount, amount, amount, amount, amount, amount, amount, amount]),
   z.tuple([WindowHistoryState, WindowHistoryState, MarksState]),
   z.tuple([flag, TrailState]),
-  z.tuple([DistinctState, DistinctState]),
+  SeenState,
   z.tuple([amount, MarksState, flag]),
 ])
 /** Principal, cohort, whether it is distinctive, reaches. */
@@ -67,7 +68,7 @@ export class Reach {
   refusedWalk: SequentialTest | null = null
   neighbourWalk: SequentialTest | null = null
   foreignWalk: SequentialTest | null = null
-  neighbourIds = new NeighbourIds()
+  #neighbourIds: NeighbourIds | null = null
   since: EventTime = 0
   lastAt: EventTime = 0
   /** Distinct ids of the long window, by outcome, and how many of them were somebody else's or next to another. */
@@ -78,17 +79,13 @@ export class Reach {
   foreignAnswered = 0
   neighbours = 0
   known = 0
-  /** Distinct answered ids of the short window. */
-  shortAnswered = 0
   /** Past windows of this caller that were admitted. */
   ownShort: WindowHistory | null = null
   ownLong: WindowHistory | null = null
   own: Readonly<typeof NOTHING> = NOTHING
   signalled = false
-  trail = new EvidenceTrail()
-  /** A habit is as large in its first window after midnight as in any, so the short window has a set of its own. */
-  #seen = new DistinctCounter()
-  #shortSeen: DistinctCounter | null = null
+  #trail: EvidenceTrail | null = null
+  #seen = new SeenIds()
   /** Short windows of the present long one in which something was answered. */
   #activeWindows = 0
   /** The counts when the present short window began. */
@@ -119,13 +116,28 @@ export class Reach {
     return this.#seen.exact
   }
 
+  /** Distinct answered ids of the short window. */
+  get shortAnswered(): number {
+    return this.#seen.shortAnswered
+  }
+
+  get trail(): EvidenceTrail {
+    this.#trail ??= new EvidenceTrail()
+    return this.#trail
+  }
+
   /** How much the number of distinct ids grew. */
   see(id: number, answered: boolean): number {
-    if (answered) {
-      this.#shortSeen ??= new DistinctCounter()
-      this.shortAnswered += this.#shortSeen.learnOne(id)
+    return this.#seen.see(id, answered)
+  }
+
+  /** Whether the ids of a new request are next to others: see NeighbourIds. */
+  isNeighbour(ids: readonly string[]): boolean | null {
+    if (this.#neighbourIds === null) {
+      if (!mayBeNumber(ids)) return null
+      this.#neighbourIds = new NeighbourIds()
     }
-    return this.#seen.learnOne(id)
+    return this.#neighbourIds.add(ids)
   }
 
   /**
@@ -159,11 +171,10 @@ export class Reach {
       known: this.known,
     }
     const answered = this.shortAnswered
-    this.shortAnswered = 0
     this.#marks = now
     if (answered > 0) {
       this.#activeWindows++
-      this.#shortSeen = null
+      this.#seen.beginShort()
     }
     if (!clean || (answered === 0 && now.trials <= marks.trials)) return null
     return {
@@ -185,7 +196,7 @@ export class Reach {
     if (this.total === 0) return null
     const { key: endpoint, answered } = this
     const clean = this.#longClean
-    this.#seen = new DistinctCounter()
+    this.#seen.beginLong()
     this.#activeWindows = 0
     this.#longClean = true
     this.#marks = NOTHING
@@ -230,7 +241,7 @@ export class Reach {
       this.place.service,
       this.place.template,
       [walkState(this.refusedWalk), walkState(this.neighbourWalk), walkState(this.foreignWalk)],
-      this.neighbourIds.toState(),
+      (this.#neighbourIds ?? NO_NEIGHBOURS).toState(),
       [this.since, this.lastAt],
       [
         this.answered,
@@ -243,8 +254,8 @@ export class Reach {
         this.known,
       ],
       [(this.ownShort ?? NO_HISTORY).toState(), (this.ownLong ?? NO_HISTORY).toState(), marksState(this.own)],
-      [this.signalled, this.trail.toState()],
-      [this.#seen.toState(), this.#shortSeen?.toState() ?? []],
+      [this.signalled, this.#trail?.toState() ?? []],
+      this.#seen.toState(),
       [this.#activeWindows, marksState(this.#marks), this.#longClean],
     ]
   }
@@ -255,17 +266,16 @@ export class Reach {
     reach.refusedWalk = walkFrom(walks[0])
     reach.neighbourWalk = walkFrom(walks[1])
     reach.foreignWalk = walkFrom(walks[2])
-    reach.neighbourIds = NeighbourIds.fromState(neighbours)
+    if (neighbours[0].length > 0 || neighbours[2].length > 0) reach.#neighbourIds = NeighbourIds.fromState(neighbours)
     ;[reach.since, reach.lastAt] = times
     ;[reach.answered, reach.denied, reach.missing, reach.foreign] = counts
-    ;[, , , , reach.foreignAnswered, reach.neighbours, reach.shortAnswered, reach.known] = counts
+    ;[, , , , reach.foreignAnswered, reach.neighbours, , reach.known] = counts
     reach.ownShort = historyFrom(own[0])
     reach.ownLong = historyFrom(own[1])
     reach.own = marksFrom(own[2])
     reach.signalled = signalled
-    reach.trail = EvidenceTrail.fromState(trail)
-    reach.#seen = DistinctCounter.fromState(seen[0])
-    if (seen[1].length > 0) reach.#shortSeen = DistinctCounter.fromState(seen[1])
+    if (trail.length > 0) reach.#trail = EvidenceTrail.fromState(trail)
+    reach.#seen = SeenIds.fromState(seen, counts[6])
     reach.#activeWindows = windows[0]
     reach.#marks = marksFrom(windows[1])
     reach.#longClean = windows[2]
@@ -275,6 +285,7 @@ export class Reach {
 
 const NO_WALK = new SequentialTest()
 const NO_HISTORY = new WindowHistory()
+const NO_NEIGHBOURS = new NeighbourIds()
 
 /** One that stands at 0 is as good as none. */
 function walkState(walk: SequentialTest | null): WalkState {
@@ -303,6 +314,9 @@ function marksFrom([trials, refused, neighbours, foreign, foreignAnswered, known
 /** One caller, with what was reached at up to 24 endpoints. */
 export class Caller {
   principal: Principal | null = null
+  /** principalKey and voteKey. */
+  key = ''
+  voter = ''
   /** Role, or kind of caller. */
   cohort = ''
   /** Whether the cohort says what a caller is for, so that others are no measure for it. */
@@ -311,14 +325,16 @@ export class Caller {
   reaches: Reach[] = []
 
   /** Who it is at present: the newest token decides, since a role can be granted. */
-  identify(tx: Transaction): void {
+  identify(tx: Transaction, row: CallerRow): void {
     const { principal } = tx
     if (this.principal === principal) return
     this.principal = principal
+    this.key = row.key
+    this.voter = row.voter
+    this.hash = row.hash
     const role = tx.claims?.role[0]
     this.cohort = role ?? principal.kind
     this.distinctive = role !== undefined || principal.kind === 'api_key' || principal.kind === 'consumer'
-    if (this.hash === 0) this.hash = hashText(principalKey(principal))
   }
 
   reachOf(place: Place): Reach {
@@ -351,7 +367,9 @@ export class Caller {
     const caller = new Caller()
     if (principal !== null) {
       caller.principal = principalFrom(principal)
-      caller.hash = hashText(principalKey(caller.principal))
+      caller.key = principalKey(caller.principal)
+      caller.voter = voteKey(caller.principal)
+      caller.hash = hashText(caller.key)
     }
     caller.cohort = cohort
     caller.distinctive = distinctive

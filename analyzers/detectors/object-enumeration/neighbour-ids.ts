@@ -16,10 +16,14 @@ const NO_IDS: number[] = []
 /** Recent ids, last step, hashes of the last ids. */
 export const NeighbourState = z.tuple([z.array(z.int()).max(RECENT_IDS), amount, z.array(hash32).max(MAX_IDS_OF_PATH)])
 
+/** Whether any of these requests' ids could be a neighbour of others: a single one may be no number. */
+export function mayBeNumber(ids: readonly string[]): boolean {
+  return ids.length > 1 || (ids[0]!.length <= MAX_DIGITS && Number.isSafeInteger(Number(ids[0])))
+}
+
 /** The last numeric ids of one caller at one endpoint, to tell a walk over numbers from visits. */
 export class NeighbourIds {
   #recent: number[] = NO_IDS
-  #lastStep = 0
   /** Hashes, and only where there are several: the texts would keep the whole target they were cut from. */
   #lastIds: readonly number[] = NO_IDS
 
@@ -41,10 +45,14 @@ export class NeighbourIds {
     const last = recent[recent.length - 1]
     const stride = last === undefined ? 0 : value - last
     if (stride !== 0 && stride === this.#lastStep) near = true
-    this.#lastStep = stride
     if (recent.length >= RECENT_IDS) recent.shift()
     this.#recent = withOneMore(recent, value)
     return this.#recent.length === 1 ? null : near
+  }
+
+  get #lastStep(): number {
+    const recent = this.#recent
+    return recent.length < 2 ? 0 : recent[recent.length - 1]! - recent[recent.length - 2]!
   }
 
   #moving(ids: readonly string[]): number {
@@ -59,10 +67,9 @@ export class NeighbourIds {
     return [[...this.#recent], this.#lastStep, this.#lastIds.slice(0, MAX_IDS_OF_PATH)]
   }
 
-  static fromState([recent, lastStep, lastIds]: z.infer<typeof NeighbourState>): NeighbourIds {
+  static fromState([recent, , lastIds]: z.infer<typeof NeighbourState>): NeighbourIds {
     const ids = new NeighbourIds()
     ids.#recent = recent
-    ids.#lastStep = lastStep
     ids.#lastIds = lastIds
     return ids
   }

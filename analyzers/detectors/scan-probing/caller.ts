@@ -3,7 +3,8 @@ import { ownText } from '../../../daemon/model/own-text.ts'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
-import { PrincipalState, principalFrom, principalState } from '../../baselines/principal-key.ts'
+import type { CallerRow } from '../../baselines/caller-index.ts'
+import { PrincipalState, principalFrom, principalKey, principalState, voteKey } from '../../baselines/principal-key.ts'
 import { SequentialTest, WalkState } from '../../baselines/sequential-test.ts'
 import { amount, flag, hash32, text, time } from '../../baselines/state.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
@@ -186,7 +187,16 @@ export class Visit {
 /** One caller, with its visits to up to four services. */
 export class Caller {
   principal: Principal | null = null
+  /** principalKey and voteKey. */
+  key = ''
+  voter = ''
   visits: Visit[] = []
+
+  identify(principal: Principal, { key, voter }: CallerRow): void {
+    this.principal = principal
+    this.key = key
+    this.voter = voter
+  }
 
   at(service: string): Visit {
     const { visits } = this
@@ -204,7 +214,11 @@ export class Caller {
 
   static fromState([principal, visits]: CallerState): Caller {
     const caller = new Caller()
-    caller.principal = principal === null ? null : principalFrom(principal)
+    if (principal !== null) {
+      caller.principal = principalFrom(principal)
+      caller.key = principalKey(caller.principal)
+      caller.voter = voteKey(caller.principal)
+    }
     caller.visits = visits.map(Visit.fromState)
     return caller
   }
