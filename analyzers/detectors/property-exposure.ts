@@ -1,20 +1,22 @@
 import { z } from 'zod'
 import { SENSITIVE_CLASSES, type SensitiveClass } from '../../daemon/inventory/sensitive.ts'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
+import { Others } from '../baselines/others.ts'
 import type { Places } from '../baselines/places.ts'
-import { amount, text, time } from '../baselines/state.ts'
+import { amount, hash32, text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf } from '../finding.ts'
 import { endpointSubject } from './access/answer.ts'
 import { bodyFacts } from './access/body-facts.ts'
 import { jsonNames } from './property/json-names.ts'
-import { KnownNames, KnownNamesState } from './property/known-names.ts'
+import { KnownNames, KnownNamesState, MAX_NAMES } from './property/known-names.ts'
 import { tellsTooMuch } from './property/telling-names.ts'
 import {
   LOOK_EVERY_US,
@@ -69,6 +71,58 @@ class Endpoint {
   lookedAt: EventTime = 0
   /** By field name, or `class email`. */
   readonly news = new Map<string, Found>()
+  others: GivenElsewhere | null = null
+
+  /** Answers that were looked at, here and by other analyzers. */
+  get messages(): number {
+    return this.names.messages + (this.others?.messages ?? 0)
+  }
+
+  knowsName(hash: number): boolean {
+    return this.names.has(hash) || this.others?.names.has(hash) === true
+  }
+
+  knowsClass(kind: SensitiveClass): boolean {
+    return this.classes.has(kind) || this.others?.classes.has(kind) === true
+  }
+
+  /** A caller who moved from one analyzer to another is one. */
+  hasCallers(leastCallers: number): boolean {
+    if (this.callers.count >= leastCallers) return true
+    if (this.others === null) return false
+    const all = DistinctCounter.fromState(this.callers.toState())
+    all.merge(this.others.callers)
+    return all.count >= leastCallers
+  }
+
+  given(): Given {
+    return [[...this.names.names()], this.callers.toState(), [...this.classes], this.names.messages]
+  }
+}
+
+/** Names, callers, classes, answers. */
+const GivenState = z.tuple([
+  z.array(hash32).max(MAX_NAMES),
+  DistinctState,
+  z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length),
+  amount,
+])
+type Given = z.infer<typeof GivenState>
+
+/** What other analyzers saw that an endpoint gives. */
+class GivenElsewhere {
+  readonly names = new Set<number>()
+  readonly callers = new DistinctCounter()
+  readonly classes = new Set<SensitiveClass>()
+  messages = 0
+
+  add(state: unknown): void {
+    const [names, callers, classes, messages] = GivenState.parse(state)
+    for (const name of names) if (this.names.size < 2 * MAX_NAMES) this.names.add(name)
+    this.callers.merge(DistinctCounter.fromState(callers))
+    for (const kind of classes) this.classes.add(kind)
+    this.messages += messages
+  }
 }
 
 class PropertyExposure implements Detector {
@@ -77,6 +131,17 @@ class PropertyExposure implements Detector {
   readonly #index: CallerIndex
   readonly #places: Places
   readonly #endpoints: KeyedTable<Endpoint>
+  readonly #others: Others<GivenElsewhere>
+  readonly shared: SharedLearning = {
+    version: 1,
+    tell: () => this.#endpoints.states((known) => known.given()),
+    hear: (lines) => {
+      this.#others.hear(lines)
+      this.#endpoints.forEach((known, key) => {
+        known.others = this.#others.get(key)
+      })
+    },
+  }
   readonly #releases: Releases
   #lookedAt: EventTime = 0
   #frozen = false
@@ -85,7 +150,12 @@ class PropertyExposure implements Detector {
     this.#index = callers
     this.#places = callers.places
     this.#options = options
-    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new Endpoint(), callers.places)
+    this.#others = new Others(options.maxEndpoints, () => new GivenElsewhere())
+    this.#endpoints = new KeyedTable(
+      options.maxEndpoints,
+      (key) => Object.assign(new Endpoint(), { others: this.#others.get(key) }),
+      callers.places,
+    )
     this.#releases = new Releases(options.maxEndpoints)
   }
 
@@ -137,6 +207,7 @@ class PropertyExposure implements Detector {
       callers: DistinctCounter.fromState(callers),
       classes: new Set(classes),
       lookedAt,
+      others: this.#others.get(kept[1][1]),
     })
     for (const [name, since, toldAt, seenBy, answers] of news) {
       known.news.set(name, { since, toldAt, callers: DistinctCounter.fromState(seenBy), answers })
@@ -145,15 +216,19 @@ class PropertyExposure implements Detector {
   }
 
   sizes() {
-    return { endpoints: this.#endpoints.occupancy, releases: this.#releases.occupancy }
+    return {
+      endpoints: this.#endpoints.occupancy,
+      others: this.#others.occupancy,
+      releases: this.#releases.occupancy,
+    }
   }
 
   maturity(): number {
-    return this.#endpoints.mean(({ names }) => Math.min(1, names.messages / 200))
+    return this.#endpoints.mean(({ messages }) => Math.min(1, messages / 200))
   }
 
-  #isSettled({ names, callers }: Endpoint): boolean {
-    return names.messages >= this.#options.leastAnswers && callers.count >= this.#options.leastCallers
+  #isSettled(known: Endpoint): boolean {
+    return known.messages >= this.#options.leastAnswers && known.hasCallers(this.#options.leastCallers)
   }
 
   #look(tx: Transaction, service: string, known: Endpoint, now: EventTime): Signal | null {
@@ -174,13 +249,13 @@ class PropertyExposure implements Detector {
     }
     let signal: Signal | null = null
     for (const { name, hash } of fields) {
-      if (known.names.has(hash)) continue
+      if (known.knowsName(hash)) continue
       // What tells nothing is a release like any other.
       if (!tellsTooMuch(name)) known.names.learnOne(hash, caller)
       else signal ??= this.#news(tx, service, known, name, 'medium', caller, now)
     }
     for (const kind of classes) {
-      if (known.classes.has(kind)) continue
+      if (known.knowsClass(kind)) continue
       signal ??= this.#news(tx, service, known, `${CLASS}${kind}`, severityOf(kind), caller, now)
     }
     if (!this.#frozen && known.news.size === 0) known.names.messages++
@@ -232,8 +307,8 @@ function severityOf(kind: SensitiveClass): Severity {
 }
 
 /** Each caller who is given it, and did not get it before, says so anew; the first three count. */
-function log10Of({ callers }: Found, { names }: Endpoint): number {
-  return Math.min(3, callers.count) * Math.log10(1 / (names.messages + 2))
+function log10Of({ callers }: Found, { messages }: Endpoint): number {
+  return Math.min(3, callers.count) * Math.log10(1 / (messages + 2))
 }
 
 function exposureSignal(
@@ -248,7 +323,7 @@ function exposureSignal(
   const { callers, answers } = found
   const isClass = what.startsWith(CLASS)
   const named = isClass ? `values of the class ${what.slice(CLASS.length).replaceAll('_', ' ')}` : `the field ${what}`
-  const before = known.names.messages
+  const before = known.messages
   return signalOf('property.exposure', tx, now, {
     log10P: log10Of(found, known),
     maturity: Math.min(1, before / 200),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import { SEVERITIES, type Severity, type Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -9,9 +10,9 @@ import { voteKey } from '../baselines/principal-key.ts'
 import { time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, percentText, signalOf, spanText } from '../finding.ts'
-import { ErrorRates, ErrorRatesState, type ErrorWindow } from './regression/error-rates.ts'
+import { ErrorRates, ErrorRatesState, type ErrorWindow, RatesElsewhere } from './regression/error-rates.ts'
 import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
-import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
+import { type ServiceCodec, type ServiceSharing, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which failures are a signal'),
@@ -74,15 +75,24 @@ const CODEC: ServiceCodec<Service> = {
   },
 }
 
+const SHARING: ServiceSharing<Service, RatesElsewhere> = {
+  version: 1,
+  create: () => new RatesElsewhere(),
+  tell: ({ rates }) => rates.told(),
+  hear: ({ rates }, others) => rates.hear(others),
+}
+
 class RegressionErrors implements Detector {
   readonly stateVersion = 1
   readonly #options: ErrorsOptions
-  readonly #services: WatchedServices<Service>
+  readonly #services: WatchedServices<Service, RatesElsewhere>
+  readonly shared: SharedLearning
   #frozen = false
 
   constructor(options: ErrorsOptions) {
     this.#options = options
-    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC, SHARING)
+    this.shared = this.#services.shared
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -8,8 +9,8 @@ import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf, spanText } from '../finding.ts'
 import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
-import { type Slowed, SlowedState, Slowness, SlownessState } from './regression/slowness.ts'
-import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
+import { type Slowed, SlowedState, Slowness, SlownessElsewhere, SlownessState } from './regression/slowness.ts'
+import { type ServiceCodec, type ServiceSharing, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   slower: z.number().gt(1).default(1.35).describe('how many times as long as usual answers take, at least'),
@@ -61,17 +62,26 @@ const CODEC: ServiceCodec<Service> = {
   },
 }
 
+const SHARING: ServiceSharing<Service, SlownessElsewhere> = {
+  version: 1,
+  create: () => new SlownessElsewhere(),
+  tell: ({ slowness }) => slowness.told(),
+  hear: ({ slowness }, others) => slowness.hear(others),
+}
+
 class RegressionLatency implements Detector {
   readonly stateVersion = 1
   readonly #options: LatencyOptions
   readonly #index: CallerIndex
-  readonly #services: WatchedServices<Service>
+  readonly #services: WatchedServices<Service, SlownessElsewhere>
+  readonly shared: SharedLearning
   #frozen = false
 
   constructor(options: LatencyOptions, callers = new CallerIndex()) {
     this.#index = callers
     this.#options = options
-    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC, SHARING)
+    this.shared = this.#services.shared
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {

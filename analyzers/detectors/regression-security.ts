@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -8,11 +9,11 @@ import { voteKey } from '../baselines/principal-key.ts'
 import { text, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, percentText, signalOf } from '../finding.ts'
-import { ErrorRates, ErrorRatesState, type ErrorWindow } from './regression/error-rates.ts'
-import { Guard, GuardState, type Loss } from './regression/guard.ts'
+import { ErrorRates, ErrorRatesState, type ErrorWindow, RatesElsewhere } from './regression/error-rates.ts'
+import { Guard, GuardCountsState, GuardState, type Loss } from './regression/guard.ts'
 import { answerOf, PROTECTIONS, type Protection } from './regression/protections.ts'
 import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
-import { type ServiceCodec, WatchedServices } from './regression/watched-services.ts'
+import { type ServiceCodec, type ServiceSharing, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-4).describe('p-value from which a change is a signal'),
@@ -74,15 +75,45 @@ const CODEC: ServiceCodec<Service> = {
   },
 }
 
+/** Guards, refusals. */
+const ToldState = z.tuple([z.array(GuardCountsState).max(64), z.unknown()])
+
+/** What other analyzers learnt of a service. */
+class SecurityElsewhere {
+  readonly guards = PROTECTIONS.map((): [held: number, lost: number] => [0, 0])
+  readonly refusals = new RatesElsewhere()
+
+  add(state: unknown): void {
+    const [guards, refusals] = ToldState.parse(state)
+    this.refusals.add(refusals)
+    for (const [i, sum] of this.guards.entries()) {
+      sum[0] += guards[i]?.[0] ?? 0
+      sum[1] += guards[i]?.[1] ?? 0
+    }
+  }
+}
+
+const SHARING: ServiceSharing<Service, SecurityElsewhere> = {
+  version: 1,
+  create: () => new SecurityElsewhere(),
+  tell: ({ guards, refusals }) => [guards.map((guard) => guard.told()), refusals.told()],
+  hear: ({ guards, refusals }, others) => {
+    refusals.hear(others?.refusals ?? null)
+    for (const [i, guard] of guards.entries()) guard.hear(others?.guards[i] ?? null)
+  },
+}
+
 class RegressionSecurity implements Detector {
   readonly stateVersion = 1
   readonly #options: SecurityOptions
-  readonly #services: WatchedServices<Service>
+  readonly #services: WatchedServices<Service, SecurityElsewhere>
+  readonly shared: SharedLearning
   #frozen = false
 
   constructor(options: SecurityOptions) {
     this.#options = options
-    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC)
+    this.#services = new WatchedServices(options.maxServices, () => new Service(), CODEC, SHARING)
+    this.shared = this.#services.shared
   }
 
   observe(tx: Transaction, now: EventTime): Signal | null {

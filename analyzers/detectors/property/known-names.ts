@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { amount, hash32 } from '../../baselines/state.ts'
 
-const MAX_NAMES = 256
+export const MAX_NAMES = 256
 /** Callers that a name is told apart by. */
 const ENOUGH = 3
 
@@ -34,6 +34,11 @@ export class KnownNames {
 
   has(name: number): boolean {
     return this.#names.has(name)
+  }
+
+  /** All of them. */
+  names(): readonly number[] {
+    return [...this.#names.keys()]
   }
 
   learnOne(name: number, caller: number): void {

@@ -40,15 +40,42 @@ export const ErrorRatesState = z.tuple([
 ])
 export type ErrorRatesState = z.infer<typeof ErrorRatesState>
 
+/** By endpoint: answers, failures. */
+const RatesState = z.array(z.tuple([text, amount, amount])).max(MAX_ENDPOINTS + 1)
+
+/** What other analyzers learnt of the endpoints of one service. */
+export class RatesElsewhere {
+  readonly #endpoints = new Map<string, { answers: number; failures: number }>()
+  answers = 0
+
+  add(state: unknown): void {
+    for (const [name, answers, failures] of RatesState.parse(state)) {
+      const sum = this.#endpoints.get(name) ?? { answers: 0, failures: 0 }
+      if (sum.answers === 0 && this.#endpoints.size < 2 * MAX_ENDPOINTS) this.#endpoints.set(name, sum)
+      sum.answers += answers
+      sum.failures += failures
+      this.answers += answers
+    }
+  }
+
+  of(endpoint: string): Readonly<{ answers: number; failures: number }> {
+    return this.#endpoints.get(endpoint) ?? NONE_ELSEWHERE
+  }
+}
+
+const NONE_ELSEWHERE = { answers: 0, failures: 0 }
+
 class Counts {
   answers = 0
   failures = 0
+  others = NONE_ELSEWHERE
   /** Of the slot that is being filled. */
   newAnswers = 0
   newFailures = 0
 
   get rate(): number {
-    return (this.failures + PRIOR_RATE * PRIOR_WEIGHT) / (this.answers + PRIOR_WEIGHT)
+    const { answers, failures } = this.others
+    return (this.failures + failures + PRIOR_RATE * PRIOR_WEIGHT) / (this.answers + answers + PRIOR_WEIGHT)
   }
 }
 
@@ -91,7 +118,26 @@ export class ErrorRates {
   #slotAt: EventTime = 0
   #pending: { at: EventTime; counts: (readonly [string, number, number])[] }[] = []
   readonly #minutes: Minute[] = []
-  answers = 0
+  #learnt = 0
+  #others: RatesElsewhere | null = null
+
+  /** Answers that were learnt, here and by other analyzers. */
+  get answers(): number {
+    return this.#learnt + (this.#others?.answers ?? 0)
+  }
+
+  /** What other analyzers learnt of the service, in the place of what they knew before. */
+  hear(others: RatesElsewhere | null): void {
+    this.#others = others
+    for (const [name, counts] of this.#endpoints) counts.others = others?.of(name) ?? NONE_ELSEWHERE
+  }
+
+  /** What was learnt here, for others. */
+  told(): z.infer<typeof RatesState> {
+    const told: z.infer<typeof RatesState> = []
+    for (const [name, { answers, failures }] of this.#endpoints) if (answers > 0) told.push([name, answers, failures])
+    return told
+  }
 
   /** An answer; whether it counts as a failure of the service. */
   add(endpoint: string, failed: boolean, caller: number, now: EventTime): boolean {
@@ -182,7 +228,7 @@ export class ErrorRates {
     const rates = new ErrorRates()
     for (const [name, answers, failures, newAnswers, newFailures] of endpoints) {
       rates.#endpoints.set(name, Object.assign(new Counts(), { answers, failures, newAnswers, newFailures }))
-      rates.answers += answers
+      rates.#learnt += answers
     }
     rates.#fadedAt = fadedAt
     rates.#slotAt = slotAt
@@ -204,7 +250,7 @@ export class ErrorRates {
   #learn(slot: readonly (readonly [string, number, number])[], now: EventTime): void {
     const factor = this.#fadedAt === 0 ? 1 : 2 ** ((this.#fadedAt - now) / HALF_LIFE_US)
     this.#fadedAt = now
-    this.answers = 0
+    this.#learnt = 0
     for (const counts of this.#endpoints.values()) {
       counts.answers *= factor
       counts.failures *= factor
@@ -214,7 +260,7 @@ export class ErrorRates {
       counts.answers += answers
       counts.failures += failures
     }
-    for (const counts of this.#endpoints.values()) this.answers += counts.answers
+    for (const counts of this.#endpoints.values()) this.#learnt += counts.answers
     // What was to be expected of those minutes was a guess.
     if (this.answers < MATURE) this.#minutes.length = 0
   }
@@ -224,6 +270,7 @@ export class ErrorRates {
     if (counts !== undefined) return counts
     if (this.#endpoints.size >= MAX_ENDPOINTS && endpoint !== OTHERS) return this.#countsOf(OTHERS)
     counts = new Counts()
+    if (this.#others !== null) counts.others = this.#others.of(endpoint)
     this.#endpoints.set(endpoint, counts)
     return counts
   }

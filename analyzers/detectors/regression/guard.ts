@@ -24,6 +24,11 @@ export const GuardState = z.tuple([
 ])
 export type GuardState = z.infer<typeof GuardState>
 
+/** Answers that had it, and those that had not. */
+export const GuardCountsState = z.tuple([amount, amount])
+export type GuardCounts = Readonly<z.infer<typeof GuardCountsState>>
+const NONE: GuardCounts = [0, 0]
+
 /** How long it is gone. */
 export interface Loss {
   readonly answers: number
@@ -39,6 +44,7 @@ export interface Loss {
 export class Guard {
   #held = 0
   #lost = 0
+  #others: GuardCounts = NONE
   #slotAt: EventTime = 0
   #slotHeld = 0
   #slotLost = 0
@@ -48,17 +54,31 @@ export class Guard {
   #runFrom: EventTime = 0
   #callers: number[] = []
 
-  /** Share of answers that had it, as learnt. */
+  /** Share of answers that had it, as learnt here and by other analyzers. */
   get share(): number {
-    return this.#held / Math.max(1, this.#held + this.#lost)
+    return (this.#held + this.#others[0]) / Math.max(1, this.#known)
   }
 
   get answers(): number {
-    return Math.round(this.#held + this.#lost)
+    return Math.round(this.#known)
   }
 
   get isUsual(): boolean {
-    return this.#held + this.#lost >= LEAST_ANSWERS && this.share >= LEAST_SHARE
+    return this.#known >= LEAST_ANSWERS && this.share >= LEAST_SHARE
+  }
+
+  get #known(): number {
+    return this.#held + this.#lost + this.#others[0] + this.#others[1]
+  }
+
+  /** What other analyzers learnt, in the place of what they knew before. */
+  hear(others: GuardCounts | null): void {
+    this.#others = others ?? NONE
+  }
+
+  /** What was learnt here. */
+  told(): GuardCounts {
+    return [this.#held, this.#lost]
   }
 
   /** An answer with or without it; the run without it, if this is part of one. */

@@ -49,9 +49,39 @@ export const SlownessState = z.tuple([
 ])
 export type SlownessState = z.infer<typeof SlownessState>
 
+/** Endpoints with their medians; factors of the last windows. */
+const ToldState = z.tuple([
+  z.array(z.tuple([text, z.array(amount).max(KEPT)])).max(MAX_ENDPOINTS),
+  z.array(amount).max(HISTORY),
+])
+/** Of one endpoint, and of the windows, from all others. */
+const MOST_ELSEWHERE = 512
+const NO_MEDIANS: readonly number[] = []
+
+/** What other analyzers learnt of how long one service takes. */
+export class SlownessElsewhere {
+  readonly #medians = new Map<string, number[]>()
+  readonly history: number[] = []
+
+  add(state: unknown): void {
+    const [endpoints, history] = ToldState.parse(state)
+    for (const [name, medians] of endpoints) {
+      const known = this.#medians.get(name) ?? []
+      if (known.length === 0 && this.#medians.size < 2 * MAX_ENDPOINTS) this.#medians.set(name, known)
+      known.push(...medians.slice(0, MOST_ELSEWHERE - known.length))
+    }
+    this.history.push(...history.slice(0, MOST_ELSEWHERE - this.history.length))
+  }
+
+  of(endpoint: string): readonly number[] {
+    return this.#medians.get(endpoint) ?? NO_MEDIANS
+  }
+}
+
 class Usual {
   batch: number[] = []
   medians: number[] = []
+  others = NO_MEDIANS
   waiting: (readonly [EventTime, number])[] = []
   /** Microseconds; null while nothing can be said. */
   duration: number | null = null
@@ -60,7 +90,17 @@ class Usual {
     while (this.waiting.length > 0 && now - this.waiting[0]![0] >= quarantine * WINDOW_US) {
       this.medians = [...this.medians.slice(-(KEPT - 1)), this.waiting.shift()![1]]
     }
-    this.duration = this.medians.length < LEAST_USUAL ? null : median(this.medians)
+    this.#find()
+  }
+
+  hear(others: readonly number[]): void {
+    this.others = others
+    this.#find()
+  }
+
+  #find(): void {
+    const all = this.others.length === 0 ? this.medians : [...this.medians, ...this.others]
+    this.duration = all.length < LEAST_USUAL ? null : median(all)
   }
 }
 
@@ -88,6 +128,7 @@ export type Slowed = Readonly<z.infer<typeof SlowedState>>
 export class Slowness {
   readonly #endpoints = new Map<string, Usual>()
   #history: number[] = []
+  #others: SlownessElsewhere | null = null
   #window = new QuantileSketch()
   #callers = new Map<number, number>()
   #answers = 0
@@ -97,7 +138,19 @@ export class Slowness {
   #stride = 1
 
   get history(): number {
-    return this.#history.length
+    return this.#history.length + (this.#others?.history.length ?? 0)
+  }
+
+  /** What other analyzers learnt of the service, in the place of what they knew before. */
+  hear(others: SlownessElsewhere | null): void {
+    if (others === null && this.#others === null) return
+    this.#others = others
+    for (const [name, usual] of this.#endpoints) usual.hear(others?.of(name) ?? NO_MEDIANS)
+  }
+
+  /** What was learnt here, for others. */
+  told(): z.infer<typeof ToldState> {
+    return [[...this.#endpoints].map(([name, { medians }]) => [name, [...medians]]), [...this.#history]]
   }
 
   /** Whether the next answer is one to look at. */
@@ -111,6 +164,7 @@ export class Slowness {
     if (usual === undefined) {
       if (this.#endpoints.size >= MAX_ENDPOINTS) return null
       usual = new Usual()
+      if (this.#others !== null) usual.hear(this.#others.of(endpoint))
       this.#endpoints.set(endpoint, usual)
     }
     const seen = this.#callers.get(caller) ?? 0
@@ -204,7 +258,7 @@ export class Slowness {
   #over(now: EventTime): Slowed | null {
     const factor = this.#window.quantile(0.5)
     if (factor === null) return null
-    const history = this.#history
+    const history = this.#others === null ? this.#history : [...this.#history, ...this.#others.history]
     const usual = history.length === 0 ? 1 : median(history)
     const spread = history.length < 2 ? 0 : 1.4826 * medianAbsoluteDeviation(history)
     const minutes = Math.round((now - this.#windowAt) / MINUTE_US)
