@@ -14,6 +14,10 @@ type ChunkState = z.infer<typeof ChunkState>
 export const PlacesState = z.tuple([hash32, amount, hash32, z.array(ChunkState)])
 export type PlacesState = z.infer<typeof PlacesState>
 
+/** How many, keys, owners, packed. */
+export const PairsState = z.tuple([z.int().min(1).max(CHUNK), z.string(), z.string()])
+export type PairsState = z.infer<typeof PairsState>
+
 /**
  * A table of fixed size from keys of 32 bits to an owner each, with columns beside: sets of four places, of which the
  * one written longest ago is overwritten (counted).
@@ -76,6 +80,30 @@ export class PlaceTable {
   /** The same as several states, each of one part: the whole is too much to make at once. */
   *parts(): IterableIterator<PlacesState> {
     for (const chunk of this.#chunks()) yield this.#stateOf([chunk])
+  }
+
+  /** Keys and owners of the places that are `told`, packed, so many at a time. */
+  *pairs(told: (place: number) => boolean): IterableIterator<PairsState> {
+    for (let first = 0; first < this.#keys.length; first += CHUNK) {
+      const places: number[] = []
+      const end = Math.min(first + CHUNK, this.#keys.length)
+      for (let i = first; i < end; i++) if (this.#keys[i] !== 0 && told(i)) places.push(i)
+      if (places.length === 0) continue
+      const of = (column: Uint32Array) => packed(Uint32Array.from(places, (place) => column[place]!))
+      yield [places.length, of(this.#keys), of(this.owners)]
+    }
+  }
+
+  /** Puts pairs beside those that are there; of a key that is known the owner stays. */
+  addPairs([count, keys, owners]: PairsState): void {
+    const columns = [new Uint32Array(count), new Uint32Array(count)] as const
+    unpackInto(columns[0], keys)
+    unpackInto(columns[1], owners)
+    for (let i = 0; i < count; i++) {
+      const key = columns[0][i]!
+      const place = this.find(key)
+      if (place < 0) this.put(key, -1 - place, columns[1][i]!)
+    }
   }
 
   /** Puts back a state, or one part of it. What was kept for another number of places cannot be found again: it is left out. */

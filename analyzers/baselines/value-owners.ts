@@ -1,6 +1,6 @@
 import type { Baseline } from '../baseline.ts'
 import type { Occupancy } from './keyed-table.ts'
-import { PlacesState, PlaceTable, placeKey, placesFor } from './place-table.ts'
+import { type PairsState, PlacesState, PlaceTable, placeKey, placesFor } from './place-table.ts'
 
 /** Sightings after which a value is held to be its caller's. */
 const SETTLED = 2
@@ -22,11 +22,13 @@ export type ValueOwnersState = PlacesState
  *
  * Promise    a settled value never changes hands while it is remembered; two values or callers are confused with a chance of about
  *            4 / 2^32 per look-up
- * Memory     13 B per place
+ * Memory     13 B per place, and 12 B of what other analyzers know
  */
 export class ValueOwners implements Baseline<Sighting, ValueOwnersState> {
   readonly #places: PlaceTable
   readonly #sightings: Uint8Array
+  /** What other analyzers know; null while that is nothing. */
+  #others: PlaceTable | null = null
 
   /** `places` is rounded up to a power of two. */
   constructor(places: number) {
@@ -42,12 +44,28 @@ export class ValueOwners implements Baseline<Sighting, ValueOwnersState> {
   learnOne(scope: number, value: number, caller: number, claim: boolean): Ownership {
     const key = placeKey(scope, value)
     const place = this.#places.find(key)
+    if (this.#others !== null && !(place >= 0 && this.#sightings[place]! >= SETTLED)) {
+      const there = this.#others.find(key)
+      // Whose it is there it is not settled with anybody here.
+      if (there >= 0 && this.#others.owners[there] !== caller) return 'foreign'
+    }
     if (place >= 0) return this.#met(place, caller, claim)
     if (claim) {
       this.#places.put(key, -1 - place, caller)
       this.#sightings[-1 - place] = 1
     }
     return 'unknown'
+  }
+
+  /** Who is settled with which value, for other analyzers. */
+  told(): IterableIterator<PairsState> {
+    return this.#places.pairs((place) => this.#sightings[place]! >= SETTLED)
+  }
+
+  /** What other analyzers told, in the place of what they had told before. What they do not agree on is the first one's. */
+  hear(told: readonly PairsState[]): void {
+    this.#others = told.length === 0 ? null : new PlaceTable(this.#sightings.length)
+    for (const pairs of told) this.#others?.addPairs(pairs)
   }
 
   #met(place: number, caller: number, claim: boolean): Ownership {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import type { EventTime } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -6,6 +7,7 @@ import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admi
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
+import { Others } from '../baselines/others.ts'
 import { isAuthenticated } from '../baselines/principal-key.ts'
 import { hash32 } from '../baselines/state.ts'
 import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
@@ -13,7 +15,14 @@ import { type Detector, defineDetector } from '../detector.ts'
 import type { ModelChange } from '../model-change.ts'
 import { Breaks, BreaksState } from './object-ownership/breaks.ts'
 import { Caller, CallerState, type FieldRecord, OFTEN, ONCE } from './object-ownership/caller.ts'
-import { collectionOf, EndpointFields, type Field, FieldsState, RELATIONS } from './object-ownership/endpoint-fields.ts'
+import {
+  collectionOf,
+  EndpointFields,
+  type Field,
+  FieldsElsewhere,
+  FieldsState,
+  RELATIONS,
+} from './object-ownership/endpoint-fields.ts'
 import { ABSENT, MIXED, valueHash } from './object-ownership/field-values.ts'
 import { type Breach, breachSignal } from './object-ownership/finding.ts'
 import { GivenUp, GivenUpState } from './object-ownership/given-up.ts'
@@ -21,6 +30,7 @@ import type { Invariant } from './object-ownership/invariant.ts'
 import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
 import { ServiceRules, ServiceRulesState } from './object-ownership/service-rules.ts'
 import { isAnother, isProof, type Look, NO_TURN, type Standing, standingOf } from './object-ownership/standing.ts'
+import { type Told, toldByKind } from './object-ownership/told.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-5).describe('p-value from which a break is a signal'),
@@ -73,6 +83,8 @@ const GIVEN: Verdict = { isOwn: false, breach: null, returned: false }
 
 class ObjectOwnership implements Detector {
   readonly stateVersion = 2
+  readonly shared: SharedLearning = { version: 1, tell: () => this.#told(), hear: (lines) => this.#hear(lines) }
+  readonly #others: Others<FieldsElsewhere>
   readonly #report: number
   readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
@@ -94,7 +106,12 @@ class ObjectOwnership implements Detector {
     this.#index = callers
     this.#report = Math.log10(options.report)
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
-    this.#endpoints = new KeyedTable(options.maxEndpoints, () => new EndpointFields(++this.#scopes, ...this.#wanted))
+    this.#others = new Others(options.maxEndpoints, () => new FieldsElsewhere())
+    this.#endpoints = new KeyedTable(options.maxEndpoints, (key) => {
+      const endpoint = new EndpointFields(++this.#scopes, ...this.#wanted)
+      endpoint.hear(this.#others.get(key))
+      return endpoint
+    })
     this.#owners = new ValueOwners(options.valuePlaces)
     this.#known = new KnownPairs(options.objectPlaces)
   }
@@ -187,6 +204,7 @@ class ObjectOwnership implements Detector {
       case 'endpoint': {
         const endpoint = EndpointFields.fromState(FieldsState.parse(kept[1][4]))
         this.#scopes = Math.max(this.#scopes, endpoint.scope)
+        endpoint.hear(this.#others.get(kept[1][1]))
         this.#endpoints.restore(kept[1], endpoint)
         return
       }
@@ -209,6 +227,22 @@ class ObjectOwnership implements Detector {
         this.#givenUp.restore(kept[1])
         return
     }
+  }
+
+  *#told(): IterableIterator<Told> {
+    for (const [key, fields] of this.#endpoints.states((endpoint) => endpoint.told())) yield ['endpoint', key, fields]
+    for (const [key, relations] of this.#rules.toState()) yield ['rules', key, relations]
+    for (const pairs of this.#owners.told()) yield ['values', pairs]
+  }
+
+  #hear(lines: Iterable<unknown>): void {
+    const { endpoints, rules, values } = toldByKind(lines)
+    this.#others.hear(endpoints)
+    this.#rules.hear(rules)
+    this.#owners.hear(values)
+    this.#endpoints.forEach((endpoint, key) => {
+      endpoint.hear(this.#others.get(key))
+    })
   }
 
   #endpointOf(service: string, template: string): EndpointFields {

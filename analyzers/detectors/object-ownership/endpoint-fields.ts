@@ -5,7 +5,7 @@ import { hashText } from '../../baselines/lookup-hash.ts'
 import { amount, flag, hash32, text } from '../../baselines/state.ts'
 import type { Caller } from './caller.ts'
 import { ABSENT, namesInJson, namesInQuery, valueHash, valueIn, valueInQuery, valuesIn } from './field-values.ts'
-import { Invariant, InvariantState } from './invariant.ts'
+import { Invariant, InvariantElsewhere, InvariantState } from './invariant.ts'
 import { isPerson, ownerName, ownersNamed } from './owner-names.ts'
 
 const MAX_FIELDS = 4
@@ -55,6 +55,33 @@ export const FieldsState = z.tuple([
 ])
 type FieldsState = z.infer<typeof FieldsState>
 
+/** What other analyzers learnt of the fields of one collection. */
+export class FieldsElsewhere {
+  readonly #fields = new Map<string, Map<string, readonly InvariantElsewhere[]>>()
+
+  add(state: unknown): void {
+    for (const [place, name, position, , cohorts] of z.array(FieldState).max(MAX_FIELDS).parse(state)) {
+      const key = fieldKey(place, name, position)
+      const known = this.#fields.get(key) ?? new Map<string, readonly InvariantElsewhere[]>()
+      if (known.size === 0 && this.#fields.size < 2 * MAX_FIELDS) this.#fields.set(key, known)
+      for (const [cohort, invariants] of cohorts) {
+        const sums = known.get(cohort) ?? RELATIONS.map(() => new InvariantElsewhere())
+        if (known.size < 2 * MAX_COHORTS) known.set(cohort, sums)
+        for (const [relation, sum] of sums.entries()) sum.add(invariants[relation]!)
+      }
+    }
+  }
+
+  /** By cohort. */
+  of(field: Field): ReadonlyMap<string, readonly InvariantElsewhere[]> | null {
+    return this.#fields.get(fieldKey(field.place, field.name, field.position)) ?? null
+  }
+}
+
+function fieldKey(place: Place, name: string, position: number): string {
+  return `${place} ${position} ${name}`
+}
+
 /** A field of an endpoint's requests or answers that says whose its object is. */
 export class Field {
   readonly place: Place
@@ -71,6 +98,7 @@ export class Field {
   readonly isPerson: boolean
   readonly #quoted: string
   readonly #cohorts = new Map<string, readonly Invariant[]>()
+  #others: ReadonlyMap<string, readonly InvariantElsewhere[]> | null = null
 
   constructor(endpoint: EndpointFields, place: Place, name: string, position: number, named: boolean) {
     const { service, collection } = endpoint
@@ -118,7 +146,20 @@ export class Field {
     if (this.#cohorts.size >= MAX_COHORTS) return null
     const made = RELATIONS.map(() => new Invariant())
     this.#cohorts.set(cohort, made)
+    this.#hear(cohort, made)
     return made
+  }
+
+  /** What other analyzers learnt of it, by cohort. */
+  hear(others: ReadonlyMap<string, readonly InvariantElsewhere[]> | null): void {
+    if (others === null && this.#others === null) return
+    this.#others = others
+    for (const [cohort, invariants] of this.#cohorts) this.#hear(cohort, invariants)
+  }
+
+  #hear(cohort: string, invariants: readonly Invariant[]): void {
+    const sums = this.#others?.get(cohort)
+    for (const [relation, invariant] of invariants.entries()) invariant.hear(sums?.[relation] ?? null)
   }
 
   get holds(): boolean {
@@ -166,6 +207,7 @@ export class EndpointFields {
   readonly service: string
   readonly collection: string
   fields: Field[] = []
+  #others: FieldsElsewhere | null = null
   #answers = 0
   /** As of the last time that it was asked. */
   #holds = false
@@ -186,6 +228,17 @@ export class EndpointFields {
 
   get holds(): boolean {
     return this.fields.some((field) => field.holds)
+  }
+
+  /** What other analyzers learnt of it, in the place of what they knew before. */
+  hear(others: FieldsElsewhere | null): void {
+    this.#others = others
+    for (const field of this.fields) field.hear(others?.of(field) ?? null)
+  }
+
+  /** What was learnt here, for others. */
+  told(): unknown {
+    return this.fields.map((field) => field.toState())
   }
 
   /** Takes note of another answer; false where it cannot tell anything, whoever was given it. */
@@ -243,7 +296,10 @@ export class EndpointFields {
     if (name === '' || name.length > MAX_NAME || name.includes('"') || name.includes('\\')) return
     const { fields } = this
     if (fields.some((each) => each.place === place && each.name === name && each.position === position)) return
-    if (fields.length < MAX_FIELDS) fields.push(new Field(this, place, name, position, named))
+    if (fields.length >= MAX_FIELDS) return
+    const field = new Field(this, place, name, position, named)
+    field.hear(this.#others?.of(field) ?? null)
+    fields.push(field)
   }
 
   toState(): FieldsState {

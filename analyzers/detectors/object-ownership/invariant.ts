@@ -32,6 +32,30 @@ const HALF_LIFE_US = 14 * DAY_US
 export const InvariantState = z.tuple([amount, amount, amount, amount, amount, amount, amount, time, time, time])
 export type InvariantState = z.infer<typeof InvariantState>
 
+/** What other analyzers saw of one: sums, and the span that any of them watched it for. */
+export class InvariantElsewhere {
+  observations = 0
+  callers = 0
+  readonly broken: [once: number, again: number, often: number] = [0, 0, 0]
+  days = 0
+  since: EventTime = Number.POSITIVE_INFINITY
+  at: EventTime = 0
+
+  add([observations, callers, once, again, often, days, , , since, at]: InvariantState): void {
+    if (observations + once + again + often === 0) return
+    this.observations += observations
+    this.callers += callers
+    this.broken[ONCE] += once
+    this.broken[AGAIN] += again
+    this.broken[OFTEN] += often
+    this.days = Math.max(this.days, days)
+    if (since > 0) this.since = Math.min(this.since, since)
+    this.at = Math.max(this.at, at)
+  }
+}
+
+const NOWHERE: Readonly<InvariantElsewhere> = new InvariantElsewhere()
+
 /**
  * Something that held for everybody so far: `response customer_id is the caller's own`. Observations count up to five a caller, and
  * who breaks it counts once, however often.
@@ -49,9 +73,10 @@ export class Invariant
     Baseline<[isFirst: boolean, now: EventTime], InvariantState>,
     Scoring<[times: number, elsewhere: number | null]>
 {
-  observations = 0
-  callers = 0
+  #observations = 0
+  #callers = 0
   readonly #broken: [once: number, again: number, often: number] = [0, 0, 0]
+  #others = NOWHERE
   #days = 0
   #lastDay = 0
   #fadedAt: EventTime = 0
@@ -64,8 +89,22 @@ export class Invariant
     this.#fade(now)
     this.#at = now
     if (this.#since === 0) this.#since = now
-    this.observations++
-    if (isFirst) this.callers++
+    this.#observations++
+    if (isFirst) this.#callers++
+  }
+
+  /** What other analyzers saw, in the place of what they had seen before. */
+  hear(others: Readonly<InvariantElsewhere> | null): void {
+    this.#others = others ?? NOWHERE
+  }
+
+  /** Here and at other analyzers, as all that follows. */
+  get observations(): number {
+    return this.#observations + this.#others.observations
+  }
+
+  get callers(): number {
+    return this.#callers + this.#others.callers
   }
 
   /** A caller broke it for the first time. */
@@ -99,12 +138,13 @@ export class Invariant
 
   /** Days on which it was broken; older ones count for less. */
   get days(): number {
-    return this.#days
+    return Math.max(this.#days, this.#others.days)
   }
 
   /** Callers who broke it. */
   get broken(): number {
-    return this.#broken[ONCE] + this.#broken[AGAIN] + this.#broken[OFTEN]
+    const others = this.#others.broken
+    return this.#broken[ONCE] + this.#broken[AGAIN] + this.#broken[OFTEN] + others[ONCE] + others[AGAIN] + others[OFTEN]
   }
 
   /** Callers who said anything. */
@@ -119,7 +159,7 @@ export class Invariant
 
   get holds(): boolean {
     if (this.observations < LEAST_OBSERVATIONS || this.callers < LEAST_CALLERS) return false
-    return this.#at - this.#since >= LEAST_SPAN_US && !this.#isContradicted
+    return this.#spanUs >= LEAST_SPAN_US && !this.#isContradicted
   }
 
   /** It holds, and a single break of it would be told. */
@@ -127,10 +167,15 @@ export class Invariant
     return this.observations >= IN_FORCE && this.holds
   }
 
+  get #spanUs(): EventTime {
+    const since = this.#since === 0 ? this.#others.since : Math.min(this.#since, this.#others.since)
+    return Math.max(this.#at, this.#others.at) - since
+  }
+
   get #isContradicted(): boolean {
     const { callers, broken } = this
-    const again = this.#broken[AGAIN]
-    const most = this.#days < LEAST_DAYS && callers >= MANY_CALLERS ? BROKEN_AGAIN_FOR_LONG : BROKEN_AGAIN
+    const again = this.#broken[AGAIN] + this.#others.broken[AGAIN]
+    const most = this.days < LEAST_DAYS && callers >= MANY_CALLERS ? BROKEN_AGAIN_FOR_LONG : BROKEN_AGAIN
     return (broken > FEW && broken >= BROKEN * callers) || (again > FEW && again >= most * callers)
   }
 
@@ -152,8 +197,8 @@ export class Invariant
     if (this.#fadedAt === 0) this.#fadedAt = now
     if (now - this.#fadedAt < DAY_US) return
     const factor = 2 ** (-(now - this.#fadedAt) / HALF_LIFE_US)
-    this.observations *= factor
-    this.callers *= factor
+    this.#observations *= factor
+    this.#callers *= factor
     for (const sort of [ONCE, AGAIN, OFTEN] as const) this.#broken[sort] *= factor
     this.#days *= factor
     this.#fadedAt = now
@@ -161,8 +206,8 @@ export class Invariant
 
   toState(): InvariantState {
     return [
-      this.observations,
-      this.callers,
+      this.#observations,
+      this.#callers,
       ...this.#broken,
       this.#days,
       this.#lastDay,
@@ -185,8 +230,8 @@ export class Invariant
     at,
   ]: InvariantState): Invariant {
     const invariant = new Invariant()
-    invariant.observations = observations
-    invariant.callers = callers
+    invariant.#observations = observations
+    invariant.#callers = callers
     invariant.#broken[ONCE] = once
     invariant.#broken[AGAIN] = again
     invariant.#broken[OFTEN] = often
