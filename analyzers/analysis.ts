@@ -232,6 +232,7 @@ export class DetectorSet {
         snapshot: () => payloads.snapshot(),
         restore: (line) => payloads.restore(line),
         reset: () => payloads.reset(),
+        shared: payloads.shared,
       })
     }
     for (const running of this.#running) {

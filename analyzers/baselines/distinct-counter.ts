@@ -54,6 +54,15 @@ export class DistinctCounter implements Baseline<[hash: number], DistinctState>,
     else (this.#sketch ?? this.#spill()).merge(other.#sketch)
   }
 
+  /** How many there are in either. */
+  countWith(other: DistinctCounter): number {
+    if (other.count === 0) return this.count
+    const both = new DistinctCounter()
+    both.merge(this)
+    both.merge(other)
+    return both.count
+  }
+
   toState(): DistinctState {
     const sketch = this.#sketch
     return sketch === null ? this.#exact.map((hash) => hash >>> 0) : [packed(sketch.registers), sketch.count]

@@ -35,6 +35,25 @@ export const PopulationTailState = z.tuple([
 ])
 export type PopulationTailState = z.infer<typeof PopulationTailState>
 
+/** Sketch, votes, when it began, and its last vote. */
+export const TailShare = z.tuple([QuantileState, amount, time, time])
+export type TailShare = z.infer<typeof TailShare>
+
+/** What other analyzers learnt of a population: quantile sketches merge. */
+export class TailElsewhere {
+  readonly sketch = new QuantileSketch()
+  voters = 0
+  startedAt: EventTime = Number.POSITIVE_INFINITY
+  now: EventTime = 0
+
+  add([sketch, voters, startedAt, now]: TailShare): void {
+    this.sketch.merge(QuantileSketch.fromState(sketch))
+    this.voters += voters
+    if (startedAt > 0) this.startedAt = Math.min(this.startedAt, startedAt)
+    this.now = Math.max(this.now, now)
+  }
+}
+
 /**
  * How unusual a value is among a population of callers: counted up to the 90th percentile, a Pareto tail (Hill's estimator,
  * shrunk) beyond it. The 90th percentile rises 20 % a day at most unless 30 % of the votes carry it. Old votes fade.
@@ -57,18 +76,44 @@ export class PopulationTail
   #startedAt: EventTime = 0
   #fadedAt: EventTime = 0
   #fittedAt: EventTime = 0
+  #others: TailElsewhere | null = null
+  /** What is fitted: the own sketch, and that of others with it. */
+  #joint = this.#sketch
 
   /** `votersNeeded`: votes before it has an opinion. */
   constructor(votersNeeded: number) {
     this.#votersNeeded = votersNeeded
   }
 
+  /** Somebody voted here. */
+  get isLearnt(): boolean {
+    return this.#fadedAt !== 0
+  }
+
   get voters(): number {
-    return this.#voters
+    return this.#voters + (this.#others?.voters ?? 0)
   }
 
   get maturity(): number {
-    return Math.min(1, this.#voters / this.#votersNeeded, (this.#now - this.#startedAt) / LEAST_SPAN_US)
+    return Math.min(1, this.voters / this.#votersNeeded, this.#spanUs / LEAST_SPAN_US)
+  }
+
+  get #spanUs(): EventTime {
+    if (this.#others === null) return this.#now - this.#startedAt
+    const startedAt = this.#startedAt === 0 ? this.#others.startedAt : Math.min(this.#startedAt, this.#others.startedAt)
+    return Math.max(this.#now, this.#others.now) - startedAt
+  }
+
+  /** What other analyzers learnt, in the place of what they knew before. The cap holds a rise of all together. */
+  hear(others: TailElsewhere | null): void {
+    if (others === null && this.#others === null) return
+    this.#others = others
+    this.#stale = true
+  }
+
+  /** What was learnt here, for others. */
+  told(): TailShare {
+    return [this.#sketch.toState(), this.#voters, this.#startedAt, this.#now]
   }
 
   /** The ordinary range: median and 90th percentile. */
@@ -100,7 +145,7 @@ export class PopulationTail
   scoreOne(value: number): number | null {
     if (this.maturity < 1) return null
     this.#fit()
-    if (value <= this.#edge) return Math.max(1 - TAIL_FROM, this.#sketch.shareFrom(value))
+    if (value <= this.#edge) return Math.max(1 - TAIL_FROM, this.#joint.shareFrom(value))
     return (1 - TAIL_FROM) * (value / this.#edge) ** -this.#exponent
   }
 
@@ -108,15 +153,23 @@ export class PopulationTail
     if (!this.#stale) return
     this.#stale = false
     this.#fittedAt = this.#now
-    this.#typical = this.#sketch.quantile(0.5) ?? 0
-    const proposed = Math.max(1, this.#sketch.quantile(TAIL_FROM) ?? 1)
+    this.#join()
+    this.#typical = this.#joint.quantile(0.5) ?? 0
+    const proposed = Math.max(1, this.#joint.quantile(TAIL_FROM) ?? 1)
     if (this.maturity < 1) this.#edge = proposed
     else {
       const limit = this.#cap.limit
-      this.#edge = this.#cap.admit(proposed, limit === null ? 1 : this.#sketch.shareFrom(limit * 1.05), this.#now)
+      this.#edge = this.#cap.admit(proposed, limit === null ? 1 : this.#joint.shareFrom(limit * 1.05), this.#now)
     }
-    const { weight, sum } = this.#sketch.logExcess(this.#edge)
+    const { weight, sum } = this.#joint.logExcess(this.#edge)
     this.#exponent = Math.min(MAX_EXPONENT, (weight + PRIOR_WEIGHT) / (sum + PRIOR_WEIGHT / PRIOR_EXPONENT))
+  }
+
+  #join(): void {
+    this.#joint = this.#sketch
+    if (this.#others === null) return
+    this.#joint = QuantileSketch.fromState(this.#sketch.toState())
+    this.#joint.merge(this.#others.sketch)
   }
 
   toState(): PopulationTailState {
@@ -139,6 +192,7 @@ export class PopulationTail
     const tail = new PopulationTail(votersNeeded)
     const [sketch, cap] = state
     tail.#sketch = QuantileSketch.fromState(sketch)
+    tail.#joint = tail.#sketch
     tail.#cap = DriftCap.fromState(cap)
     ;[, , tail.#voters, tail.#now, tail.#startedAt, tail.#fadedAt, tail.#fittedAt] = state
     ;[, , , , , , , tail.#stale, tail.#edge, tail.#exponent, tail.#typical] = state

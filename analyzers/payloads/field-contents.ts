@@ -32,7 +32,15 @@ export interface FieldCarries {
   readonly plain: boolean
 }
 
-class Profile {
+/** Callers who filled a field; how many of them with each kind of value, and with each kind of characters; the longest. */
+export interface Carried {
+  callers: number
+  kinds: number[]
+  classes: number[]
+  longest: number
+}
+
+class Profile implements Carried {
   key = ''
   /** Callers whose vote was offered. */
   seen = new DistinctCounter()
@@ -67,10 +75,10 @@ export class FieldContents {
     profile.longest = Math.max(profile.longest, length)
   }
 
-  /** Null while too little is known. */
-  carries(key: string): FieldCarries | null {
-    const profile = this.#fields.peek(key)
-    if (profile === undefined || profile.callers < LEAST_CALLERS) return null
+  /** Null while too little is known. `elsewhere`: what other analyzers know of it. */
+  carries(key: string, elsewhere: Readonly<Carried> | null = null): FieldCarries | null {
+    const profile = this.#known(key, elsewhere)
+    if (profile === null || profile.callers < LEAST_CALLERS) return null
     const { kinds, callers, longest } = profile
     const senders = Math.max(...kinds)
     const plain = kinds.slice(0, PLAIN_KINDS).reduce((sum, count) => sum + count, 0)
@@ -81,17 +89,33 @@ export class FieldContents {
    * P(a benign value of this field of plain values is so unlike them), from the rarest kind of characters in it; 1 where its kind is plain,
    * too, or callers fill the field with anything.
    */
-  oddity(key: string, { kind, classes }: FieldContent): number {
-    const profile = this.#fields.peek(key)
-    if (profile === undefined || kind < PLAIN_KINDS || this.carries(key)?.plain !== true) return 1
+  oddity(key: string, { kind, classes }: FieldContent, elsewhere: Readonly<Carried> | null = null): number {
+    const profile = this.#known(key, elsewhere)
+    if (profile === null || kind < PLAIN_KINDS || this.carries(key, elsewhere)?.plain !== true) return 1
     let rarest = profile.callers
     for (let each = 0; each < CLASSES; each++)
       if ((classes & (1 << each)) !== 0) rarest = Math.min(rarest, profile.classes[each]!)
     return Math.min(1, (rarest + UNSEEN) / (profile.callers + 2 * UNSEEN))
   }
 
+  #known(key: string, elsewhere: Readonly<Carried> | null): Readonly<Carried> | null {
+    const own = this.#fields.peek(key) ?? null
+    if (own === null || elsewhere === null) return own ?? elsewhere
+    return {
+      callers: own.callers + elsewhere.callers,
+      kinds: own.kinds.map((count, i) => count + elsewhere.kinds[i]!),
+      classes: own.classes.map((count, i) => count + elsewhere.classes[i]!),
+      longest: Math.max(own.longest, elsewhere.longest),
+    }
+  }
+
   get occupancy(): Occupancy {
     return this.#fields.occupancy
+  }
+
+  /** What was learnt here, by key. */
+  *told(): IterableIterator<[key: string, carried: Readonly<Carried>]> {
+    for (const [key, profile] of this.#fields.states((each) => each)) if (profile.callers > 0) yield [key, profile]
   }
 
   snapshot(): FieldState[] {

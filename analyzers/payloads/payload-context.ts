@@ -1,3 +1,4 @@
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import { callerAddress, type PayloadMark, type Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
@@ -14,8 +15,11 @@ import { contentOf } from './field-content.ts'
 import { FieldContents, type FieldState } from './field-contents.ts'
 import { fieldValues } from './field-values.ts'
 import { FollowUps } from './follow-ups.ts'
+import { HabitsElsewhere, type ToldHabit } from './habits-elsewhere.ts'
 import {
   ANY_RULE,
+  type Counted,
+  countedOf,
   Endpoint,
   endpointKey,
   fieldKey,
@@ -95,6 +99,8 @@ export class PayloadContext {
   /** Marks of the latest transaction that follow up on an oddly answered one. */
   readonly #followed = new Set<PayloadMark>()
   #frozen = false
+  readonly #elsewhere = new HabitsElsewhere()
+  readonly shared: SharedLearning = { version: 1, tell: () => this.#told(), hear: (lines) => this.#hear(lines) }
 
   /** Without an index of callers it has its own. */
   constructor(callers = new CallerIndex()) {
@@ -154,12 +160,12 @@ export class PayloadContext {
 
   judge(tx: Transaction, mark: PayloadMark): Judgement {
     const key = placeOf(tx, mark)
-    const callers = Math.round(this.#endpoints.peek(key)?.callers.count ?? 0)
-    const tally = this.#habits.peek(habitKey(key, mark.field, mark.rule))?.levels[levelOf(mark)] ?? null
-    const carried = Math.round(tally?.crowd.count ?? 0)
+    const callers = Math.round(this.#callersOf(key))
+    const tally = this.#tallyOf(habitKey(key, mark.field, mark.rule), levelOf(mark))
+    const carried = Math.round(tally?.crowd ?? 0)
     const votes = tally === null ? NO_VOTES : votesOf(tally, callers)
     const field = fieldKey(key, mark.field)
-    const content = this.#contents.carries(field)
+    const content = this.#contents.carries(field, this.#elsewhere.carried(field))
     const known = { carried, callers, content }
     const usual = P_ATTACK * Math.exp(-mark.logOdds)
     const p = (votes.count + PRIOR_CALLERS * usual) / (Math.max(callers, votes.count) + PRIOR_CALLERS)
@@ -167,7 +173,7 @@ export class PayloadContext {
     const here = Math.min(Math.log(P_ATTACK) - Math.log(p), mark.logOdds + rise)
     // A few are too few to say that it is normal, however small the endpoint.
     const logOdds = votes.enough || votes.count === 0 ? here : Math.max(here, mark.logOdds)
-    if ((tally !== null && tally.crowd.count > 0) || content?.plain !== true || levelOf(mark) > 0)
+    if ((tally !== null && tally.crowd > 0) || content?.plain !== true || levelOf(mark) > 0)
       return { logOdds, ...known, unlike: false }
     const byContent = this.#byContent(tx, field, mark.field)
     return { logOdds: Math.max(logOdds, byContent), ...known, unlike: byContent > logOdds }
@@ -203,6 +209,7 @@ export class PayloadContext {
       faint: this.#faint.occupancy,
       fields: this.#contents.occupancy,
       follow_ups: this.#followUps.occupancy,
+      elsewhere: { entries: this.#elsewhere.size, limit: this.#elsewhere.limit, evicted: 0 },
     }
   }
 
@@ -244,6 +251,7 @@ export class PayloadContext {
         endpoint.seen = DistinctCounter.fromState(DistinctState.parse(learnt[2]))
         endpoint.callers = DistinctCounter.fromState(DistinctState.parse(learnt[3]))
         endpoint.answers = AnswerSizes.fromState(learnt[4])
+        endpoint.hear(this.#elsewhere.callers(learnt[1]))
         return
       }
       case 'awaited':
@@ -306,7 +314,10 @@ export class PayloadContext {
       if (near.size >= MAX_NEAR) near.clear()
       const key = endpointKey(service, name)
       endpoint = this.#endpoints.use(key)
-      endpoint.key = key
+      if (endpoint.key === '') {
+        endpoint.key = key
+        endpoint.hear(this.#elsewhere.callers(key))
+      }
       near.set(name, endpoint)
       const whole = withoutOperation(name)
       if (whole !== name) endpoint.whole = this.#endpointOf(service, whole)
@@ -353,7 +364,7 @@ export class PayloadContext {
   #byContent(tx: Transaction, key: string, name: string): number {
     let p = 1
     fieldValues(tx, (field, text) => {
-      if (field === name) p = Math.min(p, this.#contents.oddity(key, contentOf(text)))
+      if (field === name) p = Math.min(p, this.#contents.oddity(key, contentOf(text), this.#elsewhere.carried(key)))
     })
     return Math.min(MOST_BY_CONTENT, Math.log(P_ATTACK) - Math.log(p * P_RULE_BY_MISTAKE))
   }
@@ -381,9 +392,43 @@ export class PayloadContext {
     this.#offer(row, { key, of: 'habit', level, hash: row.voterHash, network }, now)
   }
 
+  /** Callers of an endpoint, here and at other analyzers. */
+  #callersOf(key: string): number {
+    const endpoint = this.#endpoints.peek(key)
+    if (endpoint === undefined) return this.#elsewhere.callers(key)?.count ?? 0
+    return (endpoint.everywhere ?? endpoint.callers).count
+  }
+
+  #tallyOf(habit: string, level: number): Counted | null {
+    return countedOf(this.#habits.peek(habit)?.levels[level] ?? null, this.#elsewhere.tally(habit, level))
+  }
+
+  *#told(): IterableIterator<ToldHabit> {
+    for (const [, { key, callers }] of this.#endpoints.states((each) => each)) {
+      if (callers.count > 0) yield ['endpoint', key, callers.toState()]
+    }
+    for (const [, { key, levels }] of this.#habits.states((each) => each)) {
+      for (const [level, tally] of levels.entries()) {
+        if (tally === null) continue
+        const { calm, crowd, networks } = tally
+        yield ['habit', key, level, calm.toState(), crowd.toState(), networks.toState()]
+      }
+    }
+    for (const [key, { callers, kinds, classes, longest }] of this.#contents.told()) {
+      yield ['field', key, [callers, kinds, classes, longest]]
+    }
+  }
+
+  #hear(lines: Iterable<unknown>): void {
+    this.#elsewhere.hear(lines)
+    this.#endpoints.forEach((endpoint) => {
+      endpoint.hear(this.#elsewhere.callers(endpoint.key))
+    })
+  }
+
   #isForTexts(endpoint: string, field: string): boolean {
-    const tally = this.#habits.peek(habitKey(endpoint, field, ANY_RULE))?.levels[0] ?? null
-    return tally !== null && tally.crowd.count > 0
+    const tally = this.#tallyOf(habitKey(endpoint, field, ANY_RULE), 0)
+    return tally !== null && tally.crowd > 0
   }
 
   #offer({ key, voter }: CallerRow, vote: Vote, now: EventTime): void {
@@ -393,7 +438,7 @@ export class PayloadContext {
 
   #learn({ key, of, level, hash, network, content }: Vote, caller: string, now: EventTime): void {
     if (of === 'endpoint') {
-      this.#endpoints.peek(key)?.callers.learnOne(hash)
+      this.#endpoints.peek(key)?.learnCaller(hash)
       this.#established.learnOne(0, hash, 1, true)
       return
     }

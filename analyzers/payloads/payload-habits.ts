@@ -89,6 +89,8 @@ export class Endpoint {
   seen = new DistinctCounter()
   /** Those whose vote came through quarantine. */
   callers = new DistinctCounter()
+  /** The same with those of other analyzers; null while nobody else knows any. */
+  everywhere: DistinctCounter | null = null
   answers = new AnswerSizes()
   last: Principal | null = null
   turn = 0
@@ -96,6 +98,19 @@ export class Endpoint {
   sampledAt: EventTime = 0
   /** Of an operation inside a document: all operations of the place together. */
   whole: Endpoint | null = null
+
+  learnCaller(hash: number): void {
+    this.callers.learnOne(hash)
+    this.everywhere?.learnOne(hash)
+  }
+
+  /** The callers that other analyzers know, in the place of those they knew before. */
+  hear(others: DistinctCounter | null): void {
+    this.everywhere = null
+    if (others === null) return
+    this.everywhere = DistinctCounter.fromState(this.callers.toState())
+    this.everywhere.merge(others)
+  }
 }
 
 /** Who tripped a rule in a field while all was well. */
@@ -120,6 +135,22 @@ export class Habit {
   }
 }
 
+/** A tally, counted. */
+export interface Counted {
+  readonly calm: number
+  readonly crowd: number
+  readonly networks: number
+}
+
+/** Here and at other analyzers together; null where nobody tripped it. */
+export function countedOf(own: Tally | null, elsewhere: Tally | null): Counted | null {
+  const one = own ?? elsewhere
+  if (one === null) return null
+  const other = own === null ? null : elsewhere
+  const count = (of: keyof Tally) => (other === null ? one[of].count : one[of].countWith(other[of]))
+  return { calm: count('calm'), crowd: count('crowd'), networks: count('networks') }
+}
+
 /** Callers whose habit it is; `enough`: so many that it is taken for harmless. */
 export interface Votes {
   readonly count: number
@@ -127,10 +158,10 @@ export interface Votes {
 }
 
 /** Those who are suspected for it count only as a crowd: what was told must not keep the next from being told. */
-export function votesOf({ calm, crowd, networks }: Tally, callers: number): Votes {
-  const isCrowd = crowd.count >= LEAST_CROWD && networks.count >= LEAST_NETWORKS && crowd.count >= CROWD_SHARE * callers
-  if (isCrowd) return { count: crowd.count, enough: true }
-  return { count: calm.count, enough: calm.count >= LEAST_CALM }
+export function votesOf({ calm, crowd, networks }: Counted, callers: number): Votes {
+  const isCrowd = crowd >= LEAST_CROWD && networks >= LEAST_NETWORKS && crowd >= CROWD_SHARE * callers
+  if (isCrowd) return { count: crowd, enough: true }
+  return { count: calm, enough: calm >= LEAST_CALM }
 }
 
 export function endpointKey(service: string | null, endpoint: string | null): string {

@@ -22,6 +22,6 @@ export interface SharedLearning {
   readonly version: number
   /** What was learnt here, and here only: plain JSON values, as of `snapshot`. */
   tell(): Iterable<unknown>
-  /** The lines of all others together, in the place of what they had told before. Throws at one that is none, and then nothing has changed. */
+  /** The lines of all others together, in the place of what they had told before. Throws at one that is none: then hear those of the rest. */
   hear(lines: Iterable<unknown>): void
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SENSITIVE_CLASSES, type SensitiveClass } from '../../../daemon/inventory/sensitive.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
-import { PopulationTail, PopulationTailState } from '../../baselines/population-tail.ts'
+import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { amount, text, time } from '../../baselines/state.ts'
 import { type ByScale, SCALES_US } from './usage.ts'
 
@@ -19,6 +19,35 @@ export type PopulationState = z.infer<typeof PopulationState>
 
 type Tails = (PopulationTail | null)[]
 
+const TailsShare = z.array(TailShare.nullable()).length(SCALES_US.length)
+/** Everyone, cohorts. */
+const UseShare = z.tuple([TailsShare, z.array(z.tuple([text, TailsShare])).max(MAX_COHORTS)])
+type UseShare = z.infer<typeof UseShare>
+
+/** What other analyzers learnt of the callers of one place. */
+export class UseElsewhere {
+  readonly everyone = newTails()
+  readonly cohorts = new Map<string, TailElsewhere[]>()
+
+  add(state: unknown): void {
+    const [everyone, cohorts] = UseShare.parse(state)
+    addTails(this.everyone, everyone)
+    for (const [cohort, tails] of cohorts) {
+      const known = this.cohorts.get(cohort) ?? newTails()
+      if (this.cohorts.size < MAX_COHORTS) this.cohorts.set(cohort, known)
+      addTails(known, tails)
+    }
+  }
+}
+
+function newTails(): TailElsewhere[] {
+  return SCALES_US.map(() => new TailElsewhere())
+}
+
+function addTails(sums: readonly TailElsewhere[], told: z.infer<typeof TailsShare>): void {
+  for (const [scale, tail] of told.entries()) if (tail !== null) sums[scale]!.add(tail)
+}
+
 /** What callers use at one place: everybody, and each cohort (role, or kind of caller). Tails are made when something is learnt. */
 export class UsePopulation {
   readonly #votesNeeded: number
@@ -29,6 +58,9 @@ export class UsePopulation {
   bytes = 0
   lookedAt: EventTime = 0
   classes: SensitiveClass[] = []
+  #heard = false
+  /** Cohorts that nobody here belongs to. */
+  readonly #elsewhere = new Set<string>()
   #ten = 0
   /** By all, in the ten minutes of the last use; only where a measure asks for it. */
   usedInTen = 0
@@ -67,12 +99,44 @@ export class UsePopulation {
       tails = [null, null, null]
       this.#cohorts.set(cohort, tails)
     }
+    if (tails !== undefined) this.#elsewhere.delete(cohort)
     for (let scale = 0; scale < values.length; scale++) {
       const value = values[scale]!
       if (value <= 0) continue
       this.#learn(this.#everyone, scale, value, weight, now)
       if (tails !== undefined) this.#learn(tails, scale, value, weight, now)
     }
+  }
+
+  /** What other analyzers learnt, in the place of what they knew before. */
+  hear(others: UseElsewhere | null): void {
+    if (others === null && !this.#heard) return
+    this.#heard = others !== null
+    this.#hear(this.#everyone, others?.everyone)
+    for (const cohort of others?.cohorts.keys() ?? []) {
+      if (this.#cohorts.size >= MAX_COHORTS || this.#cohorts.has(cohort)) continue
+      this.#cohorts.set(cohort, [null, null, null])
+      this.#elsewhere.add(cohort)
+    }
+    for (const [cohort, tails] of this.#cohorts) this.#hear(tails, others?.cohorts.get(cohort))
+  }
+
+  #hear(tails: Tails, others: readonly TailElsewhere[] | undefined): void {
+    for (const [scale, tail] of tails.entries()) {
+      const there = others?.[scale] ?? null
+      if (there !== null && there.voters > 0) tails[scale] = tail ?? new PopulationTail(this.#votesNeeded)
+      tails[scale]?.hear(there)
+    }
+  }
+
+  #own(): [string, Tails][] {
+    return [...this.#cohorts].filter(([cohort]) => !this.#elsewhere.has(cohort))
+  }
+
+  /** What was learnt here, for others. */
+  told(): UseShare {
+    const of = (tails: Tails) => tails.map((tail) => (tail?.isLearnt === true ? tail.told() : null))
+    return [of(this.#everyone), this.#own().map(([cohort, tails]) => [cohort, of(tails)])]
   }
 
   #learn(tails: Tails, scale: number, value: number, weight: number, now: EventTime): void {
@@ -83,7 +147,7 @@ export class UsePopulation {
   toState(): PopulationState {
     return [
       tailsState(this.#everyone),
-      [...this.#cohorts].map(([name, tails]) => [name, tailsState(tails)]),
+      this.#own().map(([name, tails]) => [name, tailsState(tails)]),
       [this.records, this.bytes, this.lookedAt, [...this.classes]],
       [this.#ten, this.usedInTen],
     ]
@@ -101,7 +165,7 @@ export class UsePopulation {
 }
 
 function tailsState(tails: Tails): z.infer<typeof TailsState> {
-  return tails.map((tail) => tail?.toState() ?? null)
+  return tails.map((tail) => (tail?.isLearnt === true ? tail.toState() : null))
 }
 
 function tailsFrom(state: z.infer<typeof TailsState>, votesNeeded: number): Tails {

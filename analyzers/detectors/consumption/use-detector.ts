@@ -1,17 +1,19 @@
 import { z } from 'zod'
+import type { SharedLearning } from '../../../daemon/model/learning.ts'
 import type { Signal } from '../../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/admission.ts'
 import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
+import { Others } from '../../baselines/others.ts'
 import type { Places } from '../../baselines/places.ts'
 import { isAuthenticated } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
 import { useSignal } from './finding.ts'
 import type { Measure, UseOptions } from './measure.ts'
-import { PopulationState, UsePopulation } from './population.ts'
+import { PopulationState, UseElsewhere, UsePopulation } from './population.ts'
 import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, TEN, Usage } from './usage.ts'
 
 /** From this share of the floor on a use is watched more closely. */
@@ -64,6 +66,17 @@ export class UseDetector implements Detector {
   readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #populations: KeyedTable<UsePopulation>
+  readonly #others: Others<UseElsewhere>
+  readonly shared: SharedLearning = {
+    version: 1,
+    tell: () => this.#populations.states((population) => population.told()),
+    hear: (lines) => {
+      this.#others.hear(lines)
+      this.#populations.forEach((population, place) => {
+        population.hear(this.#others.get(place))
+      })
+    },
+  }
   readonly #admission: Admission<Summary, SummaryState>
   readonly #places: Places
   readonly #usage = new Usage()
@@ -76,7 +89,12 @@ export class UseDetector implements Detector {
     this.#report = options.report
     this.#near = Math.min(...measure.floors) * NEAR
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
-    const newPopulation = () => new UsePopulation(options.matureVotes)
+    this.#others = new Others(options.maxEndpoints, () => new UseElsewhere())
+    const newPopulation = (place: string) => {
+      const population = new UsePopulation(options.matureVotes)
+      population.hear(this.#others.get(place))
+      return population
+    }
     this.#populations = new KeyedTable(options.maxEndpoints, newPopulation, callers.places)
     this.#places = callers.places
     this.#admission = new Admission(
@@ -145,6 +163,7 @@ export class UseDetector implements Detector {
     return {
       callers: this.#callers.occupancy,
       places: this.#populations.occupancy,
+      others: this.#others.occupancy,
       quarantine: this.#admission.occupancy,
     }
   }
@@ -170,8 +189,9 @@ export class UseDetector implements Detector {
         this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places))
         return
       case 'place': {
-        const state = PopulationState.parse(kept[1][4])
-        this.#populations.restore(kept[1], UsePopulation.fromState(state, this.#matureVotes))
+        const population = UsePopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)
+        population.hear(this.#others.get(kept[1][1]))
+        this.#populations.restore(kept[1], population)
         return
       }
       case 'admission':
