@@ -15,44 +15,63 @@ const { values, positionals } = parseArgs({
 const count = Number(values.analyzers)
 const partitionOf = partitioner(Number(values.partitions))
 const alone = new Analyzer()
-const several = Array.from({ length: count }, () => new Analyzer())
-const shares = several.map(() => 0)
+const several = () => Array.from({ length: count }, () => new Analyzer())
+const apart = several()
+const shares = apart.map(() => 0)
 const shareUs = Number(values['share-minutes']) * MINUTE_US
+/** Those that tell each other what they learn. */
+const together = shareUs > 0 ? several() : []
 let sharedAt = 0
-let sharing = 0
+let shared = 0
+let sharingMs = 0
+let longestMs = 0
 let toldBytes = 0
 await sensed(positionals, ({ key, value }) => {
   alone.push(value)
   share(alone.assembly.chain.now)
   const index = partitionOf(key) % count
   shares[index]!++
-  several[index]!.push(value)
+  apart[index]!.push(value)
+  together[index]?.push(value)
 })
 const one = alone.finish()
-const many = several.flatMap((analyzer) => analyzer.finish())
 const total = shares.reduce((sum, share) => sum + share, 0)
 console.log(`${total} transactions; by analyzer ${shares.join(', ')}`)
-if (shareUs > 0) {
+report('each by itself', apart)
+if (together.length > 0) {
+  report(`telling each other every ${values['share-minutes']} min what they learnt`, together)
+  const each = (sharingMs / Math.max(1, shared * count)).toFixed(0)
   console.log(
-    `shared every ${values['share-minutes']} min: ${Math.round(sharing)} ms in all, at most ${toldBytes} bytes told by one`,
+    `\ntelling and hearing took an analyzer ${each} ms a time, a part of it at most ${longestMs.toFixed(0)} ms; one told ${toldBytes} bytes at most`,
   )
 }
-console.log(`incidents: 1 analyzer ${one.length}, ${count} analyzers ${many.length}\n`)
-console.log('detector               one  several  the same  only one  only several')
-for (const detector of [...new Set([...one, ...many].map((incident) => incident.detector))].sort()) {
-  const ofOne = one.filter((incident) => incident.detector === detector)
-  const ofMany = many.filter((incident) => incident.detector === detector)
-  const both = ofOne.filter((incident) => ofMany.some((other) => alike(incident, other)))
-  const missed = ofOne.filter((incident) => !both.includes(incident))
-  const added = ofMany.filter((incident) => !ofOne.some((other) => alike(incident, other)))
-  const cells = [ofOne.length, ofMany.length, both.length, missed.length, added.length]
-  console.log(detector.padEnd(22), cells.map((cell) => String(cell).padStart(4)).join('      '))
-  for (const incident of ofOne) {
-    const copies = ofMany.filter((other) => alike(incident, other))
-    if (copies.length > 1) console.log(`  ${copies.length} times:      ${told(incident)}`)
+
+function report(how: string, analyzers: readonly Analyzer[]): void {
+  const many = analyzers.flatMap((analyzer) => analyzer.finish())
+  console.log(`\nincidents: 1 analyzer ${one.length}; ${count}, ${how}, ${many.length}\n`)
+  console.log('detector               one  several  the same  only one  only several')
+  const sums = [0, 0, 0, 0, 0]
+  for (const detector of [...new Set([...one, ...many].map((incident) => incident.detector))].sort()) {
+    const ofOne = one.filter((incident) => incident.detector === detector)
+    const ofMany = many.filter((incident) => incident.detector === detector)
+    const both = ofOne.filter((incident) => ofMany.some((other) => alike(incident, other)))
+    const missed = ofOne.filter((incident) => !both.includes(incident))
+    const added = ofMany.filter((incident) => !ofOne.some((other) => alike(incident, other)))
+    const cells = [ofOne.length, ofMany.length, both.length, missed.length, added.length]
+    for (const [i, cell] of cells.entries()) sums[i]! += cell
+    console.log(row(detector, cells))
+    for (const incident of ofOne) {
+      const copies = ofMany.filter((other) => alike(incident, other))
+      if (copies.length > 1) console.log(`  ${copies.length} times:      ${told(incident)}`)
+    }
+    for (const incident of missed) console.log(`  only one:     ${told(incident)}`)
+    for (const incident of added) console.log(`  only several: ${told(incident)}`)
   }
-  for (const incident of missed) console.log(`  only one:     ${told(incident)}`)
-  for (const incident of added) console.log(`  only several: ${told(incident)}`)
+  console.log(row('all', sums))
+}
+
+function row(name: string, cells: readonly number[]): string {
+  return `${name.padEnd(22)} ${cells.map((cell) => String(cell).padStart(4)).join('      ')}`
 }
 
 /** In event time, as they would by way of the store: all that each learnt up to now. */
@@ -61,11 +80,17 @@ function share(now: EventTime): void {
   if (sharedAt === 0) sharedAt = now
   if (now - sharedAt < shareUs) return
   sharedAt = now
+  shared++
   const begun = performance.now()
-  const told = several.map((analyzer) => analyzer.tell())
-  for (const [index, analyzer] of several.entries()) analyzer.hear(told.filter((_, other) => other !== index))
-  sharing += performance.now() - begun
-  toldBytes = Math.max(...told.map((parts) => [...parts.values()].reduce((sum, text) => sum + text.length, 0)))
+  const told = together.map((analyzer) => analyzer.tell())
+  for (const [index, analyzer] of together.entries()) {
+    longestMs = Math.max(longestMs, analyzer.hear(told.filter((_, other) => other !== index)))
+  }
+  sharingMs += performance.now() - begun
+  toldBytes = Math.max(
+    toldBytes,
+    ...told.map((parts) => [...parts.values()].reduce((sum, text) => sum + text.length, 0)),
+  )
 }
 
 /** Of one caller, by one detector. */

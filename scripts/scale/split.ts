@@ -69,14 +69,18 @@ export class Analyzer {
     return new Map(sharedOf(this.assembly.learning).map(({ name, shared }) => [name, toldLines(shared).text]))
   }
 
-  /** What each of the others told last. */
-  hear(others: readonly ReadonlyMap<string, string>[]): void {
+  /** What each of the others told last. Returns how long the slowest part took, in milliseconds. */
+  hear(others: readonly ReadonlyMap<string, string>[]): number {
+    let longest = 0
     for (const { name, shared } of sharedOf(this.assembly.learning)) {
+      const begun = performance.now()
       hearLines(
         shared,
         others.map((told) => told.get(name) ?? ''),
       )
+      longest = Math.max(longest, performance.now() - begun)
     }
+    return longest
   }
 
   finish(): readonly Incident[] {

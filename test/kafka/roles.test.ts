@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, type WriteStream } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseKey } from '../../daemon/identity/privacy-key.ts'
+import { Gateway } from '../clickhouse/gateway.ts'
 import { DaemonFolder, type DaemonProcess } from '../integration/daemon-process.ts'
 import { ensureBuilt, ROOT } from '../integration/program.ts'
 import { Broker, brokerMissing, until } from './broker.ts'
@@ -24,6 +26,7 @@ afterAll(() => broker.remove())
 interface Status {
   readonly funnel: { readonly pairs: { readonly in: number } }
   readonly counters: Record<string, number>
+  readonly tables: Record<string, { readonly entries: number }>
   readonly publisher?: { readonly state: string; readonly why: string | null; readonly queued: number }
 }
 
@@ -100,6 +103,53 @@ describe.skipIf(missing !== null)(`offpath run --role${missing === null ? '' : `
       expect(rows.stdout).toContain(String(TRANSACTIONS))
     } finally {
       await Promise.all(Object.values(folders).map((folder) => folder.remove()))
+    }
+  })
+
+  test('what one analyzer learnt another of its group knows, by way of the ClickHouse server that they share', {
+    timeout: 90_000,
+  }, async () => {
+    const topic = 'learnt'
+    await broker.createTopic(topic, PARTITIONS)
+    const server = mkdtempSync(join(tmpdir(), 'offpath-learnt-'))
+    const gateway = new Gateway({ folder: server, user: 'offpath', password: 'p' })
+    const folders = [configured(), new DaemonFolder(), new DaemonFolder()] as const
+    try {
+      await gateway.start()
+      const [sensing, ...analyzing] = folders
+      expect(await sensing.start('--role', 'sensor', ...flags(topic), '--file', CAPTURE).ended).toBe(0)
+      for (const folder of analyzing) {
+        folder.environment.OFFPATH_CLICKHOUSE_PASSWORD = 'p'
+        folder.configure({ sinks: { clickhouse: { url: gateway.url, user: 'offpath' } } })
+      }
+      const [first, second] = analyzing
+      const begin = ['--role', 'analyzer', ...flags(topic), '--from', 'beginning']
+      const one = first!.start(...begin)
+      await one.ready()
+      await until(
+        async () => (await first!.json<Status>('status')).funnel.pairs.in === TRANSACTIONS,
+        30_000,
+        () => one.stderr.slice(-1000),
+      )
+      // Its end is orderly: it tells what it learnt.
+      expect(await one.stop()).toBe(0)
+      const other = second!.start(...begin)
+      await other.ready()
+      const known = async () =>
+        (await second!.json<Status>('status')).tables['endpoints/endpoints_of_others']?.entries ?? 0
+      await until(
+        async () => (await known()) > 10,
+        30_000,
+        () => other.stderr.slice(-1000),
+      )
+      const { counters, funnel } = await second!.json<Status>('status')
+      expect(funnel.pairs.in, 'the group has read it').toBe(0)
+      expect(Object.keys(counters).filter((name) => name.startsWith('learning.peers_refused'))).toEqual([])
+      expect(await other.stop()).toBe(0)
+    } finally {
+      await Promise.all(folders.map((folder) => folder.remove()))
+      await gateway.stop()
+      rmSync(server, { recursive: true, force: true })
     }
   })
 
