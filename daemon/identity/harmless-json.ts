@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer'
 import { AsciiBuffer, copyAscii, sameAscii, viewOf } from '../model/ascii-bytes.ts'
+import { HIGH_BITS, ONES, stringEnd } from '../model/json-bytes.ts'
 import type { Pseudonyms } from './pseudonym.ts'
 import { MAX_KEY as MAX_NAME, redactJsonBare, redactJsonString, unescapeJson } from './redact-json.ts'
 import type { Place } from './redact-value.ts'
@@ -105,7 +106,6 @@ export function isHarmlessJson(bytes: Buffer, place: Place, pseudonyms: Pseudony
   const outside = OUTSIDE
   const length = bytes.length
   const view = viewOf(bytes)
-  const wordsEnd = length - 3
   let next: Secrecy = 'keep'
   let valueSeen = false
   let at = 0
@@ -113,11 +113,11 @@ export function isHarmlessJson(bytes: Buffer, place: Place, pseudonyms: Pseudony
     const kind = outside[bytes[at]!]!
     if (kind === STRING) {
       const start = at + 1
-      let end = stringEnd(bytes, view, start, wordsEnd)
+      let end = stringEnd(bytes, view, start, length)
       let escaped = false
       while (end < length && bytes[end] === BACKSLASH) {
         escaped = true
-        end = stringEnd(bytes, view, end + 2, wordsEnd)
+        end = stringEnd(bytes, view, end + 2, length)
       }
       // Cut off within a string.
       if (end >= length) return false
@@ -197,25 +197,6 @@ function isHarmlessString(
   return redactJsonString(escaped ? unescapeJson(raw) : raw, secrecy, place, pseudonyms) === null
 }
 
-/** Where the next quote or backslash stands, else the end of the text. */
-function stringEnd(bytes: Buffer, view: DataView, from: number, wordsEnd: number): number {
-  let at = from | 0
-  while (at < wordsEnd) {
-    const word = view.getInt32(at, true)
-    const quote = word ^ 0x22222222
-    const backslash = word ^ 0x5c5c5c5c
-    const marks = (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH_BITS
-    // The lowest mark is exact.
-    if (marks !== 0) return at + ((31 - Math.clz32(marks & -marks)) >> 3)
-    at = (at + 4) | 0
-  }
-  const length = bytes.length
-  while (at < length && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
-  return Math.min(at, length)
-}
-
-const ONES = 0x01010101
-const HIGH_BITS = 0x80808080 | 0
 const LOW_BITS = 0x7f7f7f7f
 /** With three digits in the word before, and three in the word after, no card number. */
 const MAX_DIGITS = 6

@@ -60,23 +60,29 @@ export function isTellingName(name: string): boolean {
 }
 
 /**
- * False where `sensitiveClass` says null of [start, end): told by length and first characters, so that most values of a body are
- * never cut out of it. `telling`: see isTellingName. `hasAt`: whether there is an @ in it.
+ * False where `sensitiveClass` says null of [start, end), which is ASCII: told by length and first characters, so that most values
+ * of a body are never made strings of. `telling`: see isTellingName. `hasAt`: an @ may be in it.
  */
-export function mayBeSensitive(text: string, start: number, end: number, telling: boolean, hasAt: boolean): boolean {
+export function mayBeSensitive(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  telling: boolean,
+  hasAt: boolean,
+): boolean {
   const length = end - start
   if (length === 0 || length > MAX_LOOKED_AT) return false
   if (telling || hasAt) return true
   if (length < LEAST_BY_LOOKS) return false
-  const first = text.charCodeAt(start)
-  const second = text.charCodeAt(start + 1)
+  const first = bytes[start]!
+  const second = bytes[start + 1]!
   if (first >= 0x30 && first <= 0x39) return length === SSN_LENGTH || (length >= 13 && length <= MOST_OF_CARD)
   if (first === 0x2b || (first === 0x72 && length === REDACTED.length)) return true
   if (first === 0x68 && second === 0x6d) return true
   if (length >= 15 && first >= 0x41 && first <= 0x5a && (second === 0x20 || (second >= 0x41 && second <= 0x5a))) {
     return true
   }
-  return length >= LEAST_TOKEN && first < 128 && second < 128 && mayStartToken(first, second)
+  return length >= LEAST_TOKEN && mayStartToken(first, second)
 }
 
 /**

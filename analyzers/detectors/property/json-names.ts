@@ -36,8 +36,7 @@ export function jsonNames(text: string | undefined): JsonName[] {
       const code = text.charCodeAt(at)
       if (code === QUOTE) break
       if (code === BACKSLASH) at++
-      // Alike: isAdmin, is_admin, IS-ADMIN.
-      else if (code !== 0x5f && code !== 0x2d) hash = Math.imul(hash ^ (code | 0x20), 0x01000193)
+      else hash = foldedInto(hash, code)
     }
     const value = valueAfter(text, at + 1, end)
     if (value < 0 || at - start > MAX_NAME || at === start) continue
@@ -47,6 +46,22 @@ export function jsonNames(text: string | undefined): JsonName[] {
     }
   }
   return names
+}
+
+/** The hash that `jsonNames` gives a name as it stands, escapes and all. */
+export function nameHash(name: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at)
+    if (code === BACKSLASH) at++
+    else hash = foldedInto(hash, code)
+  }
+  return mix(hash)
+}
+
+/** Alike: isAdmin, is_admin, IS-ADMIN. */
+function foldedInto(hash: number, code: number): number {
+  return code === 0x5f || code === 0x2d ? hash : Math.imul(hash ^ (code | 0x20), 0x01000193)
 }
 
 /** The value of a field as it stands: a number, a word, or a text with its quotes; empty where it is none of these, or long. */
