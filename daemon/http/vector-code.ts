@@ -137,12 +137,13 @@ const fieldLines = () => {
         [...get(at), ...load16u(0), ...i32(CR_LF), ...ne, ...brIf(leave)],
         [...get(at), ...i32(1), ...sub, ...load8u(0), ...i32(SP), ...leU, ...brIf(leave)],
         [...get(at), ...get(name), ...sub, ...i32(2), ...sub, ...get(longest), ...gtU, ...brIf(leave)],
-        // Which known name it is: those of its length and first letter are compared, in lower case.
+        // Which known name it is: those of its length and first letter are compared, in lower case, when one of them is asked for.
         [...i32(-1), ...set(known)],
         block(
           [...get(name), ...get(start), ...sub, ...tee(mask), ...i32(NAME_BYTES), ...geU, ...brIf(0)],
           [...get(mask), ...i32(5), ...shl, ...get(start), ...load8u(0), ...i32(31), ...and, ...add],
           [...load8s(FIRST_AT), ...tee(known), ...i32(0), ...ltS, ...brIf(0)],
+          [...get(known), ...get(last), ...gtU, ...brIf(0)],
           [...i32(NAME_BYTES), ...get(mask), ...sub, ...set(mask)],
           [...get(start), ...loadVector(0), ...all(SP), ...orVector, ...get(mask), ...loadVector(MASKS_AT)],
           [...andVector, ...set(v)],

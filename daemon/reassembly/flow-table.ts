@@ -159,8 +159,11 @@ export class FlowTable {
   touch(row: number, now: EventTime, age = this.ageOf(row)): void {
     this.lastSeen[row] = now
     if (this.#tails[age] === row) return
-    this.#unlink(row)
-    this.#append(row, age)
+    if (this.ageOf(row) === age) this.#toEnd(row, age)
+    else {
+      this.#unlink(row)
+      this.#append(row, age)
+    }
   }
 
   moveTo(age: Age, row: number): void {
@@ -284,6 +287,22 @@ export class FlowTable {
       hole = place
     }
     index[hole] = 0
+  }
+
+  /** Moves a row that is not the last of its list there. Its state stays, and so no line of the cache but of the links is written. */
+  #toEnd(row: number, age: Age): void {
+    const links = this.#links
+    const at = row * LINKS
+    const previous = links[at + PREVIOUS]!
+    const next = links[at + NEXT]!
+    const tail = this.#tails[age]!
+    if (previous === NONE) this.#heads[age] = next
+    else links[previous * LINKS + NEXT] = next
+    links[next * LINKS + PREVIOUS] = previous
+    links[tail * LINKS + NEXT] = row
+    links[at + PREVIOUS] = tail
+    links[at + NEXT] = NONE
+    this.#tails[age] = row
   }
 
   #append(row: number, age: Age): void {
