@@ -1,19 +1,21 @@
 import type { EventTime } from '../model/time.ts'
 import type { Refusal } from './packet.ts'
 import type { PieceBuffers } from './piece-buffers.ts'
+import type { Pool } from './pool.ts'
+
+const NO_BYTES: Buffer = Buffer.alloc(0)
 
 /** Bytes [start, end) of a datagram's payload, in an owned buffer. `captured` is less when the capture cut the fragment. */
-interface Piece {
-  readonly start: number
-  readonly end: number
-  readonly print: number
-  readonly captured: number
-  bytes: Buffer
+export class Piece {
+  start = 0
+  end = 0
+  print = 0
+  captured = 0
+  bytes = NO_BYTES
 }
 
 /** What keeping a fragment costs beside its bytes, roughly: object, buffer header, list slot. */
 const PIECE_COST = 256
-const NO_BYTES = Buffer.alloc(0)
 
 /**
  * One datagram in fragments. Pieces stand in order of arrival, which is also their rank: where two overlap, the first
@@ -38,10 +40,12 @@ export class FragmentSet {
   /** Payload length of the datagram, from its last fragment; -1 until it came. */
   total = -1
   readonly #pieces: Piece[] = []
+  readonly #free: Pool<Piece>
   readonly #buffers: PieceBuffers
   #received = 0
 
-  constructor(key: string, now: EventTime, buffers: PieceBuffers) {
+  constructor(key: string, now: EventTime, free: Pool<Piece>, buffers: PieceBuffers) {
+    this.#free = free
     this.#buffers = buffers
     this.key = key
     this.since = now
@@ -81,7 +85,13 @@ export class FragmentSet {
     const captured = to - from
     const copy = this.#buffers.take(captured)
     bytes.copy(copy, 0, from, to)
-    this.#pieces.push({ start, end, print, captured, bytes: copy })
+    const piece = this.#free.take()
+    piece.start = start
+    piece.end = end
+    piece.print = print
+    piece.captured = captured
+    piece.bytes = copy
+    this.#pieces.push(piece)
     this.#received += end - start
     this.cost += copy.length + PIECE_COST
   }
@@ -105,19 +115,25 @@ export class FragmentSet {
   /** Forgets the bytes, keeps the places. */
   release(): void {
     for (const piece of this.#pieces) {
-      this.#buffers.giveBack(piece.bytes)
+      if (piece.bytes !== NO_BYTES) this.#buffers.giveBack(piece.bytes)
       piece.bytes = NO_BYTES
     }
     this.cost = 0
   }
 
+  /** Forgets the places, too. */
+  forget(): void {
+    this.release()
+    for (const piece of this.#pieces) this.#free.giveBack(piece)
+    this.#pieces.length = 0
+  }
+
   /** Forgets everything but that it was refused. Returns the frames that go with it. */
   refuse(): number {
     const { frames } = this
-    this.release()
+    this.forget()
     this.refused = true
     this.frames = 0
-    this.#pieces.length = 0
     return frames
   }
 }

@@ -1,8 +1,9 @@
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import { type FragmentRefusal, FragmentSet, SetList } from './fragment-set.ts'
+import { type FragmentRefusal, FragmentSet, Piece, SetList } from './fragment-set.ts'
 import { HELD, type Packet } from './packet.ts'
 import { PieceBuffers } from './piece-buffers.ts'
+import { Pool } from './pool.ts'
 import type { Segment } from './segment.ts'
 
 export interface FragmentLimits {
@@ -47,6 +48,7 @@ const PIECES_KEPT = 256
 export class Fragments {
   readonly #telemetry: Telemetry
   readonly #limits: FragmentLimits
+  readonly #free = new Pool(() => new Piece(), PIECES_KEPT)
   readonly #buffers = new PieceBuffers(PIECE_SIZES, PIECES_KEPT)
   readonly #sets = new Map<string, FragmentSet>()
   readonly #waiting = new SetList()
@@ -136,7 +138,7 @@ export class Fragments {
       this.#forget(known) // an id used again
     }
     if (this.#waiting.count >= this.#limits.sets) this.#evict(this.#waiting.oldest!)
-    const set = new FragmentSet(key, this.#now, this.#buffers)
+    const set = new FragmentSet(key, this.#now, this.#free, this.#buffers)
     this.#sets.set(key, set)
     this.#waiting.add(set)
     return set
@@ -175,13 +177,14 @@ export class Fragments {
     this.#waiting.remove(set)
     this.#sets.delete(set.key)
     this.#cost -= set.cost
-    set.release()
+    set.forget()
     this.#telemetry.funnel.frames.drop('fragment', set.frames)
   }
 
   #forget(set: FragmentSet): void {
     this.#whole.remove(set)
     this.#sets.delete(set.key)
+    set.forget()
   }
 }
 

@@ -1,3 +1,4 @@
+import { Pool } from '../decode/pool.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import { BodyBuffers } from './body-buffers.ts'
 import { BodyReader } from './body-reader.ts'
@@ -10,7 +11,6 @@ import { HeadScanner } from './head-scanner.ts'
 import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { HttpMessage } from './message.ts'
-import { Pool } from './pool.ts'
 import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
 

@@ -1,3 +1,4 @@
+import { Pool } from '../decode/pool.ts'
 import type { EventTime } from '../model/time.ts'
 import {
   type CloseReason,
@@ -18,7 +19,6 @@ import type { HttpMessage } from './message.ts'
 import type { MessageReader } from './message-reader.ts'
 import { Pairing } from './pairing.ts'
 import type { ParserOwner } from './parser-owner.ts'
-import { Pool } from './pool.ts'
 import { type LineKind, REQUEST_LINE, STATUS_LINE } from './start-line.ts'
 
 export interface HttpStageOptions {

@@ -1,4 +1,5 @@
 import type { PieceBuffers } from '../decode/piece-buffers.ts'
+import type { Pool } from '../decode/pool.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { SourceTally } from '../telemetry/source-tallies.ts'
@@ -17,7 +18,8 @@ export interface HoldAccount {
   readonly telemetry: Telemetry
   readonly holes: HoleQueue
   readonly recent: RecentSegments
-  /** Storage of held pieces. */
+  /** For pieces that are held, and storage of theirs. */
+  readonly held: Pool<HeldPiece>
   readonly pieces: PieceBuffers
   /** Payload bytes held. */
   heldBytes: number
@@ -26,12 +28,12 @@ export interface HoldAccount {
 }
 
 /** An early piece of the stream: *owned* bytes, of which the first `end - start` count, or null for bytes that were on the wire but not captured. */
-interface HeldPiece {
-  readonly start: number
-  readonly end: number
-  readonly bytes: Buffer | null
-  readonly acked: number
-  readonly time: EventTime
+export class HeldPiece {
+  start = 0
+  end = 0
+  bytes: Buffer | null = null
+  acked = -1
+  time: EventTime = 0
 }
 
 /**
@@ -261,8 +263,14 @@ export class HalfStream {
   }
 
   #hold(index: number, start: number, end: number, bytes: Buffer | null, acked: number, time: EventTime): void {
+    const piece = this.#account.held.take()
+    piece.start = start
+    piece.end = end
+    piece.bytes = bytes
+    piece.acked = acked
+    piece.time = time
     this.#held ??= []
-    this.#held.splice(index, 0, { start, end, bytes, acked, time })
+    this.#held.splice(index, 0, piece)
     this.#heldBytes += end - start
     this.#account.heldBytes += end - start
     this.#account.heldCost += (bytes === null ? 0 : end - start) + PIECE_OVERHEAD
@@ -284,7 +292,14 @@ export class HalfStream {
   #drop(piece: HeldPiece): void {
     this.#release(piece)
     this.#account.telemetry.funnel.bytes.drop('held_lost', piece.end - piece.start)
+    this.#giveBack(piece)
+  }
+
+  /** Nobody looks at the piece any more. */
+  #giveBack(piece: HeldPiece): void {
     if (piece.bytes !== null) this.#account.pieces.giveBack(piece.bytes)
+    piece.bytes = null
+    this.#account.held.giveBack(piece)
   }
 
   /** Hands on the held pieces that have become next. */
@@ -298,7 +313,7 @@ export class HalfStream {
     if (held.length === 0) this.#held = null
     this.#release(piece)
     this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
-    if (piece.bytes !== null) this.#account.pieces.giveBack(piece.bytes)
+    this.#giveBack(piece)
   }
 
   #handOn(bytes: Buffer | null, from: number, length: number, acked: number, time: EventTime, now: EventTime): void {

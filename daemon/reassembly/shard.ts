@@ -1,9 +1,10 @@
 import { PieceBuffers } from '../decode/piece-buffers.ts'
+import { Pool } from '../decode/pool.ts'
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Flow } from './flow.ts'
 import { type Age, BRIEF, FlowTable, LASTING } from './flow-table.ts'
-import type { HalfStream, HoldAccount } from './half-stream.ts'
+import { type HalfStream, HeldPiece, type HoldAccount } from './half-stream.ts'
 import { HoleQueue } from './hole-queue.ts'
 import { type ReassemblyLimits, SHARDS } from './limits.ts'
 import { RecentSegments } from './recent-segments.ts'
@@ -28,6 +29,7 @@ export class Shard implements HoldAccount {
   readonly table = new FlowTable()
   readonly holes = new HoleQueue()
   readonly recent = new RecentSegments()
+  readonly held = new Pool(() => new HeldPiece(), PIECES_KEPT)
   readonly pieces = new PieceBuffers(PIECE_SIZES, PIECES_KEPT)
   readonly limits: ReassemblyLimits
   readonly telemetry: Telemetry

@@ -1,6 +1,7 @@
 /**
  * Objects used again, the last one given back first, since it is still in the cache. What a flow needs only while it is in the
- * middle of something comes from here: of thousands of connections most are idle, and each would hold, and touch, its own.
+ * middle of something comes from here: of thousands of connections most are idle, and each would hold, and touch, its own. So
+ * does what waits in great numbers and then goes: left to the collector it would lie about until all of the heap is looked at.
  */
 export class Pool<T> {
   readonly #make: () => T
