@@ -193,11 +193,11 @@ export class Pairing implements HeldOwner {
     if (this.#held?.believed || reason === 'fin' || reason === 'idle') this.#held?.release(now)
     else this.#held?.refuse(now)
     const cause = reason === 'end_of_input' ? 'request_only_end' : 'request_only_close'
+    this.#lastRequest = null
     this.#dropRequests(this.#requests.length, cause, now)
     // Nothing of it is held on to while this waits for another connection.
     this.#flow = null
     this.#held = null
-    this.#lastRequest = null
     this.#previousResponse = null
   }
 
@@ -351,6 +351,8 @@ export class Pairing implements HeldOwner {
       if (request.emitted) this.#keep.drop(request)
       else this.#emitAlone(request, null, cause, now)
       request.emitted = true
+      // Whoever still reads it, or asks what came before the next one, knows it.
+      if (request.complete && request !== this.#lastRequest) this.#giveBack(request)
     }
   }
 
@@ -366,22 +368,22 @@ export class Pairing implements HeldOwner {
     this.#forget(request, response)
   }
 
-  /**
-   * Nobody else knows the two halves of a pair any more. They go back at once, while they are in the cache: the next message takes
-   * them, and what an idle connection would keep of them is a few numbers.
-   */
+  /** Nobody else knows the two halves of a pair any more. What an idle connection would keep of them is a few numbers. */
   #forget(request: HttpMessage, response: HttpMessage): void {
-    const { messages } = this.#context
     if (request === this.#lastRequest) this.#lastRequest = null
     if (response === this.#previousResponse) {
       this.#previousResponse = null
       this.#previousEnd = response.end
       this.#previousAcked = response.ackedLast
     }
-    request.clear()
-    response.clear()
-    messages.giveBack(request)
-    messages.giveBack(response)
+    this.#giveBack(request)
+    this.#giveBack(response)
+  }
+
+  /** At once, while it is in the cache: the next message takes it. */
+  #giveBack(message: HttpMessage): void {
+    message.clear()
+    this.#context.messages.giveBack(message)
   }
 
   #emitAlone(request: HttpMessage | null, response: HttpMessage | null, cause: OneSided, now: EventTime): void {

@@ -69,7 +69,7 @@ export const PACKET_FLOODS: readonly Flood[] = [
       wire.segment(talk.client, talk.server, DATA, from, 1, payload.subarray(0, 1 + Math.floor(random() * 700)))
     }
   }),
-  plain('fragments', 150_000, () => {
+  plain('fragments', 600_000, () => {
     const piece = LETTERS.subarray(0, 800)
     return (wire, i) => {
       // Packets that never become whole, 48 pieces each, every second of which overlaps the one before with other bytes.
