@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dataFolder, subFolder } from '../api/data-folder.ts'
-import { learningPath } from '../api/learning-path.ts'
+import { learningPath, mergedPath } from '../api/learning-path.ts'
 import { lockFolder } from '../api/lock.ts'
 import { sealedParts } from '../durable/sealed-lines.ts'
 import { OffpathError } from '../telemetry/errors.ts'
@@ -23,11 +23,11 @@ export interface SnapshotFacts {
   readonly refused: string | null
 }
 
-/** The last snapshot and the one before it, those that are there. */
+/** The last snapshot, the one before it, and what was merged: those that are there. */
 export async function snapshotsIn(stateFolder: string): Promise<SnapshotFacts[]> {
   const path = learningPath(stateFolder)
   const found: SnapshotFacts[] = []
-  for (const each of [path, previousOf(path)]) {
+  for (const each of [path, previousOf(path), mergedPath(stateFolder)]) {
     const file = await stat(each).catch((error: NodeJS.ErrnoException) => unreadable(each, error))
     if (file === null) continue
     const facts = { path: each, taken_at: file.mtime.toISOString(), bytes: file.size }
@@ -59,18 +59,19 @@ export async function readLearning(path: string): Promise<string[]> {
   }
 }
 
-/** Puts lines in the place of what was learnt, which stays as the previous snapshot. Refused while a daemon runs. */
+/** Puts lines in the place of what was learnt (or merged), which stays as the previous file. Refused while a daemon runs. */
 export async function replaceLearning(
   stateFolder: string,
   lines: readonly string[],
   context: CliContext,
+  pathIn = learningPath,
 ): Promise<void> {
   const folder = await dataFolder(stateFolder)
   const lock = await lockFolder(folder)
   try {
     await subFolder(folder, 'state')
     const keeper = new SnapshotKeeper({
-      path: learningPath(folder),
+      path: pathIn(folder),
       what: 'learning',
       maxBytes: MAX_BYTES,
       packed: true,

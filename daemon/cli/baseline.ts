@@ -1,9 +1,9 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { renderTable } from '../../sinks/text-table.ts'
-import { learningPath } from '../api/learning-path.ts'
+import { learningPath, mergedPath } from '../api/learning-path.ts'
 import { type Explained, explain } from './baseline-explain.ts'
 import { readLearning, replaceLearning, type SnapshotFacts, snapshotsIn, withoutParts } from './baseline-file.ts'
 import { configOption, type ListFormat, outputOption, writeJson, writeJsonLines } from './connection.ts'
@@ -70,11 +70,31 @@ export function addBaseline(program: Command, context: CliContext): void {
 
   baseline
     .command('import')
-    .description('put a file of `export` in the place of what was learnt; no daemon may run')
-    .argument('<file>')
+    .description('put a file of `export` in the place of what was learnt, or beside it; no daemon may run')
+    .argument('<file...>', 'one; with --merge any number')
+    .option(
+      '--merge',
+      'count what they know of endpoints beside what is learnt here, in the place of what was merged before',
+    )
     .addOption(configOption())
-    .addHelpText('after', '\nExample:\n  $ offpath baseline import learning.gz\n')
-    .action(async (file: string, flags: Flags) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ offpath baseline import learning.gz\n  $ offpath baseline import --merge site-a.gz site-b.gz\n',
+    )
+    .action(async (files: readonly string[], flags: Flags & { readonly merge?: true }, command: Command) => {
+      if (flags.merge === true) {
+        // It loads all detectors.
+        const { mergedLines } = await import('./baseline-merge.ts')
+        const { config } = loadSettings(configPath(flags.config))
+        const merged = await mergedLines(files, config)
+        await replaceLearning(config.state.folder, merged, context, mergedPath)
+        return writeText(
+          context.stdout,
+          `${merged.length} lines of ${files.length} files count beside what is learnt\n`,
+        )
+      }
+      const [file, more] = files
+      if (file === undefined || more !== undefined) command.error('error: without --merge one file is imported')
       const lines = await readLearning(file)
       await replaceLearning(folderOf(flags), lines, context)
       return writeText(context.stdout, `${lines.length} lines taken over; what was there is the previous snapshot\n`)
@@ -91,6 +111,11 @@ export function addBaseline(program: Command, context: CliContext): void {
       const { detector } = flags
       const rest = withoutParts(lines, (part) => detector === undefined || part === detector)
       await replaceLearning(folderOf(flags), rest, context)
+      if (existsSync(mergedPath(folderOf(flags)))) {
+        const merged = await readLearning(mergedPath(folderOf(flags)))
+        const kept = withoutParts(merged, (part) => detector === undefined || part === detector)
+        await replaceLearning(folderOf(flags), kept, context, mergedPath)
+      }
       return writeText(
         context.stdout,
         `${detector ?? 'everything'} forgotten; what was there is the previous snapshot\n`,

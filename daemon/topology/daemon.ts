@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { actionEvent, type EventContext, incidentEvent } from '../../sinks/webhook/events.ts'
 import type { Outbox } from '../../sinks/webhook/outbox.ts'
 import type { Health } from '../api/app.ts'
 import { dataFolder, subFolder } from '../api/data-folder.ts'
 import { inventoryPath } from '../api/inventory-file.ts'
-import { learningPath } from '../api/learning-path.ts'
+import { learningPath, mergedPath } from '../api/learning-path.ts'
 import { lockFolder } from '../api/lock.ts'
 import { DaemonMetrics } from '../api/metrics.ts'
 import type { Operations, StatusJson } from '../api/operations.ts'
@@ -291,6 +292,7 @@ class Control implements Daemon {
       onInventory: (part) => this.#inventory.take(part),
       learning,
       onLearning: (chunk) => this.#learning.take(chunk),
+      merged: existsSync(mergedPath(config.state.folder)) ? mergedPath(config.state.folder) : null,
       sharing: this.#peers?.sharing ?? null,
       onTold: (part) => this.#peers?.told(part),
       ...(this.#kafka === null ? {} : { kafka: this.#kafka }),

@@ -125,6 +125,8 @@ export interface StartMessage {
   readonly inventory: string | null
   /** Descriptors of the files that hold what was learnt, the newest first. */
   readonly learning: readonly number[]
+  /** Descriptor of the file of what other daemons learnt, to be counted beside it. */
+  readonly merged: number | null
   /** Null where nobody else reads a part of the same topics. */
   readonly sharing: Sharing | null
 }

@@ -30,7 +30,7 @@ import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
 import { KafkaSession, type KeptCovers } from './kafka-session.ts'
 import { LearningFeed } from './learning-feed.ts'
-import { type Covers, RefusedLearning, restoreLearning } from './learning-file.ts'
+import { type Covers, type PartLines, partsIn, RefusedLearning, restoreLearning } from './learning-file.ts'
 import { PeerLearning } from './peer-learning.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
@@ -190,9 +190,11 @@ export class Engine {
           failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the snapshot of learning', error) }),
         })
       }
-      if (start.sharing !== null) {
+      const kept = start.publish === null ? await this.#merged(start) : []
+      if (start.sharing !== null || kept.length > 0) {
         this.#peers = new PeerLearning({
           sharing: start.sharing,
+          kept,
           key: keyOf(start),
           everySeconds: start.config.state.snapshot_seconds,
           counters: assembly.telemetry.counters,
@@ -202,6 +204,7 @@ export class Engine {
           failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the learning of others', error) }),
         })
       }
+      if (kept.length > 0) await this.#peers?.hear([], 0)
       if (start.gapSeconds > 0) assembly.telemetry.counters.add('restart.gap_seconds', start.gapSeconds)
       beat = setInterval(() => this.#beat(assembly), STATUS_EVERY_MS)
       if (start.learnFrom !== null) {
@@ -323,6 +326,18 @@ export class Engine {
       }
     }
     return { now: null, topics: [] }
+  }
+
+  /** What other daemons learnt, as `offpath baseline import --merge` left it. */
+  async #merged(start: StartMessage): Promise<readonly PartLines[]> {
+    if (start.merged === null) return []
+    try {
+      return await partsIn({ descriptor: start.merged }, keyOf(start))
+    } catch (error) {
+      if (!(error instanceof RefusedLearning)) throw error
+      this.#tell({ kind: 'warning', message: `what other daemons learnt is not used, ${error.message}` })
+      return []
+    }
   }
 
   async #learn(assembly: Assembly, input: EngineFile): Promise<void> {

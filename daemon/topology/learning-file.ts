@@ -102,6 +102,29 @@ export async function textLines(place: LearningPlace): Promise<string[]> {
   return lines
 }
 
+/** Lines that one part holds, as text. */
+export interface PartLines {
+  readonly name: string
+  readonly version: number
+  readonly lines: string
+}
+
+/** The parts of a file, in its order; one may be there several times. Throws RefusedLearning. */
+export async function partsIn(
+  place: LearningPlace,
+  key: Pick<PrivacyKey, 'id' | 'previous'>,
+): Promise<readonly PartLines[]> {
+  const parts: { name: string; version: number; lines: string[] }[] = []
+  let keyId = ''
+  await eachLine(place, (line) => {
+    if (line.kind === 'head') keyId = line.keyId
+    else if (line.kind === 'part') parts.push({ name: line.name, version: line.version, lines: [] })
+    else if (line.kind === 'line') parts.at(-1)!.lines.push(`${line.text}\n`)
+  })
+  if (!takesKey(key, keyId)) throw new RefusedLearning(`it was learnt under the privacy key ${keyId}`)
+  return parts.map(({ name, version, lines }) => ({ name, version, lines: lines.join('') }))
+}
+
 export interface Restored {
   readonly covers: Covers
   /** Parts that begin anew, and why. */

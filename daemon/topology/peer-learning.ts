@@ -5,6 +5,7 @@ import type { LearningPart } from '../model/learning.ts'
 import type { EventTime } from '../model/time.ts'
 import type { ToldPart } from '../model/told-part.ts'
 import type { Counters } from '../telemetry/counters.ts'
+import type { PartLines } from './learning-file.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
 import { hearLines, MAX_TOLD, type SharedPart, sharedOf, toldLines } from './told-lines.ts'
 
@@ -17,7 +18,10 @@ export interface Sharing {
 }
 
 export interface PeerLearningOptions {
-  readonly sharing: Sharing
+  /** Null: nobody is told, and what is heard is `kept` alone. */
+  readonly sharing: Sharing | null
+  /** What was told once and for all, in files: heard beside what others tell. */
+  readonly kept?: readonly PartLines[]
   readonly key: Pick<PrivacyKey, 'id' | 'bytes'>
   readonly everySeconds: number
   readonly counters: Counters
@@ -52,11 +56,11 @@ export class PeerLearning {
 
   /** Every second. */
   beat(): void {
-    this.#sender.beat()
+    if (this.#options.sharing !== null) this.#sender.beat()
   }
 
   finish(): void {
-    this.#sender.finish()
+    if (this.#options.sharing !== null) this.#sender.finish()
   }
 
   /** What all others told last: it takes the place of what they told before. Resolves when it counts. */
@@ -70,7 +74,7 @@ export class PeerLearning {
   *#told(): Generator<ToldPart> {
     const { sharing, key, counters } = this.#options
     const learntUntil = this.#options.now()
-    if (learntUntil === null) return
+    if (learntUntil === null || sharing === null) return
     for (const { name, shared } of sharedOf(this.#options.parts())) {
       const { text, cut } = toldLines(shared)
       if (cut) counters.add('learning.told_cut')
@@ -84,6 +88,11 @@ export class PeerLearning {
     const parts = sharedOf(this.#options.parts())
     const ofPart = new Map<string, string[]>(parts.map(({ name }) => [name, []]))
     const peers = new Set<string>()
+    for (const { name, version, lines } of this.#options.kept ?? []) {
+      const part = parts.find((each) => each.name === name)
+      if (part?.shared.version === version) ofPart.get(name)!.push(lines)
+      else counters.add('learning.peers_refused.version')
+    }
     for (const each of told) {
       const refused = this.#refused(each, parts)
       if (refused !== null) {
@@ -104,7 +113,7 @@ export class PeerLearning {
   #refused(told: ToldPart, parts: readonly SharedPart[]): string | null {
     const { sharing, key } = this.#options
     if (told.keyId !== key.id) return 'key'
-    if (told.audience !== sharing.audience) return 'audience'
+    if (told.audience !== sharing?.audience) return 'audience'
     if (told.analyzer === sharing.analyzer) return 'own'
     const part = parts.find(({ name }) => name === told.part)
     if (part === undefined) return 'part'

@@ -81,6 +81,8 @@ export interface RunRequest {
   onHeld?(held: readonly HeldIncident[]): void
   /** Files that hold what was learnt, the newest first: gone on with where nothing is read twice. */
   readonly learning?: readonly string[]
+  /** The file of what other daemons learnt, to be counted beside it. */
+  readonly merged?: string | null
   /** A snapshot of the inventory, in parts: every 30 s, and at an orderly end. */
   onInventory?(part: InventoryPart): void
   /** The same of what is learnt, every state.snapshot_seconds. */
@@ -163,6 +165,8 @@ class Control {
     const inputs = config.sources.map((source, index) => this.#input(source, index))
     const readsFiles = inputs.some((input) => input.kind === 'file') || learn !== null
     const learning = readsFiles ? [] : (this.#request.learning ?? []).flatMap((path) => this.#open(path, 0).descriptor)
+    const { merged } = this.#request
+    const mergedFile = merged === undefined || merged === null ? null : this.#open(merged, 0).descriptor
     const engine = this.#spawn()
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
@@ -207,6 +211,7 @@ class Control {
         gapSeconds: this.#request.gapSeconds ?? 0,
         inventory: readsFiles ? null : (this.#request.inventory ?? null),
         learning,
+        merged: mergedFile,
         sharing: this.#request.sharing ?? null,
       }
       this.#tell(start)

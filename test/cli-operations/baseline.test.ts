@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DetectorSet } from '../../analyzers/analysis.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
-import { learningPath } from '../../daemon/api/learning-path.ts'
+import { learningPath, mergedPath } from '../../daemon/api/learning-path.ts'
 import { lockFolder } from '../../daemon/api/lock.ts'
 import type { CliContext } from '../../daemon/cli/context.ts'
 import { runProgram } from '../../daemon/cli/program.ts'
@@ -114,4 +115,26 @@ test('goes out to a file, is forgotten, and comes back; never while a daemon run
     status: 1,
     err: expect.stringContaining('OFFPATH_E_NO_FILE') as string,
   })
+})
+
+test('files of others are counted beside what was learnt, replaced by the next ones, and forgotten with it', async () => {
+  const file = join(root, 'site.gz')
+  expect((await offpath('export', file)).status).toBe(0)
+  const before = await partsNow()
+  expect(await offpath('import', '--merge', file, file)).toMatchObject({ status: 0, err: '' })
+  expect(await partsNow()).toEqual(before)
+  const lines = async () =>
+    gunzipSync(readFileSync(mergedPath(data)))
+      .toString()
+      .split('\n')
+  const heads = (await lines()).filter((line) => line === '{"part":"object.ownership","version":1}')
+  expect(heads).toHaveLength(2)
+  await offpath('import', '--merge', file)
+  expect((await lines()).filter((line) => line === heads[0])).toHaveLength(1)
+  expect(await offpath('import', file, file)).toMatchObject({ status: 2 })
+  const damaged = join(root, 'damaged.gz')
+  writeFileSync(damaged, readFileSync(file).subarray(0, 500))
+  expect(await offpath('import', '--merge', damaged)).toMatchObject({ status: 1 })
+  expect((await offpath('reset', '--detector', 'object.ownership')).status).toBe(0)
+  expect((await lines()).filter((line) => line === heads[0])).toHaveLength(0)
 })
