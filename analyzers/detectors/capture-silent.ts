@@ -11,15 +11,20 @@ import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
-  report: z.number().gt(0).lt(1).default(1e-6).describe('p-value from which a silence is a signal'),
+  report: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(1e-2)
+    .describe('told from here on: how often a week brings a source such a silence by chance'),
   silentSeconds: z.int().min(20).default(60).describe('shortest silence, at an hour that was seen on an earlier day'),
   unknownHourSeconds: z.int().min(20).default(300).describe('the same at an hour that was not'),
   downSeconds: z.int().min(1).default(15).describe('how long a source may be down before it is told'),
 })
 type SilentOptions = z.infer<typeof Options>
 
-/** Slots of ten seconds; the last hour of them. */
-const newRhythm = () => new Rhythm(10 * SECOND_US, 360)
+/** A quarter of an hour before anything is said. */
+const newRhythm = () => new Rhythm(15 * MINUTE_US)
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 const CERTAIN_LOG10_P = -12
@@ -36,7 +41,7 @@ interface Watched {
 }
 
 class CaptureSilent implements Detector {
-  readonly stateVersion = 3
+  readonly stateVersion = 4
   readonly #kept = new Map<string, SilenceState>()
   readonly #options: SilentOptions
   /** By `kind:name`. The sensor bounds its sources. */
@@ -124,7 +129,7 @@ class CaptureSilent implements Detector {
       return this.#down(name, source, watched, now)
     }
     watched.downSince = null
-    const fallen = watch.fallen({ ...this.#options, timesLongest: 1 }, now)
+    const fallen = watch.fallen(this.#options, now)
     if (fallen === null) return null
     watch.told(now)
     return sensorSignal(silentFinding(name, fallen), now)
@@ -199,12 +204,12 @@ export const captureSilent = defineDetector({
     detects:
       'A source that is down (its interface is missing, taken down or gone, its program failed, its topic cannot be reached), or one that had steady traffic and delivers nothing: a mirror session that was removed, a feed that stopped. No baseline learns meanwhile.',
     statistic:
-      'Down: for downSeconds. Silent: slots of 10 s of event time with TCP segments or records; a source is steady when 8 in 10 slots of the last hour, and of this hour on earlier days, were filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one.',
-    memory: 'An hour of slots and 24 hours of the day per source, at most 256 sources.',
+      'Down: for downSeconds. Silent: pauses between seconds with TCP segments or records. One that has lasted a while ends at a rate: the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs. The chance of the silence is gamma-Poisson and multiplied by the pauses of a week, so that it is how often a week brings one.',
+    memory: 'Three hours of ten minutes and 24 hours of the day per source, 8 KiB, at most 256 sources.',
     warmUp:
-      'Down needs none. Silence needs 15 minutes of slots; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and is graver only on the next day. An hour that was silent on two days is known to be.',
+      'Down needs none. Silence needs 15 minutes; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and is graver only on the next day. An hour that was silent on two days is known to be.',
     traps:
-      'A quiet night is reached step by step: the last hour is no longer steady before it is empty. A service in maintenance still gets health checks and refused connections, which are segments. A file that ended, or a command that did its work, is over, not silent. Missed: sources that were never steady, silence of one service behind a source that brings others (regression.silence is for that), the first quarter of an hour. A silence of a day is taken as how it is now.',
+      'A quiet night is reached step by step: the last hours announce it. A service in maintenance still gets health checks and refused connections, which are segments. A file that ended, or a command that did its work, is over, not silent. Missed: sources that hardly bring anything, silence of one service behind a source that brings others (regression.silence is for that), the first quarter of an hour. A silence of a day is taken as how it is now.',
     tuning:
       'silentSeconds and unknownHourSeconds are the shortest silences; downSeconds rides out an interface that flaps.',
   },

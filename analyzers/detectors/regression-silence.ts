@@ -12,17 +12,20 @@ import { Rhythm } from './silence/rhythm.ts'
 import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
-  report: z.number().gt(0).lt(1).default(1e-6).describe('p-value from which a silence is a signal'),
+  report: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(1e-2)
+    .describe('told from here on: how often a week brings a service such a silence by chance'),
   silentSeconds: z.int().min(20).default(600).describe('shortest silence, at an hour that was seen on an earlier day'),
   unknownHourSeconds: z.int().min(20).default(900).describe('the same at an hour that was not'),
   maxServices: z.int().min(1).default(512).describe('services with state'),
 })
 type SilenceOptions = z.infer<typeof Options>
 
-/** A service need not be asked as often as a mirror brings packets: minutes, the last 90 of them. */
-const newRhythm = () => new Rhythm(MINUTE_US, 90)
-/** Requests come in visits, and so do pauses: it takes more than one such. */
-const TIMES_LONGEST = 4
+/** An hour and a half before anything is said. */
+const newRhythm = () => new Rhythm(90 * MINUTE_US)
 const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
@@ -47,7 +50,7 @@ class Service {
 }
 
 class RegressionSilence implements Detector {
-  readonly stateVersion = 2
+  readonly stateVersion = 3
   readonly #options: SilenceOptions
   readonly #services: KeyedTable<Service>
   /** By source: when it last showed anything. */
@@ -155,7 +158,7 @@ class RegressionSilence implements Detector {
     if (this.#frozen || !alive.has(service.source)) return null
     if (now - (this.#deadAt.get(service.source) ?? Number.NEGATIVE_INFINITY) < SETTLES_US) return null
     if (toldAt !== null && now - toldAt < REPEAT_US) return null
-    const fallen = watch.fallen({ ...this.#options, timesLongest: TIMES_LONGEST }, now)
+    const fallen = watch.fallen(this.#options, now)
     if (fallen === null) return null
     watch.told(now)
     return silenceSignal(service, fallen, now)
@@ -218,13 +221,14 @@ export const regressionSilence = defineDetector({
     detects:
       'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
     statistic:
-      'Minutes of event time with an answer of a known endpoint; steady is a service with 8 in 10 of the last 90 minutes, and of this hour on earlier days, filled. The chance of so many empty slots in a row, where a run as long as the longest of late counts as one; four such runs at least.',
-    memory: '90 minutes and 24 hours of the day for each of maxServices services, 2 KiB each.',
+      'Pauses between answers of known endpoints. One that has lasted a while ends when the next visit comes: the rate is the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs on those days. The chance of the silence is gamma-Poisson, as uncertain as the ends are few, and multiplied by the pauses of a week, so that it is how often a week brings one.',
+    memory: 'Three hours of ten minutes and 24 hours of the day for each of maxServices services, 8 KiB each.',
     warmUp:
-      'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds. An hour that was silent on two days is known to be.',
+      'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and several times as many visits that did not come. An hour that was silent on two days is known to be.',
     traps:
-      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); a quiet night, which is reached step by step. Missed: services that were never steady (fewer than two answers a minute or so), one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
-    tuning: 'silentSeconds and unknownHourSeconds are the shortest silences.',
+      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); evenings, nights and weekends, which the last hours announce; partners that call in bursts. Missed: a silence in which fewer than some twenty visits are missing, such as an hour of a service that is visited every four minutes; one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
+    tuning:
+      'silentSeconds and unknownHourSeconds are the shortest silences; report is what you can live with, per service.',
   },
   options: Options,
   create: (options) => new RegressionSilence(options),

@@ -130,7 +130,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'inventory.drift': 'analyzers/detectors/inventory-drift.test.ts',
   'regression.latency': 'test/conformance/regressions.test.ts',
   'regression.security': 'test/conformance/regressions.test.ts',
-  'regression.silence': 'test/conformance/regressions.test.ts',
 }
 
 const keptOf = (life: Life) => new Set(life.kept().map(([part, line]) => `${part} ${line}`))

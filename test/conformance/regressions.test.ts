@@ -332,7 +332,7 @@ describe('a service that goes silent', () => {
   })
 
   test('that it is still asked is said', () => {
-    const estate = new Estate().during(3 * HOUR_US, {}, other).during(15 * MINUTE_US, { status: null }, other)
+    const estate = new Estate().during(3 * HOUR_US, {}, other).during(16 * MINUTE_US, { status: null }, other)
     expect(estate.opened[0]!.why).toMatch(/though it was asked \d{3} times since its last answer/)
   })
 

@@ -472,7 +472,7 @@ export const FIXTURES: Readonly<Record<string, readonly Request[]>> = {
     })),
   ],
   // The shop answers nothing any more, and nobody asks; the status page goes on.
-  'gone-dark.jsonl': [...steady(6000, 20), ...statusPage(7200)],
+  'gone-dark.jsonl': [...steady(6000, 20), ...statusPage(8400)],
   // A shop that is asked now and then is asked nothing for a while.
   'quiet-shop.jsonl': [...steady(6000, 200), ...statusPage(7200)],
   // While somebody shops, a program elsewhere uses the same token.

@@ -1,25 +1,19 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US, SECOND_US } from '../../../daemon/model/time.ts'
-import { amount, time } from '../../baselines/state.ts'
+import { time } from '../../baselines/state.ts'
 import { type Rhythm, RhythmState, type Silence } from './rhythm.ts'
 
 /** What is recent is so no more when nobody looked for longer. */
 const RECENT_FOR_US = 15 * MINUTE_US
 /** Who looks again within it has missed nothing: event time goes on by a second at a time. */
 const UNBROKEN_US = 2 * SECOND_US
+/** A silence is judged again when it lasts longer by so large a part of it. */
+const JUDGED_AGAIN = 1 / 64
 /** A silence of a day is how it is now. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
 
-/**
- * Rhythm, last slot; of a silence that was told: begin of it, last traffic, when it was told; of the slot that is being filled: what came in it,
- * empty ones before it, last traffic, last look.
- */
-export const SilenceState = z.tuple([
-  RhythmState,
-  time,
-  z.tuple([time, time, time]).nullable(),
-  z.tuple([amount, amount, time, time]),
-])
+/** Rhythm; of a silence that was told: begin of it, last traffic, when it was told; last traffic, last look, last judgement. */
+export const SilenceState = z.tuple([RhythmState, z.tuple([time, time, time]).nullable(), z.tuple([time, time, time])])
 export type SilenceState = z.infer<typeof SilenceState>
 
 export interface SilenceLimits {
@@ -28,8 +22,6 @@ export interface SilenceLimits {
   readonly unknownHourSeconds: number
   /** p-value from which a silence is one. */
   readonly report: number
-  /** How many times as long as the longest of late a silence must be. */
-  readonly timesLongest: number
 }
 
 /** A silence, and how long it lasts. */
@@ -38,26 +30,22 @@ export interface Fallen extends Silence {
 }
 
 /**
- * Watches whether something that came steadily goes on coming, in slots of event time.
+ * Watches whether something that came steadily goes on coming.
  *
  * Memory     that of its rhythm
  */
 export class SilenceWatch {
   readonly #rhythm: Rhythm
-  /** Of the slot that is being filled. */
-  #slotAt: EventTime
-  #slotCount = 0
-  /** Slots that stayed empty, not learnt yet: they teach when something comes, unless they were told as a silence. */
-  #empty = 0
   #activeAt: EventTime
   #lookedAt: EventTime
+  /** When the present silence was judged last. */
+  #judgedAt: EventTime = 0
   /** Begin of the silence that was told. */
   #silentFrom: EventTime
   #toldAt: EventTime | null = null
 
   constructor(now: EventTime, rhythm: Rhythm) {
     this.#rhythm = rhythm
-    this.#slotAt = this.#slotOf(now)
     this.#activeAt = now
     this.#lookedAt = now
     this.#silentFrom = now
@@ -68,37 +56,26 @@ export class SilenceWatch {
     return this.#toldAt
   }
 
-  /** Brings the slots up to `now`, with what came since the last time. Whether something came. */
+  /** What came since the last time. Whether something did. */
   count(added: number, now: EventTime): boolean {
-    const slot = this.#slotOf(now)
-    const { slotUs } = this.#rhythm
     this.#lookedAt = now
-    if (slot > this.#slotAt) {
-      if (this.#slotCount > 0) this.#rhythm.learnOne(this.#slotCount, this.#slotAt)
-      const passed = (slot - this.#slotAt) / slotUs
-      this.#empty += passed - (this.#slotCount > 0 ? 1 : 0)
-      this.#slotAt = slot
-      this.#slotCount = 0
-    }
     if (added <= 0) return false
-    // A silence that was told is no lesson; an ordinary pause is one. Beyond an hour of it nothing is remembered anyway.
-    if (this.#toldAt === null) {
-      const pause = Math.min(this.#empty, HOUR_US / slotUs)
-      for (let back = pause; back > 0; back--) this.#rhythm.learnOne(0, slot - back * slotUs)
-    }
-    this.#empty = 0
-    this.#slotCount += added
+    // A silence that was told is no lesson; an ordinary pause is one.
+    if (this.#toldAt === null) this.#rhythm.learnPause(this.#activeAt, now)
+    this.#rhythm.learnOne(added, now)
     this.#activeAt = now
     return true
   }
 
   /** What there is to say of a silence, if it is one. Said again it is counted from its beginning. */
-  fallen({ silentSeconds, unknownHourSeconds, report, timesLongest }: SilenceLimits, now: EventTime): Fallen | null {
+  fallen({ silentSeconds, unknownHourSeconds, report }: SilenceLimits, now: EventTime): Fallen | null {
     const silentUs = now - this.#rhythm.countsFrom(this.#activeAt, now)
-    if (silentUs < silentSeconds * SECOND_US || this.#slotCount > 0) return null
-    const silence = this.#rhythm.silence(Math.floor(silentUs / this.#rhythm.slotUs), now)
+    if (silentUs < silentSeconds * SECOND_US) return null
+    // Judged ever more seldom while it lasts: most pauses are those of services that are hardly used.
+    if (this.#judgedAt > this.#activeAt && now - this.#judgedAt < silentUs * JUDGED_AGAIN) return null
+    this.#judgedAt = now
+    const silence = this.#rhythm.silence(this.#activeAt, now)
     if (silence === null || silence.log10P > Math.log10(report)) return null
-    if (silentUs < timesLongest * silence.longestUs) return null
     if (!silence.hourKnown && silentUs < unknownHourSeconds * SECOND_US) return null
     this.#silentFrom = this.#activeAt
     return { ...silence, silentUs }
@@ -117,7 +94,6 @@ export class SilenceWatch {
   over(learns: boolean, now: EventTime): void {
     if (learns) this.#rhythm.learnSilence(this.#silentFrom, now)
     this.#toldAt = null
-    this.#empty = 0
   }
 
   /** How it is now is how it is. */
@@ -126,34 +102,26 @@ export class SilenceWatch {
   }
 
   toState(): SilenceState {
-    const told: SilenceState[2] = this.#toldAt === null ? null : [this.#silentFrom, this.#activeAt, this.#toldAt]
-    return [this.#rhythm.toState(), this.#slotAt, told, [this.#slotCount, this.#empty, this.#activeAt, this.#lookedAt]]
+    const told: SilenceState[1] = this.#toldAt === null ? null : [this.#silentFrom, this.#activeAt, this.#toldAt]
+    return [this.#rhythm.toState(), told, [this.#activeAt, this.#lookedAt, this.#judgedAt]]
   }
 
   /**
-   * With a rhythm that has learnt nothing. What was not seen while nobody looked teaches nothing, nor does the slot that was cut short by it; a
-   * silence that was told goes on.
+   * With a rhythm that has learnt nothing. What was not seen while nobody looked teaches nothing; a silence that was told goes on.
    */
   static fromState(
-    [rhythmState, slotAt, told, [slotCount, empty, activeAt, lookedAt]]: SilenceState,
+    [rhythmState, told, [activeAt, lookedAt, judgedAt]]: SilenceState,
     rhythm: Rhythm,
     now: EventTime,
   ): SilenceWatch {
     rhythm.restore(rhythmState)
-    if (now - slotAt > RECENT_FOR_US) rhythm.forget()
+    if (now - lookedAt > RECENT_FOR_US) rhythm.forget()
     const watch = new SilenceWatch(now, rhythm)
     if (now - lookedAt <= UNBROKEN_US) {
-      watch.#slotAt = slotAt
-      watch.#slotCount = slotCount
-      watch.#empty = empty
       watch.#activeAt = activeAt
+      watch.#judgedAt = judgedAt
     }
     if (told !== null) [watch.#silentFrom, watch.#activeAt, watch.#toldAt] = told
     return watch
-  }
-
-  #slotOf(at: EventTime): EventTime {
-    const { slotUs } = this.#rhythm
-    return Math.floor(at / slotUs) * slotUs
   }
 }
