@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { SENSITIVE_CLASSES, type SensitiveClass } from '../../daemon/inventory/sensitive.ts'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Severity, Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { DistinctCounter, DistinctState } from '../baselines/distinct-counter.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
+import { Others } from '../baselines/others.ts'
 import { isAuthenticated, principalKey } from '../baselines/principal-key.ts'
 import { amount, flag, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
@@ -47,7 +49,29 @@ const NewEndpointState = z.tuple([
 ])
 const Kept = z.tuple([z.enum(['service', 'candidate', 'place']), KeyedEntry])
 
+/** Since, early, matched, news. */
+const ToldState = z.tuple([time, amount, amount, amount])
+
+/** What other analyzers saw of one service. */
+class ServiceElsewhere {
+  since: EventTime = Number.POSITIVE_INFINITY
+  early = 0
+  matched = 0
+  news = 0
+
+  add(state: unknown): void {
+    const [since, early, matched, news] = ToldState.parse(state)
+    if (since > 0) this.since = Math.min(this.since, since)
+    this.early += early
+    this.matched += matched
+    this.news += news
+  }
+}
+
+const NOWHERE: Readonly<ServiceElsewhere> = new ServiceElsewhere()
+
 class Service {
+  others = NOWHERE
   since: EventTime = 0
   /** Before it settled. */
   early = 0
@@ -58,15 +82,22 @@ class Service {
 
   /** Of requests that find a new endpoint, the one in question left out. */
   get noveltyShare(): number {
-    return (Math.max(0, this.news - 1) + 0.5) / (this.matched + 1)
+    return (Math.max(0, this.news + this.others.news - 1) + 0.5) / (this.matched + this.others.matched + 1)
   }
 
   match(now: EventTime, { settledRequests, settledHours }: ShadowOptions): void {
-    if (!this.settled) this.settled = ++this.early >= settledRequests && now - this.since >= settledHours * HOUR_US
-    else if (++this.matched >= SHARE_OVER) {
+    if (!this.settled) {
+      const since = Math.min(this.since, this.others.since)
+      this.settled = ++this.early + this.others.early >= settledRequests && now - since >= settledHours * HOUR_US
+    } else if (++this.matched >= SHARE_OVER) {
       this.matched /= 2
       this.news /= 2
     }
+  }
+
+  /** What was seen here, for others. */
+  told(): z.infer<typeof ToldState> {
+    return [this.since, this.early, this.matched, this.news]
   }
 
   toState(): z.infer<typeof ServiceState> {
@@ -109,6 +140,17 @@ class InventoryShadow implements Detector {
   readonly stateVersion = 1
   readonly #options: ShadowOptions
   readonly #services: KeyedTable<Service>
+  readonly #others: Others<ServiceElsewhere>
+  readonly shared: SharedLearning = {
+    version: 1,
+    tell: () => this.#services.states((service) => service.told()),
+    hear: (lines) => {
+      this.#others.hear(lines)
+      this.#services.forEach((service, name) => {
+        service.others = this.#others.get(name) ?? NOWHERE
+      })
+    },
+  }
   readonly #candidates: EndpointTable<NewEndpoint>
   /** New endpoints by the place under which they differ. */
   readonly #siblings: EndpointTable<{ count: number }>
@@ -120,7 +162,10 @@ class InventoryShadow implements Detector {
 
   constructor(options: ShadowOptions) {
     this.#options = options
-    this.#services = new KeyedTable(options.maxServices, () => new Service())
+    this.#others = new Others(options.maxServices, () => new ServiceElsewhere())
+    this.#services = new KeyedTable(options.maxServices, (name) =>
+      Object.assign(new Service(), { others: this.#others.get(name) ?? NOWHERE }),
+    )
     this.#candidates = new EndpointTable(options.maxCandidates, () => new NewEndpoint())
     this.#siblings = new EndpointTable(options.maxCandidates, () => ({ count: 0 }))
   }
@@ -152,6 +197,7 @@ class InventoryShadow implements Detector {
   sizes() {
     return {
       services: this.#services.occupancy,
+      others: this.#others.occupancy,
       candidates: this.#candidates.occupancy,
       places: this.#siblings.occupancy,
     }
@@ -174,7 +220,7 @@ class InventoryShadow implements Detector {
     const [what, kept] = Kept.parse(line)
     switch (what) {
       case 'service':
-        this.#services.restore(kept, Service.fromState(ServiceState.parse(kept[4])))
+        this.#restore(kept)
         return
       case 'candidate':
         this.#candidates.restore(kept, NewEndpoint.fromState(NewEndpointState.parse(kept[4])))
@@ -183,6 +229,12 @@ class InventoryShadow implements Detector {
         this.#siblings.restore(kept, { count: amount.parse(kept[4]) })
         return
     }
+  }
+
+  #restore(kept: KeyedEntry): void {
+    const service = Service.fromState(ServiceState.parse(kept[4]))
+    service.others = this.#others.get(kept[1]) ?? NOWHERE
+    this.#services.restore(kept, service)
   }
 
   #serviceOf(name: string, now: EventTime): Service {

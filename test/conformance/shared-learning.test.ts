@@ -31,6 +31,7 @@ test('these parts are shared', () => {
       "consumption.rate",
       "consumption.size",
       "consumption.volume",
+      "inventory.shadow",
       "object.ownership",
       "property.exposure",
       "regression.errors",
