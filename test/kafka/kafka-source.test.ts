@@ -249,6 +249,23 @@ describe.skipIf(missing !== null)(`a topic on a real broker${missing === null ? 
     })
   })
 
+  test('who is stopped while it joins leaves no member behind whom the group waits for', async () => {
+    const topic = 'brief'
+    await broker.createTopic(topic)
+    const admin = broker.client().admin()
+    await admin.connect()
+    const members = async () => (await admin.describeGroups([`group-${topic}`])).groups[0]!.members.length
+    const first = new Member({ topics: [topic], sessionMs: 30_000 })
+    await reading(first, async () => {
+      await until(() => first.assigned.length === 1, 20_000)
+      const brief = new Member({ topics: [topic], sessionMs: 30_000 })
+      // The first has still to hear of it.
+      await until(async () => (await members()) === 2, 20_000)
+      await brief.source.close()
+      expect(await members()).toBe(1)
+    }).finally(() => admin.disconnect())
+  })
+
   test('a topic that is made anew is read from its start', async () => {
     await broker.createTopic('anew')
     await broker.send('anew', lines(3))

@@ -1,5 +1,5 @@
-import { type KafkaConfig, logLevel } from 'kafkajs'
-import type { KafkaConnection } from './kafka-options.ts'
+import { type ConsumerConfig, type KafkaConfig, logLevel } from 'kafkajs'
+import { type KafkaConnection, type KafkaOptions, MAX_PARTITION_BYTES } from './kafka-options.ts'
 
 /** Of every client made here, so that doctor connects as the daemon does. */
 export function clientSettings({ brokers, sasl, tls }: KafkaConnection): KafkaConfig {
@@ -21,6 +21,26 @@ export function clientSettings({ brokers, sasl, tls }: KafkaConnection): KafkaCo
     ...(sasl === null ? {} : { sasl: { ...sasl } as NonNullable<KafkaConfig['sasl']> }),
   }
 }
+
+/** Of a member of the group. */
+export function consumerSettings({ groupId, sessionMs }: Pick<KafkaOptions, 'groupId' | 'sessionMs'>): ConsumerConfig {
+  return {
+    groupId,
+    sessionTimeout: sessionMs,
+    heartbeatInterval: Math.min(MAX_HEARTBEAT_MS, sessionMs / 5),
+    maxWaitTimeInMs: Math.min(MAX_WAIT_MS, sessionMs / 5),
+    maxBytesPerPartition: MAX_PARTITION_BYTES,
+    maxBytes: MAX_FETCH_BYTES,
+    allowAutoTopicCreation: false,
+    // Whether to go on after an error is decided by the source, not there.
+    retry: { retries: 3, maxRetryTime: 2000, restartOnFailure: async () => false },
+  }
+}
+
+const MAX_HEARTBEAT_MS = 3000
+/** With everything paused this is also the pause between two heartbeats. */
+const MAX_WAIT_MS = 500
+const MAX_FETCH_BYTES = 32 * 1024 * 1024
 
 export function reasonOf(error: unknown): string {
   const { message } = error as Error

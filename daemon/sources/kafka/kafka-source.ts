@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Consumer, type EachBatchPayload, Kafka } from 'kafkajs'
 import type { Counters } from '../../telemetry/counters.ts'
 import { recordsOf } from './batch-records.ts'
-import { clientSettings, reasonOf } from './client-settings.ts'
+import { clientSettings, consumerSettings, reasonOf } from './client-settings.ts'
 import { registerCodecs } from './codecs.ts'
 import { CommitBook } from './commit-book.ts'
-import { type KafkaOptions, type KafkaPatience, MAX_PARTITION_BYTES } from './kafka-options.ts'
+import type { KafkaOptions, KafkaPatience } from './kafka-options.ts'
 import {
   type PartitionLag,
   type Position,
@@ -57,6 +57,8 @@ export class KafkaSource implements RecordSource {
   readonly #book: CommitBook
   /** Ends the life of the consumer that runs, with the reason. */
   #end: (why: string) => void = () => undefined
+  /** The one that asks to be let into the group. */
+  #joining: Consumer | null = null
   #joined = false
   /** Where new partitions start is being asked: nothing of them may come before. */
   #placing = false
@@ -156,26 +158,16 @@ export class KafkaSource implements RecordSource {
       this.#end = resolve
     })
     const kafka = new Kafka(clientSettings(this.#request.options))
-    const consumer = kafka.consumer({
-      groupId: this.#request.options.groupId,
-      sessionTimeout: this.#request.options.sessionMs,
-      heartbeatInterval: Math.min(MAX_HEARTBEAT_MS, this.#request.options.sessionMs / 5),
-      maxWaitTimeInMs: Math.min(MAX_WAIT_MS, this.#request.options.sessionMs / 5),
-      maxBytesPerPartition: MAX_PARTITION_BYTES,
-      maxBytes: MAX_FETCH_BYTES,
-      allowAutoTopicCreation: false,
-      // Whether to go on after an error is decided here, not there.
-      retry: { retries: 3, maxRetryTime: 2000, restartOnFailure: async () => false },
-    })
+    const consumer = kafka.consumer(consumerSettings(this.#request.options))
     const admin = kafka.admin({ retry: { retries: 1 } })
     this.#consumer = consumer
     this.#admin = admin
     this.#joined = false
     this.#lastFetchMs = Date.now()
+    this.#listen(consumer)
+    const started = this.#start(consumer, admin)
     let look: NodeJS.Timeout | undefined
     try {
-      this.#listen(consumer)
-      const started = this.#start(consumer, admin)
       look = setInterval(() => this.#watch(), this.#patience.lookMs)
       const failed = new Promise<string>((resolve) => void started.catch((error) => resolve(reasonOf(error))))
       return await Promise.race([ended, failed])
@@ -186,6 +178,8 @@ export class KafkaSource implements RecordSource {
       this.#joined = false
       this.#consumer = null
       this.#admin = null
+      // Who goes in the middle of joining is a member whom nobody hears of again: the group would wait for it, session_seconds.
+      if (this.#joining === consumer) await Promise.race([started.catch(() => undefined), sleep(JOIN_MS)])
       // One that hangs is left behind: it commits nothing by itself.
       const gone = Promise.allSettled([consumer.disconnect(), admin.disconnect()])
       await Promise.race([gone, sleep(LEAVE_MS)])
@@ -197,12 +191,16 @@ export class KafkaSource implements RecordSource {
     await admin.connect()
     // What the brokers have thrown away before it was read leaves the rest, not only what is new: `latest` is seen to below.
     await consumer.subscribe({ topics: [...this.#request.options.topics], fromBeginning: true })
+    // Closed meanwhile.
+    if (this.#consumer !== consumer) return
+    this.#joining = consumer
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       eachBatch: async (payload) => this.#take(consumer, payload),
     })
+    if (this.#joining === consumer) this.#joining = null
   }
 
   #listen(consumer: Consumer): void {
@@ -389,10 +387,8 @@ const FIRST_PAUSE_MS = 500
 const LAST_PAUSE_MS = 30_000
 const STEADY_MS = 60_000
 const LEAVE_MS = 3000
-const MAX_HEARTBEAT_MS = 3000
-/** With everything paused this is also the pause between two heartbeats. */
-const MAX_WAIT_MS = 500
-const MAX_FETCH_BYTES = 32 * 1024 * 1024
+/** The others come at their next heartbeat. */
+const JOIN_MS = 5000
 const CONCURRENT_PARTITIONS = 8
 const PATIENCE: KafkaPatience = { lookMs: 5000, silentMs: 45_000, stalledMs: 60_000 }
 /** Fewer are fetched and passed over: a seek asks the group again. */
