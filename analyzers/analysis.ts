@@ -39,6 +39,10 @@ export class DetectorSet {
   readonly #running: readonly Running[]
   /** Those that must see transactions without marks of payloads, too. */
   readonly #always: readonly Running[]
+  /** Those that ask what the sensor says of itself, those that give models up, and those who tell of that: most do nothing of it. */
+  readonly #sensing: readonly Running[]
+  readonly #changing: readonly Running[]
+  readonly #reviewing: readonly Running[]
   /** Shared by the detectors of payloads; null when none runs, or it failed. */
   #payloads: PayloadContext | null
   readonly #telemetry: Telemetry
@@ -68,6 +72,9 @@ export class DetectorSet {
         return { id: declaration.id, detector: create(), create, readsPayloads, failed: false }
       })
     this.#always = this.#running.filter(({ readsPayloads }) => !readsPayloads)
+    this.#sensing = this.#running.filter(({ detector }) => detector.sense !== undefined)
+    this.#changing = this.#running.filter(({ detector }) => detector.takeChanges !== undefined)
+    this.#reviewing = this.#running.filter(({ detector }) => detector.review !== undefined)
     this.#needs = new SourceNeeds(this.#running.map(({ id }) => id))
   }
 
@@ -123,11 +130,11 @@ export class DetectorSet {
   sense(reading: SensorReading): readonly Signal[] {
     const signals: Signal[] = []
     const blindTo = new Set<string>()
-    for (const running of this.#running) {
+    for (const running of this.#sensing) {
       const { detector } = running
-      if (running.failed || detector.sense === undefined) continue
+      if (running.failed) continue
       try {
-        signals.push(...detector.sense(reading))
+        signals.push(...(detector.sense?.(reading) ?? []))
         for (const source of detector.blindTo ?? []) blindTo.add(source)
       } catch (error) {
         this.#fail(running, error)
@@ -142,15 +149,15 @@ export class DetectorSet {
   /** What models have given up is told by those whose business that is. */
   #review(signals: Signal[], now: EventTime): void {
     let changes: ModelChange[] | null = null
-    for (const { detector, failed } of this.#running) {
+    for (const { detector, failed } of this.#changing) {
       const taken = failed ? undefined : detector.takeChanges?.()
       if (taken !== undefined && taken.length > 0) changes = [...(changes ?? []), ...taken]
     }
     if (changes === null) return
-    for (const running of this.#running) {
-      if (running.failed || running.detector.review === undefined) continue
+    for (const running of this.#reviewing) {
+      if (running.failed) continue
       try {
-        signals.push(...running.detector.review(changes, now))
+        signals.push(...(running.detector.review?.(changes, now) ?? []))
       } catch (error) {
         this.#fail(running, error)
       }

@@ -39,6 +39,7 @@ export class SetAside<Summary> {
 
   /** Lets go of what nobody asked for within a day. */
   expire(now: EventTime): void {
+    if (this.length === 0) return
     for (const { since } of this.#lots.values()) {
       if (now - since <= DAY_US) return
       this.#drop()

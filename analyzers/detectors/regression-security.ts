@@ -51,6 +51,8 @@ class Service {
   refusals = new ErrorRates()
   lookedAt: EventTime = 0
   judgedAt: EventTime = 0
+  /** No tick before it changes anything, unless something was told or learning is frozen. */
+  dueAt: EventTime = 0
   /** By name of what is gone: when it was first told, and last. */
   told = new Map<string, { readonly since: EventTime; at: EventTime }>()
 }
@@ -133,6 +135,7 @@ class RegressionSecurity implements Detector {
 
   tick(now: EventTime): void {
     this.#services.forEach((service) => {
+      if (now < service.dueAt && !this.#frozen && service.told.size === 0) return
       service.refusals.tick(now, this.#frozen || service.told.has(REFUSALS))
       service.guards.forEach((guard, i) => {
         guard.tick(now, !this.#frozen && !service.told.has(PROTECTIONS[i]!.name))
@@ -143,6 +146,9 @@ class RegressionSecurity implements Detector {
           service.told.delete(name)
         } else if (now - at >= 3 * REPEAT_US) service.told.delete(name)
       }
+      // A slot that begins later ends later than this, too.
+      service.dueAt = Math.min(now + MINUTE_US, service.refusals.dueAt)
+      for (const guard of service.guards) service.dueAt = Math.min(service.dueAt, guard.dueAt)
     })
   }
 

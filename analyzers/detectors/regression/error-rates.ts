@@ -161,6 +161,11 @@ export class ErrorRates {
     return true
   }
 
+  /** When the slot that is being filled ends; in the past while there is none. */
+  get dueAt(): EventTime {
+    return this.#slotAt + SLOT_US
+  }
+
   /** Moves slots on. `failing`: nothing of the last hour is learnt. */
   tick(now: EventTime, failing: boolean): void {
     if (this.#slotAt === 0) this.#slotAt = now

@@ -97,6 +97,11 @@ export class Guard {
     return { answers: this.#run, callers: this.#callers.length, since: this.#runFrom }
   }
 
+  /** When the slot that is being filled ends. */
+  get dueAt(): EventTime {
+    return this.#slotAt === 0 ? Number.POSITIVE_INFINITY : this.#slotAt + SLOT_US
+  }
+
   /** Moves slots on. `teaches`: false throws away what waits. */
   tick(now: EventTime, teaches: boolean): void {
     if (!teaches) this.#waiting = []

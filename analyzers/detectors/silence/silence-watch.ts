@@ -69,6 +69,8 @@ export class SilenceWatch {
 
   /** What there is to say of a silence, if it is one. Said again it is counted from its beginning. */
   fallen({ silentSeconds, unknownHourSeconds, report }: SilenceLimits, now: EventTime): Fallen | null {
+    // What counts is no longer than all of it, which is short at most of the looks.
+    if (now - this.#activeAt < silentSeconds * SECOND_US) return null
     const silentUs = now - this.#rhythm.countsFrom(this.#activeAt, now)
     if (silentUs < silentSeconds * SECOND_US) return null
     // Judged ever more seldom while it lasts: most pauses are those of services that are hardly used.
