@@ -290,14 +290,20 @@ function unfold(value: string): string {
     .join(' ')
 }
 
+/** The methods of RFC 9110 §9.3, and PATCH, by length * 32 + the first letter, of which no two have the same. */
+const USUAL_METHODS = new Array<{ readonly name: string; readonly bytes: Buffer } | undefined>(256).fill(undefined)
+const LONGEST_METHOD = 7
+for (const name of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'CONNECT', 'TRACE']) {
+  USUAL_METHODS[name.length * 32 + (name.charCodeAt(0) & 31)] = { name, bytes: Buffer.from(name, 'latin1') }
+}
+
 /** The usual methods without making a new string. */
 export function methodName(bytes: Buffer, from: number, to: number): string {
   const length = to - from
-  const c = bytes[from]
-  if (length === 3 && c === 0x47 && bytes[from + 1] === 0x45 && bytes[from + 2] === 0x54) return 'GET'
-  if (length === 3 && c === 0x50 && bytes[from + 1] === 0x55 && bytes[from + 2] === 0x54) return 'PUT'
-  if (length === 4 && c === 0x50 && bytes[from + 1] === 0x4f && bytes[from + 2] === 0x53 && bytes[from + 3] === 0x54) {
-    return 'POST'
+  const usual = length > LONGEST_METHOD ? undefined : USUAL_METHODS[length * 32 + (bytes[from]! & 31)]
+  if (usual === undefined) return bytes.toString('latin1', from, to)
+  for (let i = 0; i < length; i++) {
+    if (bytes[from + i] !== usual.bytes[i]) return bytes.toString('latin1', from, to)
   }
-  return bytes.toString('latin1', from, to)
+  return usual.name
 }
