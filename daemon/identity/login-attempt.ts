@@ -49,6 +49,8 @@ export function refusedAuthorization(value: string, account: string | null, hash
 
 /** Login forms are small; what is larger is not looked at. */
 export const MAX_LOGIN_BODY = 16_384
+/** Tokens that one answer hands out. */
+export const MAX_TOKENS = 4
 
 const HINT = /pass|pwd|otp|code|pin\b/i
 

@@ -1,10 +1,7 @@
-import { loginInBody, type SecretHasher, tokensInAnswer } from './login-attempt.ts'
+import { loginInBody, MAX_TOKENS, type SecretHasher, tokensInAnswer } from './login-attempt.ts'
 import type { Pseudonyms } from './pseudonym.ts'
 import type { TransactionRecord } from './record.ts'
 import { grantInBody } from './token-grant.ts'
-
-/** Tokens that one answer hands out. */
-const MAX_TOKENS = 4
 
 /** The bodies of a native record, as they came; undefined where there are none. */
 export interface NativeBodies {

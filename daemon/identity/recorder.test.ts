@@ -2,9 +2,10 @@ import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { type FakeRequest, fakeExchange, fakeFlow, fakeTelemetry, START } from '../../test/fake-exchange.ts'
 import type { Header, Transaction } from '../model/transaction.ts'
+import { isLoginPage, traceIdOf } from './head-facts.ts'
 import { TEST_KEY } from './privacy-key.ts'
 import type { TransactionRecord } from './record.ts'
-import { IDENTITY_DEFAULTS, isLoginPage, Recorder, traceIdOf } from './recorder.ts'
+import { IDENTITY_DEFAULTS, Recorder } from './recorder.ts'
 
 function recorded(fake: FakeRequest): Transaction {
   let last: Transaction | null = null

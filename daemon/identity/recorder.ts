@@ -1,6 +1,5 @@
 import type { Exchange, ExchangeSink, Head, Message } from '../http/exchange.ts'
 import { ParsedHead } from '../http/head.ts'
-import { knownIndex } from '../http/known-headers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import { SECOND_US } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
@@ -13,19 +12,14 @@ import type { KnownCaller } from './caller-memory.ts'
 import { CallerReader } from './caller-reader.ts'
 import { CERTIFICATE_HEADERS, CertificateReader, isRefusedCertificate } from './certificate.ts'
 import { CREDENTIAL_DEFAULTS, type CredentialOptions, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
+import { ExchangeLogins } from './exchange-logins.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
 import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { isLoginPage, joined, notedHeader, says, traceIdOf } from './head-facts.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
 import type { KeySource } from './key-set.ts'
-import {
-  type LoginAttempt,
-  loginInBody,
-  MAX_LOGIN_BODY,
-  refusedAuthorization,
-  SecretHasher,
-  tokensInAnswer,
-} from './login-attempt.ts'
+import { SecretHasher } from './login-attempt.ts'
 import { PayloadMarks } from './payload-marks.ts'
 import type { PrivacyKey } from './privacy-key.ts'
 import { Pseudonyms } from './pseudonym.ts'
@@ -34,7 +28,6 @@ import { HeaderRedactor } from './redact-headers.ts'
 import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
 import { TargetMemory } from './target-memory.ts'
-import { grantInBody, type TokenGrant } from './token-grant.ts'
 import { TokenVerifier } from './token-verifier.ts'
 import { TransactionIds } from './transaction-id.ts'
 
@@ -78,6 +71,12 @@ const NONE: readonly never[] = []
 /** Something was said by a peer that nobody trusts. */
 const UNTRUSTED: Caller = { forwarded: [], trust: 'none' }
 
+const X_FORWARDED_FOR = notedHeader('x-forwarded-for')
+const FORWARDED = notedHeader('forwarded')
+const X_REAL_IP = notedHeader('x-real-ip')
+const TRACEPARENT_HEADER = notedHeader('traceparent')
+const SET_COOKIE = notedHeader('set-cookie')
+
 /** What is the same for all exchanges of one flow. */
 class FlowFacts {
   readonly recorder: Recorder
@@ -118,7 +117,7 @@ export class Recorder {
   readonly #callers: CallerReader
   readonly #certificates: CertificateReader
   readonly #verifier: TokenVerifier | null
-  readonly #hasher: SecretHasher
+  readonly #logins: ExchangeLogins
   readonly #targets = new TargetMemory()
   #flowCount = 0
 
@@ -129,10 +128,11 @@ export class Recorder {
     const { trustedHops, cdn } = settings.options
     this.#hops = new TrustedHops(trustedHops)
     this.#cdnHeader = cdn === null ? null : CDN_HEADERS[cdn]
-    this.#hasher = new SecretHasher(settings.hashKey)
+    const hasher = new SecretHasher(settings.hashKey)
     const { keySets, certificateHeaders } = settings.options
     this.#verifier = keySets.length === 0 ? null : new TokenVerifier(keySets, settings.telemetry.counters)
-    this.#callers = new CallerReader(this.#pseudonyms, this.#hasher, settings.options, this.#verifier)
+    this.#callers = new CallerReader(this.#pseudonyms, hasher, settings.options, this.#verifier)
+    this.#logins = new ExchangeLogins(this.#pseudonyms, hasher, this.#callers)
     this.#certificates = new CertificateReader(certificateHeaders, this.#pseudonyms)
     const apiKeyHeaders = settings.options.apiKeyHeaders.map((name) => name.toLowerCase())
     const headers = new HeaderRedactor(this.#pseudonyms, apiKeyHeaders)
@@ -286,25 +286,8 @@ export class Recorder {
     if (response !== null && status !== null && status >= 301 && status <= 308) {
       record.sentToLogin = isLoginPage(response.head.header('location'))
     }
-    record.login = this.#loginOf(record, request, material)
-    if (
-      record.login !== null &&
-      record.login.account !== null &&
-      response !== null &&
-      status !== null &&
-      status < 400
-    ) {
-      const html = response.head.header('content-type')?.toLowerCase().includes('html') === true
-      record.loginGranted = !record.sentToLogin && !(html && status < 300)
-      if (record.loginGranted) issued = [...issued, ...this.#answeredTokens(response, material)]
-    } else if (record.login === null && request !== null && response !== null && status !== null && status < 300) {
-      const grant = this.#grantOf(record.method, request, material)
-      const tokens = grant === null ? NONE : this.#answeredTokens(response, material)
-      if (tokens.length > 0) {
-        record.grant = grant
-        issued = [...issued, ...tokens]
-      }
-    }
+    const tokens = this.#logins.read(record, request, response, material)
+    if (tokens.length > 0) issued = [...issued, ...tokens]
     record.presented = this.#callers.read(request === null ? null : request.head, query, issued, known)
     if (this.#verifier !== null && answerAccepts(record)) {
       record.presented = this.#verifier.verified(record.presented, record.endTime)
@@ -332,36 +315,6 @@ export class Recorder {
     if (consumer !== null) record.presented = { ...record.presented, consumer }
   }
 
-  #loginOf(record: TransactionRecord, request: Message | null, material: ExchangeMaterial): LoginAttempt | null {
-    if (request === null) return null
-    const { head } = request
-    if (mayLogIn(record.method, request)) {
-      const contentType = head.header('content-type')
-      const { text } = material.rawRequest()
-      const attempt = text === '' ? null : loginInBody(text, contentType, this.#pseudonyms, this.#hasher)
-      if (attempt !== null) return attempt
-    }
-    if (record.status !== 401) return null
-    const authorization = head.header('authorization')
-    if (authorization !== null) {
-      return refusedAuthorization(authorization, this.#callers.credentials.basicAccount(authorization), this.#hasher)
-    }
-    const { header, value } = this.#callers.apiKeyOf(head)
-    return value === null ? null : { field: `header:${header}`, account: null, secret: this.#hasher.hash(value) }
-  }
-
-  #grantOf(method: string | null, request: Message, material: ExchangeMaterial): TokenGrant | null {
-    if (!mayLogIn(method, request)) return null
-    return grantInBody(material.rawRequest().text, request.head.header('content-type'), this.#pseudonyms, false)
-  }
-
-  #answeredTokens(response: Message, material: ExchangeMaterial): string[] {
-    if (response.body === null || response.body.length > MAX_LOGIN_BODY) return []
-    return tokensInAnswer(material.rawResponse().text)
-      .slice(0, 4)
-      .map((token) => this.#pseudonyms.secret(token))
-  }
-
   /** What the exchange brought with it was counted where it was found. */
   #withWeird(weirds: readonly string[], name: Weird): readonly string[] {
     if (weirds.includes(name)) return weirds
@@ -376,63 +329,4 @@ export class Recorder {
     flow.note = facts
     return facts
   }
-}
-
-/** Bodies of login forms are small, and JSON or forms. */
-function mayLogIn(method: string | null, request: Message): boolean {
-  return (
-    request.body !== null &&
-    request.body.length > 0 &&
-    request.body.length <= MAX_LOGIN_BODY &&
-    !request.gap &&
-    method !== 'GET' &&
-    method !== 'HEAD'
-  )
-}
-
-interface KnownHeader {
-  readonly name: string
-  readonly index: number
-}
-
-function knownHeader(name: string): KnownHeader {
-  return { name, index: knownIndex(name) }
-}
-
-const X_FORWARDED_FOR = knownHeader('x-forwarded-for')
-const FORWARDED = knownHeader('forwarded')
-const X_REAL_IP = knownHeader('x-real-ip')
-const TRACEPARENT_HEADER = knownHeader('traceparent')
-const SET_COOKIE = knownHeader('set-cookie')
-
-/** Whether there is such a header, which costs nothing in a head that was scanned. */
-function says(head: Head, { name, index }: KnownHeader): boolean {
-  return head instanceof ParsedHead ? head.fieldOf(index) >= 0 : head.header(name) !== null
-}
-
-/** All values of a list header as one (RFC 9110 §5.3). */
-function joined(head: Head, name: string): string | null {
-  const first = head.header(name)
-  if (first === null) return null
-  const all = head.headerAll(name)
-  return all.length < 2 ? first : all.join(', ')
-}
-
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/
-const NO_TRACE = '0'.repeat(32)
-
-/** Trace id of a `traceparent` header (W3C Trace Context §3.2.2.3: all zeros is invalid). */
-export function traceIdOf(traceparent: string | null): string | null {
-  if (traceparent === null) return null
-  if (!TRACEPARENT.test(traceparent)) return null
-  const id = traceparent.slice(3, 35)
-  return id === NO_TRACE ? null : id
-}
-
-const LOGIN_PAGE =
-  /(?:^|[/?&=._-])(?:log-?_?in|sign-?_?in|signon|auth|authorize|sso|error|denied|unauthori[sz]ed)(?:$|[/?&=._-])/i
-
-/** Whether a redirect leads to where one logs in, or says that one may not. */
-export function isLoginPage(location: string | null): boolean {
-  return location !== null && LOGIN_PAGE.test(location.length > 512 ? location.slice(0, 512) : location)
 }
