@@ -139,8 +139,13 @@ export class EvidenceTrail {
     }
     if (this.#ids.length >= EvidenceTrail.length) {
       this.#ids.shift()
-      numbers.copyWithin(0, PER_REF)
-      numbers.length -= PER_REF
+      this.#ids.push(id)
+      // By hand: `copyWithin` asks of each element whether it is there.
+      const last = numbers.length - PER_REF
+      for (let i = 0; i < last; i++) numbers[i] = numbers[i + PER_REF]!
+      numbers[last] = time
+      numbers[last + 1] = mark
+      return
     }
     this.#ids = withOneMore(this.#ids, id)
     if (numbers.length < SHORT_NUMBERS) this.#numbers = numbers.concat([time, mark])
