@@ -57,10 +57,10 @@ export class DetectorSet {
     enabled: readonly EnabledDetector[],
     telemetry: Telemetry,
     onFailure: (detector: string, error: unknown) => void = () => {},
+    callers = new CallerIndex(),
   ) {
     this.#telemetry = telemetry
     this.#onFailure = onFailure
-    const callers = new CallerIndex()
     const readsPayloads = enabled.some(({ declaration }) => declaration.reads === 'payloads')
     const payloads = readsPayloads ? new PayloadContext(callers) : null
     this.#payloads = payloads

@@ -8,6 +8,7 @@ import { CallerIndex } from '../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { Others } from '../baselines/others.ts'
+import type { Place } from '../baselines/places.ts'
 import { isAuthenticated } from '../baselines/principal-key.ts'
 import { hash32 } from '../baselines/state.ts'
 import { ValueOwners, ValueOwnersState } from '../baselines/value-owners.ts'
@@ -99,19 +100,21 @@ class ObjectOwnership implements Detector {
   readonly #givenUp = new GivenUp()
   /** Of templates. */
   readonly #keys = new Map<string, string>()
-  /** Service and collection of the endpoint that the table is asked for. */
-  #wanted: [service: string, template: string] = ['', '']
+  /** The endpoint that the table is asked for: a service and a collection. */
+  #wanted: Place | null = null
 
   constructor(options: OwnershipOptions, callers = new CallerIndex()) {
     this.#index = callers
     this.#report = Math.log10(options.report)
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#others = new Others(options.maxEndpoints, () => new FieldsElsewhere())
-    this.#endpoints = new KeyedTable(options.maxEndpoints, (key) => {
-      const endpoint = new EndpointFields(++this.#scopes, ...this.#wanted)
+    const newEndpoint = (key: string) => {
+      const { service, template } = this.#wanted!
+      const endpoint = new EndpointFields(++this.#scopes, service, template)
       endpoint.hear(this.#others.get(key))
       return endpoint
-    })
+    }
+    this.#endpoints = new KeyedTable(options.maxEndpoints, newEndpoint, callers.places)
     this.#owners = new ValueOwners(options.valuePlaces)
     this.#known = new KnownPairs(options.objectPlaces)
   }
@@ -252,8 +255,9 @@ class ObjectOwnership implements Detector {
       if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
       this.#keys.set(template, key)
     }
-    this.#wanted = [service, key]
-    return this.#endpoints.use(`${service} ${key}`)
+    const place = this.#index.places.of(service, key)
+    this.#wanted = place
+    return this.#endpoints.useOf(place)
   }
 
   #look(look: Look): Signal | null {

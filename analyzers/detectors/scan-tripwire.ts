@@ -59,9 +59,10 @@ class ScanTripwire implements Detector {
 
   #touched(tx: Transaction): Touched | null {
     const { path, service, objectIds } = tx
-    if (service !== null && this.#hosts.has(service)) return { kind: 'host', decoy: service }
+    if (service !== null && this.#hosts.size > 0 && this.#hosts.has(service)) return { kind: 'host', decoy: service }
     if (path !== null) {
-      if (this.#paths.has(path)) return { kind: 'path', decoy: path }
+      // To look a path up is to hash it, also where nothing is.
+      if (this.#paths.size > 0 && this.#paths.has(path)) return { kind: 'path', decoy: path }
       for (const prefix of this.#prefixes) if (path.startsWith(prefix)) return { kind: 'path', decoy: `${prefix}*` }
       if (this.#ids.size > 0) {
         for (const id of objectIds) if (this.#ids.has(id)) return { kind: 'id', decoy: id }

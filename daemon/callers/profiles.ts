@@ -1,3 +1,4 @@
+import { CallerIndex } from '../../analyzers/baselines/caller-index.ts'
 import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { principalKey } from '../../analyzers/baselines/principal-key.ts'
 import { CidrSet } from '../decode/cidr-set.ts'
@@ -50,6 +51,8 @@ export interface ProfileOptions {
   readonly label?: Labeller
   /** Default: nobody says whose networks are. */
   readonly asns?: AsnSource | null
+  /** Where callers are found, shared with the detectors; default: its own. */
+  readonly callers?: CallerIndex
   readonly limits?: ProfileLimits
 }
 
@@ -75,10 +78,17 @@ export class CallerProfiles {
   readonly #label: Labeller
   readonly #firstLook: number
   readonly #asns: AsnSource | null
+  readonly #index: CallerIndex
   #last: Kept | null = null
   #refused = 0
 
-  constructor({ label = NO_LABELS, asns = null, limits = PROFILE_LIMITS }: ProfileOptions = {}) {
+  constructor({
+    label = NO_LABELS,
+    asns = null,
+    callers = new CallerIndex(),
+    limits = PROFILE_LIMITS,
+  }: ProfileOptions = {}) {
+    this.#index = callers
     this.#asns = asns
     this.#regulars = new BoundedMap(limits.maxRegulars)
     this.#newcomers = new BoundedMap(limits.maxNewcomers)
@@ -161,7 +171,8 @@ export class CallerProfiles {
   #keptOf(principal: Principal, now: EventTime): Kept | null {
     // One caller's requests often come in a row.
     if (this.#last !== null && this.#last.profile.principal === principal) return this.#last
-    const key = principalKey(principal)
+    const row = this.#index.of(principal)
+    const { key } = row
     let kept = this.#regulars.get(key)
     if (kept === undefined) {
       kept = this.#newcomers.get(key)
@@ -172,7 +183,7 @@ export class CallerProfiles {
         }
         kept = {
           profile: new CallerProfile(principal, now),
-          hash: hashText(key),
+          hash: row.hash,
           nextLook: this.#firstLook,
           restored: false,
         }

@@ -1,4 +1,5 @@
 import { DetectorSet } from '../../analyzers/analysis.ts'
+import { CallerIndex } from '../../analyzers/baselines/caller-index.ts'
 import { DETECTORS } from '../../analyzers/registry.ts'
 import { CallerProfiles } from '../callers/profiles.ts'
 import { detectorOptions } from '../config/schema.ts'
@@ -23,11 +24,16 @@ export function buildDetection(request: AssemblyRequest, telemetry: Telemetry): 
   const rules = rulesOf(request.policies ?? shippedPolicies().documents, request, telemetry)
   const hopsConfigured = config.identity.trusted_hops.length > 0
   const incidents = new IncidentBook({ telemetry, rules, hopsConfigured })
-  const detectors = new DetectorSet(enabled, telemetry, detectorFailed)
+  const callers = new CallerIndex()
+  const detectors = new DetectorSet(enabled, telemetry, detectorFailed, callers)
   detectors.described(request.described ?? [])
   return {
     detection: {
-      profiles: new CallerProfiles({ label: compileLabels(config.identity.labels), asns: request.asns ?? null }),
+      profiles: new CallerProfiles({
+        label: compileLabels(config.identity.labels),
+        asns: request.asns ?? null,
+        callers,
+      }),
       detectors,
       incidents,
     },
