@@ -70,7 +70,7 @@ const SHARING: ServiceSharing<Service, SlownessElsewhere> = {
 }
 
 class RegressionLatency implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #options: LatencyOptions
   readonly #index: CallerIndex
   readonly #services: WatchedServices<Service, SlownessElsewhere>
@@ -144,7 +144,7 @@ class RegressionLatency implements Detector {
       }
       service.since = now - slowed.minutes * MINUTE_US
     }
-    service.slow = Math.max(0, service.slow + gain * slowed.minutes)
+    service.slow = Math.max(0, service.slow + gain * slowed.counted)
     // Windows that follow each other have much in common: each counts for half.
     if (gain > 0) service.log10P = Math.max(-300, service.log10P + 0.5 * windowLog10(slowed))
     if (service.slow === 0) service.log10P = 0
@@ -218,12 +218,12 @@ export const regressionLatency = defineDetector({
     detects:
       'A service that takes longer to answer than it did, for many callers and for longer than a hiccup. A release that was marked (offpath deploy mark) or that a version header shows is named, and told sooner.',
     statistic:
-      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes, one as usual takes as many back; told from minutes, after a release from releaseMinutes on.',
+      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes (with 12 where it has fewer than 60 answers), one as usual takes as many back; told from minutes, after a release from releaseMinutes on.',
     memory: 'maxServices services with 128 endpoints, at most 140 KiB each; evictions are counted.',
     warmUp:
       'An hour of windows; until half a day is known only what takes twice as long is slow. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
     traps:
-      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 60 answers in half an hour.',
+      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 20 answers in half an hour, to fewer than five callers.',
     tuning: 'slower; minutes and releaseMinutes are how long a hiccup may last.',
   },
   options: Options,

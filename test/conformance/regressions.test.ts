@@ -229,6 +229,13 @@ describe('a service that is slow', () => {
     expect(estate.opened[0]!.why).toContain('since release 7')
   })
 
+  test('a service with 45 answers in half an hour is told after a release, and not without one', () => {
+    const estate = new Estate().during(10 * HOUR_US, { rate: 0.025 })
+    expect(estate.signals.filter(({ over }) => over !== true)).toEqual([])
+    estate.release('2.1').during(HOUR_US, { rate: 0.025, slower: 3 })
+    expect(estate.said()).toEqual(['regression.latency'])
+  })
+
   test('a slow service teaches nothing: hours later it is still told', () => {
     const estate = usual(14).during(6 * HOUR_US, { slower: 3 })
     expect(estate.opened).toHaveLength(1)

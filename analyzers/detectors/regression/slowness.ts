@@ -5,9 +5,12 @@ import { QuantileSketch, QuantileState } from '../../baselines/quantile-sketch.t
 import { amount, hash32, text, time } from '../../baselines/state.ts'
 
 const WINDOW_US = 5 * MINUTE_US
-/** A window with fewer answers goes on, up to so long; then it says nothing. */
+/** A window with fewer answers goes on, up to so long; then it is a thin one, or says nothing. */
 const LEAST_ANSWERS = 60
 const LONGEST_US = 30 * MINUTE_US
+const LEAST_THIN = 20
+/** Of a thin window so much counts: without a release one of them is not enough. */
+const THIN_MINUTES = 12
 const MAX_ENDPOINTS = 128
 /** Durations of an endpoint in one window that are learnt: their median is one observation. */
 const BATCH = 15
@@ -115,8 +118,9 @@ export const SlowedState = z.strictObject({
   history: amount,
   answers: amount,
   callers: amount,
-  /** How long the window was, in minutes: longer where little was asked. */
+  /** How long the window was, in minutes: longer where little was asked; and how many of them count. */
   minutes: amount,
+  counted: amount,
 })
 export type Slowed = Readonly<z.infer<typeof SlowedState>>
 
@@ -184,7 +188,7 @@ export class Slowness {
     if (this.#windowAt === 0) this.#windowAt = slot
     if (slot === this.#windowAt) return null
     if (this.#answers < LEAST_ANSWERS && this.#knows && now - this.#windowAt < LONGEST_US) return null
-    const slowed = this.#answers < LEAST_ANSWERS ? null : this.#over(now)
+    const slowed = this.#answers < (this.#knows ? LEAST_THIN : LEAST_ANSWERS) ? null : this.#over(now)
     const quarantine = this.#history.length < HISTORY / 12 ? YOUNG_QUARANTINE : QUARANTINE
     for (const usual of this.#endpoints.values()) {
       if (!teaches) usual.waiting = []
@@ -262,6 +266,7 @@ export class Slowness {
     const usual = history.length === 0 ? 1 : median(history)
     const spread = history.length < 2 ? 0 : 1.4826 * medianAbsoluteDeviation(history)
     const minutes = Math.round((now - this.#windowAt) / MINUTE_US)
+    const counted = this.#answers < LEAST_ANSWERS ? Math.min(THIN_MINUTES, minutes) : minutes
     return {
       factor,
       usual,
@@ -270,6 +275,7 @@ export class Slowness {
       answers: this.#answers,
       callers: this.#callers.size,
       minutes,
+      counted,
     }
   }
 }
