@@ -320,6 +320,17 @@ describe('a service that guards itself less', () => {
     const quiet = new Estate().during(5 * HOUR_US, { refusals: 0.2, rate: 2 }).during(HOUR_US, { refusals: 0 })
     expect(quiet.opened).toEqual([])
   })
+
+  test('hundreds of tokens that end at once teach no rate of refusals: after the next release nothing is missed', () => {
+    const estate = new Estate()
+      .during(5 * HOUR_US, { refusals: 0.001, rate: 2 })
+      .during(10 * MINUTE_US, { refusals: 0.95, rate: 40 })
+    estate
+      .during(2 * HOUR_US, { refusals: 0.001, rate: 2 })
+      .release('3.2')
+      .during(HOUR_US, { refusals: 0.001, rate: 2 })
+    expect(estate.opened).toEqual([])
+  })
 })
 
 describe('a service that goes silent', () => {

@@ -8,6 +8,10 @@ const SLOT_US = 15 * MINUTE_US
 const PENDING = 4
 const YOUNG_PENDING = 1
 const MATURE = 1000
+/** Of an endpoint of which so many answers are known: what a slot has beyond so many times the usual, and some more, is a burst. Hundreds of tokens that end at once are no rate. */
+const LEAST_TO_LIMIT = 500
+const MOST_TIMES = 4
+const MOST_MORE = 5
 const HALF_LIFE_US = 2 * 24 * 60 * MINUTE_US
 /** What is believed of an endpoint nobody knows: one answer in 500 fails, worth 50 answers. */
 const PRIOR_RATE = 0.002
@@ -262,8 +266,10 @@ export class ErrorRates {
     }
     for (const [name, answers, failures] of slot) {
       const counts = this.#countsOf(name)
+      const most =
+        counts.answers < LEAST_TO_LIMIT ? Number.POSITIVE_INFINITY : MOST_TIMES * counts.rate * answers + MOST_MORE
       counts.answers += answers
-      counts.failures += failures
+      counts.failures += Math.min(failures, most)
     }
     for (const counts of this.#endpoints.values()) this.#learnt += counts.answers
     // What was to be expected of those minutes was a guess.
