@@ -10,16 +10,20 @@ const MAX_TALLIES = 32_768
 const MAX_FIELDS = 16_384
 
 const count = z.int().min(0).max(1e12)
-const Told = z.union([
-  z.tuple([z.literal('endpoint'), text, DistinctState]),
-  z.tuple([z.literal('habit'), text, z.int().min(0).max(2), DistinctState, DistinctState, DistinctState]),
-  z.tuple([
-    z.literal('field'),
-    text,
-    z.tuple([count, z.array(count).length(KINDS.length), z.array(count).length(CLASSES), amount]),
-  ]),
+const Callers = z.tuple([z.literal('endpoint'), text, DistinctState])
+const Habits = z.tuple([z.literal('habit'), text, z.int().min(0).max(2), DistinctState, DistinctState, DistinctState])
+const Contents = z.tuple([
+  z.literal('field'),
+  text,
+  z.tuple([count, z.array(count).length(KINDS.length), z.array(count).length(CLASSES), amount]),
 ])
-export type ToldHabit = z.infer<typeof Told>
+export type ToldHabit = z.infer<typeof Callers> | z.infer<typeof Habits> | z.infer<typeof Contents>
+
+/** By hand: a union tries one after the other, and makes an error of each that it is not. */
+function toldHabit(line: unknown): ToldHabit {
+  const kind: unknown = Array.isArray(line) ? line[0] : null
+  return (kind === 'endpoint' ? Callers : kind === 'habit' ? Habits : Contents).parse(line)
+}
 
 /**
  * What other analyzers know of what fields normally carry: callers of endpoints, who tripped which rule, what fields are filled with.
@@ -55,7 +59,7 @@ export class HabitsElsewhere {
   /** The lines of all others together replace all that was known. Throws at one that is none, and then nothing has changed. */
   hear(lines: Iterable<unknown>): void {
     const heard = new HabitsElsewhere()
-    for (const line of lines) heard.#add(Told.parse(line))
+    for (const line of lines) heard.#add(toldHabit(line))
     this.#endpoints = heard.#endpoints
     this.#tallies = heard.#tallies
     this.#fields = heard.#fields

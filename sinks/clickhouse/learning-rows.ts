@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 /** Analyzers and parts that are looked at; no deployment has so many. */
 const MAX_ROWS = 4096
 /** Of all others together, in bytes: the newest first, what is more is left out. */
-const MAX_BYTES = 64 * 1024 * 1024
+const MAX_BYTES = 32 * 1024 * 1024
 
 /** The newest of each analyzer and part, of any key and audience. */
 const NEWEST = `SELECT key_id, audience, analyzer, part, max(stored) AS at, argMax(length(learning), stored) AS bytes

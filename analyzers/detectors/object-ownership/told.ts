@@ -2,13 +2,10 @@ import { z } from 'zod'
 import { PairsState } from '../../baselines/place-table.ts'
 import { text } from '../../baselines/state.ts'
 
+const Keyed = z.tuple([z.enum(['endpoint', 'rules']), text, z.unknown()])
+const Values = z.tuple([z.literal('values'), PairsState])
 /** What is told to other analyzers: fields of a collection, relations of a service and role, whose a value is. */
-const Told = z.union([
-  z.tuple([z.literal('endpoint'), text, z.unknown()]),
-  z.tuple([z.literal('rules'), text, z.unknown()]),
-  z.tuple([z.literal('values'), PairsState]),
-])
-export type Told = z.infer<typeof Told>
+export type Told = z.infer<typeof Keyed> | z.infer<typeof Values>
 
 export interface ToldByKind {
   /** Key and state. */
@@ -25,10 +22,12 @@ export function toldByKind(lines: Iterable<unknown>): ToldByKind {
     values: [] as PairsState[],
   }
   for (const line of lines) {
-    const told = Told.parse(line)
-    if (told[0] === 'endpoint') sorted.endpoints.push([told[1], told[2]])
-    else if (told[0] === 'rules') sorted.rules.push([told[1], told[2]])
-    else sorted.values.push(told[1])
+    if (Array.isArray(line) && line[0] === 'values') {
+      sorted.values.push(Values.parse(line)[1])
+      continue
+    }
+    const [kind, key, state] = Keyed.parse(line)
+    sorted[kind === 'rules' ? 'rules' : 'endpoints'].push([key, state])
   }
   return sorted
 }
