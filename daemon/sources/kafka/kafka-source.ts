@@ -157,9 +157,9 @@ export class KafkaSource implements RecordSource {
     const ended = new Promise<string>((resolve) => {
       this.#end = resolve
     })
-    const kafka = new Kafka(clientSettings(this.#request.options))
-    const consumer = kafka.consumer(consumerSettings(this.#request.options))
-    const admin = kafka.admin({ retry: { retries: 1 } })
+    const settings = clientSettings(this.#request.options)
+    const consumer = new Kafka(settings).consumer(consumerSettings(this.#request.options))
+    const admin = new Kafka({ ...settings, retry: { retries: ADMIN_RETRIES } }).admin()
     this.#consumer = consumer
     this.#admin = admin
     this.#joined = false
@@ -187,8 +187,9 @@ export class KafkaSource implements RecordSource {
   }
 
   async #start(consumer: Consumer, admin: Admin): Promise<void> {
-    await consumer.connect()
+    // First, since it is told at once when there is nobody; a consumer tries for ten seconds.
     await admin.connect()
+    await consumer.connect()
     // What the brokers have thrown away before it was read leaves the rest, not only what is new: `latest` is seen to below.
     await consumer.subscribe({ topics: [...this.#request.options.topics], fromBeginning: true })
     // Closed meanwhile.
@@ -387,6 +388,8 @@ const FIRST_PAUSE_MS = 500
 const LAST_PAUSE_MS = 30_000
 const STEADY_MS = 60_000
 const LEAVE_MS = 3000
+/** About a second. */
+const ADMIN_RETRIES = 2
 /** The others come at their next heartbeat. */
 const JOIN_MS = 5000
 const CONCURRENT_PARTITIONS = 8
