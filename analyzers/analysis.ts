@@ -8,6 +8,7 @@ import type { Lack } from '../daemon/tap/mapping.ts'
 import type { Telemetry } from '../daemon/telemetry/counters.ts'
 import type { Occupancies } from '../daemon/telemetry/occupancy.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
+import type { BaselineDrift } from './baseline-drift.ts'
 import { CallerIndex } from './baselines/caller-index.ts'
 import type { Detector, DetectorDeclaration } from './detector.ts'
 import { LearningGate, type LearningState } from './learning-gate.ts'
@@ -141,6 +142,7 @@ export class DetectorSet {
       }
     }
     this.#review(signals, reading.now)
+    this.#reviewDrifts(signals, reading.now)
     if (this.#gate.update([...blindTo], reading.now)) this.#freeze(this.#gate.state.frozen, reading.now)
     if (this.#gate.state.frozen) this.#telemetry.counters.add('learning.frozen_seconds')
     return signals
@@ -158,6 +160,27 @@ export class DetectorSet {
       if (running.failed) continue
       try {
         signals.push(...(running.detector.review?.(changes, now) ?? []))
+      } catch (error) {
+        this.#fail(running, error)
+      }
+    }
+  }
+
+  /** Limits that were pushed up, alike; whoever did it is known by name from then on. */
+  #reviewDrifts(signals: Signal[], now: EventTime): void {
+    let drifts: BaselineDrift[] | null = null
+    for (const { detector, failed } of this.#running) {
+      const taken = failed ? undefined : detector.takeDrifts?.(now)
+      if (taken !== undefined && taken.length > 0) drifts = [...(drifts ?? []), ...taken]
+    }
+    if (drifts === null) return
+    for (const running of this.#running) {
+      if (running.failed || running.detector.reviewDrifts === undefined) continue
+      try {
+        for (const signal of running.detector.reviewDrifts(drifts, now)) {
+          this.#names.note(signal)
+          signals.push(signal)
+        }
       } catch (error) {
         this.#fail(running, error)
       }

@@ -6,6 +6,7 @@ import type { Signal } from '../daemon/model/signal.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import type { Transaction } from '../daemon/model/transaction.ts'
 import type { SensorReading } from '../daemon/telemetry/sensor-windows.ts'
+import type { BaselineDrift } from './baseline-drift.ts'
 import type { CallerIndex } from './baselines/caller-index.ts'
 import type { Occupancy } from './baselines/keyed-table.ts'
 import type { ModelChange } from './model-change.ts'
@@ -30,6 +31,10 @@ export interface Detector {
   takeChanges?(): readonly ModelChange[]
   /** What all detectors have given up since the last tick, after `sense`. */
   review?(changes: readonly ModelChange[], now: EventTime): readonly Signal[]
+  /** Limits of its baselines that were pushed up since it was asked last. */
+  takeDrifts?(now: EventTime): readonly BaselineDrift[]
+  /** What all detectors noted of that since the last tick, after `sense`. */
+  reviewDrifts?(drifts: readonly BaselineDrift[], now: EventTime): readonly Signal[]
   /** Sources, as `kind:name`, that it finds blind or silent since the last `sense`. While there are any, no baseline learns. */
   readonly blindTo?: readonly string[]
   /** A service was released: event time has just come to it. */

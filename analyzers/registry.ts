@@ -7,6 +7,8 @@ import { authStuffing } from './detectors/auth-stuffing.ts'
 import { authTokenForged } from './detectors/auth-token-forged.ts'
 import { authTokenHygiene } from './detectors/auth-token-hygiene.ts'
 import { authTokenTheft } from './detectors/auth-token-theft.ts'
+import { baselineDrift } from './detectors/baseline-drift.ts'
+import { baselineFrozen } from './detectors/baseline-frozen.ts'
 import { baselineModelChanged } from './detectors/baseline-model-changed.ts'
 import { captureBlind } from './detectors/capture-blind.ts'
 import { captureSilent } from './detectors/capture-silent.ts'
@@ -42,6 +44,8 @@ export const DETECTORS: readonly DetectorDeclaration[] = [
   authTokenForged,
   authTokenHygiene,
   authTokenTheft,
+  baselineDrift,
+  baselineFrozen,
   baselineModelChanged,
   captureBlind,
   captureSilent,

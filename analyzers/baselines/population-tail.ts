@@ -13,6 +13,9 @@ const PRIOR_WEIGHT = 10
 /** No tail is believed to fall faster: windows of people do not. */
 const MAX_EXPONENT = 5
 const HALF_LIFE_US = 7 * DAY_US
+/** Votes before its limit is known so well that a rise is one: the 90th percentile of fewer swings by itself. */
+const VOTES_OF_DRIFT = 100
+
 /** Nor has it an opinion before it has watched this long: a job that runs every half hour must have been seen to run. */
 const LEAST_SPAN_US = HOUR_US
 
@@ -94,6 +97,11 @@ export class PopulationTail
     return this.#voters + (this.#others?.voters ?? 0)
   }
 
+  /** What its limit drifted from and to, since when, and how many times; `times` is 1 while it does not. */
+  get drift(): { readonly times: number; readonly from: number; readonly to: number; readonly since: EventTime } {
+    return { times: this.#cap.drift, ...this.#cap.course }
+  }
+
   get maturity(): number {
     return Math.min(1, this.voters / this.#votersNeeded, this.#spanUs / LEAST_SPAN_US)
   }
@@ -107,6 +115,8 @@ export class PopulationTail
   /** What other analyzers learnt, in the place of what they knew before. The cap holds a rise of all together. */
   hear(others: TailElsewhere | null): void {
     if (others === null && this.#others === null) return
+    // That more is known, or less, is no drift.
+    if (others === null || this.#others === null) this.#cap.settle()
     this.#others = others
     this.#stale = true
   }
@@ -160,6 +170,7 @@ export class PopulationTail
     else {
       const limit = this.#cap.limit
       this.#edge = this.#cap.admit(proposed, limit === null ? 1 : this.#joint.shareFrom(limit * 1.05), this.#now)
+      if (this.voters < VOTES_OF_DRIFT) this.#cap.settle()
     }
     const { weight, sum } = this.#joint.logExcess(this.#edge)
     this.#exponent = Math.min(MAX_EXPONENT, (weight + PRIOR_WEIGHT) / (sum + PRIOR_WEIGHT / PRIOR_EXPONENT))

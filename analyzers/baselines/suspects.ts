@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
+import type { Occupancy } from './keyed-table.ts'
 import { text, time } from './state.ts'
 
 const MAX_SUSPECTS = 4096
@@ -12,6 +13,7 @@ export type SuspectsState = z.infer<typeof SuspectsState>
 /** Callers under suspicion, each for a day at most. Of more than 4,096 the one suspected longest ago is let go. */
 export class Suspects {
   readonly #since = new Map<string, EventTime>()
+  #evicted = 0
 
   set(caller: string, open: boolean, now: EventTime): void {
     this.#since.delete(caller)
@@ -19,6 +21,7 @@ export class Suspects {
     if (this.#since.size >= MAX_SUSPECTS) {
       const oldest = this.#since.keys().next()
       if (oldest.done !== true) this.#since.delete(oldest.value)
+      this.#evicted++
     }
     this.#since.set(caller, now)
   }
@@ -30,6 +33,14 @@ export class Suspects {
     if (now - since <= ENDS_AFTER_US) return true
     this.#since.delete(caller)
     return false
+  }
+
+  get isEmpty(): boolean {
+    return this.#since.size === 0
+  }
+
+  get occupancy(): Occupancy {
+    return { entries: this.#since.size, limit: MAX_SUSPECTS, evicted: this.#evicted }
   }
 
   clear(): void {

@@ -9,13 +9,20 @@ import { amount } from './state.ts'
 const SETTLED = 8
 
 const LENGTH = 16
+/** Windows before growth is one; the newest of them that are compared, and how much they must stand above as many oldest ones. */
+const LEAST_OF_GROWTH = 12
+const END = 4
+const LEAST_RISE = 1.3
+/** Of all pairs of windows, so many more must rise than fall (Kendall's tau). */
+const LEAST_TAU = 0.6
 
-/** Values, windows seen, cap, limit. */
+/** Values, windows seen, cap, limit; what the first windows were like (kept since a later release). */
 export const WindowHistoryState = z.tuple([
   z.array(amount).max(LENGTH),
   amount,
   DriftCapState.nullable(),
   amount.nullable(),
+  amount.nullable().optional(),
 ])
 export type WindowHistoryState = z.infer<typeof WindowHistoryState>
 
@@ -33,6 +40,23 @@ export class WindowHistory implements Baseline<[value: number, now: EventTime], 
   #seen = 0
   #cap: DriftCap | null = null
   #limit: number | null = null
+  /** Null: not known since the last window. */
+  #growth: number | null = null
+  #first: number | null = null
+
+  /**
+   * How many times the first windows the newest are, where they still grow step by step; 1 where they do not, or jump up and down.
+   */
+  get growth(): number {
+    this.#growth ??= isRising(this.#values) ? this.course.to / Math.max(1, this.course.from) : 1
+    return this.#growth
+  }
+
+  /** What its first and its newest windows were like. */
+  get course(): { readonly from: number; readonly to: number } {
+    const to = median(this.#values.slice(-END))
+    return { from: this.#first ?? to, to }
+  }
 
   get count(): number {
     return this.#values.length
@@ -41,7 +65,9 @@ export class WindowHistory implements Baseline<[value: number, now: EventTime], 
   learnOne(value: number, now: EventTime): void {
     if (this.#values.length >= WindowHistory.length) this.#values.shift()
     this.#values.push(value)
+    this.#growth = null
     this.#seen++
+    if (this.#seen === END) this.#first = median(this.#values)
     const middle = median(this.#values)
     const spread = 1.4826 * Math.max(medianAbsoluteDeviation(this.#values), 0.1 * middle, 0.5)
     const proposed = middle + 4 * spread
@@ -60,15 +86,30 @@ export class WindowHistory implements Baseline<[value: number, now: EventTime], 
 
   toState(): WindowHistoryState {
     const cap = this.#cap === null ? null : this.#cap.toState()
-    return [[...this.#values], this.#seen, cap, this.#limit]
+    return [[...this.#values], this.#seen, cap, this.#limit, this.#first]
   }
 
-  static fromState([values, seen, cap, limit]: WindowHistoryState): WindowHistory {
+  static fromState([values, seen, cap, limit, first = null]: WindowHistoryState): WindowHistory {
     const history = new WindowHistory()
+    history.#first = first
     history.#values.push(...values)
     history.#seen = seen
     history.#cap = cap === null ? null : DriftCap.fromState(cap)
     history.#limit = limit
     return history
   }
+}
+
+function isRising(values: readonly number[]): boolean {
+  if (values.length < LEAST_OF_GROWTH) return false
+  if (median(values.slice(-END)) < LEAST_RISE * median(values.slice(0, END))) return false
+  let rises = 0
+  let pairs = 0
+  for (let i = 0; i < values.length; i++) {
+    for (let j = i + 1; j < values.length; j++) {
+      pairs++
+      rises += Math.sign(values[j]! - values[i]!)
+    }
+  }
+  return rises >= LEAST_TAU * pairs
 }

@@ -35,6 +35,7 @@ function measureOf({ perMinute, perTenMinutes, perHour }: z.infer<typeof Options
     usedBy: countsOnce,
     severity: ({ status }, times) => (status === 429 ? 'low' : times >= GRAVE_TIMES ? 'high' : 'medium'),
     told: (value) => `${roundText(value)} requests`,
+    unit: 'requests',
     shown: roundText,
   }
 }

@@ -33,6 +33,7 @@ function measureOf({ leastBytes, leastRequests }: z.infer<typeof Options>): Meas
     severity: ({ status }, times) => (status === 413 ? 'low' : times >= GRAVE_TIMES ? 'high' : 'medium'),
     told: (value, { calls }) =>
       `a request of ${bytesText(value)}${calls > 1 ? `, and ${calls - 1} more far too large` : ''},`,
+    unit: 'bytes in a body',
     shown: bytesText,
   }
 }

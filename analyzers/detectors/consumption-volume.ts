@@ -33,6 +33,7 @@ function measureOf({ leastMegabytes }: z.infer<typeof Options>): Measure {
     usedBy: answerOf,
     severity: (_, times) => (times >= GRAVE_TIMES ? 'high' : 'medium'),
     told: (value) => `${bytesText(value)} of answers`,
+    unit: 'bytes',
     shown: bytesText,
   }
 }

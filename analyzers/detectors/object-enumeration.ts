@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
+import { type BaselineDrift, NotedDrifts, NotedDriftsState } from '../baseline-drift.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { CallerIndex } from '../baselines/caller-index.ts'
 import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
@@ -10,7 +11,8 @@ import { hashText } from '../baselines/lookup-hash.ts'
 import type { Places } from '../baselines/places.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
-import { Caller, CallerState, type Reach, type WindowSummary } from './object-enumeration/caller.ts'
+import { spanText } from '../finding.ts'
+import { Caller, CallerState, type Reach, type Scale, type WindowSummary } from './object-enumeration/caller.ts'
 import { EndpointPopulation, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
@@ -48,6 +50,7 @@ const Kept = z.union([
   z.tuple([z.literal('endpoint'), KeyedEntry]),
   z.tuple([z.literal('touch'), FirstTouchState]),
   z.tuple([z.literal('admission'), AdmissionState]),
+  z.tuple([z.literal('drifts'), amount, NotedDriftsState]),
 ])
 
 class ObjectEnumeration implements Detector {
@@ -62,6 +65,9 @@ class ObjectEnumeration implements Detector {
   readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
   readonly #firstTouch: FirstTouch
   readonly #places: Places
+  readonly #drifts = new NotedDrifts('object.enumeration')
+  /** When populations were last asked whether they drift. */
+  #driftHour = 0
   #scopes = 0
   #shortWindow = 0
   #longWindow = 0
@@ -135,6 +141,18 @@ class ObjectEnumeration implements Detector {
     this.#judgeAnew(caller)
   }
 
+  takeDrifts(now: EventTime): readonly BaselineDrift[] {
+    const hour = Math.floor(now / HOUR_US)
+    if (hour !== this.#driftHour) {
+      this.#driftHour = hour
+      this.#endpoints.forEach(({ everyone }, key) => {
+        this.#drifts.noteAll(key, this.#whatOf('short'), everyone.short, now)
+        this.#drifts.noteAll(key, this.#whatOf('long'), everyone.long, now)
+      })
+    }
+    return this.#drifts.take()
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }
@@ -158,6 +176,7 @@ class ObjectEnumeration implements Detector {
     for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
     for (const part of this.#firstTouch.parts()) yield ['touch', part]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
+    yield ['drifts', this.#driftHour, this.#drifts.toState()]
   }
 
   restore(line: unknown): void {
@@ -182,15 +201,19 @@ class ObjectEnumeration implements Detector {
       case 'admission':
         this.#admission.restore(kept[1])
         return
+      case 'drifts':
+        this.#driftHour = kept[1]
+        this.#drifts.restore(kept[2])
+        return
     }
   }
 
-  /** An id this caller had not reached in the present window: counted, stepped, weighed. */
   /** The attack is over or was none: what comes next is judged anew. */
   #judgeAnew(caller: string): void {
     for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
   }
 
+  /** An id this caller had not reached in the present window: counted, stepped, weighed. */
   #reached(tx: Transaction, caller: Caller, reach: Reach, id: number, grown: number, now: EventTime): Signal | null {
     const status = tx.status!
     const endpoint = this.#endpoints.useOf(reach.place)
@@ -216,6 +239,11 @@ class ObjectEnumeration implements Detector {
       if (reach.total >= 2) reach.trail.add(tx)
       return null
     }
+    if (reach.ownShort !== null && !endpoint.shared) {
+      const alike = endpoint.cohort(caller.cohort)?.short
+      const population = alike !== undefined && alike.maturity >= 1 ? alike : endpoint.everyone.short
+      this.#drifts.noteOwn(tx, this.#whatOf('short'), reach.ownShort, population)
+    }
     const evidence = weigh(caller, reach, endpoint)
     if (evidence.lines < 2 || evidence.combined < this.#report) {
       reach.trail.add(tx)
@@ -224,6 +252,10 @@ class ObjectEnumeration implements Detector {
     reach.signalled = true
     const windowUs = evidence.expected?.scale === 'long' ? this.#longUs : this.#shortUs
     return reachSignal(tx, reach, endpoint, evidence, windowUs, now)
+  }
+
+  #whatOf(scale: Scale): string {
+    return `different objects in ${spanText(scale === 'short' ? this.#shortUs : this.#longUs)}`
   }
 
   #closeWindows(caller: Caller, reach: Reach, closeLong: boolean, now: EventTime): void {

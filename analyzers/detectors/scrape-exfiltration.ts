@@ -67,6 +67,7 @@ function measureOf({ leastRecords, plainTimes }: z.infer<typeof Options>): Measu
     factorAt: ({ classes }) => (classes.length > 0 ? 1 : plainTimes),
     severity: (_, times, { classes }) => severityAt(times, classes),
     told: (value, _, { classes }) => `about ${roundText(value)} records${withText(classes)}`,
+    unit: 'records',
     shown: roundText,
   }
 }

@@ -201,11 +201,12 @@ export class DetectorJudge {
     return found
   }
 
-  #evidence({ evidence, detectors, service, openedAt }: Incident): {
+  #evidence(incident: Incident): {
     labels: Map<string | null, number>
     truths: Map<string, number>
     total: number
   } {
+    const { evidence, detectors, service, openedAt } = incident
     const labels = new Map<string | null, number>()
     const truths = new Map<string, number>()
     for (const { transactionId } of evidence) {
@@ -223,6 +224,8 @@ export class DetectorJudge {
         return { labels: new Map([[label.attack, 1]]), truths, total: 1 }
       }
     }
+    // What a baseline became is no evidence either: it is of who made it so.
+    for (const label of this.#named(incident)) return { labels: new Map([[label, 1]]), truths, total: 1 }
     return { labels, truths, total: 0 }
   }
 

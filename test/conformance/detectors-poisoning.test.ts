@@ -9,7 +9,6 @@ const [NOTHING] = Object.keys(POISONS) as [string]
 
 /** What works against us: told neither while it is prepared nor when it is done. */
 const MISSED: readonly (readonly [strike: string, poison: string])[] = [
-  ['object.enumeration: 300 orders in a row', '20 accounts do a tenth of it each, four times'],
   ['consumption.rate: 4,000 searches', 'ever more of it, from a hundredth to a third'],
   ['consumption.rate: 4,000 searches', 'a hundredth of it every half hour'],
 ]
@@ -23,7 +22,10 @@ describe.each(Object.entries(STRIKES))('%s', (name, strike) => {
     const world = new World(3)
     poisonedWorld(world, strike, prepares)
     const { untilOpened, opened } = world.play()
-    const before = opened.some(({ subject, openedAt }) => openedAt < STRIKES_AT && subject.value.includes('mallory'))
+    const before = opened.some(
+      ({ subject, openedAt, policy }) =>
+        openedAt < STRIKES_AT && (subject.value.includes('mallory') || policy === 'baseline-drift'),
+    )
     const result: Found = untilOpened >= 0 ? untilOpened : before ? 'before' : 'missed'
     const row = found.get(name) ?? new Map<string, Found>()
     found.set(name, row.set(poison, result))

@@ -3,6 +3,8 @@
 const MINUTE = 60 * 1_000_000
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
+const inOrder = <T extends { readonly at: number }>(requests: readonly T[]) => [...requests].sort((a, b) => a.at - b.at)
+
 /** Nobody checks it: what is watched is traffic that a server has judged. */
 function token(sub: string, role: string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -39,7 +41,40 @@ const SHIFT = [
 /** Ninety customers look at five invoices of their own each, for four hours. */
 const MANY = range(450).map((i) => invoice(i * 0.5 * MINUTE, i % 90, i % 90, Math.floor(i / 90)))
 
+/** An order that somebody who is signed in opens. */
+function order(at: number, reader: number, number: number) {
+  return {
+    at: Math.round(at),
+    ip: `198.51.100.${reader + 1}`,
+    path: `/v1/orders/${50_000 + ((number * 7919) % 48_000)}`,
+    user: `u_${reader}`,
+  }
+}
+
+/** Thirty customers open two orders of their own every twenty minutes, for four hours and a half. */
+const SHOPPING = range(810).map((i) => order(i * 0.333 * MINUTE, (i >> 1) % 30, ((i >> 1) % 30) * 20 + (i % 20)))
+
+/** One who opens `count(window)` orders in each of the first twenty-two windows of ten minutes. */
+const opening = (count: (window: number) => number) =>
+  range(22).flatMap((window) =>
+    range(count(window)).map((i) =>
+      order((window + (i + 0.5) / count(window)) * 10 * MINUTE, 60, 700 + window * 100 + i),
+    ),
+  )
+
 export const OBJECT_FIXTURES = {
+  // One customer opens a little more from window to window; the last come when what he taught has been learnt.
+  'ever-more-orders.jsonl': inOrder([
+    ...SHOPPING,
+    ...opening((window) => Math.round(3 * 1.14 ** window)),
+    ...range(40).map((i) => order((261 + i / 10) * MINUTE, 60, 5000 + i)),
+  ]),
+  // One customer opens as many each time as the other did in the end: a habit that was there from the start.
+  'many-orders.jsonl': inOrder([
+    ...SHOPPING,
+    ...opening((window) => (window % 2 === 0 ? 26 : 34)),
+    ...range(40).map((i) => order((261 + i / 10) * MINUTE, 60, 5000 + i)),
+  ]),
   // Overnight every customer has another number.
   'renumbered.jsonl': [
     ...MANY,

@@ -35,6 +35,8 @@ export interface Measure {
   severity(tx: Transaction, times: number, population: UsePopulation): Severity
   /** `312 requests`, `about 12,400 records with e-mail addresses`. */
   told(value: number, usage: Usage, population: UsePopulation): string
+  /** What is counted: `requests`. */
+  readonly unit: string
   /** A plain number of the unit, as in `usual here: 1-4`. */
   shown(value: number): string
 }

@@ -89,6 +89,11 @@ export class UsePopulation {
     return all !== null && all.maturity >= 1 ? all : null
   }
 
+  /** What all callers do; null where nobody did anything yet. */
+  everyone(scale: number): PopulationTail | null {
+    return this.#everyone[scale] ?? null
+  }
+
   knows(cohort: string, scale: number): boolean {
     return (this.#cohorts.get(cohort)?.[scale]?.maturity ?? 0) >= 1
   }

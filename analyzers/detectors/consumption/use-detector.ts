@@ -3,6 +3,7 @@ import type { SharedLearning } from '../../../daemon/model/learning.ts'
 import type { Signal } from '../../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
+import { type BaselineDrift, NotedDrifts, NotedDriftsState } from '../../baseline-drift.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/admission.ts'
 import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
@@ -11,10 +12,11 @@ import type { Places } from '../../baselines/places.ts'
 import { isAuthenticated } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
+import { spanText } from '../../finding.ts'
 import { useSignal } from './finding.ts'
 import type { Measure, UseOptions } from './measure.ts'
 import { PopulationState, UseElsewhere, UsePopulation } from './population.ts'
-import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, TEN, Usage } from './usage.ts'
+import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, SCALES_US, TEN, Usage } from './usage.ts'
 
 /** From this share of the floor on a use is watched more closely. */
 const NEAR = 0.25
@@ -51,6 +53,7 @@ const Kept = z.union([
   z.tuple([z.literal('caller'), KeyedEntry]),
   z.tuple([z.literal('place'), KeyedEntry]),
   z.tuple([z.literal('admission'), AdmissionState]),
+  z.tuple([z.literal('drifts'), amount, NotedDriftsState]),
 ])
 
 /**
@@ -80,10 +83,14 @@ export class UseDetector implements Detector {
   readonly #admission: Admission<Summary, SummaryState>
   readonly #places: Places
   readonly #usage = new Usage()
+  readonly #drifts: NotedDrifts
+  /** When populations were last asked whether they drift. */
+  #driftHour = 0
   #hour = 0
 
   constructor(measure: Measure, options: UseOptions, callers = new CallerIndex()) {
     this.#measure = measure
+    this.#drifts = new NotedDrifts(measure.id)
     this.#index = callers
     this.#matureVotes = options.matureVotes
     this.#report = options.report
@@ -155,6 +162,20 @@ export class UseDetector implements Detector {
     this.#admission.pardon(caller, now)
   }
 
+  takeDrifts(now: EventTime): readonly BaselineDrift[] {
+    const hour = Math.floor(now / HOUR_US)
+    if (hour !== this.#driftHour) {
+      this.#driftHour = hour
+      this.#populations.forEach((population, place) => {
+        for (let scale = MINUTE; scale <= HOUR; scale++) {
+          const tail = population.everyone(scale)
+          if (tail !== null) this.#drifts.noteAll(place, this.#whatOf(scale), tail, now)
+        }
+      })
+    }
+    return this.#drifts.take()
+  }
+
   freeze(frozen: boolean, now: EventTime): void {
     this.#admission.freeze(frozen, now)
   }
@@ -177,6 +198,7 @@ export class UseDetector implements Detector {
     for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
     for (const entry of this.#populations.entries((population) => population.toState())) yield ['place', entry]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
+    yield ['drifts', this.#driftHour, this.#drifts.toState()]
   }
 
   restore(line: unknown): void {
@@ -196,6 +218,10 @@ export class UseDetector implements Detector {
       }
       case 'admission':
         this.#admission.restore(kept[1])
+        return
+      case 'drifts':
+        this.#driftHour = kept[1]
+        this.#drifts.restore(kept[2])
         return
     }
   }
@@ -224,6 +250,8 @@ export class UseDetector implements Detector {
         if (times > heavy.early) heavy.early = times
         continue
       }
+      const own = heavy.own[scale] ?? null
+      if (own !== null) this.#drifts.noteOwn(tx, this.#whatOf(scale), own, tail)
       if (this.#isExcused(tx, caller.cohort, heavy, others, scale, value, times, now)) continue
       const pValue = tail.scoreOne(value)
       if (pValue === null || pValue > (times < least ? FAR_P : this.#report)) continue
@@ -269,6 +297,10 @@ export class UseDetector implements Detector {
   #crowdFactor(tx: Transaction, caller: Caller, usage: Usage): number {
     if (tx.principal.kind === 'ip' && tx.sharedAddress === true) return CROWD_TIMES
     return this.#measure.spreads && usage.inTen < SPREAD_SHARE * caller.callsInTen ? CROWD_TIMES : 1
+  }
+
+  #whatOf(scale: number): string {
+    return `${this.#measure.unit} in ${spanText(SCALES_US[scale]!)}`
   }
 
   #closeHour(now: EventTime): void {

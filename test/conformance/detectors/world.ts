@@ -133,6 +133,7 @@ export class World {
     }
     const tick = (now: number): void => {
       set.tick(now)
+      for (const signal of set.sense({ now, sources: [] })) report(book.push(signal), now)
       report(book.tick(now), now)
     }
     const ordered = [...this.transactions].sort((a, b) => a.endTime - b.endTime || (a.id < b.id ? -1 : 1))
