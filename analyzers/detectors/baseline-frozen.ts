@@ -30,6 +30,8 @@ const LEAST_SUSPECTS = 3
 /** Again and again: so many of the six hours brought so many new suspects. A single wave is an attack, and told as one. */
 const BUSY_HOURS = 4
 const BUSY = 2
+/** It is over when it was not so for more hours: a new hour begins with nothing in it. */
+const CALM_HOURS = 2
 /** Hours watched before it is known how many suspects are usual. */
 const KNOWN_HOURS = 24
 const PAST_HALF_LIFE_HOURS = 7 * 24
@@ -204,7 +206,7 @@ class BaselineFrozen implements Detector {
   /** Told when it begins and each hour while it lasts, and when it is over. */
   #say(kind: Kind, said: Said | null, now: EventTime, signals: Signal[]): void {
     if (said === null) {
-      if (this.#told[kind] < 0) return
+      if (this.#told[kind] < 0 || (kind !== 'still' && this.#hour - this.#told[kind] <= CALM_HOURS)) return
       this.#told[kind] = -1
       signals.push(frozenSignal(kind, OVER, now))
     } else if (this.#told[kind] !== this.#hour) {

@@ -34,6 +34,18 @@ describe.each(Object.entries(STRIKES))('%s', (name, strike) => {
   })
 })
 
+test('that somebody provokes incidents so that nothing is learnt is told, once; on ordinary days it is not', () => {
+  const told = (poison: string) => {
+    const world = new World(3)
+    poisonedWorld(world, () => {}, POISONS[poison]!)
+    return world.play().opened.filter(({ policy }) => policy === 'baseline-frozen')
+  }
+  expect(told(NOTHING)).toEqual([])
+  const [incident, ...more] = told('200 cheap incidents, so that learning stands still')
+  expect(incident?.why).toMatch(/new callers came under suspicion within 6 h, again and again/)
+  expect(more).toEqual([])
+})
+
 test('docs/poisoning.md tells what was just measured', () => {
   const text = readFileSync(PAGE, 'utf8')
   const rows = Object.keys(POISONS).map((poison) => {

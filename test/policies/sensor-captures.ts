@@ -58,11 +58,6 @@ function feedStops(): CapturedFrame[] {
   return exchangesAt([...every(5 * SECOND, 0, 20 * MINUTE), ...every(5 * SECOND, 30 * MINUTE, 31 * MINUTE)])
 }
 
-/** The same, but for seven hours. */
-function feedGone(): CapturedFrame[] {
-  return exchangesAt([...every(5 * SECOND, 0, 20 * MINUTE), ...every(5 * SECOND, 440 * MINUTE, 441 * MINUTE)])
-}
-
 /** A request every five seconds for twenty minutes, then ever fewer, until one comes in twenty minutes. */
 function quietNight(): CapturedFrame[] {
   const times = every(5 * SECOND, 0, 20 * MINUTE)
@@ -74,6 +69,5 @@ export const SENSOR_CAPTURES: Readonly<Record<string, () => CapturedFrame[]>> = 
   'lossy-mirror.pcap.gz': lossyMirror,
   'lossy-path.pcap.gz': lossyPath,
   'feed-stops.pcap.gz': feedStops,
-  'feed-gone.pcap.gz': feedGone,
   'quiet-night.pcap.gz': quietNight,
 }

@@ -43,11 +43,14 @@ test('a first run changes nothing: every shipped policy only rehearses', () => {
   }
 })
 
+/** What only incidents of other policies bring about, which a test of one policy does not open (conformance/detectors-poisoning.test.ts). */
+const ATTACKED_ELSEWHERE: ReadonlySet<string> = new Set(['baseline-frozen'])
+
 describe.each(documents.map((document) => [document.file.metadata.id, document] as const))('%s', (_, document) => {
   test('has an attack and a benign twin', () => {
     const counts = document.file.tests.map(({ expect: { incidents } }) => incidents)
     expect(counts).toContain(0)
-    expect(Math.max(...counts)).toBeGreaterThan(0)
+    if (!ATTACKED_ELSEWHERE.has(document.file.metadata.id)) expect(Math.max(...counts)).toBeGreaterThan(0)
   })
 
   test('passes its tests', async () => {
