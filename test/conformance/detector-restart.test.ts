@@ -120,7 +120,6 @@ class Life {
 const BEGINS_ANEW = 'regression.silence'
 /** Not to be told from these recordings: the same class as another detector, or a restart in the tests of its own. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'baseline.drift': 'analyzers/detectors/baseline-drift.test.ts',
   'baseline.frozen': 'analyzers/detectors/baseline-frozen.test.ts',
   'auth.otp': 'auth.bruteforce',
   'auth.spray': 'auth.stuffing',
