@@ -9,7 +9,6 @@ const [NOTHING] = Object.keys(POISONS) as [string]
 
 /** What works against us: told neither while it is prepared nor when it is done. */
 const MISSED: readonly (readonly [strike: string, poison: string])[] = [
-  ['consumption.rate: 4,000 searches', 'ever more of it, from a hundredth to a third'],
   ['consumption.rate: 4,000 searches', 'a hundredth of it every half hour'],
 ]
 
