@@ -10,8 +10,10 @@ const Options = z.strictObject({
   leastSeconds: z
     .number()
     .positive()
-    .default(100)
-    .describe('seconds of a service in ten minutes that are no matter yet; three times as many in an hour'),
+    .default(120)
+    .describe(
+      'seconds of a service in ten minutes that are no matter yet, a fifth of them; three times as many in an hour',
+    ),
   leastRequests: z.int().min(1).default(10).describe('such requests in an hour before it is judged'),
 })
 
