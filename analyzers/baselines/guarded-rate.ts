@@ -25,28 +25,60 @@ export class GuardedRate
   #model: BetaBinomial
   #cap = new DriftCap()
   readonly #maxMean: number
+  readonly #prior: readonly [alpha: number, beta: number]
   #carriers = 0
   #seen = 0
+  /** What other analyzers learnt, and the own model with it; null until it is asked for. */
+  #others: BetaBinomial | null = null
+  #joint: BetaBinomial | null = null
 
   constructor(priorAlpha: number, priorBeta: number, maxMean: number) {
     this.#maxMean = maxMean
+    this.#prior = [priorAlpha, priorBeta]
     this.#model = new BetaBinomial(priorAlpha, priorBeta, maxMean)
   }
 
+  /** Here and at other analyzers; the cap is that of what was learnt here. */
   get alpha(): number {
-    return this.#model.alpha
+    return this.#known.alpha
   }
   get beta(): number {
-    return this.#model.beta
+    return this.#known.beta
   }
   get mean(): number {
-    return this.#model.mean
+    return this.#known.mean
   }
   get voters(): number {
-    return this.#model.voters
+    return this.#known.voters
+  }
+
+  get #known(): BetaBinomial {
+    if (this.#others === null) return this.#model
+    if (this.#joint === null) {
+      this.#joint = BetaBinomial.fromState(this.#model.toState(), ...this.#prior)
+      this.#joint.merge(this.#others)
+    }
+    return this.#joint
+  }
+
+  /** What other analyzers told, one state each, in the place of what they had told before. */
+  hear(told: readonly BetaBinomialState[]): void {
+    this.#joint = null
+    this.#others = null
+    for (const state of told) {
+      const model = BetaBinomial.fromState(state, ...this.#prior)
+      if (this.#others === null) this.#others = model
+      else this.#others.merge(model)
+    }
+  }
+
+  /** What was learnt here, for others. */
+  told(): BetaBinomialState {
+    return this.#model.toState()
   }
 
   learnOne(hits: number, trials: number, weight: number, now: EventTime): void {
+    this.#joint = null
     if (this.#model.voters < SETTLED_VOTES) {
       this.#model.learnOne(hits, trials, weight)
       return

@@ -82,6 +82,8 @@ export class PopulationTail
   #others: TailElsewhere | null = null
   /** What is fitted: the own sketch, and that of others with it. */
   #joint = this.#sketch
+  /** Others were heard since it was fitted. */
+  #unjoined = false
 
   /** `votersNeeded`: votes before it has an opinion. */
   constructor(votersNeeded: number) {
@@ -118,7 +120,7 @@ export class PopulationTail
     // That more is known, or less, is no drift.
     if (others === null || this.#others === null) this.#cap.settle()
     this.#others = others
-    this.#stale = true
+    this.#unjoined = true
   }
 
   /** What was learnt here, for others. */
@@ -160,8 +162,9 @@ export class PopulationTail
   }
 
   #fit(): void {
-    if (!this.#stale) return
+    if (!this.#stale && !this.#unjoined) return
     this.#stale = false
+    this.#unjoined = false
     this.#fittedAt = this.#now
     this.#join()
     this.#typical = this.#joint.quantile(0.5) ?? 0

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SharedLearning } from '../../daemon/model/learning.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
@@ -8,12 +9,13 @@ import { CallerIndex } from '../baselines/caller-index.ts'
 import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
+import { Others } from '../baselines/others.ts'
 import type { Places } from '../baselines/places.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
 import { Caller, CallerState, type Reach, type Scale, type WindowSummary } from './object-enumeration/caller.ts'
-import { EndpointPopulation, PopulationState } from './object-enumeration/endpoint-population.ts'
+import { EndpointPopulation, PopulationElsewhere, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
 
@@ -62,6 +64,17 @@ class ObjectEnumeration implements Detector {
   readonly #index: CallerIndex
   readonly #callers: KeyedTable<Caller>
   readonly #endpoints: KeyedTable<EndpointPopulation>
+  readonly #others: Others<PopulationElsewhere>
+  readonly shared: SharedLearning = {
+    version: 1,
+    tell: () => this.#endpoints.states((endpoint) => endpoint.told()),
+    hear: (lines) => {
+      this.#others.hear(lines)
+      this.#endpoints.forEach((endpoint, key) => {
+        endpoint.hear(this.#others.get(key))
+      })
+    },
+  }
   readonly #admission: Admission<WindowSummary, z.infer<typeof SummaryState>>
   readonly #firstTouch: FirstTouch
   readonly #places: Places
@@ -79,11 +92,13 @@ class ObjectEnumeration implements Detector {
     this.#longUs = options.longHours * HOUR_US
     this.#report = -Math.log(options.report)
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
-    this.#endpoints = new KeyedTable(
-      options.maxEndpoints,
-      () => new EndpointPopulation(++this.#scopes, options.matureVotes),
-      callers.places,
-    )
+    this.#others = new Others(options.maxEndpoints, () => new PopulationElsewhere())
+    const newPopulation = (key: string) => {
+      const population = new EndpointPopulation(++this.#scopes, options.matureVotes)
+      population.hear(this.#others.get(key))
+      return population
+    }
+    this.#endpoints = new KeyedTable(options.maxEndpoints, newPopulation, callers.places)
     this.#admission = new Admission(
       ADMISSION_DEFAULTS,
       (summary, weight, now, caller) => {
@@ -161,6 +176,7 @@ class ObjectEnumeration implements Detector {
     return {
       callers: this.#callers.occupancy,
       endpoints: this.#endpoints.occupancy,
+      others: this.#others.occupancy,
       first_touch: this.#firstTouch.occupancy,
       quarantine: this.#admission.occupancy,
     }
@@ -192,6 +208,7 @@ class ObjectEnumeration implements Detector {
         const population = EndpointPopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)
         // One that came while the snapshot was made has a number beyond the one that was kept.
         this.#scopes = Math.max(this.#scopes, population.scope)
+        population.hear(this.#others.get(kept[1][1]))
         this.#endpoints.restore(kept[1], population)
         return
       }

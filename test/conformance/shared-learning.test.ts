@@ -32,6 +32,7 @@ test('these parts are shared', () => {
       "consumption.size",
       "consumption.volume",
       "inventory.shadow",
+      "object.enumeration",
       "object.ownership",
       "property.exposure",
       "regression.errors",

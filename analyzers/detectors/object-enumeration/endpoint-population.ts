@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { EventTime } from '../../../daemon/model/time.ts'
+import { BetaBinomialState } from '../../baselines/beta-binomial.ts'
 import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
-import { PopulationTail, PopulationTailState } from '../../baselines/population-tail.ts'
+import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { hash32, text } from '../../baselines/state.ts'
 import type { WindowSummary } from './caller.ts'
 
@@ -34,6 +35,42 @@ export const PopulationState = z.tuple([
 ])
 export type PopulationState = z.infer<typeof PopulationState>
 
+const ReachesShare = z.tuple([TailShare, TailShare, TailShare])
+/** Everyone, cohorts, rates (refused, neighbours, foreign, strangers). */
+const PopulationShare = z.tuple([
+  ReachesShare,
+  z.array(z.tuple([text, ReachesShare])).max(MAX_COHORTS),
+  z.tuple([BetaBinomialState, BetaBinomialState, BetaBinomialState, BetaBinomialState]),
+])
+type PopulationShare = z.infer<typeof PopulationShare>
+type ReachesElsewhere = readonly [short: TailElsewhere, long: TailElsewhere, foreign: TailElsewhere]
+
+/** What other analyzers learnt of the callers of one endpoint. */
+export class PopulationElsewhere {
+  readonly everyone = newReaches()
+  readonly cohorts = new Map<string, ReachesElsewhere>()
+  readonly rates: PopulationShare[2][] = []
+
+  add(state: unknown): void {
+    const [everyone, cohorts, rates] = PopulationShare.parse(state)
+    addReaches(this.everyone, everyone)
+    for (const [cohort, reach] of cohorts) {
+      const known = this.cohorts.get(cohort) ?? newReaches()
+      if (this.cohorts.size < MAX_COHORTS) this.cohorts.set(cohort, known)
+      addReaches(known, reach)
+    }
+    this.rates.push(rates)
+  }
+}
+
+function newReaches(): ReachesElsewhere {
+  return [new TailElsewhere(), new TailElsewhere(), new TailElsewhere()]
+}
+
+function addReaches(sums: ReachesElsewhere, told: z.infer<typeof ReachesShare>): void {
+  for (const [i, sum] of sums.entries()) sum.add(told[i]!)
+}
+
 const REFUSALS = [1, 19, 0.4] as const
 const NEIGHBOURS = [1, 9, 0.7] as const
 const FOREIGN = [2, 8, 0.6] as const
@@ -53,6 +90,9 @@ export class EndpointPopulation {
   /** The cohort most votes come from. */
   #main: string | null = null
   readonly #cohorts = new Map<string, Reaches>()
+  /** Cohorts that nobody here belongs to. */
+  readonly #elsewhere = new Set<string>()
+  #heard = false
 
   constructor(scope: number, matureVotes: number) {
     this.scope = scope
@@ -84,8 +124,37 @@ export class EndpointPopulation {
     if (this.mayOwn(cohort)) this.strangers.learnOne(2 * foreign > known ? 1 : 0, 1, 1, now)
   }
 
+  /** What other analyzers learnt, in the place of what they knew before. */
+  hear(others: PopulationElsewhere | null): void {
+    if (others === null && !this.#heard) return
+    this.#heard = others !== null
+    hearReaches(this.everyone, others?.everyone)
+    for (const cohort of others?.cohorts.keys() ?? []) {
+      if (this.#cohorts.size >= MAX_COHORTS || this.#cohorts.has(cohort)) continue
+      this.#cohorts.set(cohort, reaches(this.#matureVotes))
+      this.#elsewhere.add(cohort)
+    }
+    for (const [cohort, reach] of this.#cohorts) hearReaches(reach, others?.cohorts.get(cohort))
+    const rates = [this.refusals, this.neighbours, this.foreign, this.strangers]
+    for (const [i, rate] of rates.entries()) rate.hear(others?.rates.map((told) => told[i]!) ?? [])
+  }
+
+  /** What was learnt here, for others. */
+  told(): PopulationShare {
+    return [
+      toldReaches(this.everyone),
+      this.#own().map(([cohort, reach]) => [cohort, toldReaches(reach)]),
+      [this.refusals.told(), this.neighbours.told(), this.foreign.told(), this.strangers.told()],
+    ]
+  }
+
+  #own(): [string, Reaches][] {
+    return [...this.#cohorts].filter(([cohort]) => !this.#elsewhere.has(cohort))
+  }
+
   learnOne(summary: WindowSummary, weight: number, now: EventTime): void {
     let cohort = this.#cohorts.get(summary.cohort)
+    this.#elsewhere.delete(summary.cohort)
     if (cohort === undefined && this.#cohorts.size < MAX_COHORTS) {
       cohort = reaches(this.#matureVotes)
       this.#cohorts.set(summary.cohort, cohort)
@@ -124,7 +193,7 @@ export class EndpointPopulation {
       this.foreign.toState(),
       this.strangers.toState(),
       this.#main,
-      [...this.#cohorts].map(([name, cohort]) => [name, reachesState(cohort)]),
+      this.#own().map(([name, cohort]) => [name, reachesState(cohort)]),
     ]
   }
 
@@ -140,6 +209,16 @@ export class EndpointPopulation {
     for (const [name, cohort] of cohorts) population.#cohorts.set(name, reachesFrom(cohort, matureVotes))
     return population
   }
+}
+
+function hearReaches({ short, long, foreign }: Reaches, others: ReachesElsewhere | undefined): void {
+  short.hear(others?.[0] ?? null)
+  long.hear(others?.[1] ?? null)
+  foreign.hear(others?.[2] ?? null)
+}
+
+function toldReaches({ short, long, foreign }: Reaches): z.infer<typeof ReachesShare> {
+  return [short.told(), long.told(), foreign.told()]
 }
 
 function reachesState({ short, long, foreign }: Reaches): z.infer<typeof ReachesState> {
