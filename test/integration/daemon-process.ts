@@ -65,7 +65,7 @@ export class DaemonFolder {
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.#daemons.map((daemon) => daemon.kill()))
+    await Promise.all(this.#daemons.map((daemon) => daemon.killAll()))
     rmSync(this.path, { recursive: true, force: true })
   }
 }
@@ -121,6 +121,13 @@ export class DaemonProcess {
   async kill(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
     await this.ended
+  }
+
+  /** With what it started: a process that a test has stopped would not hear that its parent is gone. */
+  async killAll(): Promise<void> {
+    const running = this.child.exitCode === null && this.child.signalCode === null
+    for (const pid of running ? this.children : []) process.kill(pid, 'SIGKILL')
+    await this.kill()
   }
 }
 
