@@ -12,10 +12,10 @@ import { useRuleCompiler } from '../payload/rules/compiler.ts'
 import { openInput } from '../sources/capture-file.ts'
 import { liveEvents } from '../sources/live.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
-import { OffpathError } from '../telemetry/errors.ts'
 import { watchedAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
 import { buildDetection } from './detection.ts'
+import { failureOf } from './engine-failure.ts'
 import type {
   EngineFile,
   EngineKafka,
@@ -241,7 +241,7 @@ export class Engine {
       const held = assembly.detection?.incidents.held() ?? []
       this.#tell({ kind: 'done', summary: assembly.summary(assembly.finish()), held })
     } catch (error) {
-      this.#tell(failure(error))
+      this.#tell(failureOf(error))
     } finally {
       clearInterval(beat)
       for (const server of this.#servers) server.close()
@@ -438,22 +438,4 @@ export class Engine {
 
 function keyOf({ key, config }: StartMessage): PrivacyKey {
   return keyFrom(Buffer.from(key, 'base64'), config.privacy.previous_key_ids)
-}
-
-function failure(error: unknown): FromEngine {
-  if (!(error instanceof OffpathError)) {
-    return {
-      kind: 'failed',
-      code: null,
-      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    }
-  }
-  const { code, message, at, remedy } = error
-  return {
-    kind: 'failed',
-    code,
-    message,
-    ...(at === undefined ? {} : { at }),
-    ...(remedy === undefined ? {} : { remedy }),
-  }
 }

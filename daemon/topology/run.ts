@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { StatusJson } from '../api/operations.ts'
 import type { SourceConfig, ValidatedConfig } from '../config/schema.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
 import type { DescribedApi } from '../inventory/described-api.ts'
 import type { DeployMark } from '../model/deploy.ts'
-import type { SourceInfo } from '../model/frame.ts'
 import type { HeldIncident, IncidentChange } from '../model/incident.ts'
 import type { RowBatch } from '../model/row-batch.ts'
 import type { ToldPart } from '../model/told-part.ts'
@@ -16,8 +15,9 @@ import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { captureName } from './capture-command.ts'
-import { CaptureSupervisor, type SourceState } from './capture-supervisor.ts'
+import type { SourceState } from './capture-supervisor.ts'
+import { Captures, isLive } from './captures.ts'
+import { errorOf } from './engine-failure.ts'
 import type {
   EngineFile,
   EngineInput,
@@ -36,6 +36,7 @@ import type { KafkaDesk } from './kafka-desk.ts'
 import type { Sharing } from './peer-learning.ts'
 import { sharedTemporaryFolder, unprivilegedCommand, unprivilegedUser } from './privileges.ts'
 import type { ReplaySummary } from './replay.ts'
+import { fileName, sourceName } from './source-name.ts'
 
 /** A recording to read before the sources, so that baselines start mature. */
 export interface LearnFrom {
@@ -114,8 +115,6 @@ export interface Watch {
   processes(): { name: string; pid: number | null }[]
 }
 
-type LiveSource = Extract<SourceConfig, { kind: 'pcap' | 'exec' | 'udp-tunnel' }>
-
 /** Starts the engine and the capture children, keeps them going, passes incidents and rows on, and reads no traffic itself. */
 export function watch(request: RunRequest): Watch {
   const control = new Control(request)
@@ -139,15 +138,18 @@ class Control {
   readonly #request: RunRequest
   readonly #folder: string
   readonly #descriptors: number[] = []
-  /** By index of the source. */
-  readonly #supervisors = new Map<number, CaptureSupervisor>()
-  /** Exec sources whose command finished its work. */
-  #ended = 0
+  readonly #captures: Captures
   #engine: ChildProcess | null = null
   #topics: readonly KafkaStatus[] = []
 
   constructor(request: RunRequest) {
     this.#request = request
+    this.#captures = new Captures({
+      sources: request.config.sources,
+      logger: request.logger,
+      stop: request.stop,
+      tell: (message) => this.#tell(message),
+    })
     // 0700, so nobody else can feed frames to the engine. mkdtemp makes it so.
     this.#folder = mkdtempSync(join(sharedTemporaryFolder(), 'offpath-'))
   }
@@ -184,7 +186,7 @@ class Control {
         if (message.kind === 'done') {
           this.#request.onHeld?.(message.held)
           resolve(message.summary)
-        } else if (message.kind === 'failed') fail(revive(message))
+        } else if (message.kind === 'failed') fail(errorOf(message))
         else if (message.kind === 'listening') this.#capture(inputs).catch(failUnlessStopped)
         else if (message.kind === 'rows') this.#seal(message)
         else if (message.kind === 'positions') this.#keep(message.positions)
@@ -215,14 +217,14 @@ class Control {
         sharing: this.#request.sharing ?? null,
       }
       this.#tell(start)
-      const end = () => void this.#stopCapture().then(() => this.#tell({ kind: 'stop' }))
+      const end = () => void this.#captures.stop().then(() => this.#tell({ kind: 'stop' }))
       if (stop.aborted) end()
       else stop.addEventListener('abort', end, { once: true })
     })
   }
 
   async close(): Promise<void> {
-    await this.#stopCapture()
+    await this.#captures.stop()
     this.#engine?.kill('SIGKILL')
     for (const descriptor of this.#descriptors) if (descriptor !== STDIN) closeSync(descriptor)
     rmSync(this.#folder, { recursive: true, force: true })
@@ -250,10 +252,10 @@ class Control {
 
   sources(): SourceStatus[] {
     return this.#request.config.sources.map((source, index) => {
-      const name = nameOf(source)
+      const name = sourceName(source)
       const status = { kind: source.kind, name, state: this.#stateOf(source, index) }
       const topic = source.kind === 'kafka' ? this.#topics.find((each) => each.name === name) : undefined
-      const reason = this.#supervisors.get(index)?.why ?? null
+      const reason = this.#captures.standing(index).why
       if (topic === undefined) return reason === null ? status : { ...status, why: reason }
       const { why, lags, queued, queuedSeconds, starved } = topic
       return { ...status, ...(why === null ? {} : { why }), lags, queued, queued_seconds: queuedSeconds, starved }
@@ -262,15 +264,13 @@ class Control {
 
   #stateOf(source: SourceConfig, index: number): SourceState {
     if (source.kind === 'file') return 'capturing'
-    if (source.kind === 'kafka') return this.#topics.find(({ name }) => name === nameOf(source))?.state ?? 'starting'
-    return this.#supervisors.get(index)?.state ?? 'starting'
+    if (source.kind === 'kafka')
+      return this.#topics.find(({ name }) => name === sourceName(source))?.state ?? 'starting'
+    return this.#captures.standing(index).state
   }
 
   processes(): { name: string; pid: number | null }[] {
-    return [
-      { name: 'engine', pid: this.#engine?.pid ?? null },
-      ...[...this.#supervisors.values()].map(({ name, pid }) => ({ name: `capture ${name}`, pid })),
-    ]
+    return [{ name: 'engine', pid: this.#engine?.pid ?? null }, ...this.#captures.processes()]
   }
 
   #seal({ sequence, batch, reach }: Extract<FromEngine, { kind: 'rows' }>): void {
@@ -323,48 +323,13 @@ class Control {
   }
 
   async #capture(inputs: readonly EngineInput[]): Promise<void> {
-    const { config, logger } = this.#request
-    const lives = inputs.filter((input) => input.kind === 'live')
-    const absent: OffpathError[] = []
-    for (const [index, source] of config.sources.entries()) {
-      if (this.#request.stop.aborted) return
-      const input = inputs[index]!
-      if (input.kind !== 'live' || !isLive(source)) continue
-      const info: SourceInfo = { kind: source.kind, name: nameOf(source) }
-      const supervisor = new CaptureSupervisor({
-        capture: source,
-        socketPath: input.socketPath,
-        logger,
-        onStats: ({ kernelDrops, interfaceDrops, foreign, respawns }) =>
-          this.#tell({ kind: 'capture_stats', source: info, kernelDrops, interfaceDrops, foreign, respawns }),
-        onState: (state, why) =>
-          this.#tell({ kind: 'source_state', source: info, state: state === 'capturing' ? 'reading' : state, why }),
-        onEnd: () => {
-          this.#ended++
-          if (this.#ended === lives.length && !inputs.some(({ kind }) => kind === 'kafka')) this.#tell({ kind: 'stop' })
-        },
-      })
-      this.#supervisors.set(index, supervisor)
-      const missing = await supervisor.start()
-      if (missing !== null) absent.push(missing)
-    }
-    if (absent.length > 0 && absent.length === inputs.length) {
-      logger.error(
-        { code: absent[0]!.code },
-        `nothing is watched: no source is there yet; each is tried again until it is. ${absent[0]!.remedy ?? ''}`.trim(),
-      )
-    }
-    this.#request.onReady()
-  }
-
-  async #stopCapture(): Promise<void> {
-    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor.stop()))
+    if (await this.#captures.start(inputs)) this.#request.onReady()
   }
 
   #input(source: SourceConfig, index: number): EngineInput {
     if (source.kind === 'file') return this.#open(source.path, this.#request.shiftFilesUs ?? 0)
     if (source.kind === 'kafka') return kafkaInput(this.#request.kafka, source)
-    return { kind: 'live', via: source.kind, name: nameOf(source), socketPath: join(this.#folder, `${index}.sock`) }
+    return { kind: 'live', via: source.kind, name: sourceName(source), socketPath: join(this.#folder, `${index}.sock`) }
   }
 
   /** The descriptor's number in the engine: its standard input, output, error and channel come first. */
@@ -393,23 +358,9 @@ class Control {
   }
 }
 
-/** What a source is called in records and in status. */
-export function nameOf(source: SourceConfig): string {
-  if (source.kind === 'kafka') return source.topics.join(',')
-  return source.kind === 'file' ? fileName(source.path) : captureName(source)
-}
-
-function isLive(source: SourceConfig): source is LiveSource {
-  return source.kind !== 'file' && source.kind !== 'kafka'
-}
-
 function kafkaInput(desk: KafkaDesk | undefined, source: Extract<SourceConfig, { kind: 'kafka' }>): EngineKafka {
   if (desk === undefined) throw new Error('a Kafka source needs somebody who keeps its positions')
-  return { kind: 'kafka', name: nameOf(source), ...desk.open(source) }
-}
-
-function fileName(path: string): string {
-  return path === '-' ? 'stdin' : basename(path)
+  return { kind: 'kafka', name: sourceName(source), ...desk.open(source) }
 }
 
 const STDIN = 0
@@ -425,13 +376,4 @@ function open(path: string): number {
       cause,
     })
   }
-}
-
-function revive(message: Extract<FromEngine, { kind: 'failed' }>): Error {
-  const { code, at, remedy } = message
-  if (code === null) return new Error(message.message)
-  return new OffpathError(code, message.message, {
-    ...(at === undefined ? {} : { at }),
-    ...(remedy === undefined ? {} : { remedy }),
-  })
 }
