@@ -84,6 +84,8 @@ export class PopulationTail
   #joint = this.#sketch
   /** Others were heard since it was fitted. */
   #unjoined = false
+  /** Whether there are others at all has changed since. */
+  #settles = false
 
   /** `votersNeeded`: votes before it has an opinion. */
   constructor(votersNeeded: number) {
@@ -117,8 +119,8 @@ export class PopulationTail
   /** What other analyzers learnt, in the place of what they knew before. The cap holds a rise of all together. */
   hear(others: TailElsewhere | null): void {
     if (others === null && this.#others === null) return
-    // That more is known, or less, is no drift.
-    if (others === null || this.#others === null) this.#cap.settle()
+    // That more is known, or less, is no drift. The cap is told when it is asked next: what is kept is what was learnt here.
+    this.#settles ||= others === null || this.#others === null
     this.#others = others
     this.#unjoined = true
   }
@@ -165,6 +167,8 @@ export class PopulationTail
     if (!this.#stale && !this.#unjoined) return
     this.#stale = false
     this.#unjoined = false
+    if (this.#settles) this.#cap.settle()
+    this.#settles = false
     this.#fittedAt = this.#now
     this.#join()
     this.#typical = this.#joint.quantile(0.5) ?? 0
