@@ -92,3 +92,17 @@ test('a flood of callers starts the index over, and loses nothing of the tables'
   expect(rows.size).toBeGreaterThan(1)
   expect(rows.size).toBeLessThan(5)
 })
+
+test('a row of an index that started over holds nothing, and its table goes on', () => {
+  const index = new CallerIndex()
+  const table = new KeyedTable(4, () => ({ uses: 0 }), index)
+  const known = caller('u1')
+  const before = index.of(known)
+  for (let i = 0; i < 6; i++) table.useOf(before).uses++
+  expect(before.values).toEqual([{ uses: 6 }])
+  for (let i = 0; i < LIMIT; i++) index.of(caller(`${i}`))
+  expect(before.values).toEqual([])
+  const after = index.of(known)
+  expect(table.useOf(after)).toEqual({ uses: 6 })
+  expect([before.values, after.values]).toEqual([[], [{ uses: 6 }]])
+})

@@ -228,7 +228,9 @@ export class KeyedTable<Value> {
   /** The value is at hand no more. */
   #takeBack(slot: Slot<Value>): void {
     if (slot.row === null) return
-    slot.row.values[this.#number] = null
+    const { values } = slot.row
+    // Nothing is at hand in a row of an index that has started over.
+    if (this.#number < values.length) values[this.#number] = null
     slot.row = null
   }
 }
