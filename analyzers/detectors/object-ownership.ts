@@ -144,11 +144,12 @@ class ObjectOwnership implements Detector {
 
   suspect(key: string, open: boolean, now: EventTime): void {
     this.#admission.suspect(key, open, now)
+    const caller = this.#callers.peek(key)
     if (!open) {
-      this.#callers.peek(key)?.clear()
+      caller?.clear()
+      caller?.forgetDoubtful()
       return
     }
-    const caller = this.#callers.peek(key)
     for (const [, place, at, cohort, relation] of this.#breaks.take(key)) {
       const endpoint = this.#endpoints.peek(place)
       const invariant = endpoint?.fields[at]?.invariantsOf(cohort)?.[relation]
@@ -318,8 +319,9 @@ class ObjectOwnership implements Detector {
     if (isProof(here) && invariants[CALLER]!.holds) broken.push(CALLER)
     if (((there.isForeign && !there.isOwn) || isProof(there)) && invariants[LINK]!.holds) broken.push(LINK)
     if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere)) && invariants[PERSON]!.holds) broken.push(PERSON)
+    const returned = standings.some(({ turn }) => turn === 'returned')
     const record = caller.recordOf(look.endpoint.numberOf(at))
-    const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken)
+    const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken, returned)
     if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, standings)
 
     const held: (boolean | null)[] = [
@@ -335,7 +337,7 @@ class ObjectOwnership implements Detector {
     if (here.had && !here.isOwn && !isRule && !invariants[LINK]!.holds) caller.noteShown(field.sharedDomain, value)
     const isOwn =
       breach === null && (field.named ? here.isOwn || here.turn === 'first' : isSubject === true || isTenant === true)
-    return { isOwn, breach, returned: standings.some(({ turn }) => turn === 'returned') }
+    return { isOwn, breach, returned }
   }
 
   /** Another value may be a new name of the first one, or come before anything holds: what it was is kept until the caller's own is plain. */
@@ -346,15 +348,16 @@ class ObjectOwnership implements Detector {
     } else if (standings[1]!.isSettled || standings[2]!.isSettled) caller.trail.clear()
   }
 
-  /** The break that is the least likely to be honest; null of none. */
+  /** The break that is the least likely to be honest; null of none. `returned`: it was before, and this object is the caller's own. */
   #worst(
     { caller, cohort, endpoint, object, now }: Look,
     field: Field,
     invariants: Invariants,
     broken: readonly number[],
+    returned: boolean,
   ): Breach | null {
     if (broken.length === 0) return null
-    const objects = caller.expose(object, now)
+    const objects = returned ? caller.exposed : caller.expose(object, now)
     let worst: Breach | null = null
     for (const relation of broken) {
       const invariant = invariants[relation]!

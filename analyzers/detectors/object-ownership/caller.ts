@@ -26,8 +26,9 @@ const MANY = 6
 const AGAIN_US = HOUR_US
 /** Values of others that are remembered for it. */
 const MAX_OTHERS = 4
-/** A second value so long ago is forgotten. */
+/** A second value so long ago is forgotten; sooner where the first was seen once, too: then nothing says which is the caller's own. */
 const DOUBT_US = 24 * HOUR_US
+const DOUBT_OF_BOTH_US = HOUR_US
 /** Sightings from which a value is plainly the caller's own. */
 const PLAIN = 3
 /** Sightings of another value, none of the own one between, after which it is the own one: ids were changed. */
@@ -184,9 +185,9 @@ export class Caller {
       this.#start(domain, value)
       return 'first'
     }
-    const isStale = now - this.#otherAt[at]! > DOUBT_US
+    const isStale = now - this.#otherAt[at]! > (this.#counts[at] === 1 ? DOUBT_OF_BOTH_US : DOUBT_US)
     if (this.#own[at] === value) {
-      const returned = this.#other[at] !== 0 && !isStale
+      const returned = this.#other[at] !== 0 && now - this.#otherAt[at]! <= DOUBT_US
       this.#counts[at] = Math.min(this.#counts[at]! + 1, 255)
       this.#forgetOther(at)
       return returned ? 'returned' : 'own'
@@ -214,6 +215,18 @@ export class Caller {
       this.#forgetOther(at)
     }
     return 'other'
+  }
+
+  /** What was seen of it once may have been taken: the values of a thief whose own was never seen are no more than that. */
+  forgetDoubtful(): void {
+    const plain = this.#counts.map((count) => count > 1)
+    const kept = <T>(list: readonly T[]): T[] => list.filter((_, at) => plain[at])
+    this.#domains = kept(this.#domains)
+    this.#own = kept(this.#own)
+    this.#other = kept(this.#other)
+    this.#otherCounts = kept(this.#otherCounts)
+    this.#otherAt = kept(this.#otherAt)
+    this.#counts = kept(this.#counts)
   }
 
   #forgetOther(at: number): void {
