@@ -105,9 +105,32 @@ describe('object.ownership', () => {
     expect(signal!.evidenceBefore.map(({ transactionId }) => transactionId)).toEqual([strange.id])
   })
 
-  test('customers whom nobody knows: told at the third', () => {
-    const strange = [1, 2, 3].map((i) => invoice(LEARNT + i * SECOND_US, 'mallory', { id: `x${i}`, owner: `c77${i}` }))
-    expect(opening([...ordinaryDay(), ...strange])).toHaveLength(1)
+  test('customers whom nobody knows: told at the second if it comes at once, else at the third', () => {
+    const strange = (gapUs: number) =>
+      [1, 2, 3].map((i) => invoice(LEARNT + i * gapUs, 'mallory', { id: `x${i}`, owner: `c77${i}` }))
+    const told = (gapUs: number) =>
+      opening([...ordinaryDay(), ...strange(gapUs)]).map(({ transactionTime }) => (transactionTime! - LEARNT) / gapUs)
+    expect(told(SECOND_US)[0]).toBe(2)
+    expect(told(10 * MINUTE_US)).toEqual([3])
+  })
+
+  test('an account that stole is not told of its own objects later, and one that comes again is none of others', () => {
+    const stolen = [1, 2, 3].map((i) => invoice(LEARNT + i * SECOND_US, 'mallory', { id: `${i}-3`, owner: `c100${i}` }))
+    const own = [1, 2, 3].map((i) => invoice(LEARNT + 8 * HOUR_US + i, 'mallory', { id: `m-${i}`, owner: 'c5000' }))
+    expect(opening([...ordinaryDay(), ...stolen, ...own]).every(({ time }) => time < LEARNT + HOUR_US)).toBe(true)
+    const returned = [
+      invoice(LEARNT, 'p5', { id: 'x1', owner: 'c7777' }),
+      invoice(LEARNT + HOUR_US, 'p5', { id: '5-77', owner: 'c1005' }),
+    ]
+    expect(opening([...ordinaryDay(), ...returned])[0]!.outcome.objectsExposed).toBe(1)
+  })
+
+  test('twin: a migration in the middle of their visits is told of two of sixty at most', () => {
+    const visits = Array.from({ length: 60 }, (_, person) => [
+      invoice(LEARNT + person * SECOND_US, `p${person}`, { id: `${person}-a`, owner: `c${1000 + person}` }),
+      invoice(LEARNT + (60 + person) * SECOND_US, `p${person}`, { id: `${person}-b`, owner: `new${person}` }),
+    ])
+    expect(opening([...ordinaryDay(), ...visits.flat()]).length).toBeLessThanOrEqual(2)
   })
 
   test('where the owner is the subject of the token, the first request of a new account is told, and whoever else is not', () => {

@@ -29,6 +29,7 @@ import { type Breach, breachSignal } from './object-ownership/finding.ts'
 import { GivenUp, GivenUpState } from './object-ownership/given-up.ts'
 import type { Invariant } from './object-ownership/invariant.ts'
 import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
+import { Renaming, RenamingState } from './object-ownership/renaming.ts'
 import { ServiceRules, ServiceRulesState } from './object-ownership/service-rules.ts'
 import { isAnother, isProof, type Look, NO_TURN, type Standing, standingOf } from './object-ownership/standing.ts'
 import { type Told, toldByKind } from './object-ownership/told.ts'
@@ -59,6 +60,7 @@ const Kept = z.union([
   z.tuple([z.literal('rules'), ServiceRulesState]),
   z.tuple([z.literal('admission'), AdmissionState]),
   z.tuple([z.literal('given_up'), GivenUpState]),
+  z.tuple([z.literal('renaming'), RenamingState]),
 ])
 
 /** Further objects of others make it no less likely. */
@@ -70,6 +72,9 @@ const MIXED_ANSWER = [null, null, false, null, null, null]
 
 /** The domain of what names a person, of all services. */
 const PERSONS = hashText('*')
+
+/** Relations that a caller with a new name breaks. */
+const MAY_RENAME = [CALLER, LINK, PERSON]
 
 type Invariants = readonly Invariant[]
 
@@ -83,7 +88,7 @@ interface Verdict {
 const GIVEN: Verdict = { isOwn: false, breach: null, returned: false }
 
 class ObjectOwnership implements Detector {
-  readonly stateVersion = 2
+  readonly stateVersion = 3
   readonly shared: SharedLearning = { version: 1, tell: () => this.#told(), hear: (lines) => this.#hear(lines) }
   readonly #others: Others<FieldsElsewhere>
   readonly #report: number
@@ -94,6 +99,7 @@ class ObjectOwnership implements Detector {
   readonly #known: KnownPairs
   readonly #breaks = new Breaks()
   readonly #rules = new ServiceRules()
+  readonly #renaming = new Renaming()
   /** Only for who is under suspicion: what holds is no secret that a thief could spoil by being honest. */
   readonly #admission = new Admission<never>(ADMISSION_DEFAULTS, () => {})
   #scopes = 0
@@ -140,6 +146,7 @@ class ObjectOwnership implements Detector {
 
   tick(now: EventTime): void {
     this.#breaks.tick(now)
+    this.#renaming.tick(now)
   }
 
   suspect(key: string, open: boolean, now: EventTime): void {
@@ -194,6 +201,7 @@ class ObjectOwnership implements Detector {
     yield ['rules', this.#rules.toState()]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
     yield ['given_up', [...this.#givenUp.toState()]]
+    yield ['renaming', this.#renaming.toState()]
   }
 
   restore(line: unknown): void {
@@ -229,6 +237,9 @@ class ObjectOwnership implements Detector {
         return
       case 'given_up':
         this.#givenUp.restore(kept[1])
+        return
+      case 'renaming':
+        this.#renaming.restore(kept[1])
         return
     }
   }
@@ -310,15 +321,20 @@ class ObjectOwnership implements Detector {
     const isPersons = isRule || invariants[PERSON]!.holds
     const anywhere = field.isPerson ? standingOf(look, this.#owners, PERSONS, value, isPersons) : NO_TURN
     const standings = [here, there, anywhere]
+    const { service } = look.endpoint
+    const isQuick = standings.some(({ turn }) => turn === 'quick') && MAY_RENAME.some((each) => invariants[each]!.holds)
+    if (isQuick) this.#renaming.note(service, caller.hash, look.now)
+    const isRenaming = isQuick && this.#renaming.isAtWork(service, look.now)
     const broken: number[] = []
     // What the token says is the caller's own is nobody else's, whoever was seen with it before.
     const isCertain = isSubject === true && invariants[SUBJECT]!.holds
     if (isSubject === false && invariants[SUBJECT]!.holds) broken.push(SUBJECT)
     if (isTenant === false && invariants[TENANT]!.holds) broken.push(TENANT)
     if (here.isForeign && !here.isOwn && invariants[VALUE]!.holds) broken.push(VALUE)
-    if (isProof(here) && invariants[CALLER]!.holds) broken.push(CALLER)
-    if (((there.isForeign && !there.isOwn) || isProof(there)) && invariants[LINK]!.holds) broken.push(LINK)
-    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere)) && invariants[PERSON]!.holds) broken.push(PERSON)
+    if (isProof(here, isRenaming) && invariants[CALLER]!.holds) broken.push(CALLER)
+    if (((there.isForeign && !there.isOwn) || isProof(there, isRenaming)) && invariants[LINK]!.holds) broken.push(LINK)
+    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere, isRenaming)) && invariants[PERSON]!.holds)
+      broken.push(PERSON)
     const returned = standings.some(({ turn }) => turn === 'returned')
     const record = caller.recordOf(look.endpoint.numberOf(at))
     const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken, returned)
@@ -342,7 +358,7 @@ class ObjectOwnership implements Detector {
 
   /** Another value may be a new name of the first one, or come before anything holds: what it was is kept until the caller's own is plain. */
   #noteDoubt({ tx, caller, object, now }: Look, invariants: Invariants, standings: readonly Standing[]): void {
-    if (standings.some(isAnother) && [CALLER, LINK, PERSON].some((relation) => invariants[relation]!.mayHold)) {
+    if (standings.some(isAnother) && MAY_RENAME.some((relation) => invariants[relation]!.mayHold)) {
       caller.expose(object, now)
       caller.trail.add(tx)
     } else if (standings[1]!.isSettled || standings[2]!.isSettled) caller.trail.clear()
@@ -431,13 +447,13 @@ export const objectOwnership = defineDetector({
     detects:
       "A single answer with somebody else's object: an invoice, a message, a file of another customer, read or changed by a caller who is signed in.",
     statistic:
-      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one. Refused requests are no break.",
+      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one, or when it came within two minutes of the old one and of at most two callers of the service within the hour. Refused requests are no break.",
     memory:
       'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 5 KiB, 1,024 services and roles of 0.6 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
     warmUp:
       'Answers nothing about an endpoint before 50 answers to 25 callers held, and about one object before some 316, or 50 to 80 where the service is known.',
     traps:
-      "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the old value does not come again), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
+      "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the old value does not come again; up to two callers who are there at that minute are told), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
     tuning:
       'report; turn it off for an endpoint whose objects are shared by links that are not requests of the same service.',
   },

@@ -3,7 +3,7 @@ import { HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import { START } from '../../../test/conformance/traffic.ts'
 import { AGAIN, Caller, FieldRecord, OFTEN, ONCE } from './caller.ts'
 
-const turns = (values: readonly number[], gapUs = MINUTE_US) => {
+const turns = (values: readonly number[], gapUs = 5 * MINUTE_US) => {
   const caller = new Caller()
   return values.map((value, i) => caller.see(1, value, START + i * gapUs))
 }
@@ -14,6 +14,20 @@ test.each([
   ['another one shows what it was when the own returns', [7, 8, 7, 7], ['first', 'other', 'returned', 'own']],
   ['so does a third', [7, 8, 9, 10], ['first', 'other', 'third', 'third']],
 ])('%s', (_, values, expected) => expect(turns(values)).toEqual(expected))
+
+test('another one so soon after the own is no new name of it; the second time it is as any', () => {
+  expect(turns([7, 8, 8, 7, 9], MINUTE_US)).toEqual(['first', 'quick', 'other', 'returned', 'quick'])
+})
+
+test('where neither was seen again, which of the two is the own shows an hour later', () => {
+  expect(turns([7, 8, 9, 9], 61 * MINUTE_US)).toEqual(['first', 'other', 'first', 'own'])
+  const caller = new Caller()
+  for (const value of [7, 7, 7]) caller.see(1, value, START)
+  caller.see(2, 5, START)
+  caller.forgetDoubtful()
+  expect([caller.ownIn(1), caller.ownIn(2)]).toEqual([7, 0])
+  expect(Caller.fromState(caller.toState()).ownIn(1)).toBe(7)
+})
 
 test('a day later another one is nobody’s any more: the plain own stays, a doubtful one begins anew', () => {
   expect(turns([7, 7, 7, 8, 9], 25 * HOUR_US)).toEqual(['first', 'own', 'own', 'other', 'other'])

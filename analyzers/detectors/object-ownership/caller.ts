@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { withOneMore } from '../../../daemon/model/small-list.ts'
-import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
+import { type EventTime, HOUR_US, MINUTE_US } from '../../../daemon/model/time.ts'
 import type { Principal } from '../../../daemon/model/transaction.ts'
 import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
 import { hashText, mix } from '../../baselines/lookup-hash.ts'
@@ -29,6 +29,8 @@ const MAX_OTHERS = 4
 /** A second value so long ago is forgotten; sooner where the first was seen once, too: then nothing says which is the caller's own. */
 const DOUBT_US = 24 * HOUR_US
 const DOUBT_OF_BOTH_US = HOUR_US
+/** Nobody is renamed between two requests of one visit, but in the minutes in which everybody is. */
+const QUICK_US = 2 * MINUTE_US
 /** Sightings from which a value is plainly the caller's own. */
 const PLAIN = 3
 /** Sightings of another value, none of the own one between, after which it is the own one: ids were changed. */
@@ -40,9 +42,9 @@ const STORY_US = 24 * HOUR_US
 
 /**
  * How a value stands to what the caller was seen with before in the same domain: nothing yet; the same; another for the first time (a
- * second one, or a renamed one); a third one; the same again after another one.
+ * second one, or a renamed one); so within two minutes of the first; a third one; the same again after another one.
  */
-export type Turn = 'first' | 'own' | 'other' | 'third' | 'returned'
+export type Turn = 'first' | 'own' | 'other' | 'quick' | 'third' | 'returned'
 
 /** Field, votes, relations broken, times, first time, values, sort, whether it is exempt. */
 const RecordState = z.tuple([
@@ -156,6 +158,7 @@ export class Caller {
   #counts: number[] = NONE
   #other: number[] = NONE
   #otherCounts: number[] = NONE
+  /** When the other value was seen last; while there is none, the own one. */
   #otherAt: EventTime[] = NONE
   #shown: number[] = NONE
   #records: FieldRecord[] = []
@@ -182,18 +185,18 @@ export class Caller {
   see(domain: number, value: number, now: EventTime): Turn {
     const at = this.#domains.indexOf(domain)
     if (at < 0) {
-      this.#start(domain, value)
+      this.#start(domain, value, now)
       return 'first'
     }
     const isStale = now - this.#otherAt[at]! > (this.#counts[at] === 1 ? DOUBT_OF_BOTH_US : DOUBT_US)
     if (this.#own[at] === value) {
       const returned = this.#other[at] !== 0 && now - this.#otherAt[at]! <= DOUBT_US
       this.#counts[at] = Math.min(this.#counts[at]! + 1, 255)
-      this.#forgetOther(at)
+      this.#forgetOther(at, now)
       return returned ? 'returned' : 'own'
     }
     if (this.#other[at] !== 0 && isStale) {
-      this.#forgetOther(at)
+      this.#forgetOther(at, 0)
       // Neither of the two was plain: what was seen then may have been another's as well.
       if (this.#counts[at]! < PLAIN) {
         this.#own[at] = value
@@ -202,17 +205,18 @@ export class Caller {
       }
     }
     const isSecond = this.#other[at] === 0
+    const isQuick = isSecond && now - this.#otherAt[at]! <= QUICK_US
     this.#otherAt[at] = now
     if (this.#other[at] !== value) {
       this.#other[at] = value
       this.#otherCounts[at] = 1
-      return isSecond ? 'other' : 'third'
+      return isQuick ? 'quick' : isSecond ? 'other' : 'third'
     }
     this.#otherCounts[at] = this.#otherCounts[at]! + 1
     if (this.#otherCounts[at]! >= ADOPTED) {
       this.#own[at] = value
       this.#counts[at] = this.#otherCounts[at]!
-      this.#forgetOther(at)
+      this.#forgetOther(at, now)
     }
     return 'other'
   }
@@ -229,13 +233,13 @@ export class Caller {
     this.#counts = kept(this.#counts)
   }
 
-  #forgetOther(at: number): void {
+  #forgetOther(at: number, ownSeen: EventTime): void {
     this.#other[at] = 0
     this.#otherCounts[at] = 0
-    this.#otherAt[at] = 0
+    this.#otherAt[at] = ownSeen
   }
 
-  #start(domain: number, value: number): void {
+  #start(domain: number, value: number, now: EventTime): void {
     if (this.#domains.length >= MAX_DOMAINS) {
       for (const list of this.#lists) list.shift()
     }
@@ -244,7 +248,7 @@ export class Caller {
     this.#counts = withOneMore(this.#counts, 1)
     this.#other = withOneMore(this.#other, 0)
     this.#otherCounts = withOneMore(this.#otherCounts, 0)
-    this.#otherAt = withOneMore(this.#otherAt, 0)
+    this.#otherAt = withOneMore(this.#otherAt, now)
   }
 
   get #lists(): readonly number[][] {

@@ -53,10 +53,13 @@ export function standingOf(
 }
 
 export function isAnother({ turn }: Standing): boolean {
-  return turn === 'other' || turn === 'third'
+  return turn === 'other' || turn === 'quick' || turn === 'third'
 }
 
-/** A second value alone may be a new name of the first one: then the first does not come again, nor a third. */
-export function isProof({ had, isOwn, isForeign, turn }: Standing): boolean {
-  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned')
+/**
+ * A second value alone may be a new name of the first one: then the first does not come again, nor a third, nor does it come between two
+ * requests. `isRenaming`: others got a second one so quickly, too.
+ */
+export function isProof({ had, isOwn, isForeign, turn }: Standing, isRenaming: boolean): boolean {
+  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned' || (turn === 'quick' && !isRenaming))
 }
