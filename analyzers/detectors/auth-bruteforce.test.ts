@@ -38,6 +38,12 @@ describe('auth.bruteforce', () => {
     expect(signals[0]!.evidenceBefore.length + signals.length).toBe(30)
   })
 
+  test('however many are refused, it stays low; what is usual comes with how many callers that is known of', () => {
+    const last = run(guesses(400, 200_000)).opening.at(-1)!
+    expect(last).toMatchObject({ severity: 'low', evidence: { usual_of_callers: 0 } })
+    expect(last.outcome.refused).toBeGreaterThan(300)
+  })
+
   test('twin: the same wrong password sent 300 times is a stale configuration', () => {
     const repeats = [login(START, '203.0.113.9', 'ada', false)]
     for (let i = 1; i < 300; i++) repeats.push(login(START + i * 200_000, '203.0.113.9', 'ada', false, 'repeated'))

@@ -99,7 +99,8 @@ function tripwireSignal(tx: Transaction, { kind, decoy }: Touched, now: EventTim
   return signalOf('scan.tripwire', tx, now, {
     log10P: -9,
     maturity: 1,
-    severity: kind === 'key' ? 'high' : 'medium',
+    // Whoever has a decoy key took it from where it lay, however it is answered.
+    severity: kind === 'key' ? 'high' : granted ? 'medium' : 'low',
     why: `a decoy was touched: the ${WHAT[kind]} ${decoy}, which nobody has a reason to ask for`,
     expected: 'nobody',
     observed: `${WHAT[kind]} ${decoy}`,
@@ -125,7 +126,7 @@ export const scanTripwire = defineDetector({
     detects:
       'A request for a decoy that you declared: a path, an object, a key or a whole service that nothing links to and no program uses.',
     statistic:
-      'Deterministic: one touch is a signal with p = 1e-9, answered or not. One decoy is there from the start, to try the alarm with: any path under /offpath-decoy/. Files that every scanner asks for (/.env, /.git/config) weigh in scan.probing.',
+      'Deterministic: one touch is a signal with p = 1e-9, answered or not; refused it is low, except with a decoy key, which somebody took from where it lay. One decoy is there from the start, to try the alarm with: any path under /offpath-decoy/. Files that every scanner asks for (/.env, /.git/config) weigh in scan.probing.',
     memory: 'Keeps nothing; up to 1,024 decoys of each kind.',
     warmUp: 'None: it works from the first request.',
     traps:

@@ -47,7 +47,7 @@ export function accountSignal(guessed: Guessed, attempt: Attempt, evidence: numb
   return signalOf(detector, tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
-    severity: account.taken ? 'critical' : severityOfRefused(account.guesses),
+    severity: severityOf(account.taken),
     why: `${account.guesses} different wrong ${secrets} for one account in ${spanText(now - account.since)} from ${where}${end}; usual here: ${endpoint.usualText} before the right one`,
     expected: endpoint.usualText,
     observed: `${account.guesses} different wrong ${secrets}`,
@@ -59,6 +59,7 @@ export function accountSignal(guessed: Guessed, attempt: Attempt, evidence: numb
       seen_from: guessing.map((attempts) => attempts.source.shown),
       distinct_guesses: account.guesses,
       repeated_guesses: account.repeats,
+      usual_of_callers: Math.round(endpoint.failures.voters),
       field: mark.field,
       log_likelihood_ratio: Number(evidence.toFixed(2)),
     },
@@ -86,7 +87,7 @@ export function sourceSignal(guessed: Guessed, attempt: Attempt, evidence: numbe
   return signalOf(detector, tx, now, {
     log10P: -evidence / Math.LN10,
     maturity: Math.max(0.5, endpoint.maturity),
-    severity: taken > 0 ? 'critical' : severityOfRefused(from.refused),
+    severity: severityOf(taken > 0),
     why: `${source.shown} tried ${tried} in ${spanText(now - since)}${end}; usual here: ${endpoint.usualText} wrong ${secrets} before the right one`,
     expected: endpoint.usualText,
     observed: tried,
@@ -97,6 +98,7 @@ export function sourceSignal(guessed: Guessed, attempt: Attempt, evidence: numbe
       accounts_tried: from.failingTotal,
       accounts_signed_in: Math.round(from.fine.values[GUESS_SCALES - 1]!),
       distinct_guesses: from.refused,
+      usual_of_callers: Math.round(endpoint.failures.voters),
       field: mark.field,
       log_likelihood_ratio: Number(evidence.toFixed(2)),
     },
@@ -112,8 +114,9 @@ export function sourceSignal(guessed: Guessed, attempt: Attempt, evidence: numbe
   })
 }
 
-function severityOfRefused(guesses: number): Severity {
-  return guesses >= 100 ? 'medium' : 'low'
+/** However many were refused, nothing came of it. */
+function severityOf(taken: boolean): Severity {
+  return taken ? 'critical' : 'low'
 }
 
 function withoutRepeats(first: EvidenceTrail, second: EvidenceTrail): readonly EvidenceRef[] {

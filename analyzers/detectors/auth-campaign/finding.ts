@@ -6,9 +6,6 @@ import type { Member } from './campaign-tracker.ts'
 
 export type CampaignKind = 'auth.spray' | 'auth.stuffing'
 
-/** From so many accounts on it is no longer a try. */
-const MANY_ACCOUNTS = 100
-
 /** Accounts that one source fails at before it may be taken for guessing by itself: then it is told, so that both are one incident; not where others share the trait, who may each be an attack of their own. */
 export const WORTH_NAMING = 4
 
@@ -30,7 +27,7 @@ export function campaignSignal(
   return signalOf(kind, tx, now, {
     log10P: -evidence / Math.LN10,
     maturity,
-    severity: taken.length > 0 ? 'critical' : accounts >= MANY_ACCOUNTS ? 'medium' : 'low',
+    severity: taken.length > 0 ? 'critical' : 'low',
     why: `${tried} tried ${how} in ${spanText(now - campaign.since)} from ${countText(sources, 'source')} that had never signed in to them, ${end}; what they have in common: ${trait.text}; of those known here ${percentText(present)} fail now`,
     expected: `${percentText(present)} of attempts fail`,
     observed: `${tried} in vain`,

@@ -24,11 +24,19 @@ const LEAST_FOREIGN = 2
 const LEAST_OWN_TRIALS = 10
 const SCALES: readonly Scale[] = ['short', 'long']
 
+/** What is usual, and of how many callers that is known. */
+interface Expected {
+  readonly median: number
+  readonly high: number
+  readonly voters: number
+  readonly scale: Scale
+}
+
 /** ln e-values of the four lines, and what they come to. */
 export interface Evidence {
   readonly tail: number
   /** What the population the tail was judged by usually reaches, and in which window. */
-  readonly expected: { readonly median: number; readonly high: number; readonly scale: Scale } | null
+  readonly expected: Expected | null
   readonly refused: number
   readonly neighbour: number
   readonly foreign: number
@@ -125,7 +133,7 @@ function tailOf(caller: Caller, reach: Reach, usual: EndpointPopulation): Pick<E
     const own = reach.ownUpper(scale)
     if (own !== null) p = Math.max(p, value <= own ? 1 : 0.1 * (value / own) ** -2.5)
     const evidence = calibrated(p)
-    if (expected === null || evidence > tail) expected = { ...population.usual, scale }
+    if (expected === null || evidence > tail) expected = { ...population.usual, voters: population.voters, scale }
     tail = Math.max(tail, evidence)
   }
   return { tail, expected }

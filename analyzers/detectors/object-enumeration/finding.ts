@@ -36,6 +36,8 @@ export function reachSignal(
       used_by_others_before: Math.round(reach.foreign),
       neighbouring_ids: Math.round(reach.neighbours),
       usual_refused: percentText(usual.refusals.mean),
+      usual_refused_of_callers: Math.round(usual.refusals.voters),
+      usual_reach_of_callers: evidence.expected === null ? 0 : Math.round(evidence.expected.voters),
       llr_tail: Number(evidence.tail.toFixed(2)),
       llr_refused: Number(evidence.refused.toFixed(2)),
       llr_neighbours: Number(evidence.neighbour.toFixed(2)),
