@@ -325,15 +325,17 @@ class ObjectOwnership implements Detector {
     const isQuick = standings.some(({ turn }) => turn === 'quick') && MAY_RENAME.some((each) => invariants[each]!.holds)
     if (isQuick) this.#renaming.note(service, caller.hash, look.now)
     const isRenaming = isQuick && this.#renaming.isAtWork(service, look.now)
+    const excuses = (relation: number) => isRenaming || !invariants[relation]!.isStrict
     const broken: number[] = []
     // What the token says is the caller's own is nobody else's, whoever was seen with it before.
     const isCertain = isSubject === true && invariants[SUBJECT]!.holds
     if (isSubject === false && invariants[SUBJECT]!.holds) broken.push(SUBJECT)
     if (isTenant === false && invariants[TENANT]!.holds) broken.push(TENANT)
     if (here.isForeign && !here.isOwn && invariants[VALUE]!.holds) broken.push(VALUE)
-    if (isProof(here, isRenaming) && invariants[CALLER]!.holds) broken.push(CALLER)
-    if (((there.isForeign && !there.isOwn) || isProof(there, isRenaming)) && invariants[LINK]!.holds) broken.push(LINK)
-    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere, isRenaming)) && invariants[PERSON]!.holds)
+    if (isProof(here, excuses(CALLER)) && invariants[CALLER]!.holds) broken.push(CALLER)
+    if (((there.isForeign && !there.isOwn) || isProof(there, excuses(LINK))) && invariants[LINK]!.holds)
+      broken.push(LINK)
+    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere, excuses(PERSON))) && invariants[PERSON]!.holds)
       broken.push(PERSON)
     const returned = standings.some(({ turn }) => turn === 'returned')
     const record = caller.recordOf(look.endpoint.numberOf(at))
@@ -447,7 +449,7 @@ export const objectOwnership = defineDetector({
     detects:
       "A single answer with somebody else's object: an invoice, a message, a file of another customer, read or changed by a caller who is signed in.",
     statistic:
-      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one, or when it came within two minutes of the old one and of at most two callers of the service within the hour. Refused requests are no break.",
+      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one, or when it came within two minutes of the old one and of at most two callers of the service within the hour, where one caller in fifty broke the rule or fewer. Refused requests are no break.",
     memory:
       'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 5 KiB, 1,024 services and roles of 0.6 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
     warmUp:

@@ -24,6 +24,8 @@ const LEAST_DAYS = 3
 const MANY_CALLERS = 100
 /** Answers of the endpoint's own that count as much as all it is known by of its siblings. */
 const SIBLINGS_COUNT = 50
+/** Callers of whom one may have broken it, where another's object is no ordinary thing. */
+const STRICT = 50
 /** One or two say nothing. */
 const FEW = 2
 const HALF_LIFE_US = 14 * DAY_US
@@ -170,6 +172,11 @@ export class Invariant
   get #spanUs(): EventTime {
     const since = this.#since === 0 ? this.#others.since : Math.min(this.#since, this.#others.since)
     return Math.max(this.#at, this.#others.at) - since
+  }
+
+  /** Hardly anybody has a reason to break it. */
+  get isStrict(): boolean {
+    return this.broken * STRICT <= this.callers
   }
 
   get #isContradicted(): boolean {

@@ -58,8 +58,8 @@ export function isAnother({ turn }: Standing): boolean {
 
 /**
  * A second value alone may be a new name of the first one: then the first does not come again, nor a third, nor does it come between two
- * requests. `isRenaming`: others got a second one so quickly, too.
+ * requests. `isExcused`: others got a second one so quickly, too, or see others' objects as well.
  */
-export function isProof({ had, isOwn, isForeign, turn }: Standing, isRenaming: boolean): boolean {
-  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned' || (turn === 'quick' && !isRenaming))
+export function isProof({ had, isOwn, isForeign, turn }: Standing, isExcused: boolean): boolean {
+  return had && ((isForeign && !isOwn) || turn === 'third' || turn === 'returned' || (turn === 'quick' && !isExcused))
 }
