@@ -1,4 +1,3 @@
-import { createServer, type Server, type Socket } from 'node:net'
 import { KafkaPublisher } from '../../sinks/kafka/publisher.ts'
 import { keyFrom, type PrivacyKey } from '../identity/privacy-key.ts'
 import type { DescribedApi } from '../inventory/described-api.ts'
@@ -10,7 +9,6 @@ import type { TopicCover } from '../model/topic-cover.ts'
 import { compileRules } from '../payload/rules/compile.ts'
 import { useRuleCompiler } from '../payload/rules/compiler.ts'
 import { openInput } from '../sources/capture-file.ts'
-import { liveEvents } from '../sources/live.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { watchedAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
@@ -29,15 +27,14 @@ import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
 import { KafkaSession, type KeptCovers } from './kafka-session.ts'
+import { mergedLearning, putBackLearning } from './kept-learning.ts'
 import { LearningFeed } from './learning-feed.ts'
-import { type Covers, type PartLines, partsIn, RefusedLearning, restoreLearning } from './learning-file.ts'
+import { LiveInputs } from './live-inputs.ts'
 import { PeerLearning } from './peer-learning.ts'
 import { dropPrivileges } from './privileges.ts'
 import { RowStage } from './row-stage.ts'
 import { shifted } from './shifted-input.ts'
 
-/** Control stops the captures first, so every connection is about to end by itself. */
-const DRAIN_MS = 2000
 /** For the last rows to be sealed. */
 const SEAL_MS = 10_000
 const STATUS_EVERY_MS = 1000
@@ -59,9 +56,7 @@ export class Engine {
   readonly #tell: (message: FromEngine) => void
   /** No more files, no more connections; what a connection still holds is read to its end. */
   readonly #stop = new AbortController()
-  /** Nothing more is waited for. */
-  readonly #cut = new AbortController()
-  readonly #servers: Server[] = []
+  readonly #lives: LiveInputs
   readonly #kafka: KafkaSession[] = []
   #assembly: Assembly | null = null
   /** Null while nothing is stored, and while it learns. */
@@ -78,11 +73,10 @@ export class Engine {
 
   /** Nothing but live sources is read: event time is the host's. */
   #onlyLive = false
-  /** Captures that live. */
-  #connections = 0
 
   constructor(tell: (message: FromEngine) => void) {
     this.#tell = tell
+    this.#lives = new LiveInputs({ stop: this.#stop.signal, hostClock, warn: (message) => this.#warn(message) })
   }
 
   async take(message: ToEngine): Promise<void> {
@@ -126,7 +120,6 @@ export class Engine {
         return
       case 'stop':
         this.#stop.abort()
-        setTimeout(() => this.#cut.abort(), DRAIN_MS).unref()
         return
     }
   }
@@ -137,10 +130,11 @@ export class Engine {
       // Everything is loaded by now: the checkout may be unreadable for the user we become.
       if (start.dropPrivileges) dropPrivileges()
       useRuleCompiler(compileRules)
-      const warn = (message: string) => this.#tell({ kind: 'warning', message })
+      const key = keyOf(start)
+      const warn = (message: string) => this.#warn(message)
       const assembly = assemble({
         config: start.config,
-        key: keyOf(start),
+        key,
         bodies: true,
         detect: start.publish === null ? buildDetection : null,
         ...(start.publish === null ? {} : { publish: (record) => this.#publisher?.push(record) }),
@@ -170,7 +164,9 @@ export class Engine {
       this.#described = start.described
       if (start.publish !== null) this.#publisher = this.#publish(start.publish, assembly)
       const listed = await this.#openInventory(assembly, start.inventory)
-      const covers = await this.#putBack(assembly, start)
+      const isLive = start.inputs.some(({ kind }) => kind === 'live')
+      const latest = isLive ? hostClock() + MAX_AHEAD_US : Number.POSITIVE_INFINITY
+      const covers = await putBackLearning(assembly, start.learning, latest, { key, warn })
       assembly.resume(start.held, covers.now)
       // What was learnt up to then knows of those before.
       for (const mark of start.deploys) if (mark.at > (covers.now ?? 0)) assembly.deploy(mark)
@@ -180,28 +176,28 @@ export class Engine {
       if (start.publish === null) {
         this.#learning = new LearningFeed({
           parts: () => assembly.learning,
-          keyId: keyOf(start).id,
+          keyId: key.id,
           everySeconds: start.config.state.snapshot_seconds,
           covers: () => ({
             now: Number.isFinite(assembly.chain.now) ? assembly.chain.now : null,
             topics: this.#kafka.flatMap((session) => session.learnt()),
           }),
           send: (chunk) => this.#tell(chunk),
-          failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the snapshot of learning', error) }),
+          failed: (error) => warn(switchedOff('the snapshot of learning', error)),
         })
       }
-      const kept = start.publish === null ? await this.#merged(start) : []
+      const kept = start.publish === null ? await mergedLearning(start.merged, { key, warn }) : []
       if (start.sharing !== null || kept.length > 0) {
         this.#peers = new PeerLearning({
           sharing: start.sharing,
           kept,
-          key: keyOf(start),
+          key,
           everySeconds: start.config.state.snapshot_seconds,
           counters: assembly.telemetry.counters,
           parts: () => assembly.learning,
           now: () => (Number.isFinite(assembly.chain.now) ? assembly.chain.now : null),
           send: (part) => this.#tell({ kind: 'told', part }),
-          failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the learning of others', error) }),
+          failed: (error) => warn(switchedOff('the learning of others', error)),
         })
       }
       if (kept.length > 0) await this.#peers?.hear([], 0)
@@ -225,7 +221,7 @@ export class Engine {
         })
       }
       this.#onlyLive = lives.length === start.inputs.length && lives.length > 0
-      const reading = lives.map((live) => this.#live(assembly, live))
+      const reading = lives.map((live) => this.#lives.read(assembly.chain, live))
       reading.push(...this.#openTopics(assembly, start, files.length > 0, { learnt: covers.topics, listed }))
       this.#tell({ kind: 'listening' })
       if (files.length > 0) await this.#files(assembly, files).catch((error) => this.#unlessStopped(error))
@@ -244,7 +240,7 @@ export class Engine {
       this.#tell(failureOf(error))
     } finally {
       clearInterval(beat)
-      for (const server of this.#servers) server.close()
+      this.#lives.close()
     }
   }
 
@@ -256,7 +252,7 @@ export class Engine {
       sensor.state('kafka', name, state === 'capturing' ? 'reading' : state, why)
     }
     // Nobody else tells the time while no capture lives.
-    if (this.#onlyLive && this.#connections === 0) chain.advance(hostClock() - CAPTURE_LAG_US)
+    if (this.#onlyLive && this.#lives.connections === 0) chain.advance(hostClock() - CAPTURE_LAG_US)
     this.#rows?.beat(chain.now)
     for (const session of this.#kafka) session.checkpoint()
     this.#inventory?.beat()
@@ -283,7 +279,7 @@ export class Engine {
     const publisher = new KafkaPublisher({
       ...settings,
       counters: telemetry.counters,
-      warn: (message) => this.#tell({ kind: 'warning', message }),
+      warn: (message) => this.#warn(message),
     })
     publisher.start()
     return publisher
@@ -301,43 +297,9 @@ export class Engine {
       rows: () => this.#rows?.inventory ?? null,
       described: () => this.#described,
       covers: () => this.#kafka.flatMap((session) => session.listed()),
-      failed: (error) => this.#tell({ kind: 'warning', message: switchedOff('the inventory', error) }),
+      failed: (error) => this.#warn(switchedOff('the inventory', error)),
     })
     return state?.topics ?? []
-  }
-
-  /** What was learnt before, from the newest file that is whole; how far it was learnt. */
-  async #putBack(assembly: Assembly, start: StartMessage): Promise<Covers> {
-    const isLive = start.inputs.some(({ kind }) => kind === 'live')
-    const latest = isLive ? hostClock() + MAX_AHEAD_US : Number.POSITIVE_INFINITY
-    for (const descriptor of start.learning) {
-      try {
-        const { covers, refused } = await restoreLearning({ descriptor }, assembly.learning, keyOf(start), latest)
-        for (const part of refused) {
-          this.#tell({ kind: 'warning', message: `part of what was learnt cannot be used, and begins anew: ${part}` })
-        }
-        if (covers.now !== null) assembly.chain.advance(covers.now)
-        return covers
-      } catch (error) {
-        if (!(error instanceof RefusedLearning)) throw error
-        const last = descriptor === start.learning.at(-1)
-        const then = last ? 'baselines begin anew' : 'the snapshot before it is tried'
-        this.#tell({ kind: 'warning', message: `what was learnt is not used, ${error.message}; ${then}` })
-      }
-    }
-    return { now: null, topics: [] }
-  }
-
-  /** What other daemons learnt, as `offpath baseline import --merge` left it. */
-  async #merged(start: StartMessage): Promise<readonly PartLines[]> {
-    if (start.merged === null) return []
-    try {
-      return await partsIn({ descriptor: start.merged }, keyOf(start))
-    } catch (error) {
-      if (!(error instanceof RefusedLearning)) throw error
-      this.#tell({ kind: 'warning', message: `what other daemons learnt is not used, ${error.message}` })
-      return []
-    }
   }
 
   async #learn(assembly: Assembly, input: EngineFile): Promise<void> {
@@ -361,7 +323,7 @@ export class Engine {
     }
     await drive(assembly.chain, inputs, this.#stop.signal, () => this.#publisher?.room() ?? this.#rows?.room())
     for (const { opened } of inputs) {
-      for (const message of endOf(opened.source)) this.#tell({ kind: 'warning', message })
+      for (const message of endOf(opened.source)) this.#warn(message)
     }
   }
 
@@ -391,40 +353,8 @@ export class Engine {
     if (!this.#stop.signal.aborted) throw error
   }
 
-  /** Resolves when the engine is told to stop. Each life of the capture child is one connection. */
-  #live(assembly: Assembly, input: EngineLive): Promise<void> {
-    const info: SourceInfo = { kind: input.via, name: input.name }
-    const connections = new Set<Promise<void>>()
-    const server = createServer((socket) => {
-      const reading = this.#connection(assembly, info, socket).finally(() => connections.delete(reading))
-      connections.add(reading)
-    })
-    this.#servers.push(server)
-    server.listen(input.socketPath)
-    return new Promise((resolve, reject) => {
-      server.on('error', reject)
-      const drain = () => void Promise.allSettled(connections).then(() => resolve())
-      if (this.#stop.signal.aborted) drain()
-      else this.#stop.signal.addEventListener('abort', drain)
-    })
-  }
-
-  async #connection(assembly: Assembly, info: SourceInfo, socket: Socket): Promise<void> {
-    this.#connections++
-    try {
-      for await (const event of liveEvents(socket, info, { hostClock, stop: this.#cut.signal })) {
-        if (event.kind === 'frames') assembly.chain.frames(info, event.batch, 0, event.batch.count)
-        else assembly.chain.advance(event.now)
-      }
-    } catch (error) {
-      this.#tell({
-        kind: 'warning',
-        message: `${info.name}: ${error instanceof Error ? error.message : String(error)}`,
-      })
-    } finally {
-      this.#connections--
-      socket.destroy()
-    }
+  #warn(message: string): void {
+    this.#tell({ kind: 'warning', message })
   }
 
   #countLosses(stats: Extract<ToEngine, { kind: 'capture_stats' }>): void {
