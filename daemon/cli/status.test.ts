@@ -62,6 +62,8 @@ test('the status, whole', () => {
     ! webhook soc has 1 event given up: offpath webhook redeliver
     ! pcap:eth1 vlan 13 carries one direction only: 900 of 902 connections show no responses
     ! baselines stand still since 2026-11-21 20:11:00Z: blind to exec:tcpdump
+    ! policy bruteforce does not enforce any more: 2 of its incidents were false: offpath policy reinstate
+      bruteforce
     ! 1 action waits for approval: offpath action list
 
     Sources
@@ -86,7 +88,7 @@ test('the status, whole', () => {
 
     Store
     where   embedded ./offpath-data/clickhouse
-    state   up, schema 4
+    state   up, schema 6
     stored  transactions 80,001, signals 12, incidents 5
     spool   12,000 rows in 4 batches, 3.1 MiB of 1.0 GiB, oldest 2 s
     lasts   2 h 1 min at the present rate, if the store is down
@@ -135,6 +137,7 @@ test('troubles are those there are', () => {
     processes: [{ name: 'control', pid: 1, rss_bytes: 1 }],
     quality: { loss: { last_10s: 0, last_60s: 0, total: 0 }, sources: [] },
     learning: { frozen: false, since: null, blind_to: [] },
+    policies: { count: 1, loaded_at: '2026-11-21T20:00:00.000Z', error: null },
   })
   expect(troublesOf(well)).toEqual([])
   const down = { ...well.store!, down: 'connection refused', spool: { ...well.store!.spool, droppedRows: 5 } }
@@ -162,7 +165,7 @@ test('top, at 100 by 20', () => {
     ! source exec:tcpdump is down
     ! process store does not run
     ! webhook soc is failing: status 503
-    ! and 4 more: offpath status
+    ! and 5 more: offpath status
 
     frames         1,204,331   97.9%  no_flow 24,000 · kernel 129
     bytes        982,771,220   99.9%  retransmitted 71,220

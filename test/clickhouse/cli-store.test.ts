@@ -52,7 +52,7 @@ async function store(args: readonly string[], connect?: Connect) {
 test('migrate --dry-run prints what would run and makes nothing', async () => {
   const { stdout, status } = await store(['migrate', '--dry-run'])
   expect(status).toBe(0)
-  expect(stdout).toContain('-- From version 0 to 5.')
+  expect(stdout).toContain('-- From version 0 to 6.')
   expect(stdout).toContain('CREATE TABLE IF NOT EXISTS offpath.transactions')
   expect(stdout).toContain('toIntervalDay(730)')
   expect(stdout).not.toContain('{{')
@@ -68,8 +68,8 @@ test('a question to a store that is not there says so, and makes nothing', async
 })
 
 test('migrate brings the schema up, and once is enough', async () => {
-  expect((await store(['migrate'])).stdout).toMatch(/^The schema of embedded .* is at version 5\.\n$/)
-  expect((await store(['migrate', '--dry-run'])).stdout).toBe('Nothing to do: the schema is at version 5.\n')
+  expect((await store(['migrate'])).stdout).toMatch(/^The schema of embedded .* is at version 6\.\n$/)
+  expect((await store(['migrate', '--dry-run'])).stdout).toBe('Nothing to do: the schema is at version 6.\n')
 })
 
 test('query asks the folder when no daemon runs', async () => {

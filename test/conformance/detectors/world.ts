@@ -37,6 +37,8 @@ export class World {
   readonly transactions: Transaction[] = []
   /** The transactions of whoever the world is about, to count requests until an incident. */
   readonly watched = new Set<string>()
+  /** Who they are: what they did before may be told of as well. */
+  readonly #watchedNames = new Set<string>()
   readonly #secrets = new Map<Transaction, { account: string | null; secret: string; field: string }>()
   watching = false
 
@@ -76,7 +78,10 @@ export class World {
       service: null,
     })
     this.transactions.push(tx)
-    if (this.watching) this.watched.add(tx.id)
+    if (this.watching) {
+      this.watched.add(tx.id)
+      this.#watchedNames.add(principal.display)
+    }
     return tx
   }
 
@@ -111,8 +116,9 @@ export class World {
         for (const id of incident.detectors) set.suspect(id, incident.subject, kind === 'opened', now)
         if (kind !== 'opened') continue
         opened.push(incident)
-        if (!incident.evidence.some(({ transactionId }) => this.watched.has(transactionId))) others++
-        else if (untilOpened < 0) untilOpened = asked
+        if (incident.evidence.some(({ transactionId }) => this.watched.has(transactionId))) {
+          if (untilOpened < 0) untilOpened = asked
+        } else if (!this.#watchedNames.has(incident.subject.value)) others++
       }
     }
     const observe = (tx: Transaction, now: number): void => {
