@@ -1,6 +1,6 @@
 // How many packets a second `offpath run --pcap`, with all detectors on, takes from a veth pair without a drop, and how late the
 // control process's loop is at twice that. tcpreplay sends the bench capture with addresses that differ each time round.
-// Usage, as root: npm run bench -- live [--pps 100000] [--seconds 60] [--highest] [--program dist/offpath.js] [--json]
+// Usage, as root: npm run bench -- live [--pps 100000] [--seconds 60] [--ring 256] [--highest] [--program dist/offpath.js] [--json]
 // Exits 1 when a frame was dropped at --pps, or the sender did not reach it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,6 +14,8 @@ const { values } = parseArgs({
   options: {
     pps: { type: 'string', default: '100000' },
     seconds: { type: 'string', default: '60' },
+    // MiB. It has to last for as long as the engine compiles, and for each collection of its heap.
+    ring: { type: 'string', default: '256' },
     highest: { type: 'boolean', default: false },
     pairs: { type: 'string', default: '200000' },
     program: { type: 'string', default: join(import.meta.dirname, '../../dist/offpath.js') },
@@ -34,7 +36,7 @@ const MOST_STEPS = 8
 /** One rate for some seconds, with a daemon of its own. */
 async function offer(pps, seconds) {
   const wire = new Wire()
-  const daemon = new LiveDaemon(values.program, wire.near)
+  const daemon = new LiveDaemon(values.program, wire.near, { ringMib: Number(values.ring) })
   try {
     await daemon.ready
     await daemon.loopLagMs()
