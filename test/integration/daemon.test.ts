@@ -8,6 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import type { ActionJson, IncidentDetailJson, IncidentJson, StatusJson } from '../../daemon/api/operations.ts'
 import { shippedPolicies } from '../../daemon/policies/load.ts'
 import { DaemonFolder, until } from './daemon-process.ts'
+import { enforcingPolicy } from './enforcing-policy.ts'
 import { ensureBuilt, ROOT } from './program.ts'
 
 /** The daemon as a user runs it: what it finds is stored, told, acted on, and survives being killed. */
@@ -100,17 +101,7 @@ function ofType(type: string): Event[] {
   return events.filter((event) => event.type === type)
 }
 
-/** A policy of the operator's own: acts for real, for two seconds. */
-const ENFORCING = `apiVersion: offpath.dev/v1
-kind: Policy
-metadata: {id: auth-bruteforce, title: Password guessing, owner: tests}
-when: {detectors: [auth.bruteforce]}
-budget: {keysPerWeek: 100000}
-group: {by: [service, subject]}
-mode: enforce
-respond:
-  - {id: ban, action: webhook, target: ip, ttl: 2s, guard: {minSeverity: low}}
-`
+const ENFORCING = enforcingPolicy('2s')
 
 function ownPolicy(text: string): void {
   mkdirSync(join(folder.path, 'policies'), { recursive: true })

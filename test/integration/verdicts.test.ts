@@ -12,23 +12,15 @@ import type {
   StatusJson,
 } from '../../daemon/api/operations.ts'
 import { DaemonFolder, until } from './daemon-process.ts'
+import { enforcingPolicy } from './enforcing-policy.ts'
 import { ensureBuilt } from './program.ts'
 
 /** What people say of incidents, to the daemon as they run it, over a kill. */
 const whyNot = process.getuid?.() === 0 ? null : 'needs root to capture on the loopback'
 if (whyNot !== null) console.warn(`skipped: verdicts on the loopback: ${whyNot}`)
 
-/** Acts for real; two false incidents a week are one too many. */
-const ENFORCING = `apiVersion: offpath.dev/v1
-kind: Policy
-metadata: {id: auth-bruteforce, title: Password guessing, owner: tests}
-when: {detectors: [auth.bruteforce]}
-budget: {keysPerWeek: 100000}
-group: {by: [service, subject]}
-mode: enforce
-respond:
-  - {id: ban, action: webhook, target: ip, ttl: 10m, guard: {minSeverity: low}}
-`
+/** Two false incidents a week are one too many. */
+const ENFORCING = enforcingPolicy('10m')
 
 let folder: DaemonFolder
 let server: Server

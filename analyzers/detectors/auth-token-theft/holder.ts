@@ -37,7 +37,21 @@ export interface Actor extends Where {
   sharer: boolean
 }
 
-const ActorState = z.tuple([hash32, hash32, text, text, text, text, time, time, amount, flag, flag, flag, flag])
+const ActorState = z.strictObject({
+  token: hash32,
+  program: hash32,
+  network: text,
+  agent: text,
+  address: text,
+  operator: text,
+  firstAt: time,
+  lastAt: time,
+  uses: amount,
+  suspect: flag,
+  answered: flag,
+  onTrial: flag,
+  sharer: flag,
+})
 /** Actors, last address, when it was looked at, hours in use, the last of them, turns, switches, how many came to share it, whether there were too many, what strangers did. */
 export const HolderState = z.tuple([
   z.array(ActorState).max(MAX_ACTORS),
@@ -144,40 +158,8 @@ export class Holder {
   }
 
   toState(): HolderState {
-    const actors = this.#actors.map(
-      ({
-        token,
-        program,
-        network,
-        agent,
-        address,
-        operator,
-        firstAt,
-        lastAt,
-        uses,
-        suspect,
-        answered,
-        onTrial,
-        sharer,
-      }): HolderState[0][number] => [
-        token,
-        program,
-        network,
-        agent,
-        address,
-        operator,
-        firstAt,
-        lastAt,
-        uses,
-        suspect,
-        answered,
-        onTrial,
-        sharer,
-      ],
-    )
-    // The last one stands last.
     return [
-      actors,
+      this.#actors.map((actor) => ({ ...actor })),
       this.#lastAddress,
       this.#lookedAt,
       this.hours,
@@ -203,37 +185,7 @@ export class Holder {
     strangers,
   ]: HolderState): Holder {
     const holder = new Holder()
-    holder.#actors = actors.map(
-      ([
-        token,
-        program,
-        network,
-        agent,
-        address,
-        operator,
-        firstAt,
-        lastAt,
-        uses,
-        suspect,
-        answered,
-        onTrial,
-        sharer,
-      ]) => ({
-        token,
-        program,
-        network,
-        agent,
-        address,
-        operator,
-        firstAt,
-        lastAt,
-        uses,
-        suspect,
-        answered,
-        onTrial,
-        sharer,
-      }),
-    )
+    holder.#actors = actors
     holder.#last = holder.#actors.reduce<Actor | null>(
       (last, actor) => (last === null || actor.lastAt >= last.lastAt ? actor : last),
       null,
