@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -176,7 +176,8 @@ describe('a snapshot of learning', () => {
       const a = numbers('a')
       await expect(restoreLearning({ path: aside }, [a], key('k1'))).rejects.toThrow(RefusedLearning)
       expect(a.values).toEqual([])
-      renameSync(aside, join(folder, 'old'))
+      // Not written over, nor renamed over another: ext4 would then write it through to the disk each time.
+      rmSync(aside)
     }
   })
 })

@@ -190,7 +190,7 @@ test('when control is gone, it seals what it was handed and ends', async () => {
   expect(await ended).toBe(0)
   rmSync(join(folder, 'down'))
   const next = await startStoreProcess(options())
-  await next.close(5000)
+  await next.close(30_000)
   expect(await rows()).toHaveLength(50)
 })
 

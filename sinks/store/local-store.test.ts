@@ -25,7 +25,11 @@ class FakeDatabase implements Inserter {
   /** A table that takes nothing. */
   stuck = ''
 
+  /** The database answers the first opening when this does. */
+  opens: Promise<unknown> = Promise.resolve()
+
   async open() {
+    await this.opens
     const failure = this.down ? new StoreDown('refused to connect') : this.openFailures.shift()
     if (failure) throw failure
     return { schemaVersion: 7 }
@@ -171,6 +175,21 @@ test('a database that is down at the start is opened later; batches are sealed m
   await drained(store)
   expect(await store.status()).toMatchObject({ down: null, schemaVersion: 7 })
   await store.query({ sql: 'SELECT 1' })
+})
+
+test('a first opening that takes long holds up no start; a question waits for it', async () => {
+  let tablesMade = () => {}
+  database.opens = new Promise<void>((resolve) => {
+    tablesMade = resolve
+  })
+  const waits: number[] = []
+  const sleep = (ms: number) => (waits.push(ms) === 1 ? Promise.resolve() : new Promise(() => undefined))
+  const store = await open({ sleep })
+  const asked = store.query({ sql: 'SELECT 1' })
+  expect((await store.status()).down).toBe('not connected yet')
+  tablesMade()
+  expect((await asked).rows).toEqual([])
+  expect(waits).toEqual([5000, 30_000])
 })
 
 test('a failure that needs a person ends the start; later it is only told', async () => {

@@ -80,6 +80,8 @@ class LocalStore implements TokenStore {
   #wasDown = true
   #schemaVersion: number | null = null
   #opening: Promise<void> | null = null
+  /** The first try to open the database. */
+  #first: Promise<boolean> = Promise.resolve(false)
   /** One batch of rows read again at a time: two may hold the same row. */
   #reread: Promise<void> = Promise.resolve()
   #closing: Promise<void> | null = null
@@ -107,7 +109,8 @@ class LocalStore implements TokenStore {
   /** Resolves when the database is open, or as soon as it is known to be down or slow. */
   async start(): Promise<void> {
     const first = this.#open()
-    const opened = await within(FIRST_OPEN_MS, first)
+    this.#first = first.catch(() => false)
+    const opened = await within(FIRST_OPEN_MS, first, this.#options.sleep)
     if (opened !== true) this.#opening = this.#keepOpening(first)
   }
 
@@ -120,6 +123,8 @@ class LocalStore implements TokenStore {
   }
 
   async query(query: StoreQuery): Promise<StoreResult> {
+    // A disk that is slow at the first start is no reason to be told to come again.
+    if (this.#closedWhy === FIRST) await within(FIRST_QUERY_MS, this.#first, this.#options.sleep)
     if (this.#schemaVersion === null) {
       throw new OffpathError('OFFPATH_E_STORE', `the store is not open: ${this.#closedWhy}`, {
         at: this.#inserter.where,
@@ -262,10 +267,14 @@ class LocalStore implements TokenStore {
 }
 
 /** What the promise gives, or null when it takes longer. */
-async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | null> {
+async function within<Value>(
+  ms: number,
+  promise: Promise<Value>,
+  sleep: NonNullable<LocalStoreOptions['sleep']> = pause,
+): Promise<Value | null> {
   const patience = new AbortController()
   try {
-    return await Promise.race([promise, pause(ms, patience.signal).then(() => null)])
+    return await Promise.race([promise, sleep(ms, patience.signal).then(() => null)])
   } finally {
     patience.abort()
   }
@@ -273,6 +282,8 @@ async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value
 
 /** A server that is slow to answer must not hold up the start: batches are sealed meanwhile. */
 const FIRST_OPEN_MS = 5000
+/** A question waits so long for the first opening: making the tables takes seconds on a slow disk. */
+const FIRST_QUERY_MS = 30_000
 /** An insert under way when the store is closed may take this long in any case. */
 const LAST_INSERT_MS = 2000
 const FIRST = 'not connected yet'

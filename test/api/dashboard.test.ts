@@ -62,7 +62,7 @@ beforeAll(async () => {
   const bytes = Buffer.from(`${JSON.stringify(row)}\n`)
   const batch = { day: '2026-11-18', columns: Object.keys(row), format: 'JSONEachRow', rows: 1, bytes } as const
   await store.insert({ ...batch, table: 'transactions', rereadIds: null, token: 'a' })
-}, 30_000)
+})
 afterAll(async () => {
   await store.close()
   rmSync(folder, { recursive: true, force: true })

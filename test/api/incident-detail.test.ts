@@ -93,7 +93,7 @@ beforeAll(async () => {
     { incident_id: 'inc9', at: `${DAY} 20:00:09.000000`, kind: 'closed', version: 2, why: 'quiet' },
     { incident_id: 'inc9', at: ts, kind: 'opened', version: 1, why: 'because' },
   ])
-}, 30_000)
+})
 
 afterAll(async () => {
   await store.close()

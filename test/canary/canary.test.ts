@@ -48,7 +48,7 @@ beforeAll(async () => {
   ensureBuilt()
   writeFileSync(capture, plantedCapture())
   store = await openEmbeddedStore(data)
-}, 30_000)
+})
 
 afterAll(async () => {
   await store.close(0)
@@ -104,7 +104,7 @@ test('replay prints none of them, whatever it emits, on either stream', async ()
     if (emit === 'incidents') expect(stdout).toContain('auth-bruteforce')
   }
   await expectClean(surfaces)
-}, 30_000)
+})
 
 describe('stored, asked for, and told', () => {
   test('no table, file, webhook, answer or page has one', async () => {
@@ -250,7 +250,7 @@ describe('stored, asked for, and told', () => {
       { name: 'error', content: shown },
       { name: 'config show', content: config.stdout + config.stderr },
     ])
-  }, 30_000)
+  })
 })
 
 function chainOf(error: unknown): string[] {

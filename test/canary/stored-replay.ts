@@ -20,14 +20,17 @@ import type { Store } from '../../sinks/store/store.ts'
 const KEEP_DAYS = { transactions: 3650, evidence: 3650, signals: 3650, incidents: 3650 }
 
 /** The embedded store of a data folder, in this process. */
-export function openEmbeddedStore(folder: string): Promise<Store> {
+export async function openEmbeddedStore(folder: string): Promise<Store> {
   const inserter = new ClickHouseStore({
     kind: 'embedded',
     folder: join(folder, 'clickhouse'),
     database: 'offpath',
     keepDays: KEEP_DAYS,
   })
-  return openStore({ folder, inserter, spoolMaxBytes: 64 * 1024 * 1024 })
+  const store = await openStore({ folder, inserter, spoolMaxBytes: 64 * 1024 * 1024 })
+  // Making the tables can take longer than the start waits; a question waits for it.
+  await store.query({ sql: 'SELECT 1' })
+  return store
 }
 
 /**

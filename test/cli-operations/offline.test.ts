@@ -26,7 +26,7 @@ beforeAll(async () => {
   await replayInto(data, store, [capture])
   await drained(store)
   await store.close(5000)
-}, 30_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -141,7 +141,7 @@ test('text of attackers acts on no terminal, and no planted secret is in any out
     expect([args.join(' '), hasUnshowable(shown)]).toEqual([args.join(' '), false])
     for (const secret of SECRETS) expect(stdout.includes(secret), `${args.join(' ')} ${secret}`).toBe(false)
   }
-}, 30_000)
+})
 
 test('routes say whether they are described, by the descriptions of the configuration, as the files are then', async () => {
   const spec = join(folder, 'own.yaml')

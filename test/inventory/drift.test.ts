@@ -15,7 +15,7 @@ const SHOP = readFileSync(join(import.meta.dirname, 'shop.yaml'), 'utf8')
 let day: RouteJson[] = []
 beforeAll(async () => {
   day = routesOf(await learnFrom([DAY], new Inventory()))
-}, 30_000)
+})
 
 const lineOf = ({ level, rule, endpoint, field, message }: DriftFinding) =>
   `${level} ${rule} | ${endpoint}${field === null ? '' : ` | ${field}`} | ${message}`
