@@ -1,4 +1,4 @@
-import { SECOND_US } from '../../daemon/model/time.ts'
+import { type EventTime, SECOND_US } from '../../daemon/model/time.ts'
 import { INTENSITIES, type Intensity } from '../../world/attacks/attack.ts'
 import { ATTACKS, attackNamed } from '../../world/attacks/registry.ts'
 import { hasDetector, withoutAttack } from './detectors-plan.ts'
@@ -27,6 +27,15 @@ export interface ClassRow {
   readonly delaySeconds: number | null
 }
 
+/** An attack that nothing was told of. */
+export interface Missed {
+  readonly world: number
+  readonly name: string
+  readonly intensity: Intensity
+  readonly requests: number
+  readonly firstAt: EventTime
+}
+
 export interface Gate {
   readonly what: string
   readonly value: number
@@ -42,7 +51,9 @@ export interface Report {
   readonly incidents: number
   readonly classes: readonly ClassRow[]
   readonly gates: readonly Gate[]
-  readonly false_incidents: readonly FalseIncident[]
+  readonly false_incidents: readonly (FalseIncident & { readonly world: number })[]
+  /** With a detector that should have told. */
+  readonly missed: readonly Missed[]
   /** Detectors of the contract that no attack of the world is meant for. */
   readonly without_attack: readonly string[]
   readonly records_per_cpu_second: number
@@ -51,7 +62,9 @@ export interface Report {
 export function reportOf(worlds: readonly WorldResult[]): Report {
   const scores = worlds.flatMap(({ outcomes }) => outcomes)
   const classes = rowsOf(scores)
-  const falseOnes = worlds.flatMap(({ falseIncidents }) => falseIncidents)
+  const falseOnes = worlds.flatMap(({ number, falseIncidents }) =>
+    falseIncidents.map((each) => ({ ...each, world: number })),
+  )
   const sum = (of: (world: WorldResult) => number) => worlds.reduce((total, world) => total + of(world), 0)
   const benign = sum((world) => world.benign)
   const hostile = sum((world) => world.hostile)
@@ -66,6 +79,11 @@ export function reportOf(worlds: readonly WorldResult[]): Report {
     classes,
     gates: gatesOf(scores, falseOnes, { benign, incidents, weeks }),
     false_incidents: falseOnes,
+    missed: worlds.flatMap(({ number, outcomes }) =>
+      outcomes
+        .filter((each) => isGated(each.name) && !each.found)
+        .map(({ name, intensity, requests, firstAt }) => ({ world: number, name, intensity, requests, firstAt })),
+    ),
     without_attack: withoutAttack(),
     records_per_cpu_second: Math.round((benign + hostile) / (cpuUs / SECOND_US)),
   }
@@ -146,7 +164,7 @@ function gatesOf(
 }
 
 export function tableOf(report: Report): string {
-  const { benign, hostile, weeks, incidents, classes, gates, false_incidents: falseOnes } = report
+  const { benign, hostile, weeks, incidents, classes, gates, false_incidents: falseOnes, missed } = report
   const lines = [
     `${benign} benign transactions and ${hostile} of attacks in ${weeks.toFixed(2)} weeks of event time; ${incidents} incidents, ${falseOnes.length} of them false; ${report.records_per_cpu_second} records per CPU second`,
     '',
@@ -164,9 +182,22 @@ export function tableOf(report: Report): string {
   if (falseOnes.length > 0) lines.push('', 'false incidents, one of each sort:')
   for (const [sort, same] of grouped(falseOnes, ({ policy, truth }) => `${policy}, was ${truth}`)) {
     const { title, why } = same[0]!
-    lines.push(`  ${same.length} x ${sort}`, `      ${title}: ${why}`)
+    lines.push(`  ${same.length} x ${sort}; worlds ${worldsOf(same)}`, `      ${title}: ${why}`)
+  }
+  if (missed.length > 0) lines.push('', 'missed, with the world and how many requests it was:')
+  for (const [sort, same] of grouped(missed, ({ name, intensity }) => `${name} ${intensity}`)) {
+    lines.push(`  ${sort}: ${same.map(missText).join(', ')}`)
   }
   return lines.join('\n')
+}
+
+function worldsOf(list: readonly { readonly world: number }[]): string {
+  return [...new Set(list.map(({ world }) => world))].join(', ')
+}
+
+function missText({ world, requests, firstAt }: Missed): string {
+  const at = firstAt === 0 ? '' : `, ${new Date(firstAt / 1000).toISOString().slice(5, 16)}`
+  return `world ${world} (${requests}${at})`
 }
 
 function rowText(row: ClassRow): string {

@@ -29,33 +29,40 @@ export async function playWorld(settings: RunSettings, number: number): Promise<
     deploys: world.deploys.told,
     only,
   })
-  return judge.result(days, cpuUs)
+  return judge.result(number, days, cpuUs)
 }
 
-/** All worlds, `jobs` at a time. */
+/** All worlds, or those that are asked for, `jobs` at a time. */
 export async function evaluate(
   settings: RunSettings,
-  { player = playWorld, jobs = 1, progress = () => {} }: EvaluateOptions = {},
+  { player = playWorld, jobs = 1, chosen, progress = () => {} }: EvaluateOptions = {},
 ): Promise<Report> {
-  const worlds = planWorlds(settings).length
+  const numbers = planWorlds(settings).flatMap((_, number) =>
+    chosen === undefined || chosen.includes(number) ? number : [],
+  )
   const results: WorldResult[] = []
   let next = 0
   let done = 0
   const work = async (): Promise<void> => {
-    while (next < worlds) {
-      const number = next++
+    while (next < numbers.length) {
+      const place = next++
+      const number = numbers[place]!
       const result = await player(settings, number)
-      results[number] = result
+      results[place] = result
       const { benign, hostile, incidents } = result
-      progress(`world ${++done} of ${worlds}: ${benign + hostile} transactions, ${incidents} incidents`)
+      progress(
+        `world ${number}, the ${++done}. of ${numbers.length}: ${benign + hostile} transactions, ${incidents} incidents`,
+      )
     }
   }
-  await Promise.all(Array.from({ length: Math.min(jobs, worlds) }, work))
+  await Promise.all(Array.from({ length: Math.min(jobs, numbers.length) }, work))
   return reportOf(results)
 }
 
 interface EvaluateOptions {
   readonly player?: WorldPlayer
   readonly jobs?: number
+  /** Numbers of worlds; all when it is missing. */
+  readonly chosen?: readonly number[]
   readonly progress?: (text: string) => void
 }

@@ -21,6 +21,9 @@ export interface AttackOutcome {
   readonly intensity: Intensity
   /** Whether it has a part in any. */
   readonly found: boolean
+  /** It made; and when the first ended, 0 of none. */
+  readonly requests: number
+  readonly firstAt: EventTime
   /** That are mostly of it: where attacks overlap, each incident counts for one of them. */
   readonly incidents: number
   /** That it has a part in, of the detector it is named after. */
@@ -32,6 +35,8 @@ export interface AttackOutcome {
 
 /** What came of one world; plain, so that another process can hand it over. */
 export interface WorldResult {
+  /** Its place among the worlds of its plan. */
+  readonly number: number
   /** Of event time. */
   readonly days: number
   readonly benign: number
@@ -147,14 +152,16 @@ export class DetectorJudge {
     return this.#incidents.size
   }
 
-  /** `days`: how long this world was; `cpuUs`: what the program took for it. */
-  result(days: number, cpuUs: number): WorldResult {
+  /** Of world `number`; `days`: how long it was; `cpuUs`: what the program took for it. */
+  result(number: number, days: number, cpuUs: number): WorldResult {
     const mostly = this.#mostly()
     const outcomes = [...this.#attacks].map(
-      ([label, { attack, intensity, isFound, own, delayRequests, delayUs }]): AttackOutcome => ({
+      ([label, { attack, intensity, isFound, requests, firstAt, own, delayRequests, delayUs }]): AttackOutcome => ({
         name: attack.name,
         intensity,
         found: isFound,
+        requests,
+        firstAt,
         incidents: mostly.get(label) ?? 0,
         own: own.size,
         delayRequests,
@@ -162,7 +169,7 @@ export class DetectorJudge {
       }),
     )
     const { benign, hostile, incidents } = this
-    return { days, benign, hostile, incidents, outcomes, falseIncidents: this.#falseIncidents(), cpuUs }
+    return { number, days, benign, hostile, incidents, outcomes, falseIncidents: this.#falseIncidents(), cpuUs }
   }
 
   /** Incidents by the attack that most of their evidence is of. */

@@ -83,7 +83,7 @@ test('an incident that two attacks have a part in counts for the one that most o
   }
   const incident = { id: 'i', evidence, detectors: ['auth.bruteforce'], subject, updatedAt: 0 } as unknown as Incident
   judge.incident({ kind: 'opened', incident } as IncidentChange)
-  const { outcomes } = judge.result(1, 0)
+  const { outcomes } = judge.result(0, 1, 0)
   expect(outcomes.map(({ found, incidents, own }) => [found, incidents, own])).toEqual([
     [true, 1, 1],
     [true, 0, 0],
@@ -113,7 +113,7 @@ test('who is named in an incident of the detector for it has a part in it, howev
     updatedAt: 0,
   } as unknown as Incident
   judge.incident({ kind: 'opened', incident } as IncidentChange)
-  expect(judge.result(1, 0).outcomes.map(({ name, found }) => [name, found])).toEqual([
+  expect(judge.result(0, 1, 0).outcomes.map(({ name, found }) => [name, found])).toEqual([
     ['auth.token_hygiene', true],
     ['scan.probing', false],
   ])

@@ -44,6 +44,7 @@ async function main(): Promise<void> {
       requests: { type: 'string' },
       attacks: { type: 'string' },
       worlds: { type: 'string' },
+      world: { type: 'string', default: '' },
       days: { type: 'string' },
       users: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
@@ -74,7 +75,12 @@ async function main(): Promise<void> {
     return
   }
   const progress = (text: string) => process.stderr.write(`${text}\n`)
-  const report = await evaluate(settings, { player: playApart, jobs: Number(values.jobs), progress })
+  const report = await evaluate(settings, {
+    player: playApart,
+    jobs: Number(values.jobs),
+    progress,
+    ...(values.world === '' ? {} : { chosen: namesIn(values.world).map(Number) }),
+  })
   if (values.output === 'json') process.stdout.write(`${JSON.stringify({ seed: values.seed, ...report }, null, 2)}\n`)
   else process.stdout.write(`seed ${values.seed}: ${tableOf(report)}\n`)
   process.exitCode = report.gates.every(({ passed }) => passed) ? 0 : 1
