@@ -54,13 +54,15 @@ export interface Report {
   readonly false_incidents: readonly (FalseIncident & { readonly world: number })[]
   /** With a detector that should have told. */
   readonly missed: readonly Missed[]
+  /** Of which nothing passed a tap: neither found nor missed, and counted nowhere else. */
+  readonly unseen: readonly Missed[]
   /** Detectors of the contract that no attack of the world is meant for. */
   readonly without_attack: readonly string[]
   readonly records_per_cpu_second: number
 }
 
 export function reportOf(worlds: readonly WorldResult[]): Report {
-  const scores = worlds.flatMap(({ outcomes }) => outcomes)
+  const scores = worlds.flatMap(({ outcomes }) => outcomes).filter(isSeen)
   const classes = rowsOf(scores)
   const falseOnes = worlds.flatMap(({ number, falseIncidents }) =>
     falseIncidents.map((each) => ({ ...each, world: number })),
@@ -79,14 +81,19 @@ export function reportOf(worlds: readonly WorldResult[]): Report {
     classes,
     gates: gatesOf(scores, falseOnes, { benign, incidents, weeks }),
     false_incidents: falseOnes,
-    missed: worlds.flatMap(({ number, outcomes }) =>
-      outcomes
-        .filter((each) => isGated(each.name) && !each.found)
-        .map(({ name, intensity, requests, firstAt }) => ({ world: number, name, intensity, requests, firstAt })),
-    ),
+    missed: notFound(worlds, isSeen),
+    unseen: notFound(worlds, (each) => !isSeen(each)),
     without_attack: withoutAttack(),
     records_per_cpu_second: Math.round((benign + hostile) / (cpuUs / SECOND_US)),
   }
+}
+
+function notFound(worlds: readonly WorldResult[], which: (each: AttackOutcome) => boolean): Missed[] {
+  return worlds.flatMap(({ number, outcomes }) =>
+    outcomes
+      .filter((each) => isGated(each.name) && !each.found && which(each))
+      .map(({ name, intensity, requests, firstAt }) => ({ world: number, name, intensity, requests, firstAt })),
+  )
 }
 
 function rowsOf(scores: readonly AttackOutcome[]): ClassRow[] {
@@ -115,6 +122,10 @@ function rowsOf(scores: readonly AttackOutcome[]): ClassRow[] {
 
 function isFound({ found }: AttackOutcome): boolean {
   return found
+}
+
+function isSeen({ seen }: AttackOutcome): boolean {
+  return seen
 }
 
 function isGated(name: string): boolean {
@@ -164,7 +175,7 @@ function gatesOf(
 }
 
 export function tableOf(report: Report): string {
-  const { benign, hostile, weeks, incidents, classes, gates, false_incidents: falseOnes, missed } = report
+  const { benign, hostile, weeks, incidents, classes, gates, false_incidents: falseOnes, missed, unseen } = report
   const lines = [
     `${benign} benign transactions and ${hostile} of attacks in ${weeks.toFixed(2)} weeks of event time; ${incidents} incidents, ${falseOnes.length} of them false; ${report.records_per_cpu_second} records per CPU second`,
     '',
@@ -187,6 +198,10 @@ export function tableOf(report: Report): string {
   if (missed.length > 0) lines.push('', 'missed, with the world and how many requests it was:')
   for (const [sort, same] of grouped(missed, ({ name, intensity }) => `${name} ${intensity}`)) {
     lines.push(`  ${sort}: ${same.map(missText).join(', ')}`)
+  }
+  if (unseen.length > 0) {
+    const names = unseen.map(({ world, name, intensity }) => `${name}/${intensity} (world ${world})`)
+    lines.push('', `nothing of these passed a tap, they count nowhere: ${names.join(', ')}`)
   }
   return lines.join('\n')
 }

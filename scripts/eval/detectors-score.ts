@@ -21,6 +21,8 @@ export interface AttackOutcome {
   readonly intensity: Intensity
   /** Whether it has a part in any. */
   readonly found: boolean
+  /** Whether anything of it could be seen: what meets a service that has gone, or a tap that shows nothing, leaves no trace. */
+  readonly seen: boolean
   /** It made; and when the first ended, 0 of none. */
   readonly requests: number
   readonly firstAt: EventTime
@@ -160,6 +162,8 @@ export class DetectorJudge {
         name: attack.name,
         intensity,
         found: isFound,
+        // What happens to a whole service makes no requests of its own.
+        seen: requests > 0 || isFound || attack.grip === 'service',
         requests,
         firstAt,
         incidents: mostly.get(label) ?? 0,

@@ -4,6 +4,7 @@ import { DAY_US, HOUR_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { attackNamed } from '../../world/attacks/registry.ts'
 import { classesNamed, planWorlds, withoutAttack } from './detectors-plan.ts'
+import { reportOf, tableOf } from './detectors-report.ts'
 import { evaluate } from './detectors-run.ts'
 import { DetectorJudge, median, wilsonLow } from './detectors-score.ts'
 
@@ -117,6 +118,27 @@ test('who is named in an incident of the detector for it has a part in it, howev
     ['auth.token_hygiene', true],
     ['scan.probing', false],
   ])
+})
+
+test('what no tap has seen is neither found nor missed; what is done to a service needs no requests to be', () => {
+  const names = ['scan.probing', 'auth.otp', 'regression.silence']
+  const planned = names.map((name) => ({
+    attack: attackNamed(name)!,
+    intensity: 'blatant' as const,
+    label: name,
+  }))
+  const judge = new DetectorJudge(planned, [])
+  const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
+  const principal = { kind: 'ip', id: '203.0.113.9', display: '203.0.113.9', via: 'peer', app: null }
+  judge.take({ id: 'a', endTime: 1, principal } as unknown as Transaction, { ...truth, attack: 'auth.otp' })
+  const report = reportOf([judge.result(3, 1, 0)])
+  expect(report.classes.map(({ name, attacks }) => [name, attacks])).toEqual([
+    ['auth.otp', 1],
+    ['regression.silence', 1],
+  ])
+  expect(report.missed.map(({ name }) => name)).toEqual(['auth.otp', 'regression.silence'])
+  expect(report.unseen.map(({ name, world }) => [name, world])).toEqual([['scan.probing', 3]])
+  expect(tableOf(report)).toContain('nothing of these passed a tap, they count nowhere: scan.probing/blatant (world 3)')
 })
 
 test('blatant guessing, counting and probing is found, each time as one incident or so', async () => {
