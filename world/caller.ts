@@ -278,8 +278,8 @@ export class Caller {
       truth,
     }
     this.now = endUs
-    // What gets no answer does not come about: the service has gone.
-    if (condition?.silent !== true) world.emit(exchange)
+    // What gets no answer does not come about, and what no tap shows is not seen.
+    if (!world.isDark(service, startUs)) world.emit(exchange)
     return exchange
   }
 

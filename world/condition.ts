@@ -7,6 +7,7 @@ export const WELL = {
   errors: 0,
   slower: 1,
   silent: false,
+  tap: false,
   adds: '',
   renames: [],
   open: false,
@@ -26,6 +27,8 @@ export interface Condition {
   readonly slower: number
   /** Nothing is answered, nor asked for long. */
   readonly silent: boolean
+  /** With it the mirror that shows the service: nothing of any service behind it is seen. */
+  readonly tap: boolean
   /** Fields of JSON that answers have besides. */
   readonly adds: string
   /** Fields of JSON that are called something else. */
@@ -38,6 +41,16 @@ export interface Condition {
 }
 
 export function holds(condition: Condition, operation: Operation, nowUs: number): boolean {
-  if (nowUs < condition.fromUs || nowUs >= condition.untilUs || condition.service !== operation.service) return false
+  if (!isPresent(condition, nowUs) || condition.service !== operation.service) return false
   return condition.operation === null || condition.operation === operation
+}
+
+/** Whether nothing of a service is seen, whatever it is asked. */
+export function darkens(condition: Condition, service: Service, nowUs: number): boolean {
+  if (!condition.silent || !isPresent(condition, nowUs)) return false
+  return condition.service === service || (condition.tap && condition.service.mirror === service.mirror)
+}
+
+function isPresent({ fromUs, untilUs }: Condition, nowUs: number): boolean {
+  return nowUs >= fromUs && nowUs < untilUs
 }

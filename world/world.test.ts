@@ -130,3 +130,17 @@ test('while a service is dark nobody gets an answer from it', () => {
   const during = called(atUs, atUs + 3 * HOUR_US, exchanges)
   expect([...before].filter((service) => !during.has(service))).toHaveLength(1)
 })
+
+test('while a tap is unplugged nothing passes it, not even what no service knows', () => {
+  const named = (name: string) => ATTACKS.find((each) => each.name === name)!
+  const atUs = DEFAULT_START_US + DAY_US / 2
+  const assaults = [
+    ...INTENSITIES.map((intensity, i) => assault(named('scan.probing'), intensity, i, atUs - HOUR_US / 20)),
+    assault(named('capture.silent'), 'blatant', 1, atUs),
+  ]
+  const exchanges = run('tap', { startUs: atUs - HOUR_US, days: 0.06, rate: 5, assaults, most: 1_000_000 })
+  const seen = (from: number, until: number) =>
+    new Set(exchanges.flatMap(({ startUs, mirror }) => (startUs >= from && startUs < until ? [mirror] : [])))
+  expect(seen(0, atUs).size).toBe(2)
+  expect(seen(atUs, atUs + HOUR_US / 4).size).toBe(1)
+})

@@ -2,7 +2,7 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../daemon/model/time.ts'
 import { Random } from '../demo/random.ts'
 import type { Assault } from './attacks/attack.ts'
 import { type Caller, PLAIN } from './caller.ts'
-import { type Condition, holds, WELL } from './condition.ts'
+import { type Condition, darkens, holds, WELL } from './condition.ts'
 import { Connections } from './connections.ts'
 import { Deploys } from './deploys.ts'
 import { exponential } from './draw.ts'
@@ -74,15 +74,14 @@ export class World {
     this.population = createPopulation(random.fork('people'), this.secrets, users)
   }
 
-  /** The condition an operation is in, silence before any other; null when all is well. */
+  /** The condition an operation is in; null when all is well. */
   conditionOf(operation: Operation, nowUs: number): Condition | null {
-    let found: Condition | null = null
-    for (const condition of this.#conditions) {
-      if (!holds(condition, operation, nowUs)) continue
-      if (condition.silent) return condition
-      found ??= condition
-    }
-    return found
+    return this.#conditions.find((condition) => holds(condition, operation, nowUs)) ?? null
+  }
+
+  /** Whether nothing of a service is seen: it is gone, or the tap that shows it. */
+  isDark(service: Service, nowUs: number): boolean {
+    return this.#conditions.some((condition) => darkens(condition, service, nowUs))
   }
 
   impose(condition: Condition): void {

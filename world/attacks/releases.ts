@@ -103,7 +103,8 @@ export const blindTap = defineAttack<{ readonly forUs: number }>({
     const mirror = world.random.pick(['front', 'inner'])
     for (const service of Object.values(world.estate.services)) {
       if (service.mirror !== mirror) continue
-      world.impose({ ...WELL, silent: true, service, operation: null, fromUs: nowUs, untilUs: nowUs + forUs, label })
+      const dark = { ...WELL, silent: true, tap: true, fromUs: nowUs, untilUs: nowUs + forUs }
+      world.impose({ ...dark, service, operation: null, label })
     }
     return []
   },
