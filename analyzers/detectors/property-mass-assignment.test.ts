@@ -51,7 +51,8 @@ describe('a field that nobody else sends', () => {
   })
 
   test('too little is known of the endpoint to say so', () => {
-    expect(new Profile(20).change(7, { role: 'admin' }, { role: 'admin' })).toBeNull()
+    expect(new Profile(9).change(7, { role: 'admin' }, { role: 'admin' })).toBeNull()
+    expect(new Profile(17).change(7, { role: 'admin' }, { role: 'admin' })?.severity).toBe('high')
   })
 
   test('others send it, too: it is part of the interface', () => {
@@ -59,15 +60,28 @@ describe('a field that nobody else sends', () => {
     const severities = [1, 2, 3].map((person) => profile.change(person, { theme: 'dark', plan: 'pro' }, null)?.severity)
     // Told each time: what is told teaches nothing.
     expect(severities).toEqual(['medium', 'medium', 'medium'])
-    const early = new Profile(20)
+    const early = new Profile(6)
     for (let i = 0; i < 60; i++) early.change(i % 30, { city: 'x', plan: 'pro' }, null)
     expect(early.change(7, { plan: 'pro' }, null)).toBeNull()
   })
 
   test('one who sent it before anything was known has not made it so', () => {
-    const early = new Profile(20)
+    const early = new Profile(9)
     for (let i = 0; i < 400; i++) early.change(i % 30, { city: 'x', ...(i === 3 ? { role: 'admin' } : {}) }, null)
     expect(early.change(7, { role: 'admin' }, { role: 'admin' })?.severity).toBe('high')
+  })
+
+  test('one who came before anything was known, with fields that nobody else has, hides nobody after him', () => {
+    const profile = new Profile(9)
+    for (let i = 0; i < 8; i++) profile.change(3, { role: 'admin', [`x${i}`]: 1, [`y${i}`]: 2 }, null)
+    for (let i = 0; i < 30; i++) profile.change(i, { city: 'x' }, null)
+    expect(profile.change(40, { role: 'admin' }, { role: 'admin' })?.severity).toBe('high')
+  })
+
+  test('where many bring fields that nobody had, one that gives privilege is no more than that', () => {
+    const forms = new Profile(6)
+    for (let i = 0; i < 200; i++) forms.change(i % 30, { city: 'x', [`field ${i}`]: i }, null)
+    expect(forms.change(40, { points: 3 }, null)).toBeNull()
   })
 
   test('who is under suspicion teaches nothing, and the state outlives the process', () => {

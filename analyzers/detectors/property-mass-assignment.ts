@@ -16,12 +16,14 @@ import { givesPrivilege } from './property/telling-names.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(2e-3).describe('p-value from which a new field is a signal'),
-  leastRequests: z.int().min(5).default(30).describe('requests of an endpoint before a field of it can be new'),
+  leastRequests: z.int().min(5).default(10).describe('requests of an endpoint before a field of it can be new'),
   leastCallers: z.int().min(2).default(5).describe('callers of it before'),
   maxEndpoints: z.int().min(16).default(2048).describe('endpoints with state'),
 })
 type AssignmentOptions = z.infer<typeof Options>
 
+/** Of endpoints that take bodies, how many take a field that gives privilege and that most callers leave out. */
+const TAKES_PRIVILEGE = 0.1
 /** Of new fields, how many have a name that gives privilege, and how many a name that answers had before. */
 const PRIVILEGED = 0.05
 const READ_ONLY = 0.3
@@ -90,7 +92,7 @@ class MassAssignment implements Detector {
     const known = this.#endpoints.useOf(this.#places.of(service, endpoint))
     const odd = this.#oddOf(tx, known, names, caller)
     if (odd.length > 0) {
-      const signal = this.#judge(tx, known, odd, now)
+      const signal = this.#judge(tx, known, odd, caller, now)
       if (signal !== null) return signal
     }
     // What was refused is no part of the interface, whoever sent it.
@@ -147,9 +149,10 @@ class MassAssignment implements Detector {
     return odd ?? NONE
   }
 
-  #judge(tx: Transaction, known: Endpoint, odd: readonly Odd[], now: EventTime): Signal | null {
-    const share = known.written.rareShare
-    const pValue = share * (odd.some(({ privileged }) => privileged) ? PRIVILEGED : READ_ONLY)
+  #judge(tx: Transaction, known: Endpoint, odd: readonly Odd[], caller: number, now: EventTime): Signal | null {
+    const pValue = odd.some(({ privileged }) => privileged)
+      ? firstPrivilege(known, caller)
+      : READ_ONLY * known.written.rareShare
     if (pValue > this.#options.report) return null
     return assignmentSignal(tx, known, odd, Math.log10(pValue), now)
   }
@@ -165,6 +168,16 @@ class MassAssignment implements Detector {
 }
 
 const NONE: readonly Odd[] = []
+
+/**
+ * How likely it is that an honest caller is the first to send a field that gives privilege, after n who did not: the endpoint takes
+ * such a one, and a share of callers sends it of which nothing is known (after Laplace: 1/(n+1) that none of n did, 1/(n+2) that the
+ * next does); or it is one of the new fields that callers here bring, each caller counted once whatever they bring.
+ */
+function firstPrivilege({ written, callers }: Endpoint, caller: number): number {
+  const { count } = callers
+  return TAKES_PRIVILEGE / ((count + 1) * (count + 2)) + (PRIVILEGED * written.rareSenders(caller)) / (count + 2)
+}
 
 /** Whether the answer says that the field now has the value that was sent. */
 function isTaken(tx: Transaction, field: JsonName): boolean {
@@ -233,10 +246,11 @@ export const propertyMassAssignment = defineDetector({
     detects:
       'A request that sets a field which no other caller of the endpoint sets: one whose name gives power, money or trust (role, is_admin, balance, verified, tenant_id), or one that answers have had and requests never.',
     statistic:
-      'How often a request has a name that fewer than three callers have sent (after Good and Turing), times 0.05 for a name that gives privilege, 0.3 for one of answers. Whether it worked is read from the answer: the same field with the same value is high, refused is low.',
+      'For a name that gives privilege: one endpoint in ten takes such a one from some of its callers, and that none of n sent it before the next one does is 1/((n+1)(n+2)) (after Laplace); to which come the callers who brought any name that fewer than three have sent, each counted once, as a share of all, times 0.05. For a name of answers: how often a request has a name that fewer than three callers have sent (after Good and Turing), times 0.3. Whether it worked is read from the answer: the same field with the same value is high, refused is low.',
     memory:
       'maxEndpoints endpoints with 256 names of requests and of answers, at most 32 KiB each; evictions are counted.',
-    warmUp: 'leastRequests requests of leastCallers callers.',
+    warmUp:
+      'leastRequests requests of leastCallers callers; seven callers for names that give privilege, some 150 requests for names of answers.',
     traps:
       'A client that brings new fields (their names give no privilege, and answers do not have them before), administrators whose endpoint takes roles (others send them, too), a caller who repeats what only he sends teaches one vote. Missed: bodies that are no JSON, fields with names of another kind (say so in a policy of your own), what is sent in queries.',
     tuning: 'leastRequests and report.',

@@ -56,6 +56,15 @@ export class KnownNames {
     return Math.min(1, (rare + 1) / (this.messages + 2))
   }
 
+  /** How many others than this caller brought names that hardly anybody has sent. */
+  rareSenders(caller: number): number {
+    const senders = new Set<number>()
+    for (const callers of this.#names.values()) {
+      if (callers.length < ENOUGH) for (const each of callers) if (each !== caller) senders.add(each)
+    }
+    return senders.size
+  }
+
   toState(): KnownNamesState {
     return [[...this.#names].map(([name, callers]) => [name, [...callers]]), this.messages, this.refused]
   }
