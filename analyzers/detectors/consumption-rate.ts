@@ -17,8 +17,8 @@ const Options = z.strictObject({
 
 /** So many times the floor is what only a program does that minds nothing. */
 const GRAVE_TIMES = 4
-/** Who is signed in and does what nobody comes near to is told from a third of the floor. */
-const FAR_TIMES = 3
+/** Who is signed in and does what nobody comes near to is told from a quarter of the floor. */
+const FAR_TIMES = 4
 
 function measureOf({ perMinute, perTenMinutes, perHour }: z.infer<typeof Options>): Measure {
   return {
@@ -55,7 +55,7 @@ export const consumptionRate = defineDetector({
     detects:
       'One caller sending far more requests to an endpoint than such callers do: a loop, a harvest, an attempt to wear it out.',
     statistic:
-      'Per caller and endpoint, requests in a minute, in ten and in an hour. The busiest minute, the busiest ten and the hour of each caller in each hour make a population per endpoint and cohort (what the caller was learnt to be, the role in its token, or the kind of caller): a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report (about twice the 99.9th percentile) and the floor of the window; a minute alone from four times its floor; of who is signed in a third of that is enough where p <= 1e-6, which is hundreds of times what others do. The busiest hours of the caller itself excuse half as much again. A caller for whom the endpoint is less than 40 % of its requests in ten minutes, and an address known to be shared, are held to five times the floor. Told again at twice what was told, and each hour.',
+      'Per caller and endpoint, requests in a minute, in ten and in an hour. The busiest minute, the busiest ten and the hour of each caller in each hour (any ten minutes for those past a quarter of a floor, whole tens of the clock for others) make a population per endpoint and cohort (what the caller was learnt to be, the role in its token, or the kind of caller): a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report (about twice the 99.9th percentile) and the floor of the window; a minute alone from four times its floor; of who is signed in a quarter of that is enough where p <= 1e-6, which is hundreds of times what others do. The busiest hours of the caller itself excuse half as much again. A caller for whom the endpoint is less than 40 % of its requests in ten minutes, and an address known to be shared, are held to five times the whole floor. Told again at twice what was told, and each hour.',
     memory:
       'maxCallers callers with at most 16 endpoints, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of a floor; maxEndpoints populations of three tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
     warmUp: 'matureVotes votes at the endpoint, at least an hour, after an hour of quarantine.',

@@ -3,17 +3,18 @@ import { SENSITIVE_CLASSES, type SensitiveClass } from '../../../daemon/inventor
 import type { EventTime } from '../../../daemon/model/time.ts'
 import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { amount, text, time } from '../../baselines/state.ts'
+import { untilMinute } from './sliding-sum.ts'
 import { type ByScale, SCALES_US } from './usage.ts'
 
 const MAX_COHORTS = 4
 
 const TailsState = z.array(PopulationTailState.nullable()).length(SCALES_US.length)
-/** Everyone, cohorts; answers that were looked at: records, bytes, when the last was, classes; all that was used in ten minutes (window, sum). */
+/** Everyone, cohorts; answers that were looked at: records, bytes, when the last was, classes; all that was used in ten minutes (window, sum, of the window before). */
 export const PopulationState = z.tuple([
   TailsState,
   z.array(z.tuple([text, TailsState])).max(MAX_COHORTS),
   z.tuple([amount, amount, time, z.array(z.enum(SENSITIVE_CLASSES)).max(SENSITIVE_CLASSES.length)]),
-  z.tuple([amount, amount]),
+  z.tuple([amount, amount, amount]),
 ])
 export type PopulationState = z.infer<typeof PopulationState>
 
@@ -61,9 +62,10 @@ export class UsePopulation {
   #heard = false
   /** Cohorts that nobody here belongs to. */
   readonly #elsewhere = new Set<string>()
+  /** By all, in the window of ten minutes of the last use, and in the one before; only where a measure asks for it. */
   #ten = 0
-  /** By all, in the ten minutes of the last use; only where a measure asks for it. */
-  usedInTen = 0
+  #usedInTen = 0
+  #usedBefore = 0
 
   constructor(votesNeeded: number) {
     this.#votesNeeded = votesNeeded
@@ -71,10 +73,16 @@ export class UsePopulation {
 
   use(used: number, ten: number): void {
     if (ten !== this.#ten) {
+      this.#usedBefore = ten === this.#ten + 1 ? this.#usedInTen : 0
+      this.#usedInTen = 0
       this.#ten = ten
-      this.usedInTen = 0
     }
-    this.usedInTen += used
+    this.#usedInTen += used
+  }
+
+  /** By all, in the ten minutes that end in this one. */
+  usedUntil(minute: number): number {
+    return untilMinute(this.#usedInTen, this.#usedBefore, minute)
   }
 
   get maturity(): number {
@@ -154,7 +162,7 @@ export class UsePopulation {
       tailsState(this.#everyone),
       this.#own().map(([name, tails]) => [name, tailsState(tails)]),
       [this.records, this.bytes, this.lookedAt, [...this.classes]],
-      [this.#ten, this.usedInTen],
+      [this.#ten, this.#usedInTen, this.#usedBefore],
     ]
   }
 
@@ -164,7 +172,7 @@ export class UsePopulation {
     for (const [name, tails] of cohorts) population.#cohorts.set(name, tailsFrom(tails, votesNeeded))
     ;[population.records, population.bytes, population.lookedAt] = looked
     population.classes = [...looked[3]]
-    ;[population.#ten, population.usedInTen] = used
+    ;[population.#ten, population.#usedInTen, population.#usedBefore] = used
     return population
   }
 }

@@ -5,6 +5,7 @@ import type { Place, Places } from '../../baselines/places.ts'
 import { amount, flag, text, time } from '../../baselines/state.ts'
 import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
 import { EvidenceTrail, TrailState } from '../../finding.ts'
+import { SlidingState, SlidingSum, untilMinute } from './sliding-sum.ts'
 
 /** Windows that use is added up in: a minute, ten, an hour. */
 export const SCALES_US = [MINUTE_US, 10 * MINUTE_US, HOUR_US] as const
@@ -20,7 +21,7 @@ const OWN_HOURS = 3
 /** What is as much above the most that is usual for oneself is still one's own. */
 const OWN_SLACK = 1.5
 
-/** Since, the most while nobody was known, own past, what was told, whether this hour, trail. */
+/** Since, the most while nobody was known, own past, what was told, whether this hour, trail, the last ten minutes. */
 const HeavyState = z.tuple([
   time,
   amount,
@@ -28,6 +29,7 @@ const HeavyState = z.tuple([
   amount,
   flag,
   TrailState,
+  SlidingState,
 ])
 /** Service, template; windows (minute, ten); sums; peaks; calls and when the last came; what is kept of a heavy one. */
 const UsageState = z.tuple([
@@ -39,13 +41,13 @@ const UsageState = z.tuple([
   z.tuple([amount, time]),
   HeavyState.nullable(),
 ])
-/** Key, voter, whether the hour teaches nothing, calls in ten minutes (window, number), usages. */
+/** Key, voter, whether the hour teaches nothing, calls in ten minutes (window, number, in the window before), usages. */
 export const CallerState = z.tuple([
   text,
   text,
   text,
   flag,
-  z.tuple([amount, amount]),
+  z.tuple([amount, amount, amount]),
   z.array(UsageState).max(MAX_USAGES_PER_CALLER),
 ])
 export type CallerState = z.infer<typeof CallerState>
@@ -62,6 +64,8 @@ export class Heavy {
   /** This hour. */
   active = true
   trail = new EvidenceTrail()
+  /** Any ten minutes: what lies across two windows is as much. */
+  ten = new SlidingSum()
 
   constructor(since: EventTime) {
     this.since = since
@@ -82,17 +86,18 @@ export class Heavy {
   }
 
   toState(): z.infer<typeof HeavyState> {
-    const { since, early, own, told, active, trail } = this
-    return [since, early, own.map((each) => each?.toState() ?? null), told, active, trail.toState()]
+    const { since, early, own, told, active, trail, ten } = this
+    return [since, early, own.map((each) => each?.toState() ?? null), told, active, trail.toState(), ten.toState()]
   }
 
-  static fromState([since, early, own, told, active, trail]: z.infer<typeof HeavyState>): Heavy {
+  static fromState([since, early, own, told, active, trail, ten]: z.infer<typeof HeavyState>): Heavy {
     const heavy = new Heavy(since)
     heavy.early = early
     for (const [scale, each] of own.entries()) heavy.own[scale] = each === null ? null : WindowHistory.fromState(each)
     heavy.told = told
     heavy.active = active
     heavy.trail = EvidenceTrail.fromState(trail)
+    heavy.ten = SlidingSum.fromState(ten)
     return heavy
   }
 }
@@ -165,8 +170,15 @@ export class Usage {
   }
 
   /** What is kept of a heavy use, from now on. */
-  watch(now: EventTime): Heavy {
-    return this.heavy ?? this.#caller.addHeavy(this.#index, new Heavy(now))
+  watch(minute: number, now: EventTime): Heavy {
+    const known = this.heavy
+    if (known !== null) return known
+    const heavy = this.#caller.addHeavy(this.#index, new Heavy(now))
+    // In which minutes of the window it was before is not known.
+    const first = minute - (minute % 10)
+    for (let at = first; at < minute; at++) heavy.ten.add((this.inTen - this.inMinute) / (minute - first), at)
+    heavy.ten.add(this.inMinute, minute)
+    return heavy
   }
 
   add(used: number, largest: boolean, minute: number, now: EventTime): void {
@@ -189,6 +201,7 @@ export class Usage {
       if (inTen > sums[at + TEN_PEAK]!) sums[at + TEN_PEAK] = inTen
     }
     sums[at + LAST_AT] = now
+    this.heavy?.ten.add(used, minute)
   }
 
   call(): void {
@@ -199,9 +212,10 @@ export class Usage {
   close(): ByScale<number> {
     const { sums } = this.#caller
     const at = this.#index * PER_USAGE
-    const values: ByScale<number> = [sums[at + MINUTE_PEAK]!, sums[at + TEN_PEAK]!, sums[at + IN_HOUR]!]
-    sums.fill(0, at, at + PER_USAGE)
     const { heavy } = this
+    const tenPeak = Math.max(sums[at + TEN_PEAK]!, heavy?.ten.takePeak() ?? 0)
+    const values: ByScale<number> = [sums[at + MINUTE_PEAK]!, tenPeak, sums[at + IN_HOUR]!]
+    sums.fill(0, at, at + PER_USAGE)
     if (heavy !== null) {
       heavy.told = 0
       heavy.active = false
@@ -240,8 +254,9 @@ export class Caller {
   /** What the present hour holds is no lesson. */
   tainted = false
   #ten = 0
-  /** Of all places, in the ten minutes of the last. */
-  callsInTen = 0
+  /** Of all places, in the window of ten minutes of the last, and in the one before. */
+  #callsInTen = 0
+  #callsBefore = 0
   places: Place[] = NO_PLACES
   /** PER_USAGE for each place, and room for some more. */
   sums: number[] = NO_SUMS
@@ -250,10 +265,16 @@ export class Caller {
 
   call(ten: number): void {
     if (ten !== this.#ten) {
+      this.#callsBefore = ten === this.#ten + 1 ? this.#callsInTen : 0
+      this.#callsInTen = 0
       this.#ten = ten
-      this.callsInTen = 0
     }
-    this.callsInTen++
+    this.#callsInTen++
+  }
+
+  /** Of all places, in the ten minutes that end in this one. */
+  callsUntil(minute: number): number {
+    return untilMinute(this.#callsInTen, this.#callsBefore, minute)
   }
 
   /** The index of a place among its places, added if need be. */
@@ -277,15 +298,15 @@ export class Caller {
   }
 
   toState(): CallerState {
-    const { key, voter, cohort, tainted, callsInTen, places } = this
+    const { key, voter, cohort, tainted, places } = this
     const usage = new Usage()
     const usages = places.map((_, index) => usage.at(this, index).toState())
-    return [key, voter, cohort, tainted, [this.#ten, callsInTen], usages]
+    return [key, voter, cohort, tainted, [this.#ten, this.#callsInTen, this.#callsBefore], usages]
   }
 
-  static fromState([key, voter, cohort, tainted, [ten, callsInTen], usages]: CallerState, places: Places): Caller {
-    const caller = Object.assign(new Caller(), { key, voter, cohort, tainted, callsInTen })
-    caller.#ten = ten
+  static fromState([key, voter, cohort, tainted, calls, usages]: CallerState, places: Places): Caller {
+    const caller = Object.assign(new Caller(), { key, voter, cohort, tainted })
+    ;[caller.#ten, caller.#callsInTen, caller.#callsBefore] = calls
     for (const [service, template, , sums, peaks, rest, heavy] of usages) {
       const numbers = [...sums, ...peaks, ...rest]
       caller.#add(places.of(service, template), numbers, heavy === null ? null : Heavy.fromState(heavy))

@@ -53,6 +53,11 @@ function ordinary(): Transaction[] {
   }).flat()
 }
 
+/** The same callers, with one call at a go. */
+function calm(): Transaction[] {
+  return ordinary().filter(({ time }) => (time - START) % (24 * SECOND_US) === 0)
+}
+
 /** What each detector is after, by one caller after the ordinary hours. */
 const TOO_MUCH: Readonly<Record<Id, (name: string, from?: number) => Transaction[]>> = {
   'consumption.rate': (name, from = LEARNT) =>
@@ -158,11 +163,11 @@ describe('consumption.rate', () => {
     expect(run(make('consumption.rate'), [...ordinary(), ...office])).toEqual([])
   })
 
-  test('who is signed in and does what nobody comes near to is told from a third of the floor, a crawler is not', () => {
-    const some = TOO_MUCH['consumption.rate']('mallory').slice(0, 450)
-    expect(run(make('consumption.rate'), [...ordinary(), ...some])).toHaveLength(1)
+  test('who is signed in and does what nobody comes near to is told from a quarter of the floor, a crawler is not', () => {
+    const some = TOO_MUCH['consumption.rate']('mallory').slice(0, 320)
+    expect(run(make('consumption.rate'), [...calm(), ...some])).toHaveLength(1)
     const crawler = some.map((tx) => ({ ...tx, principal: address('192.0.2.77') }))
-    expect(run(make('consumption.rate'), [...ordinary(), ...crawler])).toEqual([])
+    expect(run(make('consumption.rate'), [...calm(), ...crawler])).toEqual([])
   })
 
   test('a program that asks for everything alike is held to five times as much at each endpoint', () => {
@@ -171,6 +176,18 @@ describe('consumption.rate', () => {
     )
     expect(run(make('consumption.rate'), [...ordinary(), ...spread])).toEqual([])
   })
+})
+
+test('what lies across two windows of ten minutes is as much as within one', () => {
+  // 340 requests in five minutes, half of them before the turn of the window.
+  const from = LEARNT + 7.5 * MINUTE_US
+  const across = Array.from({ length: 340 }, (_, i) => call(from + i * 0.88 * SECOND_US, 'mallory'))
+  expect(run(make('consumption.rate'), [...calm(), ...across])).toHaveLength(1)
+  // A job that always does is known by the same measure.
+  const always = Array.from({ length: 10 }, (_, hour) =>
+    across.map((tx) => ({ ...call(tx.time - (7 - hour) * HOUR_US, 'job') })),
+  )
+  expect(run(make('consumption.rate'), [...calm(), ...always.flat()])).toEqual([])
 })
 
 test('consumption.cost: a service that is slow for all is nobody’s fault', () => {

@@ -61,7 +61,7 @@ const Kept = z.union([
  * population; a caller far out in its tail, beyond a floor and beyond its own past, is told.
  */
 export class UseDetector implements Detector {
-  readonly stateVersion = 1
+  readonly stateVersion = 2
   readonly #measure: Measure
   readonly #matureVotes: number
   readonly #report: number
@@ -133,15 +133,12 @@ export class UseDetector implements Detector {
     const ten = Math.floor(minute / 10)
     caller.call(ten)
     if (measure.leastShare > 0) this.#populations.useOf(place).use(used, ten)
-    if (measure.valued === undefined) usage.add(used, measure.largest, minute, now)
-    else {
-      const value = measure.valued(used, tx, this.#populations.useOf(place), now)
-      if (!(value > 0)) return null
-      usage.add(value, measure.largest, minute, now)
-    }
+    const value = measure.valued === undefined ? used : measure.valued(used, tx, this.#populations.useOf(place), now)
+    if (!(value > 0)) return null
+    usage.add(value, measure.largest, minute, now)
     if (!measure.largest || used >= measure.floors[HOUR]) usage.call()
     if (usage.inHour < this.#near) return null
-    return this.#watch(tx, caller, usage, now)
+    return this.#watch(tx, caller, usage, usage.watch(minute, now), now)
   }
 
   tick(now: EventTime): void {
@@ -227,18 +224,19 @@ export class UseDetector implements Detector {
   }
 
   /** A use that comes near to much: its requests are remembered, and weighed. */
-  #watch(tx: Transaction, caller: Caller, usage: Usage, now: EventTime): Signal | null {
-    const heavy = usage.watch(now)
+  #watch(tx: Transaction, caller: Caller, usage: Usage, heavy: Heavy, now: EventTime): Signal | null {
     heavy.active = true
     heavy.trail.add(tx)
     const { floors, leastCalls, certain, leastShare } = this.#measure
-    // A crawler is far beyond all visitors, and means no harm.
-    const farTimes = isAuthenticated(tx.principal) ? this.#measure.farTimes : 1
     const population = this.#populations.useOf(usage.place)
-    if (usage.inTen < leastShare * population.usedInTen) return null
-    const factor = (this.#measure.factorAt?.(population) ?? 1) * this.#crowdFactor(tx, caller, usage)
+    const minute = Math.floor(now / MINUTE_US)
+    if (heavy.ten.sum < leastShare * population.usedUntil(minute)) return null
+    const crowdFactor = this.#crowdFactor(tx, heavy.ten.sum, caller.callsUntil(minute))
+    // A crawler is far beyond all visitors, and so is who asks for everything: they mean no harm.
+    const farTimes = crowdFactor === 1 && isAuthenticated(tx.principal) ? this.#measure.farTimes : 1
+    const factor = (this.#measure.factorAt?.(population) ?? 1) * crowdFactor
     for (let scale = MINUTE; scale <= HOUR; scale++) {
-      const value = scale === MINUTE ? usage.inMinute : scale === TEN ? usage.inTen : usage.inHour
+      const value = scale === MINUTE ? usage.inMinute : scale === TEN ? heavy.ten.sum : usage.inHour
       const times = value / (floors[scale]! * factor)
       const least = scale === MINUTE ? MINUTE_TIMES : 1
       if (times < least / farTimes) continue
@@ -294,9 +292,9 @@ export class UseDetector implements Detector {
     return isUnknown && (own === null || value < UNKNOWN_TIMES * own)
   }
 
-  #crowdFactor(tx: Transaction, caller: Caller, usage: Usage): number {
+  #crowdFactor(tx: Transaction, used: number, calls: number): number {
     if (tx.principal.kind === 'ip' && tx.sharedAddress === true) return CROWD_TIMES
-    return this.#measure.spreads && usage.inTen < SPREAD_SHARE * caller.callsInTen ? CROWD_TIMES : 1
+    return this.#measure.spreads && used < SPREAD_SHARE * calls ? CROWD_TIMES : 1
   }
 
   #whatOf(scale: number): string {
