@@ -58,16 +58,25 @@ const exists = (path) =>
     () => false,
   )
 
-/** What the schema gives for no file at all: see daemon/config/defaults.ts. */
-async function defaultConfig() {
-  const contents = `import { defaultConfig } from './daemon/config/defaults.ts'
-export const config = await defaultConfig()`
-  const outfile = join(out, 'defaults.mjs')
+/** What a line of TypeScript gives when it is run now, as JSON; `contents` exports it as `value`. */
+async function madeNow(contents) {
+  const outfile = join(out, 'made-now.mjs')
   await build({ ...COMMON, stdin: { contents, resolveDir: root, loader: 'ts' }, outfile })
-  const { config } = await import(pathToFileURL(outfile))
+  // Under another name each time, since a module is loaded once.
+  const { value } = await import(`${pathToFileURL(outfile)}?${contents.length}`)
   await rm(outfile)
-  return JSON.stringify(config)
+  return JSON.stringify(value)
 }
+
+/** What the schema gives for no file at all: see daemon/config/defaults.ts. */
+const defaultConfig = () =>
+  madeNow(`import { defaultConfig } from './daemon/config/defaults.ts'
+export const value = await defaultConfig()`)
+
+/** What the shipped policies say, once they lie in `out`: see daemon/policies/load.ts. */
+const policiesRead = () =>
+  madeNow(`import { readShipped } from './daemon/policies/load.ts'
+export const value = readShipped()`)
 
 await mkdir(join(out, 'demo'), { recursive: true })
 // Their names change with their contents.
@@ -108,6 +117,9 @@ for (const folder of ['policies', 'presets', 'recipes']) {
   await rm(join(out, folder), { recursive: true, force: true })
   await cp(join(root, folder), join(out, folder), { recursive: true })
 }
+
+await rm(join(out, 'policies-read.json'), { force: true })
+await writeFile(join(out, 'policies-read.json'), await policiesRead())
 
 // SQL that the program reads as files: beside it, under the folders' last names.
 for (const folder of ['sinks/clickhouse/migrations', 'queries']) {

@@ -102,9 +102,9 @@ export class CallerMemory {
     this.#callers[slot] = caller
   }
 
-  /** Forgets every raw value. */
+  /** Forgets every raw value. What nothing was written to is not touched: it would become resident for that. */
   close(): void {
-    this.#kept?.bytes.fill(0)
+    this.#kept?.bytes.fill(0, 0, this.#lap > 0 ? RING_BYTES : this.#place)
     this.#kept = null
     this.#callers.fill(null)
   }

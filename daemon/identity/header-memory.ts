@@ -41,11 +41,14 @@ export class HeaderMemory {
     this.#json = json
   }
 
-  /** Forgets every raw value. */
+  /** Forgets every raw value. What nothing was written to is not touched: it would become resident for that. */
   close(): void {
-    this.#kept?.bytes.fill(0)
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (this.#rawLength[slot] !== 0) this.#kept?.bytes.fill(0, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
+    }
     this.#kept = null
     this.#count.fill(0)
+    this.#rawLength.fill(0)
   }
 
   write(head: ParsedHead, out: JsonText): void {

@@ -47,8 +47,11 @@ export class RecentFields {
     this.#jsonLength[slot] = json
   }
 
+  /** Forgets every raw value. What nothing was written to is not touched: it would become resident for that. */
   clear(): void {
-    this.#kept?.bytes.fill(0)
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (this.#names[slot] !== null) this.#kept?.bytes.fill(0, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
+    }
     this.#kept = null
     this.#names.fill(null)
   }

@@ -8,7 +8,7 @@ import { HOUR_US, MINUTE_US } from '../model/time.ts'
 import { Counters } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import { compilePolicies } from './compile.ts'
-import { loadPolicies, type PolicySources, shippedPolicies } from './load.ts'
+import { loadPolicies, type PolicySources, readShipped, shippedPolicies } from './load.ts'
 import { policyJson } from './policy-json.ts'
 import { readPolicy } from './read.ts'
 
@@ -182,6 +182,24 @@ describe('loadPolicies', () => {
     expect(mode({ environment: 'staging' })).toBe('enforce')
     expect(mode({ environment: 'production' })).toBe('stage')
     expect(mode({ environment: 'staging', modes: { mine: 'observe' } })).toBe('observe')
+  })
+
+  test('what the build has read of the shipped policies says the same as they do, also as JSON', () => {
+    const read = readShipped()
+    expect(Object.keys(read)).toHaveLength(shippedPolicies().documents.length)
+    expect(JSON.parse(JSON.stringify(read))).toStrictEqual(read)
+  })
+
+  test('a shipped policy that the build has read is not read again, unless it was changed since', () => {
+    const shipped = join(folder, 'policies')
+    mkdirSync(shipped)
+    write('policies/mine.yaml', POLICY)
+    const file = readPolicy(POLICY.replace('title: Mine', 'title: As built'), 'mine.yaml')
+    write('policies-read.json', JSON.stringify({ 'mine.yaml': { text: POLICY, file } }))
+    const titles = () => loadPolicies({ shipped }).policies.map(({ title }) => title)
+    expect(titles()).toEqual(['As built'])
+    write('policies/mine.yaml', `${POLICY}mode: stage\n`)
+    expect(titles()).toEqual(['Mine'])
   })
 
   test('a mode for a policy that is not there is refused', () => {

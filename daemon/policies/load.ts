@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { FoldingRule } from '../incidents/rules.ts'
 import type { PolicyMode } from '../model/action.ts'
 import { holdsRules, readRules, rulesOf } from '../payload/rules/read.ts'
@@ -12,6 +12,9 @@ import { compilePolicies } from './compile.ts'
 import type { Policy } from './policy.ts'
 import type { PolicyDocument, PolicyFile } from './policy-file.ts'
 import { POLICY_KIND, readPolicy } from './read.ts'
+
+/** Beside the folder of the shipped policies, put there by the build: what they say, as FilesRead. */
+const FILES_READ = 'policies-read.json'
 
 /** A folder with more is not a folder of policies. */
 const MAX_FILES = 500
@@ -29,6 +32,9 @@ export interface PolicySources {
 
 /** Checked files by path. Files that are gone stay in it until its holder starts anew. */
 export type KnownFiles = Map<string, { readonly text: string; readonly file: PolicyFile | RuleFile }>
+
+/** Policies that were read and checked, by the name of their file. */
+export type FilesRead = Readonly<Record<string, { readonly text: string; readonly file: PolicyFile }>>
 
 /** All policies in force, by id. */
 export interface PolicySet {
@@ -52,6 +58,7 @@ export function loadPolicies(sources: PolicySources = {}, known: KnownFiles = ne
   const { documents: own, ruleFiles } =
     sources.folder == null ? NOTHING : readFolder(sources.folder, (_, path) => path, known)
   const replaced = new Set(own.map(({ file }) => file.metadata.id))
+  if (shipped !== null) recallShipped(shipped, known)
   const basis = shipped === null ? [] : readFolder(shipped, (name) => `shipped ${name}`, known).documents
   const read = [...basis.filter(({ file }) => !replaced.has(file.metadata.id)), ...own]
   checkModes(sources.modes ?? {}, read)
@@ -65,6 +72,24 @@ export function loadPolicies(sources: PolicySources = {}, known: KnownFiles = ne
 export function shippedFolder(): string {
   const beside = join(import.meta.dirname, 'policies')
   return existsSync(beside) ? beside : join(import.meta.dirname, '..', '..', 'policies')
+}
+
+/** What the build is to put beside the shipped policies: reading them takes longer than reading a small capture. */
+export function readShipped(): FilesRead {
+  const known: KnownFiles = new Map()
+  loadPolicies({}, known)
+  return Object.fromEntries([...known].map(([path, { text, file }]) => [basename(path), { text, file }])) as FilesRead
+}
+
+/** What the build has read already; a file that was changed since is read like any other. */
+function recallShipped(folder: string, known: KnownFiles): void {
+  const path = join(dirname(folder), FILES_READ)
+  if (!existsSync(path)) return
+  const read = JSON.parse(readFileSync(path, 'utf8')) as FilesRead
+  for (const [name, each] of Object.entries(read)) {
+    const at = join(folder, name)
+    if (!known.has(at)) known.set(at, each)
+  }
 }
 
 let shipped: PolicySet | null = null
