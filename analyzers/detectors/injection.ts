@@ -47,7 +47,7 @@ const KINDS: readonly PayloadKind[] = [
     'command',
     'Shell command injection',
     'A shell metacharacter and a command behind it, with an argument or a substitution; quotes, wildcards and ${IFS} that disguise it.',
-    'Prose with semicolons, build scripts, user agents, queries whose parameters are named like programs.',
+    'Prose with semicolons, build scripts, user agents, queries whose parameters are named like programs. Command lines that people write or look for begin with a program and its arguments (`ps aux | grep node`), and an injection does not: they are faint, unless they reach for passwords, sockets, shells, addresses without a name or all files.',
   ),
   kind(
     'code',
@@ -106,7 +106,7 @@ const KINDS: readonly PayloadKind[] = [
   kind(
     'mail',
     'Mail header injection',
-    'A line break and a mail header in a field of a mail form.',
+    'A line break and a mail header in a field of a mail form; without an address in it where a field has one line, or the line break was encoded on purpose.',
     'Quoted mail in a message body.',
   ),
   kind(

@@ -2,7 +2,7 @@ import { type EventTime, HOUR_US } from '../../daemon/model/time.ts'
 import { KeyedTable, type Occupancy } from '../baselines/keyed-table.ts'
 
 const MAX_CALLERS = 4096
-/** Fields with a rule that are told apart of one caller; what comes after them adds no more. */
+/** Fields that are told apart of one caller; what comes after them adds no more. */
 const MAX_FIELDS = 32
 /** After so long what a caller sent counts half. */
 const HALF_US = 24 * HOUR_US
@@ -29,12 +29,13 @@ class Caller {
 
 /**
  * What each caller sent that is odd and no more: a quote here, a bracket there. Whoever tries every field, low and slow, has no request that
- * is clear by itself. Each field and rule counts once, by its log-odds less what chance explains; the sum halves in a day.
+ * is clear by itself. Each field counts once, whatever is tried there: who writes about code trips one rule after the other in the two fields he
+ * writes into. It counts by its log-odds less what chance explains; the sum halves in a day.
  */
 export class FaintMarks {
   #callers = new KeyedTable<Caller>(MAX_CALLERS, () => new Caller())
 
-  /** Adds a mark; not null when all together is a signal, which starts anew. `field`: a hash of endpoint, field and rule. */
+  /** Adds a mark; not null when all together is a signal, which starts anew. `field`: a hash of endpoint and field. */
   add(caller: string, field: number, logOdds: number, now: EventTime): Accumulated | null {
     const worth = logOdds - BY_CHANCE
     if (worth <= 0) return null

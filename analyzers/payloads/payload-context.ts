@@ -196,7 +196,7 @@ export class PayloadContext {
     { logOdds }: Pick<Judgement, 'logOdds'>,
     now: EventTime,
   ): Accumulated | null {
-    const key = hashText(habitKey(placeOf(tx, mark), mark.field, mark.rule))
+    const key = hashText(fieldKey(placeOf(tx, mark), mark.field))
     return this.#faint.add(this.#index.of(tx.principal).key, key, logOdds, now)
   }
 

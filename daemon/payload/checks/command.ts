@@ -19,6 +19,10 @@ function asSought(name: string): string {
   return name === 'cp' ? 'cp ' : name
 }
 
+/** What developers begin a command line with; no attack needs them. */
+const DEVELOPERS =
+  'git npm npx yarn pnpm docker kubectl helm make pip pip3 brew apt apt-get cargo go mvn gradle cd'.split(' ')
+
 const MAX_COMMANDS = 32
 const MAX_WORD = 64
 
@@ -58,6 +62,7 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
   const found: Evidence[] = []
   if (SHELLSHOCK.test(text))
     found.push({ rule: 'command.shellshock', logOdds: 13, excerpt: text.slice(0, 160), tokens: '() {' })
+  const written = isCommandLine(text)
   let commands = 0
   for (let at = 0; at < text.length && commands < MAX_COMMANDS; at++) {
     const opening = metaAt(text, at)
@@ -65,7 +70,8 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
     commands++
     const meta = text.slice(at, at + opening)
     const evidence = judged(text, at, meta, commandAfter(text, at + opening), field)
-    if (evidence !== null) found.push(evidence)
+    if (evidence !== null)
+      found.push(written ? { ...evidence, logOdds: Math.min(evidence.logOdds, MOST_IN_COMMAND_LINE) } : evidence)
     at += opening - 1
   }
   if (STARTS_WITH.test(text))
@@ -74,6 +80,28 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
   if (found.length === 0) return NO_EVIDENCE
   return found.sort((a, b) => b.logOdds - a.logOdds).slice(0, 4)
 }
+
+/**
+ * Of a command line that somebody wrote or looks for (`ps aux | grep node`): an injection has to end what stands before it, so it begins with
+ * a separator or with a value, not with a program and its arguments.
+ */
+const MOST_IN_COMMAND_LINE = 4
+
+/** Whether the text is a command line from its first word on, with nothing in it that only an attacker is after. */
+function isCommandLine(text: string): boolean {
+  const [, program = '', after = ''] = FIRST_WORD.exec(text) ?? []
+  if (program === '') return false
+  const isOne = DEVELOPER.has(program) || ((TELLING.has(program) || PLAIN.has(program)) && WRITTEN.test(after))
+  return isOne && !GRAVE.test(text)
+}
+
+const DEVELOPER = new Set(DEVELOPERS)
+const FIRST_WORD = /^\s{0,4}(?:[$#]\s)?(?:sudo\s{1,4})?([a-z][\w.+-]{0,31})(\s{1,4}[^\s;|&`<>][^\n]{0,80})/
+/** Arguments as they are typed: an option, a string, a variable, a path, an address, a file; of `ps` its letters. */
+const WRITTEN = /^\s{1,4}(?:-{1,2}[A-Za-z]|["']|\$\w|~|\.{0,2}\/|https?:\/\/|[\w-]{1,32}\.\w{1,8}(?:\s|$)|aux\b|ef\b)/
+/** Passwords, sockets, a shell for somebody else, an address without a name, code that nobody is to read, all that there is. */
+const GRAVE =
+  /\/etc\/(?:passwd|shadow|sudoers)|\/dev\/(?:tcp|udp)\/|\/(?:var\/)?tmp\/|\bnc(?:at)?\s|\bmkfifo\b|\/bin\/(?:ba|da|z)?sh\b|\b(?:ba|z)?sh\s{1,4}-i\b|\b(?:\d{1,3}\.){3}\d{1,3}\b|\bbase64\s{1,4}-{1,2}d|\bchmod\s{1,4}(?:\+x|[0-7]{3})|\bid_rsa\b|\.ssh\/|(?:cmd\.exe|powershell)\b|\brm\s{1,4}-\w{1,4}\s{1,4}(?:\/|\*|~)/i
 
 /** CVE-2014-6271. */
 const SHELLSHOCK = /^\s{0,8}\(\)\s{0,8}\{\s{0,8}(?::|[_\w]{0,16}\s{0,8}[;>])/

@@ -132,8 +132,9 @@ function checkMarkup({ text, layers }: Unwrapped, field: Field): readonly Eviden
     })
   }
   const script = SCRIPT.exec(text)
-  // Named in a question, it runs nothing: an attack gives it a source, a body, or an end to what stands before it.
-  if (script !== null) note('script', call || SCRIPT_WITH.test(text) ? 10 : 6, script)
+  // Named in a sentence or a question, it runs nothing: an attack gives it a source, a body, or an end to what stands before it.
+  if (script !== null)
+    note('script', call || SCRIPT_WITH.test(text) ? 10 : readingOf(text, field.place) === 'prose' ? 3 : 6, script)
   const handler = HANDLER.exec(text)
   if (handler !== null)
     note(

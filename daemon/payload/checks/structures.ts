@@ -1,21 +1,5 @@
 import { type Evidence, NO_EVIDENCE, type PayloadCheck } from '../payload.ts'
-
-function one(rule: string, logOdds: number, text: string, match: RegExpExecArray): readonly Evidence[] {
-  const start = Math.max(0, match.index - 8)
-  return [{ rule, logOdds, excerpt: text.slice(start, start + 120), tokens: match[0].slice(0, 60) }]
-}
-
-function firstOf(
-  text: string,
-  name: string,
-  rules: readonly (readonly [string, number, RegExp])[],
-): readonly Evidence[] {
-  for (const [rule, logOdds, pattern] of rules) {
-    const match = pattern.exec(text)
-    if (match !== null) return one(`${name}.${rule}`, logOdds, text, match)
-  }
-  return NO_EVIDENCE
-}
+import { firstOf, one } from './first-of.ts'
 
 /** Entities that make a parser read files or other hosts, or grow without end. */
 export const xxe: PayloadCheck = {
@@ -129,82 +113,6 @@ export const ldap: PayloadCheck = {
     ]),
 }
 
-/** Lines added to a message header, or commands to a mail server. */
-export const mail: PayloadCheck = {
-  class: 'mail',
-  side: 'request',
-  literals: [
-    ' bcc:',
-    ' cc:',
-    ' to:',
-    ' subject:',
-    ' from:',
-    ' reply-to:',
-    ' content-type:',
-    'rcpt to',
-    'mail from',
-    ' mime-version',
-    '\n',
-  ],
-  check: ({ text }) =>
-    firstOf(text, 'mail', [
-      [
-        'header',
-        10,
-        /[\r\n][ \t]{0,4}(?:bcc|cc|to|from|reply-to|subject|content-type|mime-version)[ \t]{0,4}:[^\r\n@]{0,128}(?:@|multipart\/|text\/html)/i,
-      ],
-      [
-        'command',
-        11,
-        /[\r\n]\s{0,4}(?:RCPT TO:|MAIL FROM:|(?:DATA|QUIT)\s{0,4}(?:[\r\n]|$)|(?:HELO|EHLO) [\w.-]{1,64}[\r\n])/,
-      ],
-    ]),
-}
-
-/** Line ends in what becomes a header: another header, or another response (CWE-113). */
-export const crlf: PayloadCheck = {
-  class: 'crlf',
-  side: 'request',
-  literals: ['\n'],
-  // Texts have lines; addresses, names and headers have not.
-  check: ({ text }, { place }) =>
-    firstOf(
-      text,
-      'crlf',
-      place === 'text' ||
-        place === 'form' ||
-        place === 'multipart' ||
-        place === 'json' ||
-        place === 'xml' ||
-        place === 'graphql'
-        ? IN_TEXTS
-        : IN_VALUES,
-    ),
-}
-
-const SPLIT: readonly (readonly [string, number, RegExp])[] = [
-  ['response', 12, /[\r\n]{1,4}HTTP\/[12](?:\.\d)?\s{1,4}\d{3}/],
-  ['request', 11, /[\r\n]{1,4}(?:GET|POST|PUT|HEAD|DELETE)\s{1,4}\/\S{0,128}\s{1,4}HTTP\/1/],
-]
-const IN_VALUES: readonly (readonly [string, number, RegExp])[] = [
-  [
-    'header',
-    11,
-    /[\r\n\u560d\u560a]\s?(?:set-cookie|location|content-(?:type|length|disposition)|x-[a-z-]{1,32}|access-control-[a-z-]{1,32}|refresh|link|host|transfer-encoding)\s{0,2}:/i,
-  ],
-  ...SPLIT,
-  ['log', 6, /[\r\n]{1,4}(?:\[?\d{4}-\d\d-\d\d|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} - )/],
-]
-/** After no more than a short word; and only headers that are no words of a list. */
-const IN_TEXTS: readonly (readonly [string, number, RegExp])[] = [
-  [
-    'header',
-    9,
-    /^[^\s]{0,64}[\r\n\u560d\u560a]{1,4}(?:set-cookie:\s?[\w.-]{1,64}=|location:\s?(?:https?:)?\/\/|content-(?:type|length|disposition):\s?[\w/]|x-[a-z-]{1,32}:\s?\w|access-control-[a-z-]{1,32}:|refresh:\s?\d|link:\s?<|transfer-encoding:\s?chunked)/i,
-  ],
-  ...SPLIT,
-]
-
 /** Names that reach the prototype all objects share (CWE-1321). */
 export const prototype: PayloadCheck = {
   class: 'prototype',
@@ -222,6 +130,9 @@ export const prototype: PayloadCheck = {
     ])
   },
 }
+
+const LOGIN_WITH_ID =
+  /^https?:\/\/[^\s?#]{1,200}\/(?:log-?in|sign-?in|log-?on|auth)[\w./-]{0,32};jsessionid=[\w.!-]{1,64}$/i
 
 /** A session id that the link brings along (CWE-384), or a cookie set by markup. */
 export const sessionFixation: PayloadCheck = {
@@ -255,6 +166,8 @@ export const sessionFixation: PayloadCheck = {
     return firstOf(text, 'session_fixation', [
       ['markup', 11, /<meta\s[^<>]{0,100}set-cookie/i],
       ['script', 10, /document\.cookie\s{0,4}=\s{0,4}["'`][^"'`]{0,64}sess/i],
+      // To where somebody is to sign in with it.
+      ...(field.place === 'header' ? [] : [['login', 7, LOGIN_WITH_ID] as const]),
       ['path', 5, /;jsessionid=[\w.!-]{1,64}$/i],
     ])
   },
