@@ -42,6 +42,8 @@ const AFTER_RELEASE_US = 24 * HOUR_US
 const REPEAT_US = HOUR_US
 /** What was told for a day is part of the interface. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
+/** What was not told for so long was gone in between, since what lasts is told every hour: coming back it is new again. */
+const GONE_US = 12 * HOUR_US
 const MAX_NEW = 16
 
 const FoundState = z.tuple([text, time, time, DistinctState, amount])
@@ -273,8 +275,9 @@ class PropertyExposure implements Detector {
     now: EventTime,
   ): Signal | null {
     let found = known.news.get(what)
-    if (found === undefined) {
-      if (known.news.size >= MAX_NEW) return null
+    const isBack = found !== undefined && found.toldAt > 0 && now - found.toldAt >= GONE_US
+    if (found === undefined || isBack) {
+      if (!isBack && known.news.size >= MAX_NEW) return null
       found = { since: now, toldAt: 0, callers: new DistinctCounter(), answers: 0 }
       known.news.set(what, found)
     }
@@ -358,7 +361,7 @@ export const propertyExposure = defineDetector({
     memory: 'maxEndpoints endpoints with 256 names, at most 18 KiB each; evictions are counted.',
     warmUp: 'leastAnswers answers to leastCallers callers.',
     traps:
-      'A release with new fields that tell nothing, lists of one caller, optional fields that are seldom there (three callers in whose answers it was not before). Missed: what was there from the start (offpath sensitive list has it), fields with harmless names and values, answers that are no JSON. What is told for a day is taken as how it is now.',
+      'A release with new fields that tell nothing, lists of one caller, optional fields that are seldom there (three callers in whose answers it was not before). Missed: what was there from the start (offpath sensitive list has it), fields with harmless names and values, answers that are no JSON. What is told for a day is taken as how it is now; what was gone for half a day is new when it comes back.',
     tuning: 'callersShown; leastAnswers for endpoints with many optional fields.',
   },
   options: Options,
