@@ -9,7 +9,8 @@ import type { Planned } from './detectors-plan.ts'
 
 /**
  * An attack has a part in an incident from this share of its evidence, or when the incident is of the detector that it is meant for
- * and names who made it among those involved; an incident is true from the share TRUE of attacks'.
+ * and names who made it among those involved, or shows a request of it: a second leak of an endpoint is one incident with the first. An
+ * incident is true from the share TRUE of attacks'.
  */
 const PART = 0.1
 const TRUE = 0.5
@@ -136,7 +137,11 @@ export class DetectorJudge {
     this.#incidents.set(incident.id, incident)
     const { labels, total } = this.#evidence(incident)
     const parts = new Set(this.#named(incident))
-    for (const [label, count] of labels) if (label !== null && count >= PART * total) parts.add(label)
+    for (const [label, count] of labels) {
+      if (label === null) continue
+      const detector = this.#attacks.get(label)?.attack.detector
+      if (count >= PART * total || incident.detectors.some((id) => id === detector)) parts.add(label)
+    }
     for (const label of parts) {
       const score = this.#attacks.get(label)
       if (score === undefined) continue

@@ -91,7 +91,10 @@ test('an incident that two attacks have a part in counts for the one that most o
   ])
 })
 
-test('who is named in an incident of the detector for it has a part in it, however little of the evidence', () => {
+test.each([
+  ['who is named in an incident', 'service', ['u6', 'u7', 'u8']],
+  ['what an incident about an endpoint shows', 'endpoint', []],
+])('%s of the detector for it has a part in it, however little of the evidence', (_, kind, members) => {
   const planned = ['auth.token_hygiene', 'scan.probing'].map((name) => ({
     attack: attackNamed(name)!,
     intensity: 'stealthy' as const,
@@ -99,13 +102,14 @@ test('who is named in an incident of the detector for it has a part in it, howev
   }))
   const judge = new DetectorJudge(planned, [])
   const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
-  const evidence = Array.from({ length: 20 }, (_, i) => ({ transactionId: `t${i}` }))
-  for (const [i, { transactionId: id }] of evidence.entries()) {
+  // Evidence of who is only named has been crowded out.
+  const evidence = Array.from({ length: 20 }, (_, i) => ({ transactionId: `t${members.length > 0 ? i + 10 : i}` }))
+  for (let i = 0; i < 30; i++) {
     const principal = { kind: 'user', id: `hmac:${i}`, display: `u${i}`, via: 'jwt.sub', app: null }
     const attack = i === 7 ? 'auth.token_hygiene' : i === 8 ? 'scan.probing' : null
-    judge.take({ id, endTime: 0, principal } as unknown as Transaction, { ...truth, attack })
+    judge.take({ id: `t${i}`, endTime: 0, principal } as unknown as Transaction, { ...truth, attack })
   }
-  const subject = { kind: 'service', value: 'shop', members: ['u6', 'u7', 'u8'] }
+  const subject = { kind, value: 'shop', members }
   const incident = {
     id: 'i',
     evidence,
