@@ -28,7 +28,7 @@ beforeAll(async () => {
   store = await openEmbeddedStore(folder)
   await replayInto(folder, store, [join(DEMO, 'day.jsonl.gz'), join(DEMO, 'scene.pcap.gz')])
   await drained(store)
-}, 30_000)
+})
 
 afterAll(async () => {
   await store.close(0)

@@ -72,9 +72,9 @@ test('the checker knows a superlinear pattern when it sees one', async () => {
  * character, more than any pattern here takes of an honest or hostile one, and a hundredth of what a quadratic one does. (recheck's own limit of
  * 300,000 characters leaves five a character: linear patterns then fail in one of fifty runs.)
  */
-const LIMITS = { timeout: 20_000, maxAttackStringSize: 20_000, attackLimit: 1_500_000 }
+const LIMITS = { timeout: 90_000, maxAttackStringSize: 20_000, attackLimit: 1_500_000 }
 
 test.each([...distinct])('%s takes linear time', async (_, literal) => {
   const { status } = await check(literal.source, literal.flags, LIMITS)
   expect(`${literal.file}:${literal.line} ${status}`).toBe(`${literal.file}:${literal.line} safe`)
-})
+}, 120_000)

@@ -56,7 +56,7 @@ test('run, replay, store and incident work with a server as with the embedded st
   const replayed = await folder.offpath('replay', DAY, SCENE, '--config', 'offpath.yaml', '--store', gateway.url)
   expect([replayed.status, replayed.stderr]).toEqual([0, expect.not.stringContaining('error')])
   expect(await count('SELECT count(), uniqExact(id) FROM transactions')).toEqual([15_190, 15_190])
-})
+}, 120_000)
 
 test('a server that is gone does not stop the daemon: rows wait, and are stored when it is back', async () => {
   const rows = async () => await count('SELECT count() FROM transactions')
@@ -65,7 +65,7 @@ test('a server that is gone does not stop the daemon: rows wait, and are stored 
   const open = join(elsewhere, 'scene.pcap.gz')
   copyFileSync(SCENE, open)
   const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-  const command = [...(process.getuid?.() === 0 ? asNobody : []), 'sh', '-c', `zcat ${open}; exec sleep 30`]
+  const command = [...(process.getuid?.() === 0 ? asNobody : []), 'sh', '-c', `zcat ${open}; exec sleep 120`]
   folder.configure({
     sources: [{ kind: 'exec', command }],
     sinks: { clickhouse: { url: gateway.url, user: 'offpath', database: 'second' } },
@@ -75,17 +75,17 @@ test('a server that is gone does not stop the daemon: rows wait, and are stored 
   const status = async () => await folder.json<StatusJson>('status')
   await until(
     async () => ((await status().catch(() => null))?.store?.spool.rows ?? 0) > 0,
-    15_000,
+    45_000,
     () => daemon.stderr,
   )
   expect((await status()).store).toMatchObject({ down: expect.any(String) })
   await gateway.start()
   await until(
     async () => (await status()).store?.spool.rows === 0,
-    30_000,
+    45_000,
     () => daemon.stderr,
   )
   expect(await daemon.stop()).toBe(0)
   expect((await rows())[0]).toBeLessThan(before!)
   expect(await count('SELECT count() > 1000 FROM transactions')).toEqual([1])
-})
+}, 120_000)
