@@ -47,7 +47,7 @@ const KINDS: readonly PayloadKind[] = [
     'command',
     'Shell command injection',
     'A shell metacharacter and a command behind it, with an argument or a substitution; quotes, wildcards and ${IFS} that disguise it.',
-    'Prose with semicolons, build scripts, user agents, queries whose parameters are named like programs. Command lines that people write or look for begin with a program and its arguments (`ps aux | grep node`), and an injection does not: they are faint, unless they reach for passwords, sockets, shells, addresses without a name or all files.',
+    'Prose with semicolons, build scripts, user agents, queries whose parameters are named like programs. Command lines that people write or look for begin with a program and its arguments (`ps aux | grep node`), and an injection does not: they are faint, unless they reach for passwords, sockets, shells, addresses without a name or all files. An injection that begins like one passes in a field for texts.',
   ),
   kind(
     'code',

@@ -201,6 +201,12 @@ test.each(named(BENIGN))('%# benign: %s %s', (_, value, check) => {
   expect(odds(check, value)).toBeLessThan(CLEAR)
 })
 
+test('a command line is one that somebody wrote only where people write', () => {
+  const line = 'ls -la | grep -v tmp'
+  expect(odds(command, line, 'json')).toBeLessThan(CLEAR)
+  expect(odds(command, line, 'header')).toBeGreaterThanOrEqual(CLEAR)
+})
+
 test('operators are found in the names of parameters', () => {
   const field = { place: 'query', name: 'query:user[$ne]', key: 'user[$ne]', value: '1' } as const
   expect(nosqli.check(unwrap('1', true), field)[0]?.logOdds).toBeGreaterThanOrEqual(CLEAR)

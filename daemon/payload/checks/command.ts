@@ -1,4 +1,4 @@
-import { type Evidence, type Field, NO_EVIDENCE, type PayloadCheck, type Unwrapped } from '../payload.ts'
+import { type Evidence, type Field, NO_EVIDENCE, type PayloadCheck, type Place, type Unwrapped } from '../payload.ts'
 
 /** Programs that say by their name alone what they are run for. */
 const TELLING = new Set(
@@ -62,7 +62,7 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
   const found: Evidence[] = []
   if (SHELLSHOCK.test(text))
     found.push({ rule: 'command.shellshock', logOdds: 13, excerpt: text.slice(0, 160), tokens: '() {' })
-  const written = isCommandLine(text)
+  const written = !ONE_LINERS.has(field.place) && isCommandLine(text)
   let commands = 0
   for (let at = 0; at < text.length && commands < MAX_COMMANDS; at++) {
     const opening = metaAt(text, at)
@@ -86,6 +86,9 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
  * a separator or with a value, not with a program and its arguments.
  */
 const MOST_IN_COMMAND_LINE = 4
+
+/** Where nobody writes of commands. */
+const ONE_LINERS: ReadonlySet<Place> = new Set(['path', 'header', 'cookie', 'claim'])
 
 /** Whether the text is a command line from its first word on, with nothing in it that only an attacker is after. */
 function isCommandLine(text: string): boolean {
