@@ -68,6 +68,40 @@ describe('a token in other hands', () => {
     }
   })
 
+  test('who shows it first is not its holder when the other one has the program that the caller always had', () => {
+    const { detector, now } = watched()
+    const fresh = { token: 'fresh' }
+    const carrier = { ip: '192.0.2.9', ...fresh }
+    for (let i = 0; i < 8; i++) {
+      detector.observe(use(now - 2 * HOUR_US, `p${20 + i}`, { ip: carrier.ip }), now - 2 * HOUR_US)
+    }
+    const seen = [
+      { ...thief, ...fresh },
+      // At a network where many use the same app.
+      carrier,
+      { ...thief, ...fresh },
+      carrier,
+    ].map((each, i) => detector.observe(use(now + i * SECOND_US, 'p7', each), now + i * SECOND_US))
+    expect(seen.map((signal) => signal?.evidence.program ?? null)).toEqual([null, null, CURL, null])
+    expect(seen[2]!.severity).toBe('high')
+    expect(seen[2]!.why).toContain('it was used by ShopApp/5.2 (iPhone; iOS 18.1) at 198.51.7.7')
+  })
+
+  test('a new device with a token of its own, and a server that passes on what a known one was given, are nobody else', () => {
+    const { detector, now } = watched()
+    const tablet = { ip: '192.0.2.5', agent: 'Tablet/1.0', token: 'fresh' }
+    const server = { ip: '203.0.113.80', agent: 'backend/2.0' }
+    for (let i = 0; i < 8; i++) {
+      detector.observe(use(now - 2 * HOUR_US, `p${20 + i}`, server), now - 2 * HOUR_US)
+    }
+    for (let i = 0; i < 4; i++) {
+      const at = now + i * SECOND_US
+      expect(detector.observe(use(at, 'p7', tablet), at)).toBeNull()
+      expect(detector.observe(use(at, 'p8', { ip: '198.51.8.7', token: 'other' }), at)).toBeNull()
+      expect(detector.observe(use(at, 'p8', { ...server, token: 'other' }), at)).toBeNull()
+    }
+  })
+
   test('used later: medium', () => {
     const { detector, now } = watched(2000)
     const later = now + HOUR_US

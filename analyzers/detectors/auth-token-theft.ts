@@ -109,6 +109,10 @@ class AuthTokenTheft implements Detector {
       return null
     }
     if (isKey(principal) && holder.crowded) return null
+    if (owner !== null && !isKey(principal) && holder.usedBefore(actor, owner) && !holder.usedBefore(owner, actor)) {
+      this.#suspectFirst(tx, holder, actor, owner, population, now)
+      return null
+    }
     if (owner === null || this.#isRelay(relay, now) || hasMoved(tx.principal, holder, actor, owner, now)) return null
     return this.#judge(tx, holder, actor, owner, population, now)
   }
@@ -171,6 +175,24 @@ class AuthTokenTheft implements Detector {
     return this.#signal(tx, holder, actor, population, now)
   }
 
+  /**
+   * Who is seen with a token first need not be its holder: that is the one whose program the caller had before. The other one is told
+   * with its next request.
+   */
+  #suspectFirst(
+    tx: Transaction,
+    holder: Holder,
+    actor: Actor,
+    first: Actor,
+    population: Population,
+    now: EventTime,
+  ): void {
+    const relay = this.#relays.peek(relayKey(first))
+    if (first.suspect || (relay !== undefined && this.#isRelay(relay, now))) return
+    if (hasMoved(tx.principal, holder, actor, first, now)) return
+    first.suspect = pValueOf(population, tx.principal, holder, holder.atOnce(first, now)) <= this.#options.report
+  }
+
   /** Of a key: who had it before goes on after a stranger, who may be gone by now. One such stranger is told of several. */
   #answered(tx: Transaction, holder: Holder, owner: Actor, population: Population, now: EventTime): Signal | null {
     let found: Actor | null = null
@@ -206,7 +228,7 @@ class AuthTokenTheft implements Detector {
   }
 
   #relayOf(actor: Actor, caller: number, now: EventTime): Relay {
-    const relay = this.#relays.use(`${actor.program} ${actor.network}`)
+    const relay = this.#relays.use(relayKey(actor))
     if (relay.firstAt === 0) relay.firstAt = now
     if (!this.#frozen) relay.callers.learnOne(caller)
     return relay
@@ -216,6 +238,10 @@ class AuthTokenTheft implements Detector {
   #isRelay({ callers, firstAt }: Relay, now: EventTime): boolean {
     return callers.count > this.#options.relayCallers && now - firstAt >= RELAY_AGE_US
   }
+}
+
+function relayKey({ program, network }: Actor): string {
+  return `${program} ${network}`
 }
 
 /** A person’s token is used by one program at a time; a key’s owner may have moved, and then does not come back. */
@@ -331,13 +357,13 @@ export const authTokenTheft = defineDetector({
     detects:
       'A bearer token, a session cookie or an API key that is used by another program in another network than its holder’s: a stolen session, a key that leaked into a repository.',
     statistic:
-      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, (sharers + 1) / (hours in use + 2), whichever is rarer; of keys, instead of the first, how often those that had one user for 3 hours of use get a second one, (second users + 1) / (hours in use of such keys + 2, at most 48 of each); times 0.05 if both use it within a minute (a key: if its holder comes back after the second, which is told then even if the second is gone), 0.3 if not. What is not told is learnt as sharing, once per program at a network; of a key that had one user, only after the second has used it for a day.',
+      'Per caller, the programs (user agent without versions) at networks (/24, /48) that each credential was used by. A second one that differs in both is judged: how often credentials of this kind are shared between two such, (shared + 1) / (callers + 2), or how long this one was not, (sharers + 1) / (hours in use + 2), whichever is rarer; of keys, instead of the first, how often those that had one user for 3 hours of use get a second one, (second users + 1) / (hours in use of such keys + 2, at most 48 of each); times 0.05 if both use it within a minute (a key: if its holder comes back after the second, which is told then even if the second is gone), 0.3 if not. The first one counts as the holder, unless the second has the program that the caller used with earlier tokens and the first has not: then the first is told, with its next request. What is not told is learnt as sharing, once per program at a network; of a key that had one user, only after the second has used it for a day.',
     memory:
       'maxCallers callers with 6 programs, at most 2 KiB each, of a key 32 requests of strangers besides, 3 KiB; strangers push out strangers first; maxPrograms programs at networks, 0.4 KiB to 1.3 KiB. Evictions are counted.',
     warmUp:
       'By its own counts: with a hundred callers only what happens at once is told, with a thousand also what comes later.',
     traps:
-      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), two networks of one operator one after the other (people, with identity.asn_database), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour), a key of an app, which is in all its copies (more than six programs at networks). Missed: a thief who sends the holder’s user agent, or sits in its network, or later in one of the same operator where identity.asn_database tells; what is stolen before it is used; Basic credentials, which are a password.',
+      'A phone that changes networks or a traveller (the same program), an app beside a browser (each has a credential of its own), two windows in one network, an update, a token that says who acts (act), two networks of one operator one after the other (people, with identity.asn_database), a backend that passes credentials on (a relay: credentials of more than relayCallers callers for an hour), a key of an app, which is in all its copies (more than six programs at networks). Missed: a thief who sends the holder’s user agent, or sits in its network, or later in one of the same operator where identity.asn_database tells; what is stolen before it is used, where the holder never comes or is not known by an earlier token; Basic credentials, which are a password.',
     tuning: 'report; relayCallers where few callers come through a backend.',
   },
   options: Options,

@@ -147,6 +147,14 @@ export class Holder {
     return owner
   }
 
+  /** Whether the program of `actor` came with other tokens before this one was used by anybody of `first` and `actor`. */
+  usedBefore(actor: Actor, first: Actor): boolean {
+    return this.#actors.some(
+      ({ token, program, firstAt }) =>
+        token !== actor.token && program === actor.program && firstAt < Math.min(actor.firstAt, first.firstAt),
+    )
+  }
+
   /** Strangers after whom nobody has gone on yet who had the credential before, the latest last. */
   get unanswered(): readonly Actor[] {
     return this.#actors.filter((actor) => isUnsure(actor) && !actor.answered)
