@@ -99,6 +99,10 @@ export class EvidenceTrail {
   #ids: string[] = NO_TEXTS
   #numbers: number[] = NO_NUMBERS
 
+  get isEmpty(): boolean {
+    return this.#ids.length === 0
+  }
+
   add(tx: Transaction): void {
     this.#keep(tx.id, tx.time, tx.status, isWhole(tx))
   }

@@ -96,11 +96,19 @@ describe('object.ownership', () => {
     expect(opening([...ordinaryDay(), refused])).toEqual([])
   })
 
-  test('a customer whom nobody knows: told when the own one comes again', () => {
+  test('one of a customer whom nobody knows is told at once where the own value came twice, and not again when it comes back', () => {
     const strange = invoice(LEARNT, 'p5', { id: 'x1', owner: 'c7777' })
-    expect(opening([...ordinaryDay(), strange])).toEqual([])
     const own = invoice(LEARNT + MINUTE_US, 'p5', { id: '5-77', owner: 'c1005' })
-    const [signal] = opening([...ordinaryDay(), strange, own])
+    const found = opening([...ordinaryDay(), strange, own])
+    expect(found.map(({ transactionId }) => transactionId)).toEqual([strange.id])
+  })
+
+  test('where the own value came once, when it comes again', () => {
+    const [first, strange, own] = [0, 10, 20].map((minute) =>
+      invoice(LEARNT + minute * MINUTE_US, 'new', { id: `n${minute}`, owner: minute === 10 ? 'c7777' : 'c5000' }),
+    ) as [Transaction, Transaction, Transaction]
+    expect(opening([...ordinaryDay(), first, strange])).toEqual([])
+    const [signal] = opening([...ordinaryDay(), first, strange, own])
     expect(signal!.why).toContain("given before one of the caller's own")
     expect(signal!.evidenceBefore.map(({ transactionId }) => transactionId)).toEqual([strange.id])
   })
@@ -114,15 +122,10 @@ describe('object.ownership', () => {
     expect(told(10 * MINUTE_US)).toEqual([3])
   })
 
-  test('an account that stole is not told of its own objects later, and one that comes again is none of others', () => {
+  test('an account that stole is not told of its own objects later', () => {
     const stolen = [1, 2, 3].map((i) => invoice(LEARNT + i * SECOND_US, 'mallory', { id: `${i}-3`, owner: `c100${i}` }))
     const own = [1, 2, 3].map((i) => invoice(LEARNT + 8 * HOUR_US + i, 'mallory', { id: `m-${i}`, owner: 'c5000' }))
     expect(opening([...ordinaryDay(), ...stolen, ...own]).every(({ time }) => time < LEARNT + HOUR_US)).toBe(true)
-    const returned = [
-      invoice(LEARNT, 'p5', { id: 'x1', owner: 'c7777' }),
-      invoice(LEARNT + HOUR_US, 'p5', { id: '5-77', owner: 'c1005' }),
-    ]
-    expect(opening([...ordinaryDay(), ...returned])[0]!.outcome.objectsExposed).toBe(1)
   })
 
   test('twin: a migration in the middle of their visits is told of two of sixty at most', () => {
@@ -209,6 +212,15 @@ describe('object.ownership', () => {
     expect(found.map(({ evidence }) => evidence.relation)).toEqual(['person'])
   })
 
+  test('twin: a tenant that many have is not its first member’s, whoever joins later', () => {
+    const visit = (member: number, at: number) =>
+      invoice(START + at * MINUTE_US, `m${member}`, { endpoint: 'GET /v1/me', body: `{"tenant":"t${member % 24}"}` })
+    const members = Array.from({ length: 1200 }, (_, i) => visit(i % 300, i))
+    // Nobody else of the tenant comes between these.
+    members.push(...[0, 0, 0, 312, 336].map((member, i) => visit(member, 1200 + i)))
+    expect(opening([...ordinaryDay(), ...members])).toEqual([])
+  })
+
   test('twin: support agents, by their role, and an agent who acts with a token of the customer', () => {
     const agents = Array.from({ length: 400 }, (_, i) =>
       invoice(START + i * MINUTE_US, `agent${i % 6}`, {
@@ -253,7 +265,8 @@ describe('object.ownership', () => {
       }),
     )
     const target = detector()
-    expect(opening([...ordinaryDay(), ...renamed], target)).toEqual([])
+    // Of each the first two: nothing tells them from a thief until others follow.
+    expect(opening([...ordinaryDay(), ...renamed], target).length).toBeLessThanOrEqual(4)
     // What is blind afterwards is known.
     expect(target.takeChanges!().map(({ endpoint, rule }) => `${endpoint}: ${rule}`)).toContain(
       'GET /v1/invoices: owner_id in the answer is always the same for one caller',

@@ -31,7 +31,15 @@ import type { Invariant } from './object-ownership/invariant.ts'
 import { KnownPairs, PairsState } from './object-ownership/known-pairs.ts'
 import { Renaming, RenamingState } from './object-ownership/renaming.ts'
 import { ServiceRules, ServiceRulesState } from './object-ownership/service-rules.ts'
-import { isAnother, isProof, type Look, NO_TURN, type Standing, standingOf } from './object-ownership/standing.ts'
+import {
+  isAnother,
+  isProof,
+  type Look,
+  mayBeRenamed,
+  NO_TURN,
+  type Standing,
+  standingOf,
+} from './object-ownership/standing.ts'
 import { type Told, toldByKind } from './object-ownership/told.ts'
 
 const Options = z.strictObject({
@@ -316,15 +324,18 @@ class ObjectOwnership implements Detector {
     const isTenant = tenant === null ? null : value === valueHash(tenant)
     const here = field.named ? standingOf(look, this.#owners, field.domain, value, true) : NO_TURN
     const isRule = invariants[CALLER]!.holds || invariants[VALUE]!.holds
-    const there = field.named ? standingOf(look, this.#owners, field.sharedDomain, value, isRule) : NO_TURN
+    // What many share is not another's because one of them was seen with it first.
+    const owners = field.isPerson || invariants[VALUE]!.holds ? this.#owners : null
+    const there = field.named ? standingOf(look, owners, field.sharedDomain, value, isRule) : NO_TURN
 
     const isPersons = isRule || invariants[PERSON]!.holds
     const anywhere = field.isPerson ? standingOf(look, this.#owners, PERSONS, value, isPersons) : NO_TURN
     const standings = [here, there, anywhere]
     const { service } = look.endpoint
-    const isQuick = standings.some(({ turn }) => turn === 'quick') && MAY_RENAME.some((each) => invariants[each]!.holds)
-    if (isQuick) this.#renaming.note(service, caller.hash, look.now)
-    const isRenaming = isQuick && this.#renaming.isAtWork(service, look.now)
+    const isChanged = standings.some(mayBeRenamed) && MAY_RENAME.some((each) => invariants[each]!.holds)
+    if (isChanged) this.#renaming.note(service, caller.hash, look.now)
+    const isRenaming = isChanged && this.#renaming.isAtWork(service, look.now)
+    const isTold = caller.trail.isEmpty
     const excuses = (relation: number) => isRenaming || !invariants[relation]!.isStrict
     const broken: number[] = []
     // What the token says is the caller's own is nobody else's, whoever was seen with it before.
@@ -332,21 +343,24 @@ class ObjectOwnership implements Detector {
     if (isSubject === false && invariants[SUBJECT]!.holds) broken.push(SUBJECT)
     if (isTenant === false && invariants[TENANT]!.holds) broken.push(TENANT)
     if (here.isForeign && !here.isOwn && invariants[VALUE]!.holds) broken.push(VALUE)
-    if (isProof(here, excuses(CALLER)) && invariants[CALLER]!.holds) broken.push(CALLER)
-    if (((there.isForeign && !there.isOwn) || isProof(there, excuses(LINK))) && invariants[LINK]!.holds)
+    if (isProof(here, excuses(CALLER), isTold) && invariants[CALLER]!.holds) broken.push(CALLER)
+    if (((there.isForeign && !there.isOwn) || isProof(there, excuses(LINK), isTold)) && invariants[LINK]!.holds)
       broken.push(LINK)
-    if (((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere, excuses(PERSON))) && invariants[PERSON]!.holds)
+    if (
+      ((anywhere.isForeign && !anywhere.isOwn) || isProof(anywhere, excuses(PERSON), isTold)) &&
+      invariants[PERSON]!.holds
+    )
       broken.push(PERSON)
     const returned = standings.some(({ turn }) => turn === 'returned')
     const record = caller.recordOf(look.endpoint.numberOf(at))
-    const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, broken, returned)
+    const breach = record.isExempt || isCertain ? null : this.#worst(look, field, invariants, record, broken, returned)
     if (breach === null || breach.log10P > this.#report) this.#noteDoubt(look, invariants, standings)
 
     const held: (boolean | null)[] = [
       isSubject,
       isTenant,
       here.had ? here.isOwn : null,
-      here.isForeign || here.isSettled ? !here.isForeign : null,
+      here.isForeign || here.isSole ? here.isSole : null,
       there.had || there.isForeign ? there.isOwn && !there.isForeign : null,
       anywhere.had || anywhere.isForeign ? anywhere.isOwn && !anywhere.isForeign : null,
     ]
@@ -368,9 +382,10 @@ class ObjectOwnership implements Detector {
 
   /** The break that is the least likely to be honest; null of none. `returned`: it was before, and this object is the caller's own. */
   #worst(
-    { caller, cohort, endpoint, object, now }: Look,
+    { caller, cohort, endpoint, object, learns, now }: Look,
     field: Field,
     invariants: Invariants,
+    record: FieldRecord,
     broken: readonly number[],
     returned: boolean,
   ): Breach | null {
@@ -380,7 +395,7 @@ class ObjectOwnership implements Detector {
     for (const relation of broken) {
       const invariant = invariants[relation]!
       const elsewhere = this.#rules.shareOfBreakers(endpoint.service, cohort, relation)
-      const log10P = invariant.scoreOne(Math.min(objects, MOST_TIMES), elsewhere)
+      const log10P = invariant.scoreOne(Math.min(objects, MOST_TIMES), elsewhere, learns && record.hasBroken(relation))
       if (log10P === null || (worst !== null && worst.log10P <= log10P)) continue
       worst = { field, relation: RELATIONS[relation]!, invariant, log10P }
     }
@@ -449,13 +464,13 @@ export const objectOwnership = defineDetector({
     detects:
       "A single answer with somebody else's object: an invoice, a message, a file of another customer, read or changed by a caller who is signed in.",
     statistic:
-      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one comes again, or a third one, or when it came within two minutes of the old one and of at most two callers of the service within the hour, where one caller in fifty broke the rule or fewer. Refused requests are no break.",
+      "Fields that say whose an object is (owner_id, customerId, tenant; in the path, the query, the body or the answer, or any field that was equal to the token's subject or tenant) are found per endpoint, and what holds of them is counted per role: the value is the token's subject; it is its tenant; one caller sees one value; one value goes with one caller; both as at the service's other endpoints; and as at any service, whatever its name for a person (customer_id here, owner_id there; names of accounts, tenants and companies are left out). Five observations a caller count, and who breaks it counts once. It is judged by from 50 observations of 25 callers on, while fewer than 2 % of the callers break it (5 % unless on three days). p = ((k + 1) / (n + 2)) squared for the first object, with k callers who broke it among n observations, and less with each further one: a single break opens an incident from n = 316 on where nobody broke it. Where at least 316 observations of the role at the service's endpoints show that a share s of callers breaks it where it holds, the second factor is (k + 50 s) / (n + 50), if less: from 80 on where 500 are known, from 50 on where 1,000 are, and nobody broke it. Who broke it counts among the k of others, not among its own. A value that nobody was seen with may be a new name of the caller's own: it counts when the old one came twice, or two minutes before, and at most two callers of the service got another one within the hour, where one caller in fifty broke the rule or fewer; else when the old one comes again, or a third one. What was told is not told again when the old one comes. What names a group is another's only where one value was seen to go with one caller. Refused requests are no break.",
     memory:
       'maxCallers callers of 0.3 to 1.5 KiB, maxEndpoints endpoints of up to 5 KiB, 1,024 services and roles of 0.6 KiB, valuePlaces x 13 B, objectPlaces x 4 B. Evictions are counted.',
     warmUp:
       'Answers nothing about an endpoint before 50 answers to 25 callers held, and about one object before some 316, or 50 to 80 where the service is known.',
     traps:
-      "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the old value does not come again; up to two callers who are there at that minute are told), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
+      "Shared folders, staff, partners (where a role's callers see each other's, nothing holds for that role), lists with others' objects (what they lead to was given), tokens made for somebody's support (their subject is the customer), a migration that renames everybody (the first two callers within the hour are told, nobody after them), a tenant that many come with in turn (its first member does not have it alone), one person with an account by cookie and one by token (values of one way in are compared with each other only). Missed: answers that do not say whose the object is, or no JSON; a role of fewer than 25 callers; a caller's first object, or the second where the own one came once, when nobody was seen with its owner's value before; objects that a list of the same service names the owner of. Told although harmless: an account that is given a second customer's objects, when it goes back and forth between the two; staff without a role in their token, at an endpoint where most are customers.",
     tuning:
       'report; turn it off for an endpoint whose objects are shared by links that are not requests of the same service.',
   },

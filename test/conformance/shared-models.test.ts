@@ -27,7 +27,7 @@ test('a relation holds by the observations of both, and is broken by the callers
   const kept = halves[0].toState()
   halves[0].hear(others)
   expect([halves[0].isInForce, halves[0].observations, halves[0].broken]).toEqual([true, 400, 1])
-  expect(halves[0].scoreOne(2, null)).toBe(whole.scoreOne(2, null))
+  expect(halves[0].scoreOne(2, null, false)).toBe(whole.scoreOne(2, null, false))
   expect(halves[0].toState()).toEqual(kept)
 })
 

@@ -15,16 +15,10 @@ interface Calls {
   readonly everyUs: number
 }
 
-/** What `holder` may read: a credential opens no more to whoever else shows it. */
-function* reads(
-  caller: Caller,
-  operations: readonly Operation[],
-  { calls, everyUs }: Calls,
-  holder = caller.actor,
-): Script {
+function* reads(caller: Caller, operations: readonly Operation[], { calls, everyUs }: Calls): Script {
   for (let i = 0; i < calls; i++) {
     const operation = caller.random.pick(operations)
-    caller.call(operation, { objects: operation.resources.map((each) => caller.reachable(each, holder)) })
+    caller.call(operation, { objects: operation.resources.map((each) => caller.reachable(each)) })
     yield jitter(caller, everyUs)
   }
 }
@@ -50,7 +44,7 @@ export const tokenTheft = defineAttack<Calls & { readonly beside: boolean }>({
     const owning = withToken(owner, reads(owner, operations, { calls: beside ? calls : 5, everyUs }))
     const stealing = (function* (): Script {
       thief.authorization = owner.authorization
-      yield* reads(thief, operations, { calls, everyUs }, owner.actor)
+      yield* reads(thief, operations, { calls, everyUs })
     })()
     return [
       { caller: owner, script: owning, delayUs: 0 },
@@ -77,7 +71,7 @@ export const leakedKey = defineAttack<Calls & { readonly sources: number }>({
       const thief = outsider(world, label, 'hosting', 'python-requests/2.31.0')
       thief.borrowed = true
       thief.apiKey = partner.secret
-      return { caller: thief, script: reads(thief, operations, { calls, everyUs }, partner), delayUs: 0 }
+      return { caller: thief, script: reads(thief, operations, { calls, everyUs }), delayUs: 0 }
     })
   },
 })
@@ -100,11 +94,10 @@ export const forgedToken = defineAttack<Calls & { readonly granted: number; read
       (function* (): Script {
         for (let i = 0; i < calls; i++) {
           const then = forger.now - (kind === 'expired' ? 400 * 24 * HOUR_US : 0)
-          const user = anyUser(world)
-          const token = jwtOf(world, user, then, {}, kind === 'none' ? { alg: 'none' } : {})
+          const token = jwtOf(world, anyUser(world), then, {}, kind === 'none' ? { alg: 'none' } : {})
           forger.authorization = `Bearer ${kind === 'none' ? token.slice(0, token.lastIndexOf('.') + 1) : token}`
           const operation = forger.random.pick(operations)
-          const objects = operation.resources.map((each) => forger.reachable(each, user))
+          const objects = operation.resources.map((each) => forger.reachable(each))
           forger.call(operation, forger.random.chance(granted) ? { objects } : { objects, status: 401 })
           yield jitter(forger, everyUs)
         }

@@ -30,7 +30,7 @@ test('where neither was seen again, which of the two is the own shows an hour la
 })
 
 test('a day later another one is nobody’s any more: the plain own stays, a doubtful one begins anew', () => {
-  expect(turns([7, 7, 7, 8, 9], 25 * HOUR_US)).toEqual(['first', 'own', 'own', 'other', 'other'])
+  expect(turns([7, 7, 7, 8, 9], 25 * HOUR_US)).toEqual(['first', 'own', 'own', 'changed', 'changed'])
   expect(turns([7, 8, 9, 9], 25 * HOUR_US)).toEqual(['first', 'other', 'first', 'own'])
 })
 

@@ -33,6 +33,8 @@ const DOUBT_OF_BOTH_US = HOUR_US
 const QUICK_US = 2 * MINUTE_US
 /** Sightings from which a value is plainly the caller's own. */
 const PLAIN = 3
+/** Sightings from which another value needs an explanation. */
+const KNOWN = 2
 /** Sightings of another value, none of the own one between, after which it is the own one: ids were changed. */
 const ADOPTED = 3
 /** Objects of others that are told one by one; past them at each doubling. */
@@ -41,10 +43,11 @@ const TOLD_EACH = 8
 const STORY_US = 24 * HOUR_US
 
 /**
- * How a value stands to what the caller was seen with before in the same domain: nothing yet; the same; another for the first time (a
- * second one, or a renamed one); so within two minutes of the first; a third one; the same again after another one.
+ * How a value stands to what the caller was seen with before in the same domain: nothing yet; the same; another one (a second one, or a
+ * new name of the first); so for the first time where the own one came twice; so within two minutes of the own one; a third one; the
+ * same again after another one.
  */
-export type Turn = 'first' | 'own' | 'other' | 'quick' | 'third' | 'returned'
+export type Turn = 'first' | 'own' | 'other' | 'changed' | 'quick' | 'third' | 'returned'
 
 /** Field, votes, relations broken, times, first time, values, sort, whether it is exempt. */
 const RecordState = z.tuple([
@@ -210,7 +213,8 @@ export class Caller {
     if (this.#other[at] !== value) {
       this.#other[at] = value
       this.#otherCounts[at] = 1
-      return isQuick ? 'quick' : isSecond ? 'other' : 'third'
+      if (!isSecond) return 'third'
+      return isQuick ? 'quick' : this.#counts[at]! >= KNOWN ? 'changed' : 'other'
     }
     this.#otherCounts[at] = this.#otherCounts[at]! + 1
     if (this.#otherCounts[at]! >= ADOPTED) {

@@ -73,7 +73,7 @@ const NOWHERE: Readonly<InvariantElsewhere> = new InvariantElsewhere()
 export class Invariant
   implements
     Baseline<[isFirst: boolean, now: EventTime], InvariantState>,
-    Scoring<[times: number, elsewhere: number | null]>
+    Scoring<[times: number, elsewhere: number | null, isCounted: boolean]>
 {
   #observations = 0
   #callers = 0
@@ -188,11 +188,13 @@ export class Invariant
 
   /**
    * log10 of the chance that an honest caller breaks it `times` times; null while it does not hold, or is no more than a guess.
-   * `elsewhere`: the share of callers who break it at the service's endpoints where it holds, null while that is not known.
+   * `elsewhere`: the share of callers who break it at the service's endpoints where it holds, null while that is not known. `isCounted`:
+   * the caller is one of those who broke it, and no witness for itself.
    */
-  scoreOne(times: number, elsewhere: number | null): number | null {
+  scoreOne(times: number, elsewhere: number | null, isCounted: boolean): number | null {
     if (!this.holds) return null
-    const { observations: n, broken: k } = this
+    const n = this.observations
+    const k = isCounted ? Math.max(0, this.broken - 1) : this.broken
     const byItself = (k + 1) / (n + 2)
     const next = elsewhere === null ? 1 : (k + SIBLINGS_COUNT * elsewhere) / (n + SIBLINGS_COUNT)
     let log10P = Math.log10(byItself * Math.min(byItself, next))

@@ -3,15 +3,15 @@ import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
 import { hash32, text, time } from '../../baselines/state.ts'
 
 const MAX_TURNS = 64
-/** Callers of a service who got a second value quickly within the hour, from which everybody is being renamed. */
+/** Callers of a service who got a second value within the hour, from which everybody is being renamed. */
 const MANY = 3
 
 /** Service, caller, when. */
 export const RenamingState = z.array(z.tuple([text, hash32, time])).max(MAX_TURNS)
 
 /**
- * Callers who got a second value within minutes of their own: a few are thieves, or are given what is not theirs; where a migration gives
- * everybody a new name there are more, and nothing is said of those after the second. At most 64, the oldest leaves.
+ * Callers whose own value was known, and who got a second one: a few are thieves, or are given what is not theirs; where a migration
+ * gives everybody a new name there are more, and nothing is said of those after the second. At most 64, the oldest leaves.
  */
 export class Renaming {
   #turns: z.infer<typeof RenamingState> = []
