@@ -74,7 +74,11 @@ test('the checker knows a superlinear pattern when it sees one', async () => {
  */
 const LIMITS = { timeout: 90_000, maxAttackStringSize: 20_000, attackLimit: 1_500_000 }
 
-test.each([...distinct])('%s takes linear time', async (_, literal) => {
-  const { status } = await check(literal.source, literal.flags, LIMITS)
-  expect(`${literal.file}:${literal.line} ${status}`).toBe(`${literal.file}:${literal.line} safe`)
-}, 120_000)
+test.each([...distinct])(
+  '%s takes linear time',
+  async (_, literal) => {
+    const { status } = await check(literal.source, literal.flags, LIMITS)
+    expect(`${literal.file}:${literal.line} ${status}`).toBe(`${literal.file}:${literal.line} safe`)
+  },
+  120_000,
+)
