@@ -6,6 +6,7 @@ import { type Condition, darkens, holds, WELL } from './condition.ts'
 import { Connections } from './connections.ts'
 import { Deploys } from './deploys.ts'
 import { exponential } from './draw.ts'
+import { Descriptions } from './estate/descriptions.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
 import type { Operation, Service } from './estate/operation.ts'
 import type { Exchange } from './exchange.ts'
@@ -56,6 +57,7 @@ export class World {
   readonly population: Population
   readonly connections = new Connections()
   readonly deploys = new Deploys()
+  readonly descriptions: Descriptions
   #conditions: Condition[] = []
   /** All there ever were, for whoever judges what was found. */
   readonly imposed: Condition[] = []
@@ -71,6 +73,7 @@ export class World {
     this.random = random.fork('world')
     this.secrets = new Secrets(random.fork('secrets'))
     this.estate = createEstate(random.fork('services'))
+    this.descriptions = new Descriptions(Object.values(this.estate.services))
     this.population = createPopulation(random.fork('people'), this.secrets, users)
   }
 

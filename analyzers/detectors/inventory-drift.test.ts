@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DescribedApi } from '../../daemon/inventory/described-api.ts'
 import type { Signal } from '../../daemon/model/signal.ts'
-import { SECOND_US } from '../../daemon/model/time.ts'
+import { MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { play, START, transaction, user } from '../../test/conformance/traffic.ts'
 import type { Detector } from '../detector.ts'
@@ -140,4 +140,43 @@ test('while learning stands still nothing is told, and callers of that time do n
   expect(signalsOf(detector, asked('GET /v1/export', {}, 12))).toEqual([])
   detector.freeze?.(false, START)
   expect(signalsOf(detector, asked('GET /v1/export', {}, 12))).toHaveLength(1)
+})
+
+describe('what comes with a release', () => {
+  const released = (minutes: number) =>
+    asked('GET /v1/export').map((tx) => ({ ...tx, endTime: tx.endTime + minutes * MINUTE_US }))
+  const later = [...known, ...released(90)]
+
+  test('is told when its description has had an hour, and somebody uses it then', () => {
+    const detector = detectorWith(SHOP)
+    expect(signalsOf(detector, later)).toEqual([])
+    expect(signalsOf(detector, released(151))).toHaveLength(1)
+  })
+
+  test('twin: is described meanwhile', () => {
+    const detector = detectorWith(SHOP)
+    signalsOf(detector, later)
+    const operations = [...SHOP.operations, { method: 'GET', path: '/v1/export', deprecated: false }]
+    detector.described?.([{ ...SHOP, operations }])
+    expect(signalsOf(detector, released(151))).toEqual([])
+  })
+
+  test('has waited as long after a restart', () => {
+    const first = detectorWith(SHOP)
+    signalsOf(first, later)
+    const second = detectorWith(SHOP)
+    for (const line of JSON.parse(JSON.stringify([...first.snapshot!()]))) second.restore?.(line)
+    expect(signalsOf(second, released(151))).toHaveLength(1)
+  })
+
+  test('an operation that is taken out of the description is told an hour later, when it still answers', () => {
+    const detector = detectorWith(SHOP)
+    signalsOf(detector, [...known, ...released(0)])
+    detector.described?.([{ ...SHOP, operations: SHOP.operations.slice(1) }])
+    const cart = (minutes: number) => known.map((tx) => ({ ...tx, endTime: tx.endTime + minutes * MINUTE_US }))
+    expect(signalsOf(detector, cart(120))).toEqual([])
+    expect(signalsOf(detector, cart(181)).map(({ evidence }) => evidence['endpoints'])).toEqual([
+      ['GET /v1/cart', 'GET /v1/export'],
+    ])
+  })
 })

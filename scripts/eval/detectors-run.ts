@@ -27,6 +27,7 @@ export async function playWorld(settings: RunSettings, number: number): Promise<
     detect: buildDetection,
     listeners: { incident: (change) => judge.incident(change) },
     deploys: world.deploys.told,
+    descriptions: world.descriptions,
     only,
   })
   return judge.result(number, days, cpuUs)

@@ -6,6 +6,8 @@ import { DETECTORS } from '../../analyzers/registry.ts'
 import { CONFIG_SCHEMA } from '../../daemon/config/current-schema.ts'
 import { effectiveConfig } from '../../daemon/config/effective.ts'
 import { TEST_KEY } from '../../daemon/identity/privacy-key.ts'
+import { type DescribedApi, describedApi } from '../../daemon/inventory/described-api.ts'
+import { readSpec } from '../../daemon/inventory/spec.ts'
 import type { DeployMark } from '../../daemon/model/deploy.ts'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { openInput } from '../../daemon/sources/capture-file.ts'
@@ -13,6 +15,7 @@ import type { AnalysisListeners } from '../../daemon/topology/analysis-stage.ts'
 import { type Assembly, assemble, type BuildDetection, nativeReader } from '../../daemon/topology/assemble.ts'
 import { DECOYS } from '../../world/attacks/probing.ts'
 import type { Deploy } from '../../world/deploys.ts'
+import type { Descriptions, WrittenApi } from '../../world/estate/descriptions.ts'
 import type { Exchange, Truth } from '../../world/exchange.ts'
 import { EDGE } from '../../world/network.ts'
 import { Lines } from '../../world/output/native.ts'
@@ -36,19 +39,25 @@ export interface Watch {
   readonly only?: readonly string[]
   /** Releases that a pipeline tells of; it grows while the world goes on. */
   readonly deploys?: readonly Deploy[]
+  /** What is written about the services, as it is changed while the world goes on; default: nothing. */
+  readonly descriptions?: Descriptions
 }
 
 function chainFor(listener: (transaction: Transaction) => void, watch: Watch | null): Assembly {
-  const { only = [] } = watch ?? {}
+  const { only = [], descriptions: kept } = watch ?? {}
+  const written = kept?.at(0) ?? []
   const isOff = ({ id }: DetectorDeclaration) => only.length > 0 && !only.some((name) => id.startsWith(name))
   const off = DETECTORS.filter(isOff).map(({ id }) => [id, { enabled: false }])
   const detectors = { ...TRIPWIRES, ...Object.fromEntries(off) }
-  const { config } = effectiveConfig(CONFIG_SCHEMA, null, { identity: IDENTITY, detectors })
+  const descriptions = written.map(({ file }) => ({ file }))
+  const settings = { identity: IDENTITY, detectors, endpoints: { descriptions } }
+  const { config } = effectiveConfig(CONFIG_SCHEMA, null, settings)
   return assemble({
     config,
     key: TEST_KEY,
     bodies: true,
     detect: watch?.detect ?? null,
+    described: written.map(describedBy),
     listeners: { ...watch?.listeners, transaction: listener },
     detectorFailed: (detector, error) => {
       throw new Error(detector, { cause: error })
@@ -75,7 +84,7 @@ export async function judgeRecords(
     judge(transaction, truth)
   }, watch)
   const reader = nativeReader(assembly, SOURCE)
-  const { deploys = [] } = watch ?? {}
+  const { deploys = [], descriptions } = watch ?? {}
   const { sources } = assembly.intake.funnel
   let told = 0
   let line = 0
@@ -85,6 +94,9 @@ export async function judgeRecords(
     const before = process.cpuUsage()
     for (; told < deploys.length; told++) assembly.deploy(markOf(deploys[told]!, told))
     for (const { text, exchange } of batch) {
+      if (descriptions !== undefined && descriptions.next <= exchange.endUs) {
+        assembly.detection?.detectors.described(descriptions.at(exchange.endUs).map(describedBy))
+      }
       const record = JSON.parse(text) as Record<string, unknown>
       truths.set(record.id as string, exchange.truth)
       sources.of({ kind: 'file', name: exchange.mirror }).records++
@@ -104,6 +116,11 @@ export async function judgeRecords(
   reader.close()
   if (truths.size > 0) throw new Error(`${truths.size} records could not be read`)
   return cpu
+}
+
+/** As the daemon reads the file. */
+function describedBy({ file, text }: WrittenApi): DescribedApi {
+  return describedApi({ file, services: null, spec: readSpec(text, file) })
 }
 
 function markOf({ service, version, atUs }: Deploy, number: number): DeployMark {

@@ -200,9 +200,11 @@ export const zombieEndpoint = defineAttack<{ readonly calls: number; readonly ev
     moderate: { calls: 20, everyUs: 10 * SECOND_US },
     stealthy: { calls: 4, everyUs: 5 * MINUTE_US },
   },
-  begin: (world, { calls, everyUs }, label) => {
+  begin: (world, { calls, everyUs }, label, nowUs) => {
     const service = someService(world)
     const what = `/v0/${world.random.pick(WORDS)}`
+    // An old version stands in the description for as long as it answers: that it comes back is what is to be found.
+    world.descriptions.edit(service, `GET ${what}/{old}`, true, nowUs)
     const ask = (caller: Caller, number: number) =>
       caller.stray(service, 'GET', `${what}/${30_000 + number}`, 200, {
         answer: `{"id":${30_000 + number},"owner_id":"${number}","email":"old${number}@mail.example"}`,

@@ -53,7 +53,6 @@ import {
 } from './probing.ts'
 import {
   blindTap,
-  changedAnswers,
   changedThirdParty,
   exposedFields,
   goneSilent,
@@ -75,6 +74,7 @@ import {
   tokenTheft,
   travelling,
 } from './tokens.ts'
+import { stillAnswered, undescribed } from './undescribed.ts'
 
 /** Everything that can be put into a run, attacks first. A new one is one export of a module here, and one line. */
 export const ATTACKS: readonly Attack[] = [
@@ -96,7 +96,8 @@ export const ATTACKS: readonly Attack[] = [
   fingerprinting,
   shadowEndpoint,
   zombieEndpoint,
-  changedAnswers,
+  undescribed,
+  stillAnswered,
   tokenTheft,
   leakedKey,
   forgedToken,

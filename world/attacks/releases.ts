@@ -7,6 +7,7 @@ import type { World } from '../world.ts'
 import { defineAttack, type Part } from './attack.ts'
 import { insider, withToken } from './crew.ts'
 import { jitter } from './guessing.ts'
+import { describeSoon } from './undescribed.ts'
 
 /** What a release, or a dependency, does to a service: nobody attacks, and everybody is concerned. */
 
@@ -132,24 +133,6 @@ export const exposedFields = change(
   ].map((each) => ({ ...each, forUs: 3 * HOUR_US })) as [Partial<Change>, Partial<Change>, Partial<Change>],
   oneShown,
 )
-export const changedAnswers = change(
-  'inventory.drift',
-  'inventory.drift',
-  'a release answers otherwise than is documented: fields have other names, or are more than there were',
-  [
-    {
-      renames: [
-        ['state', 'status'],
-        ['total', 'amount_cents'],
-        ['title', 'label'],
-        ['name', 'full_name'],
-      ],
-    },
-    { renames: [['state', 'status']], adds: '"links":[]' },
-    { adds: '"etag":"W/7"' },
-  ],
-  oneShown,
-)
 export const changedThirdParty = change(
   'egress.schema',
   'egress.schema',
@@ -209,6 +192,7 @@ export const newEndpoints = defineAttack<{ readonly people: number; readonly ove
     const { shop } = world.estate.services
     world.release(shop, nowUs)
     const what = world.random.pick(['rewards', 'subscriptions', 'gift-cards', 'pantry'])
+    describeSoon(world, shop, [`GET /v3/${what}`, `GET /v3/${what}/{${what}}`], nowUs)
     return Array.from({ length: people }, (): Part => {
       const caller = insider(world, label)
       const { number, person, email } = caller.actor
