@@ -36,7 +36,7 @@ function measureOf({ leastRequestMs, leastSeconds, leastRequests }: z.infer<type
     usedBy: (tx) => millisecondsOf(tx, leastRequestMs),
     severity: (_, times) => (times >= GRAVE_TIMES ? 'high' : 'medium'),
     told: (value, { calls }) => `${secondsText(value)} of the service's time, in ${calls} requests,`,
-    unit: 'seconds of work',
+    unit: 'milliseconds of work',
     shown: secondsText,
   }
 }

@@ -205,3 +205,25 @@ test('scrape.exfiltration: tells how many records, and of what; lists without pe
     run(make('scrape.exfiltration'), plain([...ordinary(), ...TOO_MUCH['scrape.exfiltration']('mallory')])),
   ).toEqual([])
 })
+
+/** Four days of 60 new callers an hour, a fifth of whom take so long on the first day and three times as long on each further one. */
+function everSlower(firstUs: number): readonly unknown[] {
+  const detector = make('consumption.cost')
+  const drifts: unknown[] = []
+  for (let hour = 0; hour < 4 * 24; hour++) {
+    const time = START + hour * HOUR_US
+    for (let i = 0; i < 60; i++) {
+      const durationUs = i % 5 === 0 ? firstUs * 3 ** (hour / 24) : 60_000
+      const tx = call(time + i * 30 * SECOND_US, `u${hour}-${i}`, { durationUs, responseBody: '' })
+      detector.tick(tx.endTime)
+      detector.observe(tx, tx.endTime)
+    }
+    drifts.push(...(detector.takeDrifts?.(time) ?? []))
+  }
+  return drifts
+}
+
+test('what is usual is watched where it comes near to much, and not where nobody judges by it', () => {
+  expect(everSlower(2 * SECOND_US)).toContainEqual(expect.objectContaining({ what: 'milliseconds of work in 10 min' }))
+  expect(everSlower(0.1 * SECOND_US)).toEqual([])
+})

@@ -20,6 +20,8 @@ import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, SCALES_US,
 
 /** From this share of the floor on a use is watched more closely. */
 const NEAR = 0.25
+/** One in 10^4 lies so far beyond the 90th percentile, where the tail is as long as it is taken to be (exponent 2.5). */
+const TAIL_TIMES = 16
 /** A minute is short: it must hold so many times its floor, or the ten minutes about it decide. */
 const MINUTE_TIMES = 4
 /** p-value from which a use is far beyond all others. */
@@ -166,7 +168,9 @@ export class UseDetector implements Detector {
       this.#populations.forEach((population, place) => {
         for (let scale = MINUTE; scale <= HOUR; scale++) {
           const tail = population.everyone(scale)
-          if (tail !== null) this.#drifts.noteAll(place, this.#whatOf(scale), tail, now)
+          // Below that even the end of the tail is no matter: a slow hour moves such a limit, and nothing comes of it.
+          if (tail === null || TAIL_TIMES * tail.drift.to < this.#measure.floors[scale]!) continue
+          this.#drifts.noteAll(place, this.#whatOf(scale), tail, now)
         }
       })
     }
