@@ -306,6 +306,7 @@ export class DetectorSet {
       // Who is suspected by one detector teaches none; but only the detector that opened the case may close it.
       if (!open && running.id !== detector) continue
       try {
+        if (open) running.detector.accuse?.(caller, detector, subject.value, now)
         running.detector.suspect?.(caller, open, now)
       } catch (error) {
         this.#fail(running, error)

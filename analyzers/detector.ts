@@ -23,6 +23,8 @@ export interface Detector {
   tick(now: EventTime): void
   /** This caller (by principalKey) is under suspicion, or no longer: drop what it taught and learn no more, or learn again. */
   suspect?(caller: string, open: boolean, now: EventTime): void
+  /** An incident of the detector `by` is opened about this caller, whom it calls `name`; `suspect` follows. */
+  accuse?(caller: string, by: string, name: string, now: EventTime): void
   /** A person found that the suspicion was wrong: what was kept from learning may teach. Left out: the suspicion ends, no more. */
   pardon?(caller: string, now: EventTime): void
   /** What the sensor says of itself, after each tick. */
