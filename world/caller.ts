@@ -1,7 +1,7 @@
 import type { Random } from '../demo/random.ts'
 import { errorJson, listJson, objectJson, requestJson, wrapped } from './bodies.ts'
 import type { Condition } from './condition.ts'
-import { token } from './draw.ts'
+import { mix, token } from './draw.ts'
 import { type Operation, pathOf, type Resource, type Service } from './estate/operation.ts'
 import type { Exchange, Header, Scheme, Truth } from './exchange.ts'
 import { addressAt, moves, type Place } from './network.ts'
@@ -46,6 +46,9 @@ export interface Label {
 
 export const PLAIN: Label = { attack: null, twin: null }
 
+/** Of others, in a list that is not one's own alone; and what draws for whom it is not. */
+const OTHERS_LISTED = 3
+const MIXED_SEED = 71
 const BINARY_TYPE: Header = ['Content-Type', 'application/octet-stream']
 const JSON_TYPE: Header = ['Content-Type', 'application/json']
 export const FORM_TYPE: Header = ['Content-Type', 'application/x-www-form-urlencoded']
@@ -193,11 +196,18 @@ export class Caller {
     const { shape, subject, resources } = operation
     if (subject === null || shape === 'ok') return wrapped(operation, '{"status":"ok"}', fact)
     if (shape === 'list' || call.listed !== undefined) {
-      return wrapped(operation, listJson(subject, call.listed ?? [], users, call.page ?? 1), fact)
+      return wrapped(operation, listJson(subject, this.#listed(operation, subject, call), users, call.page ?? 1), fact)
     }
     const last = resources[resources.length - 1]
     const number = last === subject || resources.length === 0 ? objects[objects.length - 1] : undefined
     return wrapped(operation, objectJson(subject, number ?? fact % subject.count, users), fact)
+  }
+
+  /** What a list shows: all that was asked for, and what a faulty release adds of others'. */
+  #listed(operation: Operation, subject: Resource, { listed = [] }: Call): readonly number[] {
+    const mixed = this.world.conditionOf(operation, this.now)?.mixed ?? 0
+    if (mixed === 0 || mix(MIXED_SEED, this.actor.number) % 100 >= 100 * mixed) return listed
+    return [...listed, ...Array.from({ length: OTHERS_LISTED }, () => subject.any(this.random.next()))]
   }
 
   #exchange(service: Service, made: Made): Exchange {

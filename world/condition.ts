@@ -10,6 +10,7 @@ export const WELL = {
   tap: false,
   adds: '',
   renames: [],
+  mixed: 0,
   open: false,
   headers: [],
 } as const satisfies Partial<Condition>
@@ -33,6 +34,8 @@ export interface Condition {
   readonly adds: string
   /** Fields of JSON that are called something else. */
   readonly renames: readonly (readonly [from: string, to: string])[]
+  /** Of the callers, how many are shown what is others' in lists of their own. */
+  readonly mixed: number
   /** Nobody is refused: what would be 401 or 403 is answered. */
   readonly open: boolean
   /** Headers of answers that say something else; an empty one is gone. */

@@ -91,7 +91,7 @@ test('there are ids of every kind, and more than a hundred operations are called
 const MOST = 1500
 /** What happens to a service shows only in what others do meanwhile, or do not. */
 const OF_SERVICES =
-  /^(?:regression\.|property\.exposure|inventory\.drift\.retired|egress\.schema|twin\.(?:slow_dependency|new_fields))/
+  /^(?:regression\.|property\.exposure|inventory\.drift\.retired|baseline\.model_changed|egress\.schema|twin\.(?:slow_dependency|new_fields))/
 
 test.each(ATTACKS.flatMap(({ name }) => INTENSITIES.map((intensity) => [name, intensity] as const)))(
   '%s at %s happens, is labelled, and ends',

@@ -144,7 +144,7 @@ export class DetectorJudge {
     }
     for (const label of parts) {
       const score = this.#attacks.get(label)
-      if (score === undefined) continue
+      if (score === undefined || this.#isProvoked(label, incident)) continue
       if (!score.isFound) {
         score.isFound = true
         score.delayRequests = score.requests
@@ -155,8 +155,22 @@ export class DetectorJudge {
     }
   }
 
+  /** But those that an attack is after. */
   get incidents(): number {
-    return this.#incidents.size
+    return this.#counted().length
+  }
+
+  #counted(): Incident[] {
+    return [...this.#incidents.values()].filter((incident) => {
+      const { labels } = this.#evidence(incident)
+      return ![...labels.keys()].some((label) => label !== null && this.#isProvoked(label, incident))
+    })
+  }
+
+  /** An alarm that was set off on purpose: it says nothing of what it is set off for. */
+  #isProvoked(label: string, { detectors }: Incident): boolean {
+    const attack = this.#attacks.get(label)?.attack
+    return attack?.provokes === true && !detectors.some((detector) => detector === attack.detector)
   }
 
   /** Of world `number`; `days`: how long it was; `cpuUs`: what the program took for it. */
@@ -184,7 +198,7 @@ export class DetectorJudge {
   /** Incidents by the attack that most of their evidence is of. */
   #mostly(): ReadonlyMap<string | null, number> {
     const counts = new Map<string | null, number>()
-    for (const incident of this.#incidents.values()) {
+    for (const incident of this.#counted()) {
       const { labels } = this.#evidence(incident)
       labels.delete(null)
       const [most] = [...labels].sort((a, b) => b[1] - a[1])
@@ -222,7 +236,7 @@ export class DetectorJudge {
     truths: Map<string, number>
     total: number
   } {
-    const { evidence, detectors, service, openedAt } = incident
+    const { evidence, detectors, service, openedAt, subject } = incident
     const labels = new Map<string | null, number>()
     const truths = new Map<string, number>()
     for (const { transactionId } of evidence) {
@@ -242,7 +256,12 @@ export class DetectorJudge {
     }
     // What a baseline became is no evidence either: it is of who made it so.
     for (const label of this.#named(incident)) return { labels: new Map([[label, 1]]), truths, total: 1 }
-    return { labels, truths, total: 0 }
+    // And of whom it names, where it names many.
+    for (const name of subject.members) {
+      const [label = null] = this.#makers.get(name) ?? []
+      labels.set(label, (labels.get(label) ?? 0) + 1)
+    }
+    return { labels, truths, total: subject.members.length }
   }
 
   /** One object for each sort of transaction: there are millions of them. */

@@ -145,6 +145,43 @@ test('what no tap has seen is neither found nor missed; what is done to a servic
   expect(tableOf(report)).toContain('nothing of these passed a tap, they count nowhere: scan.probing/blatant (world 3)')
 })
 
+test('alarms that are set off on purpose count for nothing; that they are is found, and told of attackers it is true', () => {
+  const planned = ['baseline.frozen', 'scan.probing'].map((name) => ({
+    attack: attackNamed(name)!,
+    intensity: 'blatant' as const,
+    label: name,
+  }))
+  const judge = new DetectorJudge(planned, [])
+  const truth = { actor: 'x', role: 'attacker', service: 'shop', operation: null, known: true, twin: null }
+  const meet = (id: string, address: string, attack: string | null) =>
+    judge.take(
+      {
+        id,
+        endTime: 0,
+        principal: { kind: 'ip', id: address, display: address, via: 'peer', app: null },
+      } as unknown as Transaction,
+      { ...truth, attack },
+    )
+  const open = (id: string, detector: string, evidence: readonly string[], members: readonly string[]) => {
+    const subject = { kind: 'service', value: 'learning', members }
+    const cited = evidence.map((transactionId) => ({ transactionId }))
+    const incident = { id, evidence: cited, detectors: [detector], subject, service: null, updatedAt: 0 }
+    judge.incident({ kind: 'opened', incident } as unknown as IncidentChange)
+  }
+  meet('a', '203.0.113.1', 'baseline.frozen')
+  meet('b', '203.0.113.2', 'scan.probing')
+  meet('c', '203.0.113.3', null)
+  open('cheap', 'scan.probing', ['a'], [])
+  expect(judge.incidents).toBe(0)
+  expect(judge.result(0, 1, 0).outcomes[0]).toMatchObject({ found: false, incidents: 0 })
+  open('by others', 'baseline.frozen', [], ['203.0.113.2', '203.0.113.3'])
+  open('of nobody', 'baseline.frozen', [], ['203.0.113.3'])
+  open('found', 'baseline.frozen', [], ['203.0.113.1', '203.0.113.3'])
+  const { outcomes, falseIncidents, incidents } = judge.result(0, 1, 0)
+  expect(outcomes[0]).toMatchObject({ found: true, incidents: 1, own: 1 })
+  expect([incidents, falseIncidents.length]).toEqual([3, 1])
+})
+
 test('blatant guessing, counting and probing is found, each time as one incident or so', async () => {
   const report = await evaluate({
     seed: 'preset',

@@ -32,6 +32,8 @@ export interface Attack {
   readonly leastDays: number
   /** Of what is no attack: detectors that are right to tell of it all the same. */
   readonly rightly: readonly string[]
+  /** The incidents that it causes are what it is after: only what its own detector tells counts. */
+  readonly provokes: boolean
   /** `vary`: numbers of requests, people and seconds are drawn about those of the intensity, not taken as they are. */
   begin(world: World, intensity: Intensity, label: Label, nowUs: number, vary?: Random): readonly Part[]
 }
@@ -44,6 +46,7 @@ interface AttackModule<Parameters> {
   readonly grip?: Grip
   readonly leastDays?: number
   readonly rightly?: readonly string[]
+  readonly provokes?: boolean
   readonly intensities: Readonly<Record<Intensity, Parameters>>
   begin(world: World, parameters: Parameters, label: Label, nowUs: number): readonly Part[]
 }
@@ -55,7 +58,16 @@ export interface Assault {
 }
 
 export function defineAttack<Parameters>(module: AttackModule<Parameters>): Attack {
-  const { name, detector, summary, grip = 'callers', leastDays = 0, rightly = [], intensities } = module
+  const {
+    name,
+    detector,
+    summary,
+    grip = 'callers',
+    leastDays = 0,
+    rightly = [],
+    provokes = false,
+    intensities,
+  } = module
   return {
     name,
     detector,
@@ -63,6 +75,7 @@ export function defineAttack<Parameters>(module: AttackModule<Parameters>): Atta
     grip,
     leastDays,
     rightly,
+    provokes,
     begin: (world, intensity, label, nowUs, vary) => {
       const parameters = intensities[intensity]
       return module.begin(world, vary === undefined ? parameters : varied(parameters, vary), label, nowUs)

@@ -1,101 +1,112 @@
-import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
-import { operationOf } from '../estate/estate.ts'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import type { Caller } from '../caller.ts'
+import { WELL } from '../condition.ts'
+import { operationOf, type ServiceKey } from '../estate/estate.ts'
 import { grant } from '../visits/login.ts'
 import type { Script } from '../visits/script.ts'
 import { defineAttack, type Part } from './attack.ts'
 import { alone, insider, outsider } from './crew.ts'
 import { jitter } from './guessing.ts'
+import { DECOYS, TRIPWIRES } from './probing.ts'
 
-/** Attacks on what is learnt: teach it slowly, keep it from learning, or make it believe that a rule is none. */
+/** Attacks on what is learnt: teach it slowly, keep it from learning, or make it give up a rule. */
 
-export const boiledFrog = defineAttack<{
-  readonly steps: number
-  readonly stepUs: number
-  readonly first: number
+interface Growth {
+  readonly hours: number
+  readonly firstMegabytes: number
   readonly growth: number
-}>({
+}
+const DOWNLOADS_AN_HOUR = 6
+
+/** Takes ever more out of the files that are its own or were given to it: only how much it is can tell. */
+function* takeEverMore(caller: Caller, { hours, firstMegabytes, growth }: Growth): Script {
+  const content = operationOf(caller.world.estate.services.files, 'GET /files/{file}/content')
+  const [file] = content.resources as [(typeof content.resources)[0]]
+  for (let download = 0; download < hours * DOWNLOADS_AN_HOUR; download++) {
+    if (caller.authorization === null || caller.now > caller.expires) grant(caller)
+    const megabytes = firstMegabytes * (1 + growth) ** (download / DOWNLOADS_AN_HOUR)
+    const binaryBytes = Math.round((megabytes * 1e6) / DOWNLOADS_AN_HOUR)
+    caller.call(content, { objects: [caller.reachable(file)], binaryBytes })
+    yield jitter(caller, HOUR_US / DOWNLOADS_AN_HOUR)
+  }
+}
+
+export const boiledFrog = defineAttack<Growth>({
   name: 'baseline.drift',
   detector: 'baseline.drift',
-  summary: "a customer reads a little more of others' orders from hour to hour, until hundreds at once seem usual",
+  summary: 'an account takes a little more out of its files from hour to hour, until gigabytes seem usual',
+  leastDays: 1.4,
   intensities: {
-    blatant: { steps: 18, stepUs: 20 * MINUTE_US, first: 4, growth: 0.25 },
-    moderate: { steps: 30, stepUs: 20 * MINUTE_US, first: 4, growth: 0.12 },
-    stealthy: { steps: 36, stepUs: 20 * MINUTE_US, first: 4, growth: 0.08 },
+    blatant: { hours: 20, firstMegabytes: 10, growth: 0.3 },
+    moderate: { hours: 22, firstMegabytes: 10, growth: 0.2 },
+    stealthy: { hours: 24, firstMegabytes: 10, growth: 0.12 },
   },
-  begin: (world, { steps, stepUs, first, growth }, label) => {
+  begin: (world, growth, label) => {
     const caller = insider(world, label)
-    const orders = operationOf(world.estate.services.shop, 'GET /v2/orders/{order2}')
-    return alone(
-      caller,
-      (function* (): Script {
-        for (let step = 0; step < steps; step++) {
-          const count = Math.round(first * (1 + growth) ** step)
-          if (caller.authorization === null || caller.now > caller.expires) grant(caller)
-          for (let i = 0; i < count; i++) {
-            caller.call(orders, { objects: [caller.random.between(0, orders.resources[0]!.count - 1)] })
-            yield jitter(caller, stepUs / count)
-          }
-        }
-      })(),
-    )
+    return alone(caller, takeEverMore(caller, growth))
   },
 })
 
-export const neverCalm = defineAttack<{ readonly hours: number; readonly everyUs: number; readonly misses: number }>({
+/** What the account does meanwhile. */
+const BEHIND = { firstMegabytes: 2, growth: 0.1 }
+
+export const neverCalm = defineAttack<{ readonly hours: number; readonly everyUs: number }>({
   name: 'baseline.frozen',
   detector: 'baseline.frozen',
-  summary: 'cheap alarms are set off again and again, so that nothing is learnt any more',
+  summary:
+    'cheap alarms are set off again and again from ever new addresses, so that nothing is learnt, and behind them an account takes more from hour to hour',
+  provokes: true,
+  leastDays: 0.6,
   intensities: {
-    blatant: { hours: 6, everyUs: 5 * MINUTE_US, misses: 30 },
-    moderate: { hours: 9, everyUs: 15 * MINUTE_US, misses: 15 },
-    stealthy: { hours: 12, everyUs: 45 * MINUTE_US, misses: 8 },
+    blatant: { hours: 9, everyUs: 10 * MINUTE_US },
+    moderate: { hours: 10, everyUs: 16 * MINUTE_US },
+    stealthy: { hours: 12, everyUs: 28 * MINUTE_US },
   },
-  begin: (world, { hours, everyUs, misses }, label) => {
-    const { shop } = world.estate.services
-    const rounds = Math.floor((hours * HOUR_US) / everyUs)
-    return Array.from({ length: rounds }, (_, round): Part => {
-      const caller = outsider(world, label, 'home')
-      const script = (function* (): Script {
-        for (let i = 0; i < misses; i++) {
-          caller.stray(shop, 'GET', `/v1/${['old', 'tmp', 'test'][i % 3]}-${caller.random.between(0, 9999)}`, 404)
-          yield jitter(caller, 2 * SECOND_US)
-        }
-      })()
-      return { caller, script, delayUs: round * everyUs }
+  begin: (world, { hours, everyUs }, label) => {
+    const paths = world.random.pick([TRIPWIRES, DECOYS])
+    const parts = Array.from({ length: Math.floor((hours * HOUR_US) / everyUs) }, (_, round): Part => {
+      const caller = outsider(world, label, world.random.pick(['home', 'hosting'] as const))
+      return { caller, script: alarm(caller, paths), delayUs: round * everyUs }
     })
+    const account = insider(world, label)
+    return [...parts, { caller: account, script: takeEverMore(account, { hours, ...BEHIND }), delayUs: 0 }]
   },
 })
 
-export const manyOffenders = defineAttack<{
-  readonly accounts: number
-  readonly days: number
-  readonly objects: number
-}>({
+/** Asks for what nobody asks for by mistake. */
+function* alarm(caller: Caller, paths: readonly string[]): Script {
+  const { catalogue } = caller.world.estate.services
+  for (const path of caller.random.shuffled([...paths])) {
+    caller.stray(catalogue, 'GET', path, 404)
+    yield jitter(caller, 2 * SECOND_US)
+  }
+}
+
+/** Lists of what is the caller's own, that many look at. */
+const OWN_LISTS: readonly (readonly [ServiceKey, string])[] = [
+  ['web', 'GET /account/orders'],
+  ['shop', 'GET /v1/orders'],
+  ['shop', 'GET /v2/orders'],
+  ['files', 'GET /files'],
+]
+
+export const ruleGone = defineAttack<{ readonly mixed: number; readonly forUs: number }>({
   name: 'baseline.model_changed',
   detector: 'baseline.model_changed',
-  summary: 'many accounts of one attacker read orders of others, day after day, until it seems that everybody may',
-  leastDays: 6,
+  summary: "after a release lists show what is others' beside what is one's own: what told whose it is holds no more",
+  grip: 'service',
   intensities: {
-    blatant: { accounts: 120, days: 4, objects: 4 },
-    moderate: { accounts: 60, days: 4, objects: 2 },
-    stealthy: { accounts: 20, days: 4, objects: 1 },
+    blatant: { mixed: 1, forUs: 18 * HOUR_US },
+    moderate: { mixed: 0.5, forUs: 18 * HOUR_US },
+    stealthy: { mixed: 0.2, forUs: 18 * HOUR_US },
   },
-  begin: (world, { accounts, days, objects }, label) => {
-    const orders = operationOf(world.estate.services.shop, 'GET /v1/orders/{order}')
-    const { count } = orders.resources[0]!
-    return Array.from({ length: accounts }, (): Part => {
-      const caller = insider(world, label)
-      const script = (function* (): Script {
-        for (let day = 0; day < days; day++) {
-          grant(caller)
-          for (let i = 0; i < objects; i++) {
-            caller.call(orders, { objects: [caller.random.between(0, count - 1)] })
-            yield jitter(caller, 20 * SECOND_US)
-          }
-          yield jitter(caller, DAY_US)
-        }
-      })()
-      return { caller, script, delayUs: world.random.next() * DAY_US }
-    })
+  begin: (world, { mixed, forUs }, label, nowUs) => {
+    const lists = OWN_LISTS.map(([key, template]) => operationOf(world.estate.services[key], template))
+    const untouched = lists.filter((list) => world.imposed.every(({ operation }) => operation !== list))
+    const operation = world.random.pick(untouched.length > 0 ? untouched : lists)
+    const { service } = operation
+    world.deploys.release(service, nowUs)
+    world.impose({ ...WELL, service, operation, mixed, fromUs: nowUs, untilUs: nowUs + forUs, label })
+    return []
   },
 })

@@ -88,7 +88,7 @@ export const refusedProbing = defineAttack<Probe>({
   },
 })
 
-const TRIPWIRES = [
+export const TRIPWIRES = [
   '/.env',
   '/.git/config',
   '/actuator/heapdump',

@@ -28,7 +28,7 @@ import {
   stuffing,
 } from './guessing.ts'
 import { honestCode, INJECTIONS, LEAKS } from './injections.ts'
-import { boiledFrog, manyOffenders, neverCalm } from './learning.ts'
+import { boiledFrog, neverCalm, ruleGone } from './learning.ts'
 import { healthChecks, largeUploads, monthEnd, newColleague, officeMove, tenantMigration } from './moves.ts'
 import {
   adminCleanUp,
@@ -132,7 +132,7 @@ export const ATTACKS: readonly Attack[] = [
   exposedAbroad,
   boiledFrog,
   neverCalm,
-  manyOffenders,
+  ruleGone,
   forgottenPassword,
   officeMorning,
   rotatedSecret,
