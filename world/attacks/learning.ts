@@ -38,8 +38,8 @@ export const boiledFrog = defineAttack<Growth>({
   leastDays: 1.4,
   intensities: {
     blatant: { hours: 20, firstMegabytes: 10, growth: 0.3 },
-    moderate: { hours: 22, firstMegabytes: 10, growth: 0.2 },
-    stealthy: { hours: 24, firstMegabytes: 10, growth: 0.12 },
+    moderate: { hours: 24, firstMegabytes: 10, growth: 0.12 },
+    stealthy: { hours: 28, firstMegabytes: 10, growth: 0.08 },
   },
   begin: (world, growth, label) => {
     const caller = insider(world, label)
