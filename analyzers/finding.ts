@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { EvidenceRef, Outcome, Severity, Signal } from '../daemon/model/signal.ts'
-import { withOneMore } from '../daemon/model/small-list.ts'
 import type { EventTime } from '../daemon/model/time.ts'
 import { asnText, type Principal, type Transaction } from '../daemon/model/transaction.ts'
 import { amount, flag, text, time } from './baselines/state.ts'
 import { DETECTOR_TAGS, type DetectorId } from './detector-ids.ts'
+import { firstHalf, isPackable, secondHalf, unpackId } from './packed-id.ts'
 
 /** What a detector has to say beyond the transaction it says it about. */
 export interface Finding {
@@ -79,28 +79,31 @@ const MAX_TRAIL = 32
 export const TrailState = z.array(z.tuple([text, time, amount.nullable(), flag])).max(MAX_TRAIL)
 export type TrailState = z.infer<typeof TrailState>
 
-/** The first of each is put into a list of its own. */
-const NO_TEXTS: string[] = []
+/** Numbers of a reference: its time, the first half of its id with its mark, and the second half. */
+const PER_REF = 3
+/** A mark: the status, -1 for none, plus one, times this, plus 1 where the transaction was seen whole. */
+const WHOLE = 2
+/** Marks of statuses of three digits are below this, and fit beside 40 bits of an id. */
+const MARKS = 4096
+/** References that a trail has room for, when it has none left: what is pushed to keeps room for half as many and 16 numbers. */
+const ROOM = [1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_TRAIL]
+/** A number that is no whole one, so that V8 keeps lists that begin as a copy of it unboxed. */
+const UNUSED: readonly number[] = new Array<number>(MAX_TRAIL * PER_REF).fill(0.5)
 const NO_NUMBERS: number[] = []
 
-/** Times and marks of a trail, two numbers each. */
-const PER_REF = 2
-/** Fewer are copied to just their length, as `withOneMore` does. */
-const SHORT_NUMBERS = 16
-/** A mark: the status, -1 for none, times this, plus 1 where the transaction was seen whole. */
-const WHOLE = 2
-
 /**
- * The run-up to a signal: the last transactions that counted as evidence and had no signal of their own. At most 32. Kept as texts
- * and plain numbers, without an object for each: of 5,000 callers there are a quarter of a million.
+ * The run-up to a signal: the last transactions that counted as evidence and had no signal of their own. At most 32, in 24 bytes
+ * each: of 5,000 callers there are a third of a million. Ids that are not of our making, as native records may have, are kept as texts.
  */
 export class EvidenceTrail {
   static readonly length = MAX_TRAIL
-  #ids: string[] = NO_TEXTS
-  #numbers: number[] = NO_NUMBERS
+  #count = 0
+  #numbers = NO_NUMBERS
+  /** By place, '' where the numbers say it. Null while they say all. */
+  #texts: string[] | null = null
 
   get isEmpty(): boolean {
-    return this.#ids.length === 0
+    return this.#count === 0
   }
 
   add(tx: Transaction): void {
@@ -109,22 +112,20 @@ export class EvidenceTrail {
 
   /** Hands over what was gathered and starts anew. */
   take(): readonly EvidenceRef[] {
-    if (this.#ids.length === 0) return NO_REFS
-    const refs = this.#ids.map((transactionId, i) => ({ transactionId, ...this.#factsOf(i) }))
+    if (this.#count === 0) return NO_REFS
+    const refs = this.#refs()
     this.clear()
     return refs
   }
 
   clear(): void {
-    this.#ids = NO_TEXTS
+    this.#count = 0
     this.#numbers = NO_NUMBERS
+    this.#texts = null
   }
 
   toState(): TrailState {
-    return this.#ids.map((id, i) => {
-      const { time, status, whole } = this.#factsOf(i)
-      return [id, time, status, whole]
-    })
+    return this.#refs().map(({ transactionId, time, status, whole }) => [transactionId, time, status, whole === true])
   }
 
   static fromState(state: TrailState): EvidenceTrail {
@@ -134,32 +135,56 @@ export class EvidenceTrail {
   }
 
   #keep(id: string, time: EventTime, status: number | null, whole: boolean): void {
-    const mark = (status ?? -1) * WHOLE + (whole ? 1 : 0)
+    const at = this.#count < MAX_TRAIL ? this.#count++ : this.#dropOldest()
+    if (at * PER_REF >= this.#numbers.length) this.#makeRoom()
     const numbers = this.#numbers
-    if (this.#ids.length === 0) {
-      this.#ids = [id]
-      this.#numbers = [time, mark]
-      return
+    const mark = ((status ?? -1) + 1) * WHOLE + (whole ? 1 : 0)
+    numbers[at * PER_REF] = time
+    if (mark < MARKS && isPackable(id, time)) {
+      numbers[at * PER_REF + 1] = firstHalf(id) * MARKS + mark
+      numbers[at * PER_REF + 2] = secondHalf(id)
+      this.#texts?.push('')
+    } else {
+      numbers[at * PER_REF + 1] = mark
+      numbers[at * PER_REF + 2] = 0
+      this.#texts ??= new Array<string>(at).fill('')
+      this.#texts.push(id)
     }
-    if (this.#ids.length >= EvidenceTrail.length) {
-      this.#ids.shift()
-      this.#ids.push(id)
-      // By hand: `copyWithin` asks of each element whether it is there.
-      const last = numbers.length - PER_REF
-      for (let i = 0; i < last; i++) numbers[i] = numbers[i + PER_REF]!
-      numbers[last] = time
-      numbers[last + 1] = mark
-      return
-    }
-    this.#ids = withOneMore(this.#ids, id)
-    if (numbers.length < SHORT_NUMBERS) this.#numbers = numbers.concat([time, mark])
-    else numbers.push(time, mark)
   }
 
-  #factsOf(index: number): { time: EventTime; status: number | null; whole: boolean } {
-    const mark = this.#numbers[index * PER_REF + 1]!
-    const status = Math.floor(mark / WHOLE)
-    return { time: this.#numbers[index * PER_REF]!, status: status < 0 ? null : status, whole: mark % WHOLE !== 0 }
+  /** Returns the place of the next one. */
+  #dropOldest(): number {
+    // By hand: `copyWithin` asks of each element whether it is there.
+    const numbers = this.#numbers
+    const last = (MAX_TRAIL - 1) * PER_REF
+    for (let i = 0; i < last; i++) numbers[i] = numbers[i + PER_REF]!
+    this.#texts?.shift()
+    return MAX_TRAIL - 1
+  }
+
+  #makeRoom(): void {
+    const before = this.#numbers
+    const room = ROOM.find((each) => each >= this.#count)!
+    const numbers = UNUSED.slice(0, room * PER_REF)
+    for (let i = 0; i < before.length; i++) numbers[i] = before[i]!
+    this.#numbers = numbers
+  }
+
+  #refs(): EvidenceRef[] {
+    const refs: EvidenceRef[] = []
+    for (let i = 0; i < this.#count; i++) {
+      const [time, packed, second] = this.#numbers.slice(i * PER_REF, (i + 1) * PER_REF) as [number, number, number]
+      const text = this.#texts?.[i] ?? ''
+      const mark = text === '' ? packed % MARKS : packed
+      const status = Math.floor(mark / WHOLE) - 1
+      refs.push({
+        transactionId: text === '' ? unpackId(time, Math.floor(packed / MARKS), second) : text,
+        time,
+        status: status < 0 ? null : status,
+        whole: mark % WHOLE !== 0,
+      })
+    }
+    return refs
   }
 }
 
