@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import { BodyBuffers } from './body-buffers.ts'
 
-test('a buffer comes again for a body that fits, up to twice its size', () => {
+test('a buffer comes again for a body that it is little too large for', () => {
   const buffers = new BodyBuffers()
-  const buffer = buffers.take(700)
+  expect([1, 512, 513, 4096, 4097, 20_000].map((length) => buffers.take(length).length)).toEqual([
+    512, 512, 1024, 4096, 5120, 20_480,
+  ])
+  const buffer = buffers.take(900)
   expect(buffer).toHaveLength(1024)
-  expect(buffers.take(700)).not.toBe(buffer)
+  expect(buffers.take(900)).not.toBe(buffer)
   buffers.giveBack(buffer)
   expect(buffers.take(512)).not.toBe(buffer)
   expect(buffers.take(1024)).toBe(buffer)

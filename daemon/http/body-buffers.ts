@@ -1,5 +1,9 @@
 const SMALLEST = 512
 const LARGEST = 64 * 1024
+/** Sizes up to this are powers of two, so that one of them nearly always lies ready. */
+const SMALL = 4096
+/** Larger ones come in so many steps from one power to the next: a body of 20 KB would take 32. */
+const STEPS = 4
 /** Bytes kept for later; what is beyond is left to the collector. */
 const MAX_FREE = 8 * 1024 * 1024
 
@@ -15,8 +19,7 @@ export class BodyBuffers {
   /** At least `length` bytes, with whatever stood there before. */
   take(length: number): Buffer {
     if (length > LARGEST) return Buffer.allocUnsafeSlow(length)
-    let size = SMALLEST
-    while (size < length) size *= 2
+    const size = sizeFor(length)
     const known = this.#free.get(size)?.pop()
     if (known === undefined) return Buffer.allocUnsafeSlow(size)
     this.#freeBytes -= size
@@ -32,4 +35,11 @@ export class BodyBuffers {
     else free.push(buffer)
     this.#freeBytes += length
   }
+}
+
+function sizeFor(length: number): number {
+  let size = SMALLEST
+  while (size < length) size *= 2
+  const step = size / (2 * STEPS)
+  return size <= SMALL ? size : Math.ceil(length / step) * step
 }

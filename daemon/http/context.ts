@@ -6,8 +6,8 @@ import type { ExchangeSink } from './exchange.ts'
 import { ExchangeOutlet } from './exchange-outlet.ts'
 import { Framing } from './framing.ts'
 import { Gather } from './gather.ts'
-import { HeadSlabs } from './head.ts'
 import { HeadScanner } from './head-scanner.ts'
+import { HeadSlabs } from './head-slabs.ts'
 import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { HttpMessage } from './message.ts'
@@ -45,7 +45,7 @@ export class HttpContext {
     this.bodies = bodies
     this.telemetry = telemetry
     this.sink = sink
-    this.outlet = new ExchangeOutlet(telemetry, sink, this.buffers)
+    this.outlet = new ExchangeOutlet(telemetry, sink, this.slabs, this.buffers)
     this.scanner = new HeadScanner(limits, sink === null ? FRAMING_NAMES : ALL_NAMES)
     this.bodyReaders = new Pool(() => new BodyReader(this), MAX_FREE)
     this.search = new StartLineSearch(this.scanner.line)

@@ -5,6 +5,7 @@ import type { Telemetry } from '../telemetry/counters.ts'
 import type { BodyBuffers } from './body-buffers.ts'
 import type { ExchangeSink } from './exchange.ts'
 import type { FlowKeep } from './flow-keep.ts'
+import type { HeadSlabs } from './head-slabs.ts'
 import type { HttpMessage } from './message.ts'
 import { mergeWeirds, PairedExchange } from './paired-exchange.ts'
 
@@ -23,11 +24,13 @@ export type OneSided =
 export class ExchangeOutlet {
   readonly #telemetry: Telemetry
   readonly #sink: ExchangeSink | null
+  readonly #slabs: HeadSlabs
   readonly #buffers: BodyBuffers
 
-  constructor(telemetry: Telemetry, sink: ExchangeSink | null, buffers: BodyBuffers) {
+  constructor(telemetry: Telemetry, sink: ExchangeSink | null, slabs: HeadSlabs, buffers: BodyBuffers) {
     this.#telemetry = telemetry
     this.#sink = sink
+    this.#slabs = slabs
     this.#buffers = buffers
   }
 
@@ -77,6 +80,8 @@ export class ExchangeOutlet {
     // Reassembly has counted its own.
     for (let i = 0; i < weirds.length; i++) if (!weirds[i]!.startsWith('tcp.')) this.#telemetry.weirds.add(weirds[i]!)
     if (this.#sink !== null) {
+      if (request !== null) this.#slabs.handOver(request.head)
+      if (response !== null) this.#slabs.handOver(response.head)
       this.#sink(new PairedExchange(flow, clientSide, request, response, grade, weirds, now))
       request?.letGo(this.#buffers)
       response?.letGo(this.#buffers)

@@ -41,11 +41,13 @@ for (let c = 0; c < 32; c++) SPECIAL[c] = c === HTAB ? 0 : 1
  */
 export class HeadScanner {
   readonly line = new StartLine()
+  /** `known`, then `offsets`, as bytes: what is copied of both is copied at once. */
+  readonly fields: Buffer
   readonly offsets: Uint16Array
   /** By field: which known name it has, -1 for none. */
   readonly names: Int8Array
   /** By known header: 1 + index of its first field, 0 when absent. */
-  readonly known = new Uint16Array(KNOWN_COUNT)
+  readonly known: Uint16Array
   /** Fields whose offsets were noted. */
   headerCount = 0
   /** Fields of the name `host`; more than one is ambiguous. */
@@ -71,7 +73,11 @@ export class HeadScanner {
     this.#names = names
     this.#vector = vector
     // Slots past maxHeaders are for content-length and transfer-encoding only, so that a flood of fields cannot hide them.
-    this.offsets = new Uint16Array((limits.maxHeaders + FRAMING_SLOTS) * SLOTS)
+    const slots = (limits.maxHeaders + FRAMING_SLOTS) * SLOTS
+    this.fields = Buffer.alloc(2 * (KNOWN_COUNT + slots))
+    const { buffer, byteOffset } = this.fields
+    this.known = new Uint16Array(buffer, byteOffset, KNOWN_COUNT)
+    this.offsets = new Uint16Array(buffer, byteOffset + 2 * KNOWN_COUNT, slots)
     this.names = new Int8Array(limits.maxHeaders + FRAMING_SLOTS)
   }
 

@@ -2,92 +2,23 @@ import { isUtf8 } from 'node:buffer'
 import { viewOf } from '../model/ascii-bytes.ts'
 import type { Header } from '../model/transaction.ts'
 import type { Head } from './exchange.ts'
-import { type HeadScanner, SLOTS } from './head-scanner.ts'
+import { SLOTS } from './head-scanner.ts'
+import type { HeadBlock } from './head-slabs.ts'
 import { equalsLowerCase, KNOWN_COUNT, knownIndex } from './known-headers.ts'
-
-/** Some ten heads: the last of them to be answered keeps all of it alive, so the memory of one is that of three. */
-const SLAB_BYTES = 8 * 1024
-
-/** Storage of some heads: their bytes from the front, the offsets of their fields from the back. */
-class Slab {
-  readonly bytes: Buffer
-  readonly view: DataView
-  readonly offsets: Uint16Array
-  bytesUsed = 0
-  /** First offset in use. */
-  offsetsFrom: number
-
-  /** `size`: even. */
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size)
-    this.view = viewOf(this.bytes)
-    this.offsets = new Uint16Array(this.bytes.buffer)
-    this.offsetsFrom = this.offsets.length
-  }
-
-  hasRoom(length: number, slots: number): boolean {
-    return this.bytesUsed + length <= 2 * (this.offsetsFrom - slots)
-  }
-}
-
-/**
- * Where heads are copied to: slabs left to the collector when the last head in them is gone. They are small, and those of
- * requests hold no responses, which go at once: with thousands of requests waiting for their answers most slabs are kept.
- */
-export class HeadSlabs {
-  #requests = new Slab(SLAB_BYTES)
-  #responses = new Slab(SLAB_BYTES)
-
-  /** The head that `scanner` has just read at [from, to) of `bytes`, copied. */
-  copy(scanner: HeadScanner, bytes: Buffer, from: number, to: number): ParsedHead {
-    const length = to - from
-    const count = scanner.headerCount
-    const slots = KNOWN_COUNT + count * SLOTS
-    let slab = scanner.isRequest ? this.#requests : this.#responses
-    if (!slab.hasRoom(length, slots)) {
-      slab = new Slab(Math.max(SLAB_BYTES, 2 * (((length + 1) >> 1) + slots)))
-      if (scanner.isRequest) this.#requests = slab
-      else this.#responses = slab
-    }
-    const base = slab.bytesUsed
-    bytes.copy(slab.bytes, base, from, to)
-    slab.bytesUsed += length
-    const { offsets } = slab
-    const at = slab.offsetsFrom - slots
-    for (let i = 0; i < KNOWN_COUNT; i++) offsets[at + i] = scanner.known[i]!
-    for (let i = 0; i < count * SLOTS; i++) offsets[at + KNOWN_COUNT + i] = scanner.offsets[i]!
-    slab.offsetsFrom = at
-
-    const line = scanner.line
-    return new ParsedHead(
-      slab.bytes,
-      slab.view,
-      base,
-      length,
-      offsets,
-      at,
-      count,
-      scanner.ascii,
-      line.status,
-      line.major * 10 + line.minor,
-      scanner.isRequest ? line.methodEnd - from : 0,
-      scanner.isRequest ? line.targetStart - from : 0,
-      scanner.isRequest ? line.targetEnd - from : 0,
-    )
-  }
-}
 
 /** A head over its own bytes; strings are made when asked for. */
 export class ParsedHead implements Head {
   readonly status: number
   readonly headerCount: number
   /** Of `bytes`. */
-  readonly view: DataView
-  readonly #bytes: Buffer
-  readonly #base: number
+  view: DataView
+  #bytes: Buffer
+  #base: number
   readonly #length: number
-  readonly #offsets: Uint16Array
-  readonly #at: number
+  #offsets: Uint16Array
+  #at: number
+  /** Whose cell it is in, to be given back; null where it is in none (head-slabs.ts). */
+  block: HeadBlock | null
   readonly #version: number
   readonly #methodEnd: number
   readonly #targetStart: number
@@ -102,6 +33,7 @@ export class ParsedHead implements Head {
     length: number,
     offsets: Uint16Array,
     at: number,
+    block: HeadBlock | null,
     headerCount: number,
     ascii: boolean,
     status: number,
@@ -116,6 +48,7 @@ export class ParsedHead implements Head {
     this.#length = length
     this.#offsets = offsets
     this.#at = at
+    this.block = block
     this.headerCount = headerCount
     this.#ascii = ascii
     // Pure ASCII reads the same both ways, and latin1 decoding is the cheaper one.
@@ -125,6 +58,21 @@ export class ParsedHead implements Head {
     this.#methodEnd = methodEnd
     this.#targetStart = targetStart
     this.#targetEnd = targetEnd
+  }
+
+  /** It was copied: where to. */
+  moveTo(bytes: Buffer, view: DataView, base: number, offsets: Uint16Array, at: number, block: HeadBlock | null): void {
+    this.#bytes = bytes
+    this.view = view
+    this.#base = base
+    this.#offsets = offsets
+    this.#at = at
+    this.block = block
+  }
+
+  /** Where it begins in `bytes`. */
+  get base(): number {
+    return this.#base
   }
 
   /** In bytes. */
@@ -272,6 +220,7 @@ export const NO_HEAD = new ParsedHead(
   0,
   new Uint16Array(KNOWN_COUNT),
   0,
+  null,
   0,
   true,
   0,

@@ -53,6 +53,7 @@ export class Http1Parser extends MessageReader {
       }
     }
     if (this.gather !== null || this.gatherCost > 0) this.charge()
+    if (this.message !== null) this.context.slabs.keep(this.message.head)
   }
 
   #start(

@@ -61,6 +61,11 @@ export class HttpStage {
   get waiting(): number {
     return this.#context.waiting.size
   }
+
+  /** Heads that are kept, of whatever waits or is under way. */
+  get heldHeads(): number {
+    return this.#context.slabs.used
+  }
 }
 
 /** Skipped bytes of a flow in which no HTTP was seen at all, after which it counts as something else. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { HeadSlabs, type ParsedHead } from '../http/head.ts'
+import type { ParsedHead } from '../http/head.ts'
 import { HeadScanner } from '../http/head-scanner.ts'
+import { HeadSlabs } from '../http/head-slabs.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http/limits.ts'
 import { REQUEST_LINE } from '../http/start-line.ts'
 import { CallerMemory } from './caller-memory.ts'

@@ -150,8 +150,11 @@ export class HttpDriver {
     this.#consumer.end(direction, this.now, this.now)
   }
 
+  /** Throws when the stage goes on keeping heads that nobody will ask for. */
   close(reason: CloseReason = 'fin'): this {
     this.#consumer.close(reason, this.now)
+    const { heldHeads } = this.stage
+    if (heldHeads > 0) throw new Error(`${heldHeads} heads are kept after the end`)
     return this
   }
 
