@@ -6,7 +6,7 @@ import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
-import { boundHeapGrowth } from '../topology/heap-growth.ts'
+import { boundHeapGrowth, boundYoungGeneration } from '../topology/heap-growth.ts'
 import type { Emit, ReplayRequest, ReplaySummary } from '../topology/replay.ts'
 import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
@@ -74,6 +74,7 @@ Examples:
 async function replayCommand(files: string[], options: ReplayOptions, context: CliContext): Promise<void> {
   checkOutput(options)
   boundHeapGrowth()
+  boundYoungGeneration()
   const config = withStore(await configOf(options), storePlace(options.store))
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
