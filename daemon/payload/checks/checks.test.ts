@@ -204,6 +204,8 @@ test.each(named(BENIGN))('%# benign: %s %s', (_, value, check) => {
 test('a command line is one that somebody wrote only where people write', () => {
   const line = 'ls -la | grep -v tmp'
   expect(odds(command, line, 'json')).toBeLessThan(CLEAR)
+  expect(odds(command, encodeURIComponent(encodeURIComponent(line)), 'json')).toBeGreaterThanOrEqual(CLEAR)
+  expect(odds(command, `ls -la | c'a't notes.txt`, 'json')).toBeGreaterThanOrEqual(CLEAR)
   expect(odds(command, line, 'header')).toBeGreaterThanOrEqual(CLEAR)
 })
 

@@ -58,11 +58,10 @@ export const command: PayloadCheck = {
   check,
 }
 
-function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
-  const found: Evidence[] = []
+function check({ text, layers }: Unwrapped, field: Field): readonly Evidence[] {
+  let found: Evidence[] = []
   if (SHELLSHOCK.test(text))
     found.push({ rule: 'command.shellshock', logOdds: 13, excerpt: text.slice(0, 160), tokens: '() {' })
-  const written = !ONE_LINERS.has(field.place) && isCommandLine(text)
   let commands = 0
   for (let at = 0; at < text.length && commands < MAX_COMMANDS; at++) {
     const opening = metaAt(text, at)
@@ -70,10 +69,11 @@ function check({ text }: Unwrapped, field: Field): readonly Evidence[] {
     commands++
     const meta = text.slice(at, at + opening)
     const evidence = judged(text, at, meta, commandAfter(text, at + opening), field)
-    if (evidence !== null)
-      found.push(written ? { ...evidence, logOdds: Math.min(evidence.logOdds, MOST_IN_COMMAND_LINE) } : evidence)
+    if (evidence !== null) found.push(evidence)
     at += opening - 1
   }
+  if (found.length > 0 && layers.length <= 1 && !ONE_LINERS.has(field.place) && isCommandLine(text))
+    found = found.map((each) => ({ ...each, logOdds: Math.min(each.logOdds, MOST_IN_COMMAND_LINE) }))
   if (STARTS_WITH.test(text))
     found.push({ rule: 'command.program', logOdds: 8, excerpt: text.slice(0, 160), tokens: 'program' })
   if (IFS.test(text)) found.push({ rule: 'command.ifs', logOdds: 10, excerpt: text.slice(0, 160), tokens: 'IFS' })
@@ -102,9 +102,9 @@ const DEVELOPER = new Set(DEVELOPERS)
 const FIRST_WORD = /^\s{0,4}(?:[$#]\s)?(?:sudo\s{1,4})?([a-z][\w.+-]{0,31})(\s{1,4}[^\s;|&`<>][^\n]{0,80})/
 /** Arguments as they are typed: an option, a string, a variable, a path, an address, a file; of `ps` its letters. */
 const WRITTEN = /^\s{1,4}(?:-{1,2}[A-Za-z]|["']|\$\w|~|\.{0,2}\/|https?:\/\/|[\w-]{1,32}\.\w{1,8}(?:\s|$)|aux\b|ef\b)/
-/** Passwords, sockets, a shell for somebody else, an address without a name, code that nobody is to read, all that there is. */
+/** Passwords, sockets, a shell for somebody else, an address without a name, code that nobody is to read, all that there is; names in disguise. */
 const GRAVE =
-  /\/etc\/(?:passwd|shadow|sudoers)|\/dev\/(?:tcp|udp)\/|\/(?:var\/)?tmp\/|\bnc(?:at)?\s|\bmkfifo\b|\/bin\/(?:ba|da|z)?sh\b|\b(?:ba|z)?sh\s{1,4}-i\b|\b(?:\d{1,3}\.){3}\d{1,3}\b|\bbase64\s{1,4}-{1,2}d|\bchmod\s{1,4}(?:\+x|[0-7]{3})|\bid_rsa\b|\.ssh\/|(?:cmd\.exe|powershell)\b|\brm\s{1,4}-\w{1,4}\s{1,4}(?:\/|\*|~)/i
+  /\/etc\/(?:passwd|shadow|sudoers)|\/dev\/(?:tcp|udp)\/|\/(?:var\/)?tmp\/|\bnc(?:at)?\s|\bmkfifo\b|\/bin\/(?:ba|da|z)?sh\b|\b(?:ba|z)?sh\s{1,4}-i\b|\b(?:\d{1,3}\.){3}\d{1,3}\b|\bbase64\s{1,4}-{1,2}d|\bchmod\s{1,4}(?:\+x|[0-7]{3})|\bid_rsa\b|\.ssh\/|(?:cmd\.exe|powershell)\b|\brm\s{1,4}-\w{1,4}\s{1,4}(?:\/|\*|~)|\b\w{1,4}(?:''|""|'\w{1,4}'|"\w{1,4}"|\\)\w|\$(?:\{?IFS|@)/i
 
 /** CVE-2014-6271. */
 const SHELLSHOCK = /^\s{0,8}\(\)\s{0,8}\{\s{0,8}(?::|[_\w]{0,16}\s{0,8}[;>])/
