@@ -209,6 +209,14 @@ test('a command line is one that somebody wrote only where people write', () => 
   expect(odds(command, line, 'header')).toBeGreaterThanOrEqual(CLEAR)
 })
 
+test('a link to sign in with a session id is what a parameter for the next page holds anyway', () => {
+  const value = 'https://shop.test/login;jsessionid=A5BC99'
+  const odds = (key: string) =>
+    sessionFixation.check(unwrap(value, false), { place: 'query', name: `query:${key}`, key, value })[0]!.logOdds
+  expect(odds('q')).toBeGreaterThanOrEqual(8)
+  expect(odds('service')).toBeLessThan(CLEAR)
+})
+
 test('operators are found in the names of parameters', () => {
   const field = { place: 'query', name: 'query:user[$ne]', key: 'user[$ne]', value: '1' } as const
   expect(nosqli.check(unwrap('1', true), field)[0]?.logOdds).toBeGreaterThanOrEqual(CLEAR)

@@ -131,6 +131,7 @@ export const prototype: PayloadCheck = {
   },
 }
 
+const GOES_ON = /service|return|redirect|next|continue|goto|target|referr?er|relay|callback|back|ur[il]$|^(?:to|from)$/i
 const LOGIN_WITH_ID =
   /^https?:\/\/[^\s?#]{1,200}\/(?:log-?in|sign-?in|log-?on|auth)[\w./-]{0,32};jsessionid=[\w.!-]{1,64}$/i
 
@@ -166,8 +167,8 @@ export const sessionFixation: PayloadCheck = {
     return firstOf(text, 'session_fixation', [
       ['markup', 11, /<meta\s[^<>]{0,100}set-cookie/i],
       ['script', 10, /document\.cookie\s{0,4}=\s{0,4}["'`][^"'`]{0,64}sess/i],
-      // To where somebody is to sign in with it.
-      ...(field.place === 'header' ? [] : [['login', 7, LOGIN_WITH_ID] as const]),
+      // To where somebody is to sign in with it; what says where to go next holds such links of itself.
+      ...(field.place === 'header' || GOES_ON.test(field.key) ? [] : [['login', 8, LOGIN_WITH_ID] as const]),
       ['path', 5, /;jsessionid=[\w.!-]{1,64}$/i],
     ])
   },
