@@ -20,6 +20,8 @@ import { SuspectNames } from './suspect-names.ts'
 interface Running {
   readonly id: string
   detector: Detector
+  /** Its method: to look for it on objects of sixty classes, for each transaction, takes a fiftieth of all time. */
+  observe: Detector['observe']
   /** One that has learnt nothing. */
   readonly create: () => Detector
   readonly readsPayloads: boolean
@@ -70,7 +72,8 @@ export class DetectorSet {
       .map(({ declaration, options }) => {
         const create = () => declaration.create(declaration.options.parse(options), payloads ?? undefined, callers)
         const readsPayloads = declaration.reads === 'payloads'
-        return { id: declaration.id, detector: create(), create, readsPayloads, failed: false }
+        const detector = create()
+        return { id: declaration.id, detector, observe: detector.observe, create, readsPayloads, failed: false }
       })
     this.#always = this.#running.filter(({ readsPayloads }) => !readsPayloads)
     this.#sensing = this.#running.filter(({ detector }) => detector.sense !== undefined)
@@ -96,7 +99,7 @@ export class DetectorSet {
       const running = asked[i]!
       if (running.failed || off?.has(running.id) === true) continue
       try {
-        const signal = running.detector.observe(transaction, now)
+        const signal = running.observe.call(running.detector, transaction, now)
         if (signal === null) continue
         this.#names.note(signal)
         const limits = this.#needs.limitsOf(transaction, running.id)
@@ -275,6 +278,7 @@ export class DetectorSet {
         restore: (line) => running.detector.restore?.(line),
         reset: () => {
           running.detector = create()
+          running.observe = running.detector.observe
           running.detector.described?.(this.#described)
         },
         get shared() {

@@ -49,7 +49,8 @@ export function deviceOf(headers: readonly Header[], ja4: string | null = null):
     // As sent: how letters are written tells programs apart, too.
     if (!OF_REQUEST.test(lower)) names += `${name}\n`
   }
-  return { ...agentOf(agent), order: hashText(names) }
+  const { agent: program, agentClass } = agentOf(agent)
+  return { agent: program, agentClass, order: hashText(names) }
 }
 
 function agentOf(text: string | null): Pick<Device, 'agent' | 'agentClass'> {

@@ -138,7 +138,6 @@ function prefix(coding: Exclude<Coding, 'zstd'>, input: Buffer, bound: number): 
   return best
 }
 
-const SYNC = { finishFlush: constants.Z_SYNC_FLUSH }
 const SMALLEST_CHUNK = 1024
 const LARGEST_CHUNK = 16 * 1024
 
@@ -150,16 +149,18 @@ function chunkSize(input: Buffer): number {
   return Math.min(LARGEST_CHUNK, Math.max(SMALLEST_CHUNK, input.length * 4))
 }
 
-/** Flushing instead of finishing makes input that ends early give what it holds. */
+/**
+ * Flushing instead of finishing makes input that ends early give what it holds. Options are written out: put together by spreading they
+ * were objects of another shape each time, and each of the thirteen places where zlib reads one had to look it up anew.
+ */
 function attempt(coding: Exclude<Coding, 'zstd'>, input: Buffer, maxOutputLength: number): Buffer | Failure {
-  const bounds = { maxOutputLength, chunkSize: chunkSize(input) }
+  const finishFlush = coding === 'br' ? constants.BROTLI_OPERATION_FLUSH : constants.Z_SYNC_FLUSH
+  const options = { finishFlush, maxOutputLength, chunkSize: chunkSize(input) }
   try {
-    if (coding === 'gzip') return gunzipSync(input, { ...SYNC, ...bounds })
-    if (coding === 'br') {
-      return brotliDecompressSync(input, { finishFlush: constants.BROTLI_OPERATION_FLUSH, ...bounds })
-    }
+    if (coding === 'gzip') return gunzipSync(input, options)
+    if (coding === 'br') return brotliDecompressSync(input, options)
     // RFC 9110 §8.4.1.2: deflate means the zlib form, but servers send the raw form too.
-    return isZlib(input) ? inflateSync(input, { ...SYNC, ...bounds }) : inflateRawSync(input, { ...SYNC, ...bounds })
+    return isZlib(input) ? inflateSync(input, options) : inflateRawSync(input, options)
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too_large' : 'bad'
   }
