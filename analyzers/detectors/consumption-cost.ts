@@ -10,7 +10,7 @@ const Options = z.strictObject({
   leastSeconds: z
     .number()
     .positive()
-    .default(120)
+    .default(140)
     .describe(
       'seconds of a service in ten minutes that are no matter yet, a fifth of them; three times as many in an hour',
     ),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { defineDetector } from '../detector.ts'
 import { bytesText, type Measure, USE_OPTIONS } from './consumption/measure.ts'
+import { HOUR } from './consumption/usage.ts'
 import { UseDetector } from './consumption/use-detector.ts'
 
 const Options = z.strictObject({
@@ -16,6 +17,8 @@ const Options = z.strictObject({
 
 const ENOUGH_ALONE = 8
 const GRAVE_TIMES = 128
+/** Where bodies are files, they differ by orders of magnitude: so many times the 90th percentile is no matter yet. */
+const FILE_TIMES = 16
 
 function measureOf({ leastBytes, leastRequests }: z.infer<typeof Options>): Measure {
   return {
@@ -30,6 +33,7 @@ function measureOf({ leastBytes, leastRequests }: z.infer<typeof Options>): Meas
     farTimes: 1,
     spreads: false,
     usedBy: bodyOf,
+    factorAt: (population) => Math.max(1, (FILE_TIMES * (population.everyone(HOUR)?.usual.high ?? 0)) / leastBytes),
     severity: ({ status }, times) => (status === 413 ? 'low' : times >= GRAVE_TIMES ? 'high' : 'medium'),
     told: (value, { calls }) =>
       `a request of ${bytesText(value)}${calls > 1 ? `, and ${calls - 1} more far too large` : ''},`,
@@ -51,7 +55,7 @@ export const consumptionSize = defineDetector({
     detects:
       'One caller sending bodies far larger than callers of the endpoint do, to fill memory, disks or the time of a parser.',
     statistic:
-      'Per caller, endpoint and hour, the largest body. These make a population per endpoint and cohort: a sketch up to the 90th percentile, a Pareto tail beyond, so that sizes are compared by their ratio. Told from p <= report and leastBytes, at the leastRequests-th such request of the hour, or at once from eight times leastBytes. The largest of the caller’s own past excuses half as much again.',
+      'Per caller, endpoint and hour, the largest body. These make a population per endpoint and cohort: a sketch up to the 90th percentile, a Pareto tail beyond, so that sizes are compared by their ratio. Told from p <= report and leastBytes (16 times the 90th percentile of the endpoint, where that is more: it takes files), at the leastRequests-th such request of the hour, or at once from eight times that. The largest of the caller’s own past excuses half as much again.',
     memory:
       'maxCallers callers with at most 16 endpoints, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of leastBytes; maxEndpoints populations of 2.1 KiB, and as much again per cohort, at most 4. Evictions are counted.',
     warmUp: 'matureVotes votes at the endpoint, at least an hour, after an hour of quarantine.',

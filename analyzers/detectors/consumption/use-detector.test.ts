@@ -65,7 +65,7 @@ const TOO_MUCH: Readonly<Record<Id, (name: string, from?: number) => Transaction
   'consumption.size': (name, from = LEARNT) =>
     Array.from({ length: 5 }, (_, i) => call(from + i * 30 * SECOND_US, name, { requestBodyBytes: 12_000 })),
   'consumption.cost': (name, from = LEARNT) =>
-    Array.from({ length: 30 }, (_, i) => call(from + i * 10 * SECOND_US, name, { durationUs: 4 * SECOND_US })),
+    Array.from({ length: 30 }, (_, i) => call(from + i * 10 * SECOND_US, name, { durationUs: 5 * SECOND_US })),
   'consumption.volume': (name, from = LEARNT) =>
     Array.from({ length: 30 }, (_, i) => call(from + i * 10 * SECOND_US, name, { responseBodyBytes: 2e6 })),
   'scrape.exfiltration': (name, from = LEARNT) =>
@@ -188,6 +188,15 @@ test('what lies across two windows of ten minutes is as much as within one', () 
     across.map((tx) => ({ ...call(tx.time - (7 - hour) * HOUR_US, 'job') })),
   )
   expect(run(make('consumption.rate'), [...calm(), ...always.flat()])).toEqual([])
+})
+
+test('consumption.size: where files are put, one of many times the usual size is a file; ten times that is too much', () => {
+  const random = randomFrom(5)
+  const uploads = ordinary().map((tx) => ({ ...tx, requestBodyBytes: Math.round(60_000 + 90_000 * random()) }))
+  const sends = (bytes: number) =>
+    TOO_MUCH['consumption.size']('mallory').map((tx) => ({ ...tx, requestBodyBytes: bytes }))
+  expect(run(make('consumption.size'), [...uploads, ...sends(2e6)])).toEqual([])
+  expect(run(make('consumption.size'), [...uploads, ...sends(2e7)])).not.toEqual([])
 })
 
 test('consumption.cost: a service that is slow for all is nobody’s fault', () => {
