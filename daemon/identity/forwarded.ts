@@ -18,6 +18,7 @@ export const PRIVATE_NETWORKS: readonly string[] = [
 const MAX_HOPS = 16
 const MAX_HEADER = 2048
 const RECENT = 16_384
+const PEERS = 4096
 
 /** Delivery networks, and the header in which each names the caller: `identity.cdn`. */
 export const CDN_HEADERS = {
@@ -41,6 +42,12 @@ export interface Caller {
   readonly beyond?: boolean
 }
 
+/** One end of a connection: its address in canonical form, or as it was given where it is none. */
+export interface Peer {
+  readonly address: string
+  readonly trust: Trust
+}
+
 const NOBODY: Caller = { forwarded: [], trust: 'none' }
 
 /**
@@ -51,6 +58,7 @@ export class TrustedHops {
   readonly #configured: CidrSet | null
   readonly #defaults = new CidrSet(PRIVATE_NETWORKS)
   readonly #recent = new BoundedMap<string, Caller>(RECENT, 4 * 1024 * 1024)
+  readonly #peers = new BoundedMap<string, Peer>(PEERS)
 
   /** With a list, only the list is trusted. */
   constructor(hops: readonly string[] = []) {
@@ -60,6 +68,16 @@ export class TrustedHops {
   trust(address: string): Trust {
     if (this.#configured !== null) return this.#configured.has(address) ? 'configured' : 'none'
     return this.#defaults.has(address) ? 'default' : 'none'
+  }
+
+  /** The same connections come again and again, so that what an address is is remembered of the latest. */
+  peer(text: string): Peer {
+    const known = this.#peers.get(text)
+    if (known !== undefined) return known
+    const address = canonicalAddress(text) ?? text
+    const peer = { address, trust: this.trust(address) }
+    this.#peers.set(text, peer)
+    return peer
   }
 
   /**

@@ -14,7 +14,7 @@ import { CERTIFICATE_HEADERS, CertificateReader, isRefusedCertificate } from './
 import { CREDENTIAL_DEFAULTS, type CredentialOptions, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
 import { ExchangeLogins } from './exchange-logins.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
-import { type Caller, CDN_HEADERS, type Cdn, canonicalAddress, type Trust, TrustedHops } from './forwarded.ts'
+import { type Caller, CDN_HEADERS, type Cdn, type Trust, TrustedHops } from './forwarded.ts'
 import { isLoginPage, joined, notedHeader, says, traceIdOf } from './head-facts.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
@@ -83,20 +83,30 @@ class FlowFacts {
   readonly address: readonly [string, string]
   readonly trust: readonly [Trust, Trust]
   readonly source: Transaction['source']
-  readonly idKey: Int32Array
   readonly number: number
   /** See SourceInfo.movedUs. */
   readonly movedSeconds: number
+  readonly #flow: FlowInfo
+  readonly #ids: TransactionIds
+  #idKey: Int32Array | null = null
 
-  constructor(recorder: Recorder, flow: FlowInfo, hops: TrustedHops, idKey: Int32Array, number: number) {
+  constructor(recorder: Recorder, flow: FlowInfo, hops: TrustedHops, ids: TransactionIds, number: number) {
     this.recorder = recorder
-    const address = ([0, 1] as const).map((side) => canonicalAddress(flow.address[side]) ?? flow.address[side])
-    this.address = [address[0]!, address[1]!]
-    this.trust = [hops.trust(address[0]!), hops.trust(address[1]!)]
+    const [first, second] = flow.address
+    const peers = [hops.peer(first), hops.peer(second)] as const
+    this.address = [peers[0].address, peers[1].address]
+    this.trust = [peers[0].trust, peers[1].trust]
     this.source = { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni }
-    this.idKey = idKey
     this.number = number
     this.movedSeconds = Math.round((flow.source.movedUs ?? 0) / SECOND_US)
+    this.#flow = flow
+    this.#ids = ids
+  }
+
+  /** Made when a transaction of the flow is asked for its id: where nothing is printed, few are. */
+  get idKey(): Int32Array {
+    this.#idKey ??= this.#ids.keyOf(this.#flow)
+    return this.#idKey
   }
 }
 
@@ -325,7 +335,7 @@ export class Recorder {
   #factsOf(flow: FlowInfo): FlowFacts {
     const known = flow.note
     if (known instanceof FlowFacts && known.recorder === this) return known
-    const facts = new FlowFacts(this, flow, this.#hops, this.#tools.ids.keyOf(flow), this.#flowCount++)
+    const facts = new FlowFacts(this, flow, this.#hops, this.#tools.ids, this.#flowCount++)
     flow.note = facts
     return facts
   }
