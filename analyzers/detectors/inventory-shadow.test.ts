@@ -35,6 +35,12 @@ test('a new endpoint that gives strangers personal data is told from its third a
   expect(signals[0]).toMatchObject({ severity: 'high', outcome: { answered: 3 } })
 })
 
+test('what a stranger asks for in a body makes nobody of them', () => {
+  expect(run([...known, ...four({ requestBody: '{"find":"ada","note":"passwords are redacted here"}' })])).toHaveLength(
+    2,
+  )
+})
+
 test('one with a name that was not meant to stay is told for those who are signed in, too', () => {
   const debug = { endpoint: 'GET /v0/debug/people/{id}', principal: user('eve').principal }
   expect(run([...known, ...four(debug)])).toMatchObject([{ severity: 'medium' }, { severity: 'medium' }])
@@ -42,6 +48,8 @@ test('one with a name that was not meant to stay is told for those who are signe
 
 test.each([
   ['asks for credentials', { principal: user('eve').principal }],
+  ['takes a password for what it gives', { requestBody: '{"user":"eve","password":"redacted"}' }],
+  ['renews tokens', { requestBody: `grant_type=refresh_token&refresh_token=hmac:${'0f'.repeat(16)}&client_id=app` }],
   ['gives nothing of anybody', { responseBody: '{"city":"Ulm"}' }],
   ['is not there', { status: 404 }],
   ['is known', { knownEndpoint: true }],

@@ -13,7 +13,7 @@ import { amount, flag, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, EvidenceTrail, percentText, signalOf, TrailState } from '../finding.ts'
 import { endpointSubject, gaveSomething } from './access/answer.ts'
-import { showsCredential } from './access/credentials-shown.ts'
+import { bodyShowsCredential, showsCredential } from './access/credentials-shown.ts'
 import { EndpointTable } from './access/endpoint-table.ts'
 import { personalData, severityOfGiven } from './access/personal-data.ts'
 
@@ -269,7 +269,7 @@ class InventoryShadow implements Detector {
     const classes = personalData(tx.responseBody)
     if (classes.length === 0) return null
     for (const each of classes) found.classes.add(each)
-    const isStranger = !isAuthenticated(tx.principal) && !showsCredential(tx)
+    const isStranger = !isAuthenticated(tx.principal) && !showsCredential(tx) && !bodyShowsCredential(tx)
     if (!isStranger && !FORGOTTEN.test(endpoint)) return null
     found.callers.learnOne(hashText(principalKey(tx.principal)))
     found.sensitive++
@@ -327,7 +327,7 @@ export const inventoryShadow = defineDetector({
       'maxServices services; maxCandidates new endpoints, 0.5 KiB each and 2 KiB with evidence. Evictions are counted.',
     warmUp: 'settledHours and settledRequests requests per service; what shows before counts as known.',
     traps:
-      'A release with new endpoints that ask for credentials; pages of a site under one place (more than eight new ones are no endpoints); HTML; answers without sensitive values. Missed: what was there from the start; secrets that have no look of their own; bodies over 64 KiB, or none where bodies are off; what becomes an established endpoint (five answers, two callers) before leastAnswers sensitive ones.',
+      'A release with new endpoints that ask for credentials, also in the body, as those to sign in at do; pages of a site under one place (more than eight new ones are no endpoints); HTML; answers without sensitive values. Missed: what was there from the start; secrets that have no look of their own; bodies over 64 KiB, or none where bodies are off; what becomes an established endpoint (five answers, two callers) before leastAnswers sensitive ones.',
     tuning: 'settledHours and settledRequests; leastAnswers.',
   },
   options: Options,

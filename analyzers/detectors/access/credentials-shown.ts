@@ -16,6 +16,14 @@ export function showsCredential(tx: Transaction): boolean {
   )
 }
 
+/** What redaction leaves of a password, a secret of a client or a token in JSON or a form. */
+const IN_BODY = /[=:]\s?"?(?:hmac:[\da-f]{32}|redacted)(?:["&\s]|$)/
+
+/** Whether a body bears one: who signs in, or has a token renewed, is no stranger. */
+export function bodyShowsCredential({ requestBody }: Transaction): boolean {
+  return requestBody !== undefined && IN_BODY.test(requestBody)
+}
+
 /** Whether a parameter of a query may be one. */
 export function namesCredential(query: string): boolean {
   return query.split('&', MAX_PARAMETERS).some((pair) => {
