@@ -69,6 +69,8 @@ function walk(
   return Array.from({ length: count }, (_, i) => order(LEARNT + i * gapUs, name, from + i, status(i)))
 }
 
+const DESK = { path: '/internal/customers/1', endpoint: 'GET /internal/customers/{id}' }
+
 describe('object.enumeration', () => {
   test('the ordinary day is silent', () => {
     expect(run(ordinaryDay(), 'nobody').signals).toEqual([])
@@ -149,6 +151,25 @@ describe('object.enumeration', () => {
       }
     }
     expect(run(traffic, 'agent').opening).toEqual([])
+  })
+
+  test('twin: one of a desk of twelve who goes through 250 customers in a row', () => {
+    const random = randomFrom(3)
+    const look = (time: number, name: string, id: number) => ({ ...order(time, name, id), ...DESK })
+    const traffic: Transaction[] = []
+    for (let hour = 0; hour < 12; hour++) {
+      for (let i = 0; i < 60; i++) {
+        const at = START + hour * HOUR_US + i * MINUTE_US
+        traffic.push(look(at, `staff${Math.floor(random() * 12)}`, 10_000 + Math.floor(random() * 5000)))
+      }
+    }
+    const cleanUp = Array.from({ length: 250 }, (_, i) => look(LEARNT + i * 5 * SECOND_US, 'staff1', 12_000 + i))
+    expect(run([...traffic, ...cleanUp], 'staff1').opening).toEqual([])
+  })
+
+  test('where callers come back to objects of their own, a name that sounds like a desk excuses nobody', () => {
+    const atDesk = [...ordinaryDay(), ...walk('mallory', 120, () => 200)].map((tx) => ({ ...tx, ...DESK }))
+    expect(run(atDesk, 'mallory').opening).not.toEqual([])
   })
 
   test('twin: one forbidden object polled a thousand times', () => {

@@ -94,7 +94,7 @@ class ObjectEnumeration implements Detector {
     this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
     this.#others = new Others(options.maxEndpoints, () => new PopulationElsewhere())
     const newPopulation = (key: string) => {
-      const population = new EndpointPopulation(++this.#scopes, options.matureVotes)
+      const population = new EndpointPopulation(key, ++this.#scopes, options.matureVotes)
       population.hear(this.#others.get(key))
       return population
     }
@@ -205,7 +205,11 @@ class ObjectEnumeration implements Detector {
         this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places))
         return
       case 'endpoint': {
-        const population = EndpointPopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)
+        const population = EndpointPopulation.fromState(
+          kept[1][1],
+          PopulationState.parse(kept[1][4]),
+          this.#matureVotes,
+        )
         // One that came while the snapshot was made has a number beyond the one that was kept.
         this.#scopes = Math.max(this.#scopes, population.scope)
         population.hear(this.#others.get(kept[1][1]))
@@ -316,7 +320,7 @@ export const objectEnumeration = defineDetector({
     warmUp:
       'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire: ids that are all answered go unseen until then.',
     traps:
-      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), an album or import of own objects (nobody else's, up to 200), staff who read objects before their owners do (they own nothing), catalogues and the desks of staff (where 15 % of the objects, or most of those that somebody was seen with before, were others' first, only refusals count; reading one whole is scrape.crawl's). Missed: a machine or role seen for the first time whose ids all answer; ids spread over so many accounts that none stands out; objects that no owner has touched since the start, up to 200; answered ids of an endpoint whose objects many callers share. Told although harmless: staff without a role in their token, in their first three windows; a second account that is given somebody's whole collection.",
+      "Export jobs and support staff (their own past and their role's population excuse them), lists that open fifty items (their own objects), retries (an id counts once per long window), an album or import of own objects (nobody else's, up to 200), staff who read objects before their owners do (they own nothing), catalogues and the desks of staff (where 15 % of the objects, or most of those that somebody was seen with before, were others' first, only refusals count; a path such as /admin or /internal is taken for a desk until three callers came back to objects of their own; reading one whole is scrape.crawl's). Missed: a machine or role seen for the first time whose ids all answer; ids spread over so many accounts that none stands out; objects that no owner has touched since the start, up to 200; answered ids of an endpoint whose objects many callers share. Told although harmless: staff without a role in their token, in their first three windows; a second account that is given somebody's whole collection.",
     tuning: 'report; the windows; matureVotes. A known export account is learnt after three windows, not configured.',
   },
   options: Options,

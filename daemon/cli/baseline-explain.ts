@@ -53,7 +53,8 @@ const READERS: Readonly<
   'object.enumeration': {
     tag: '["endpoint",',
     say(state) {
-      const population = EndpointPopulation.fromState(PopulationState.parse(state), MATURE_VOTES)
+      // What is usual there does not depend on its name.
+      const population = EndpointPopulation.fromState('', PopulationState.parse(state), MATURE_VOTES)
       const { everyone, refusals, foreign, maturity } = population
       const { median, high } = everyone.short.usual
       const usual = `${Math.round(median)} objects in a short window, ${Math.round(high)} of nine in ten callers; ${share(refusals.mean)} refused, ${share(foreign.mean)} of others`

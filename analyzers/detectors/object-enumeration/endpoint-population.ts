@@ -4,6 +4,7 @@ import { BetaBinomialState } from '../../baselines/beta-binomial.ts'
 import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
 import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { hash32, text } from '../../baselines/state.ts'
+import { isAdminLike } from '../function-privilege/admin-names.ts'
 import type { WindowSummary } from './caller.ts'
 
 const MAX_COHORTS = 8
@@ -13,6 +14,9 @@ const SHARED = 0.15
 /** Callers who have met known ids before it is said whether objects here have owners; and the share of strangers from which they have none. */
 const LEAST_OWNERS = 10
 const NOBODYS = 0.7
+/** The same where the name says that it is for those who run the service: there it takes as many to say that callers own something. */
+const LEAST_OWNERS_OF_STAFF = 3
+const NOBODYS_OF_STAFF = 0.35
 
 /** How many objects callers reach in a window, at both scales, and how many of others' (plus one) in a short one. */
 interface Reaches {
@@ -87,6 +91,7 @@ export class EndpointPopulation {
   /** A number of its own, to tell its objects from other endpoints'. */
   readonly scope: number
   readonly #matureVotes: number
+  readonly #isAdminLike: boolean
   /** The cohort most votes come from. */
   #main: string | null = null
   readonly #cohorts = new Map<string, Reaches>()
@@ -94,9 +99,11 @@ export class EndpointPopulation {
   readonly #elsewhere = new Set<string>()
   #heard = false
 
-  constructor(scope: number, matureVotes: number) {
+  /** `key`: service and template. */
+  constructor(key: string, scope: number, matureVotes: number) {
     this.scope = scope
     this.#matureVotes = matureVotes
+    this.#isAdminLike = isAdminLike(key)
     this.everyone = reaches(matureVotes)
   }
 
@@ -107,7 +114,10 @@ export class EndpointPopulation {
   /** A catalogue, or the desk of the staff: that its objects are answered to a caller says nothing about whose they are. */
   get shared(): boolean {
     if (this.maturity < 1) return false
-    return this.foreign.mean >= SHARED || (this.strangers.voters >= LEAST_OWNERS && this.strangers.mean >= NOBODYS)
+    if (this.foreign.mean >= SHARED) return true
+    const { voters, mean } = this.strangers
+    if (this.#isAdminLike) return voters < LEAST_OWNERS_OF_STAFF || mean >= NOBODYS_OF_STAFF
+    return voters >= LEAST_OWNERS && mean >= NOBODYS
   }
 
   /** Whether such a caller is the kind the objects belong to: staff and machines read them, often before their owners do. */
@@ -197,9 +207,9 @@ export class EndpointPopulation {
     ]
   }
 
-  static fromState(state: PopulationState, matureVotes: number): EndpointPopulation {
+  static fromState(key: string, state: PopulationState, matureVotes: number): EndpointPopulation {
     const [scope, everyone, refusals, neighbours, foreign, strangers, main, cohorts] = state
-    const population = new EndpointPopulation(scope, matureVotes)
+    const population = new EndpointPopulation(key, scope, matureVotes)
     population.everyone = reachesFrom(everyone, matureVotes)
     population.refusals = GuardedRate.fromState(refusals, ...REFUSALS)
     population.neighbours = GuardedRate.fromState(neighbours, ...NEIGHBOURS)
