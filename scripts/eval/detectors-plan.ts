@@ -8,7 +8,7 @@ import { DEFAULT_START_US } from '../../world/world.ts'
 
 /** Attacks of a class without a detector in relation to those that recall is measured on. */
 const UNGATED_SHARE = 1 / 10
-/** Attacks begin when an operator's would have learnt for a day, and early enough to come to their end. */
+/** Attacks begin when an operator's would have learnt for a day of work, and early enough to come to their end. */
 const FROM = 0.3
 const TO = 0.85
 /** Hours of the day in which what is released is released (UTC, as the world's people live). */
@@ -102,9 +102,10 @@ export function planWorlds({ seed, attacks, worlds, days, classes }: PlanSetting
         : attack.leastDays <= days && world % worlds === number,
     )
     const twins = named.filter(({ detector }) => detector === null).map((attack) => twinOf(attack, seed, number))
-    // Weekdays and weekends, nights and noons: a run begins at any hour of the week.
-    const startUs = DEFAULT_START_US + Math.floor(7 * 24 * random.next()) * HOUR_US
-    const plan = { seed: `${seed}-${number}`, startUs, days: isLong ? longDays : days }
+    // Nights and noons: a run begins at any hour. Weekends it has in its course.
+    const drawnUs = DEFAULT_START_US + Math.floor(7 * 24 * random.next()) * HOUR_US
+    const lasts = isLong ? longDays : days
+    const plan = { seed: `${seed}-${number}`, startUs: afterWorkdays(drawnUs, lasts), days: lasts }
     return planned(plan, [...own, ...twins], random.fork(`turns of ${number}`))
   })
 }
@@ -144,12 +145,37 @@ function planned(
   }
 }
 
+/**
+ * The start, or the next day's at this hour from which on, until attacks begin, half of the working hours pass that could. A weekend
+ * teaches nothing of what staff do: who begins with one has not learnt for a day.
+ */
+function afterWorkdays(drawnUs: number, days: number): number {
+  const starts = Array.from({ length: 7 }, (_, later) => drawnUs + later * DAY_US)
+  const worked = starts.map((startUs) => workHours(startUs, startUs + FROM * days * DAY_US))
+  return starts[worked.findIndex((hours) => 2 * hours >= Math.max(...worked))]!
+}
+
+/** From Monday to Friday. */
+function workHours(fromUs: number, toUs: number): number {
+  let count = 0
+  for (let at = fromUs; at < toUs; at += HOUR_US) {
+    const hour = Math.floor(at / HOUR_US)
+    // The first of January 1970 was a Thursday.
+    const weekday = (Math.floor(hour / 24) + 3) % 7
+    if (weekday < 5 && isWorkHour(hour)) count++
+  }
+  return count
+}
+
+function isWorkHour(hour: number): boolean {
+  return hour % 24 >= WORK_FROM && hour % 24 < WORK_TO
+}
+
 /** The time when so large a share of the working hours between is over. */
 function workingTime(fromUs: number, toUs: number, share: number): number {
   const hours: number[] = []
   for (let at = fromUs; at < toUs; at += HOUR_US) {
-    const hour = Math.floor(at / HOUR_US) % 24
-    if (hour >= WORK_FROM && hour < WORK_TO) hours.push(at)
+    if (isWorkHour(Math.floor(at / HOUR_US))) hours.push(at)
   }
   if (hours.length === 0) return fromUs + (toUs - fromUs) * share
   const place = share * hours.length

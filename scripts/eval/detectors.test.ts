@@ -55,6 +55,18 @@ test('crowds follow one another, and so does what takes hold of a service, in wo
   expect(hours.every((hour) => hour >= 7 && hour <= 20)).toBe(true)
 })
 
+test('no attack begins before something of a working day was seen, whatever the weekday a world begins', () => {
+  const plans = planWorlds({ seed: 'weekend', attacks: 1, worlds: 60, days: 3, classes: ['auth.otp'] })
+  const worked = plans.map(({ startUs }) => {
+    const hours = Array.from({ length: 21 }, (_, i) => new Date((startUs + i * HOUR_US) / 1000))
+    return hours.filter((at) => at.getUTCDay() % 6 !== 0 && at.getUTCHours() >= 7 && at.getUTCHours() < 20).length
+  })
+  expect(Math.min(...worked)).toBeGreaterThanOrEqual(4)
+  // Weekends are in their course.
+  const onWeekends = plans.flatMap(({ assaults }) => assaults.map(({ atUs }) => new Date(atUs / 1000).getUTCDay() % 6))
+  expect(onWeekends.filter((day) => day === 0).length).toBeGreaterThan(onWeekends.length / 16)
+})
+
 test('where there are as many worlds as attacks each has one of a class and intensity; what takes weeks has a world of its own', () => {
   const plans = planWorlds({ seed: 'one', attacks: 4, worlds: 4, days: 3, classes: ['scan.', 'inventory.zombie'] })
   const count = (plan: number, name: string) => plans[plan]!.planned.filter(({ attack }) => attack.name === name).length
