@@ -304,9 +304,9 @@ export class Caller {
     return Math.min(most, Math.round(this.random.skewed(middle)))
   }
 
-  /** One that this caller may read, as their clients would come upon it. */
-  reachable(resource: Resource): number {
-    const { random, actor } = this
+  /** One that this caller may read, or another whose credentials they show, as their clients would come upon it. */
+  reachable(resource: Resource, actor = this.actor): number {
+    const { random } = this
     const { users } = this.world
     const own = resource.visibility === 'own' && actor.number >= 0 && resource.count > users
     if (own) return resource.ownedBy(actor.number, users, random.next())

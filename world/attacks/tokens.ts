@@ -15,10 +15,16 @@ interface Calls {
   readonly everyUs: number
 }
 
-function* reads(caller: Caller, operations: readonly Operation[], { calls, everyUs }: Calls): Script {
+/** What `holder` may read: a credential opens no more to whoever else shows it. */
+function* reads(
+  caller: Caller,
+  operations: readonly Operation[],
+  { calls, everyUs }: Calls,
+  holder = caller.actor,
+): Script {
   for (let i = 0; i < calls; i++) {
     const operation = caller.random.pick(operations)
-    caller.call(operation, { objects: operation.resources.map((each) => caller.reachable(each)) })
+    caller.call(operation, { objects: operation.resources.map((each) => caller.reachable(each, holder)) })
     yield jitter(caller, everyUs)
   }
 }
@@ -44,7 +50,7 @@ export const tokenTheft = defineAttack<Calls & { readonly beside: boolean }>({
     const owning = withToken(owner, reads(owner, operations, { calls: beside ? calls : 5, everyUs }))
     const stealing = (function* (): Script {
       thief.authorization = owner.authorization
-      yield* reads(thief, operations, { calls, everyUs })
+      yield* reads(thief, operations, { calls, everyUs }, owner.actor)
     })()
     return [
       { caller: owner, script: owning, delayUs: 0 },
@@ -71,7 +77,7 @@ export const leakedKey = defineAttack<Calls & { readonly sources: number }>({
       const thief = outsider(world, label, 'hosting', 'python-requests/2.31.0')
       thief.borrowed = true
       thief.apiKey = partner.secret
-      return { caller: thief, script: reads(thief, operations, { calls, everyUs }), delayUs: 0 }
+      return { caller: thief, script: reads(thief, operations, { calls, everyUs }, partner), delayUs: 0 }
     })
   },
 })
@@ -94,10 +100,11 @@ export const forgedToken = defineAttack<Calls & { readonly granted: number; read
       (function* (): Script {
         for (let i = 0; i < calls; i++) {
           const then = forger.now - (kind === 'expired' ? 400 * 24 * HOUR_US : 0)
-          const token = jwtOf(world, anyUser(world), then, {}, kind === 'none' ? { alg: 'none' } : {})
+          const user = anyUser(world)
+          const token = jwtOf(world, user, then, {}, kind === 'none' ? { alg: 'none' } : {})
           forger.authorization = `Bearer ${kind === 'none' ? token.slice(0, token.lastIndexOf('.') + 1) : token}`
           const operation = forger.random.pick(operations)
-          const objects = operation.resources.map((each) => forger.reachable(each))
+          const objects = operation.resources.map((each) => forger.reachable(each, user))
           forger.call(operation, forger.random.chance(granted) ? { objects } : { objects, status: 401 })
           yield jitter(forger, everyUs)
         }
