@@ -12,7 +12,7 @@ export type KeyedEntry = z.infer<typeof KeyedEntry>
 /** A key that is found once a transaction for all tables which are told of it by the same index. */
 export interface TableRow {
   readonly key: string
-  /** By the number of the table: what it keeps of the key, where a use of that changes nothing. Only KeyedTable reads and writes these. */
+  /** By the number of the table: what it keeps of the key, where a use of that changes nothing. Only who has the number reads and writes it. */
   readonly values: unknown[]
 }
 

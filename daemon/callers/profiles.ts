@@ -3,7 +3,7 @@ import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { principalKey } from '../../analyzers/baselines/principal-key.ts'
 import { CidrSet } from '../decode/cidr-set.ts'
 import { Doorkeeper } from '../endpoints/doorkeeper.ts'
-import { BoundedMap } from '../identity/bounded-map.ts'
+import { BoundedMap, type Place } from '../identity/bounded-map.ts'
 import { PRIVATE_NETWORKS } from '../identity/forwarded.ts'
 import type { EventTime } from '../model/time.ts'
 import { type Asn, callerAddress, type Principal, type Transaction } from '../model/transaction.ts'
@@ -79,6 +79,8 @@ export class CallerProfiles {
   readonly #firstLook: number
   readonly #asns: AsnSource | null
   readonly #index: CallerIndex
+  /** Under which rows of the index have those who come often at hand. */
+  readonly #number: number
   #last: Kept | null = null
   #refused = 0
 
@@ -89,6 +91,7 @@ export class CallerProfiles {
     limits = PROFILE_LIMITS,
   }: ProfileOptions = {}) {
     this.#index = callers
+    this.#number = callers.addTable()
     this.#asns = asns
     this.#regulars = new BoundedMap(limits.maxRegulars)
     this.#newcomers = new BoundedMap(limits.maxNewcomers)
@@ -172,9 +175,16 @@ export class CallerProfiles {
     // One caller's requests often come in a row.
     if (this.#last !== null && this.#last.profile.principal === principal) return this.#last
     const row = this.#index.of(principal)
-    const { key } = row
-    let kept = this.#regulars.get(key)
+    const atHand = row.values[this.#number] as Place<string, Kept> | null | undefined
+    let kept = atHand == null ? undefined : this.#regulars.again(atHand)
     if (kept === undefined) {
+      const { key } = row
+      const place = this.#regulars.placeOf(key)
+      row.values[this.#number] = place ?? null
+      if (place !== undefined) kept = this.#regulars.again(place)
+    }
+    if (kept === undefined) {
+      const { key } = row
       kept = this.#newcomers.get(key)
       if (kept === undefined) {
         if (this.#newcomers.size >= this.#newcomers.limit && !this.#door.seen(key)) {

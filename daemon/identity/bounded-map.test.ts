@@ -33,3 +33,40 @@ test('of heavy entries the order always counts', () => {
   expect(map.has(1)).toBe(true)
   expect(map.has(2)).toBe(false)
 })
+
+test('a place gives what get of its key gives, and counts as the same use', () => {
+  const map = new BoundedMap<string, number>(3)
+  for (const key of ['a', 'b', 'c']) map.set(key, key.charCodeAt(0))
+  const place = map.placeOf('a')!
+  expect(map.placeOf('d')).toBeUndefined()
+  expect(map.again(place)).toBe(97)
+  map.set('d', 100)
+  expect(map.entries()).toEqual([
+    ['c', 99],
+    ['a', 97],
+    ['d', 100],
+  ])
+})
+
+test('a place of what is held no more gives nothing and keeps nothing', () => {
+  const map = new BoundedMap<string, object>(2)
+  const placeOf = (key: string) => {
+    map.set(key, {})
+    return map.placeOf(key)!
+  }
+  const pushedOut = placeOf('a')
+  const replaced = placeOf('b')
+  map.set('b', {})
+  map.set('c', {})
+  const deleted = placeOf('d')
+  map.delete('d')
+  const cleared = placeOf('e')
+  map.clear()
+  map.set('e', {})
+  for (const place of [pushedOut, replaced, deleted, cleared]) {
+    expect(map.again(place)).toBeUndefined()
+    expect([place.value, place.older, place.newer]).toEqual([undefined, null, null])
+  }
+  expect(new BoundedMap<string, object>(2).again(map.placeOf('e')!)).toBeUndefined()
+  expect([map.size, map.weight]).toEqual([1, 1])
+})

@@ -1,15 +1,20 @@
 import { type Linked, RecencyList } from '../model/recency-list.ts'
 
-class Entry<Key, Value> implements Linked<Entry<Key, Value>> {
+/** Where a map keeps a value: whoever holds on to it finds the value again without its key. Only the map reads and writes it. */
+export class Place<Key, Value> implements Linked<Place<Key, Value>> {
+  /** Null once it is held no more. */
+  map: BoundedMap<Key, Value> | null
   readonly key: Key
-  readonly value: Value
+  /** Undefined once it is held no more, as `map`: a place that somebody holds on to keeps nothing. */
+  value: Value | undefined
   readonly weight: number
-  older: Entry<Key, Value> | null = null
-  newer: Entry<Key, Value> | null = null
+  older: Place<Key, Value> | null = null
+  newer: Place<Key, Value> | null = null
   /** Of BoundedMap.#moves, when it was last put at the end. */
   movedAt: number
 
-  constructor(key: Key, value: Value, weight: number, movedAt: number) {
+  constructor(map: BoundedMap<Key, Value>, key: Key, value: Value, weight: number, movedAt: number) {
+    this.map = map
     this.key = key
     this.value = value
     this.weight = weight
@@ -37,8 +42,8 @@ export class BoundedMap<Key, Value> {
   readonly #limit: number
   readonly #maxWeight: number
   readonly #owner: EvictionListener<Value> | null
-  readonly #entries = new Map<Key, Entry<Key, Value>>()
-  readonly #order = new RecencyList<Entry<Key, Value>>()
+  readonly #entries = new Map<Key, Place<Key, Value>>()
+  readonly #order = new RecencyList<Place<Key, Value>>()
   readonly #settled: number
   #moves = 0
   #weight = 0
@@ -69,13 +74,17 @@ export class BoundedMap<Key, Value> {
   /** The value, now among the most recently used, or undefined. */
   get(key: Key): Value | undefined {
     const entry = this.#entries.get(key)
-    if (entry === undefined) return undefined
-    // So few moves ago it was the last: no more than that stand behind it.
-    if (this.#moves - entry.movedAt > this.#settled) {
-      entry.movedAt = ++this.#moves
-      this.#order.refresh(entry)
-    }
-    return entry.value
+    return entry === undefined ? undefined : this.#used(entry)
+  }
+
+  /** Where the value of a key is, if it is held; counts as no use. */
+  placeOf(key: Key): Place<Key, Value> | undefined {
+    return this.#entries.get(key)
+  }
+
+  /** What `get` of its key gives, without looking for it; undefined when it is gone, or of another map. */
+  again(place: Place<Key, Value>): Value | undefined {
+    return place.map === this ? this.#used(place) : undefined
   }
 
   /** The value; counts as no use. */
@@ -91,22 +100,23 @@ export class BoundedMap<Key, Value> {
     const former = this.#entries.get(key)
     if (former !== undefined) this.#forget(former)
     if (weight > this.#maxWeight) return
-    const entry = new Entry(key, value, weight, ++this.#moves)
+    const entry = new Place(this, key, value, weight, ++this.#moves)
     this.#entries.set(key, entry)
     this.#order.append(entry)
     this.#weight += weight
     while (this.#entries.size > this.#limit || this.#weight > this.#maxWeight) {
       const oldest = this.#order.oldest!
+      const gone = oldest.value!
       this.#forget(oldest)
       this.evicted++
-      this.#owner?.evicted(oldest.value)
+      this.#owner?.evicted(gone)
     }
   }
 
   /** What is held, the longest unused first. */
   entries(): [Key, Value][] {
     const found: [Key, Value][] = []
-    for (let entry = this.#order.oldest; entry !== null; entry = entry.newer) found.push([entry.key, entry.value])
+    for (let entry = this.#order.oldest; entry !== null; entry = entry.newer) found.push([entry.key, entry.value!])
     return found
   }
 
@@ -116,14 +126,23 @@ export class BoundedMap<Key, Value> {
   }
 
   clear(): void {
-    this.#entries.clear()
-    this.#order.clear()
-    this.#weight = 0
+    for (const entry of this.#entries.values()) this.#forget(entry)
   }
 
-  #forget(entry: Entry<Key, Value>): void {
+  #used(entry: Place<Key, Value>): Value | undefined {
+    // So few moves ago it was the last: no more than that stand behind it.
+    if (this.#moves - entry.movedAt > this.#settled) {
+      entry.movedAt = ++this.#moves
+      this.#order.refresh(entry)
+    }
+    return entry.value
+  }
+
+  #forget(entry: Place<Key, Value>): void {
     this.#entries.delete(entry.key)
     this.#order.remove(entry)
     this.#weight -= entry.weight
+    entry.map = null
+    entry.value = undefined
   }
 }

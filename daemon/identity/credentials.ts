@@ -1,8 +1,9 @@
 import type { Claims, Principal, PrincipalKind } from '../model/transaction.ts'
 import type { Weird } from '../telemetry/weirds.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap, type Place } from './bounded-map.ts'
 import { CallerNames, type DisplayRule, type NamedCaller } from './caller-names.ts'
 import { MAX_TOKEN_CHARACTERS, readToken } from './jwt.ts'
+import type { KnownCredential } from './known-credential.ts'
 import type { SecretHasher } from './login-attempt.ts'
 import { isPseudonym, type Pseudonyms, shortPseudonym } from './pseudonym.ts'
 import { API_KEY_HEADERS, basicPseudonym, basicUser, cookieValue, splitAuthorization } from './redact-headers.ts'
@@ -20,7 +21,12 @@ export interface Credential {
    * printed, since for Basic it covers the password.
    */
   readonly proof: string
+  /** Where the resolver found what it knows of it: what a caller shows is one object each time, as long as it is remembered. */
+  [PLACE]?: Place<string, KnownCredential>
 }
+
+/** A symbol, so that it is no part of what is written. */
+export const PLACE = Symbol('place')
 
 /** What one request presented, and what its response handed out. Everything is redacted. */
 export interface Presented {

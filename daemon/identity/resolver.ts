@@ -4,7 +4,7 @@ import { Admission, answerAccepts } from './admission.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { CallerAddress } from './caller-address.ts'
 import { CERTIFICATE, CERTIFICATE_BY_DEFAULT } from './certificate.ts'
-import type { Credential, Presented } from './credentials.ts'
+import { type Credential, PLACE, type Presented } from './credentials.ts'
 import { addressPrincipal, type Trust } from './forwarded.ts'
 import { GuessMemory } from './guess-memory.ts'
 import { KeyGroup, KeyGroups } from './key-group.ts'
@@ -223,9 +223,14 @@ export class Resolver {
 
   /** What is known of a credential that counts; null when it does not. */
   #known(credential: Credential, record: TransactionRecord, accepts: boolean): KnownCredential | null {
+    const again = credential[PLACE] === undefined ? undefined : this.#credentials.again(credential[PLACE])
+    if (again !== undefined) return again
     const { proof } = credential
-    const known = this.#credentials.get(proof)
-    if (known !== undefined) return known
+    const place = this.#credentials.placeOf(proof)
+    if (place !== undefined) {
+      credential[PLACE] = place
+      return this.#credentials.again(place)!
+    }
     if (!accepts) return null
     const address = this.#addressOf(record)
     if (!this.#admission.admits(record, proof, address)) return null
