@@ -8,7 +8,7 @@ import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
 import { sensorSignal } from './capture/sensor-finding.ts'
 import { Rhythm } from './silence/rhythm.ts'
-import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
+import { type Fallen, SilenceState, SilenceWatch, usualText } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
   report: z
@@ -41,7 +41,7 @@ interface Watched {
 }
 
 class CaptureSilent implements Detector {
-  readonly stateVersion = 4
+  readonly stateVersion = 5
   readonly #kept = new Map<string, SilenceState>()
   readonly #options: SilentOptions
   /** By `kind:name`. The sensor bounds its sources. */
@@ -177,19 +177,19 @@ class CaptureSilent implements Detector {
 }
 
 function silentFinding(source: string, { silentUs, log10P, hourKnown, perMinute }: Fallen) {
-  const usual = Math.max(1, Math.round(perMinute)).toLocaleString('en-US')
+  const usual = usualText(perMinute, 'segments or records')
   return {
     detector: 'capture.silent',
     source,
     log10P,
     maturity: hourKnown ? 1 : 0.5,
     severity: hourKnown ? 'high' : 'medium',
-    why: `${source} delivers nothing for ${spanText(silentUs)}, where ${usual} segments or records a minute are usual${hourKnown ? ' at this hour' : ' (this hour was not seen before)'}. Either the mirror or the feed has stopped, or everything behind it is down. Baselines stand still.`,
-    expected: `${usual} a minute`,
+    why: `${source} delivers nothing for ${spanText(silentUs)}, where ${usual} are usual${hourKnown ? ' at this hour' : ' (this hour was not seen before)'}. Either the mirror or the feed has stopped, or everything behind it is down. Baselines stand still.`,
+    expected: usual,
     observed: 0,
     evidence: {
       seconds: Math.round(silentUs / SECOND_US),
-      usual_per_minute: Math.round(perMinute),
+      usual_per_minute: Number(perMinute.toPrecision(2)),
       hour_known: hourKnown,
     },
   } as const
@@ -204,7 +204,7 @@ export const captureSilent = defineDetector({
     detects:
       'A source that is down (its interface is missing, taken down or gone, its program failed, its topic cannot be reached), or one that had steady traffic and delivers nothing: a mirror session that was removed, a feed that stopped. No baseline learns meanwhile.',
     statistic:
-      'Down: for downSeconds. Silent: pauses between seconds with TCP segments or records. One that has lasted a while ends at a rate: the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs. The chance of the silence is gamma-Poisson and multiplied by the pauses of a week, so that it is how often a week brings one.',
+      'Down: for downSeconds. Silent: pauses between seconds with TCP segments or records. One that has lasted a while ends at a rate: the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs. So a silence is measured in visits that failed to come. How often one of so many comes within a week by chance, the pauses before say, measured alike: a Pareto tail, as heavy as they are few.',
     memory: 'Three hours of ten minutes and 24 hours of the day per source, 8 KiB, at most 256 sources.',
     warmUp:
       'Down needs none. Silence needs 15 minutes; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and is graver only on the next day. An hour that was silent on two days is known to be.',

@@ -9,7 +9,7 @@ import { type Detector, defineDetector } from '../detector.ts'
 import { countText, spanText } from '../finding.ts'
 import { type TickFinding, tickSignal } from '../tick-signal.ts'
 import { Rhythm } from './silence/rhythm.ts'
-import { type Fallen, SilenceState, SilenceWatch } from './silence/silence-watch.ts'
+import { type Fallen, SilenceState, SilenceWatch, usualText } from './silence/silence-watch.ts'
 
 const Options = z.strictObject({
   report: z
@@ -30,8 +30,10 @@ const REPEAT_US = 5 * MINUTE_US
 const MAX_SOURCES = 256
 /** A source that brought anything within it is not silent itself. */
 const ALIVE_FOR_US = MINUTE_US
-/** When a source comes back, its services need not all be asked at once. */
+/** One that did not, as at night, says nothing of its services for a while: they need not all be asked at once when it is back. */
 const SETTLES_US = 15 * MINUTE_US
+/** Silences that lasted while a source was silent for so long are that of the source. */
+const DEAD_FOR_US = 10 * MINUTE_US
 
 /** Watch, source, answers since the last look, requests without one. */
 const ServiceState = z.tuple([SilenceState, text, amount, amount])
@@ -50,13 +52,13 @@ class Service {
 }
 
 class RegressionSilence implements Detector {
-  readonly stateVersion = 3
+  readonly stateVersion = 4
   readonly #options: SilenceOptions
   readonly #services: KeyedTable<Service>
   /** By source: when it last showed anything. */
   readonly #seenAt = new Map<string, EventTime>()
-  /** By source: when it was last seen to bring nothing. At most as many as in #seenAt. */
-  readonly #deadAt = new Map<string, EventTime>()
+  /** By source: since when and until when it was last seen to bring nothing. At most as many as in #seenAt. */
+  readonly #dead = new Map<string, { since: EventTime; until: EventTime }>()
   #last = { kind: '', name: '', key: '', at: 0 }
   #frozen = false
 
@@ -87,7 +89,7 @@ class RegressionSilence implements Detector {
     // Records name the source that a sensor elsewhere saw them at.
     for (const [source, at] of this.#seenAt) {
       if (now - at < ALIVE_FOR_US) alive.add(source)
-      if (!alive.has(source)) this.#deadAt.set(source, now)
+      if (!alive.has(source)) this.#noteDead(source, now)
     }
     this.#services.forEach((service) => {
       if (service.watch === null) {
@@ -97,9 +99,13 @@ class RegressionSilence implements Detector {
             : SilenceWatch.fromState(service.kept, newRhythm(), now)
         service.kept = null
       }
+      const dead = this.#dead.get(service.source)
+      // A mirror that brings nothing at all says nothing of a service behind it: that is capture.silent’s.
+      if (dead?.until === now && now - dead.since >= DEAD_FOR_US) service.watch.restart(now)
       const back = service.watch.count(service.answers, now)
       service.answers = 0
-      const signal = this.#judge(service, service.watch, back, alive, now)
+      const isShown = alive.has(service.source) && (dead === undefined || now - dead.until >= SETTLES_US)
+      const signal = this.#judge(service, service.watch, back, isShown, now)
       if (signal !== null) signals.push(signal)
     })
     return signals
@@ -147,16 +153,21 @@ class RegressionSilence implements Detector {
     return key
   }
 
-  #judge(service: Service, watch: SilenceWatch, back: boolean, alive: Set<string>, now: EventTime): Signal | null {
+  #noteDead(source: string, now: EventTime): void {
+    const dead = this.#dead.get(source)
+    // Event time goes on by a second at a time.
+    if (dead === undefined || now - dead.until > 2 * SECOND_US) this.#dead.set(source, { since: now, until: now })
+    else dead.until = now
+  }
+
+  #judge(service: Service, watch: SilenceWatch, back: boolean, isShown: boolean, now: EventTime): Signal | null {
     const { toldAt } = watch
     if (toldAt !== null && (back || watch.isAccepted(now))) {
       if (!back) watch.accept()
       watch.over(true, now)
       return overSignal(service.name, back, now)
     }
-    // A mirror that brings nothing at all says nothing of a service behind it: that is capture.silent’s.
-    if (this.#frozen || !alive.has(service.source)) return null
-    if (now - (this.#deadAt.get(service.source) ?? Number.NEGATIVE_INFINITY) < SETTLES_US) return null
+    if (this.#frozen || !isShown) return null
     if (toldAt !== null && now - toldAt < REPEAT_US) return null
     const fallen = watch.fallen(this.#options, now)
     if (fallen === null) return null
@@ -172,7 +183,7 @@ function brings({ state, long }: SourceReading): boolean {
 
 function silenceSignal({ name, unanswered }: Service, fallen: Fallen, now: EventTime): Signal {
   const { silentUs, log10P, hourKnown, perMinute } = fallen
-  const usual = Math.max(1, Math.round(perMinute)).toLocaleString('en-US')
+  const usual = usualText(perMinute, 'answers')
   const asked =
     unanswered === 0
       ? 'nor is it asked anything'
@@ -181,12 +192,12 @@ function silenceSignal({ name, unanswered }: Service, fallen: Fallen, now: Event
     log10P,
     maturity: hourKnown ? 1 : 0.5,
     severity: hourKnown ? 'high' : 'medium',
-    why: `${name} has answered nothing for ${spanText(silentUs)}, ${asked}; ${usual} answers a minute are usual${hourKnown ? ' at this hour' : ' (this hour was not seen before)'}. The source that showed it still brings other traffic.`,
-    expected: `${usual} answers a minute`,
+    why: `${name} has answered nothing for ${spanText(silentUs)}, ${asked}; ${usual} are usual${hourKnown ? ' at this hour' : ' (this hour was not seen before)'}. The source that showed it still brings other traffic.`,
+    expected: usual,
     observed: 0,
     evidence: {
       seconds: Math.round(silentUs / SECOND_US),
-      usual_per_minute: Math.round(perMinute),
+      usual_per_minute: Number(perMinute.toPrecision(2)),
       unanswered,
       hour_known: hourKnown,
     },
@@ -221,12 +232,12 @@ export const regressionSilence = defineDetector({
     detects:
       'A service that answered steadily and answers nothing any more, whether it is still asked or not, while the source that showed it brings other traffic: an API that went dark in a release, a gateway that lost its route.',
     statistic:
-      'Pauses between answers of known endpoints. One that has lasted a while ends when the next visit comes: the rate is the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs on those days. The chance of the silence is gamma-Poisson, as uncertain as the ends are few, and multiplied by the pauses of a week, so that it is how often a week brings one.',
+      'Pauses between answers of known endpoints. One that has lasted a while ends when the next visit comes: the rate is the number of such pauses that ended by the time spent in them, at this hour on earlier days, times how the last three hours were against theirs on those days. So a silence is measured in visits that failed to come. How often one of so many comes within a week by chance, the pauses before say, measured alike: a Pareto tail, as heavy as they are few.',
     memory: 'Three hours of ten minutes and 24 hours of the day for each of maxServices services, 8 KiB each.',
     warmUp:
       'An hour and a half; at an hour of the day that was not seen on an earlier day it takes unknownHourSeconds and several times as many visits that did not come. An hour that was silent on two days is known to be.',
     traps:
-      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); evenings, nights and weekends, which the last hours announce; partners that call in bursts. Missed: a silence in which fewer than some twenty visits are missing, such as an hour of a service that is visited every four minutes; one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
+      'A source that brings nothing at all, or a sensor that is blind (capture.silent and capture.blind say so, and this says nothing meanwhile); evenings, nights and weekends, which the last hours announce; partners that call in bursts. Missed: a silence in which fewer than some twenty visits are missing, such as an hour of a service that is visited every four minutes, or twenty minutes of one that is visited every minute; one endpoint of a service that goes on. A silence of a day is taken as how it is now.',
     tuning:
       'silentSeconds and unknownHourSeconds are the shortest silences; report is what you can live with, per service.',
   },

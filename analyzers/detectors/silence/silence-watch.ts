@@ -67,6 +67,11 @@ export class SilenceWatch {
     return true
   }
 
+  /** Nobody could see for long whether anything came: a silence begins anew, and that one is no lesson. */
+  restart(now: EventTime): void {
+    if (this.#toldAt === null) this.#activeAt = now
+  }
+
   /** What there is to say of a silence, if it is one. Said again it is counted from its beginning. */
   fallen({ silentSeconds, unknownHourSeconds, report }: SilenceLimits, now: EventTime): Fallen | null {
     // What counts is no longer than all of it, which is short at most of the looks.
@@ -126,4 +131,10 @@ export class SilenceWatch {
     if (told !== null) [watch.#silentFrom, watch.#activeAt, watch.#toldAt] = told
     return watch
   }
+}
+
+/** `43 answers a minute`, or of what comes more seldom, `20 answers an hour`. */
+export function usualText(perMinute: number, nouns: string): string {
+  const [count, span] = perMinute >= 2 ? [perMinute, 'a minute'] : [60 * perMinute, 'an hour']
+  return `${Math.max(1, Math.round(count)).toLocaleString('en-US')} ${nouns} ${span}`
 }
