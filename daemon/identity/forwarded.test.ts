@@ -1,3 +1,6 @@
+import { expect, test } from 'vitest'
+import { TrustedHops } from './forwarded.ts'
+
 test('a peer has its address in canonical form, and is remembered', () => {
   const hops = new TrustedHops()
   const peer = hops.peer('FD00:0:0::1')
