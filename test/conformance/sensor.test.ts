@@ -172,10 +172,10 @@ describe('a silent source', () => {
     expect(sensor.said()).toEqual([])
   })
 
-  test('the same hour next day is known: three minutes of nothing at noon are told, gravely', () => {
+  test('the same hour next day is known: four minutes of nothing at noon are told, gravely', () => {
     const sensor = new Sensor()
     day(sensor, office, 28) // until one o'clock of the second day
-    sensor.seconds(180)
+    sensor.seconds(240)
     expect(sensor.said()).toEqual(['capture.silent high'])
     expect(sensor.signals[0]!.why).toContain('usual at this hour')
     sensor.seconds(5, traffic)
