@@ -136,9 +136,9 @@ export class HeadSlabs {
     this.#giveBack(block, cell)
   }
 
-  /** One with so much room; one of its own for a head that is larger than any. */
+  /** One with so much room; one of its own for a long head, which would keep alive what else is in it. */
   #slabFor(needed: number): Slab {
-    if (needed > SLAB_BYTES) return new Slab(needed)
+    if (needed > LARGEST_CELL) return new Slab(needed)
     if (this.#slab.bytesUsed + needed > SLAB_BYTES) this.#slab = new Slab(SLAB_BYTES)
     return this.#slab
   }
