@@ -114,18 +114,40 @@ export const leakedUuids = defineAttack<Reach>({
   },
 })
 
-export const foreignObject = defineAttack<{ readonly objects: number }>({
+export const foreignObject = defineAttack<{ readonly objects: number; readonly afterUs: number }>({
   name: 'object.ownership',
   detector: 'object.ownership',
-  summary: 'a customer reads a single invoice of somebody else, and gets it',
-  intensities: { blatant: { objects: 5 }, moderate: { objects: 2 }, stealthy: { objects: 1 } },
-  begin: (world, { objects }, label) => {
+  summary:
+    'a customer who has seen what invoices of their own look like reads a single one of somebody else, and gets it',
+  intensities: {
+    blatant: { objects: 5, afterUs: 20 * SECOND_US },
+    moderate: { objects: 2, afterUs: 5 * MINUTE_US },
+    stealthy: { objects: 1, afterUs: 45 * MINUTE_US },
+  },
+  begin: (world, { objects, afterUs }, label) => {
     const { operation, resource } = target(world, 'GET /v1/invoices/{invoice}')
+    const list = operationOf(world.estate.services.shop, 'GET /v1/invoices')
     const caller = insider(world, label)
     const numbers = Array.from({ length: objects }, () => foreign(caller, resource))
-    return alone(caller, readAll(caller, operation, numbers, { objects, everyUs: 20 * SECOND_US, granted: 1 }))
+    const reach = { objects, everyUs: 20 * SECOND_US, granted: 1 }
+    return alone(
+      caller,
+      (function* (): Script {
+        yield* withToken(caller, ownInvoices(caller, list, operation))
+        yield jitter(caller, afterUs)
+        yield* readAll(caller, operation, numbers, reach)
+      })(),
+    )
   },
 })
+
+/** What leads to an id that can be changed: the caller's own, in the list of the app and alone. */
+function* ownInvoices(caller: Caller, list: Operation, item: Operation): Script {
+  const listed = [1, 2].map(() => caller.reachable(list.subject!))
+  caller.call(list, { listed, page: 1, query: 'page=1&limit=20' })
+  yield jitter(caller, 8 * SECOND_US)
+  caller.call(item, { objects: [listed[0]!] })
+}
 
 function foreign(caller: Caller, resource: Resource): number {
   const { users } = caller.world
