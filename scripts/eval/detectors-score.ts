@@ -245,15 +245,21 @@ export class DetectorJudge {
       if (label === null) truths.set(told, (truths.get(told) ?? 0) + 1)
     }
     if (evidence.length > 0) return { labels, truths, total: evidence.length }
-    // What is missing is no evidence: it is what was done to the service at that time.
-    for (const { label, service: of, fromUs, untilUs } of this.#imposed) {
+    // What is missing is no evidence: it is what was done to the service at that time, or to the operations that are named.
+    for (const { label, service: of, operation, fromUs, untilUs } of this.#imposed) {
       // Of a tap that shows nothing no service is told.
       if (service !== null && of.host !== service) continue
-      if (openedAt < fromUs || openedAt > untilUs || label.attack === null) continue
-      if (detectors.includes(this.#attacks.get(label.attack)?.attack.detector ?? '')) {
-        return { labels: new Map([[label.attack, 1]]), truths, total: 1 }
-      }
+      const named = [subject.value, ...subject.members]
+      const isMeant =
+        operation === null
+          ? openedAt >= fromUs && openedAt <= untilUs
+          : incident.updatedAt >= fromUs && named.includes(`${of.host} ${operation.template}`)
+      if (!isMeant || label.attack === null) continue
+      if (!detectors.includes(this.#attacks.get(label.attack)?.attack.detector ?? '')) continue
+      labels.set(label.attack, 1)
+      if (operation === null) break
     }
+    if (labels.size > 0) return { labels, truths, total: labels.size }
     // What a baseline became is no evidence either: it is of who made it so.
     for (const label of this.#named(incident)) return { labels: new Map([[label, 1]]), truths, total: 1 }
     // And of whom it names, where it names many.

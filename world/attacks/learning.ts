@@ -82,7 +82,7 @@ function* alarm(caller: Caller, paths: readonly string[]): Script {
   }
 }
 
-/** Lists of what is the caller's own, that many look at. */
+/** Lists of what is the caller's own, the most used first: where hardly anybody looks there is no rule to be broken yet. */
 const OWN_LISTS: readonly (readonly [ServiceKey, string])[] = [
   ['web', 'GET /account/orders'],
   ['shop', 'GET /v1/orders'],
@@ -102,8 +102,8 @@ export const ruleGone = defineAttack<{ readonly mixed: number; readonly forUs: n
   },
   begin: (world, { mixed, forUs }, label, nowUs) => {
     const lists = OWN_LISTS.map(([key, template]) => operationOf(world.estate.services[key], template))
-    const untouched = lists.filter((list) => world.imposed.every(({ operation }) => operation !== list))
-    const operation = world.random.pick(untouched.length > 0 ? untouched : lists)
+    const untouched = lists.find((list) => world.imposed.every(({ operation }) => operation !== list))
+    const operation = untouched ?? world.random.pick(lists)
     const { service } = operation
     world.deploys.release(service, nowUs)
     world.impose({ ...WELL, service, operation, mixed, fromUs: nowUs, untilUs: nowUs + forUs, label })
