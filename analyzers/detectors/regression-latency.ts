@@ -21,14 +21,18 @@ const Options = z.strictObject({
 type LatencyOptions = z.infer<typeof Options>
 
 const LEAST_CALLERS = 5
-/** Windows before anything is said, and from when on a day has shown what varies within it. */
+/** Windows before anything is said, and minutes of them from when on a day has shown what varies within it. */
 const LEAST_HISTORY = 12
+const MATURE_MINUTES = 12 * 60
+/** Windows that it takes where no release explains anything: those of a service that is asked little are long, and vary. */
 const MATURE_HISTORY = 144
 /** Until then it must be as much slower: load of the day may explain less. */
 const SLOWER_WHILE_YOUNG = 2
 /** Standard deviations of the windows before that a slow one is above. */
 const DEVIATIONS = 3
 const LEAST_SPREAD = 0.04
+/** What a window that follows another counts for, at least. */
+const LEAST_SHARE = 0.5
 const AFTER_RELEASE_US = HOUR_US
 /** What is slow for a day is how it is now. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
@@ -70,7 +74,7 @@ const SHARING: ServiceSharing<Service, SlownessElsewhere> = {
 }
 
 class RegressionLatency implements Detector {
-  readonly stateVersion = 2
+  readonly stateVersion = 3
   readonly #options: LatencyOptions
   readonly #index: CallerIndex
   readonly #services: WatchedServices<Service, SlownessElsewhere>
@@ -133,20 +137,19 @@ class RegressionLatency implements Detector {
   #judge(service: Service, slowed: Slowed, now: EventTime): void {
     service.due = null
     if (slowed.callers < LEAST_CALLERS || slowed.history < LEAST_HISTORY) {
-      if (slowed.history < LEAST_HISTORY && !this.#frozen) service.slowness.learnOne(slowed.factor)
+      if (slowed.history < LEAST_HISTORY && !this.#frozen) service.slowness.learnOne(slowed)
       return
     }
     const gain = this.#gain(slowed)
     if (service.slow === 0) {
       if (gain <= 0) {
-        if (!this.#frozen) service.slowness.learnOne(slowed.factor)
+        if (!this.#frozen) service.slowness.learnOne(slowed)
         return
       }
       service.since = now - slowed.minutes * MINUTE_US
     }
     service.slow = Math.max(0, service.slow + gain * slowed.counted)
-    // Windows that follow each other have much in common: each counts for half.
-    if (gain > 0) service.log10P = Math.max(-300, service.log10P + 0.5 * windowLog10(slowed))
+    if (gain > 0) service.log10P = Math.max(-300, service.log10P + ownShare(slowed) * windowLog10(slowed))
     if (service.slow === 0) service.log10P = 0
     else if (now - service.since >= ACCEPTED_AFTER_US) {
       Object.assign(service, { slow: 0, log10P: 0 })
@@ -157,8 +160,8 @@ class RegressionLatency implements Detector {
   }
 
   /** -1..1: 1 when it is `slower` times the usual or more, -1 when it is as usual or quicker. */
-  #gain({ factor, usual, spread, history }: Slowed): number {
-    const least = history < MATURE_HISTORY ? Math.max(SLOWER_WHILE_YOUNG, this.#options.slower) : this.#options.slower
+  #gain({ factor, usual, spread, known }: Slowed): number {
+    const least = known < MATURE_MINUTES ? Math.max(SLOWER_WHILE_YOUNG, this.#options.slower) : this.#options.slower
     const half = (least - 1) / 2
     const gain = Math.max(-1, Math.min(1, (factor / usual - 1 - half) / half))
     return gain > 0 && factor < usual + DEVIATIONS * Math.max(spread, LEAST_SPREAD) ? 0 : gain
@@ -168,7 +171,7 @@ class RegressionLatency implements Detector {
     const latest = this.#services.release(tx.service ?? '', now, AFTER_RELEASE_US + now - service.since)
     // What was slow before it is not its doing.
     const release = latest !== null && latest.at <= service.since + slowed.minutes * MINUTE_US ? latest : null
-    if (release === null && service.slow < this.#options.minutes) return null
+    if (release === null && (service.slow < this.#options.minutes || isYoung(slowed))) return null
     return latencySignal(tx, service, slowed, release, now)
   }
 }
@@ -177,7 +180,8 @@ function latencySignal(tx: Transaction, service: Service, slowed: Slowed, releas
   const times = (slowed.factor / slowed.usual).toFixed(1)
   const span = spanText(now - service.since)
   return signalOf('regression.latency', tx, now, {
-    log10P: service.log10P,
+    // A release is a reason; without one windows count as if they all had much in common.
+    log10P: release === null ? (service.log10P * LEAST_SHARE) / ownShare(slowed) : service.log10P,
     maturity: maturityOf(service),
     severity: release === null ? 'low' : 'medium',
     why: `${tx.service} takes ${times} times as long as usual for ${span}: the median of ${countText(slowed.answers, 'answer')} to ${countText(slowed.callers, 'caller')}, each against its endpoint${sinceRelease(release)}`,
@@ -198,6 +202,16 @@ function latencySignal(tx: Transaction, service: Service, slowed: Slowed, releas
   })
 }
 
+/** Windows of some minutes that follow each other have much in common: each counts for half, one of twenty minutes for all it is. */
+function ownShare({ minutes }: Slowed): number {
+  return Math.min(1, Math.max(LEAST_SHARE, minutes / 20))
+}
+
+/** Too few windows are known to call it slow without a reason. */
+function isYoung({ factor, usual, history }: Slowed): boolean {
+  return history < MATURE_HISTORY && factor < SLOWER_WHILE_YOUNG * usual
+}
+
 /** log10 of how often a window comes out so slow: a normal tail, and never less than what so many windows can show. */
 function windowLog10({ factor, usual, spread, history }: Slowed): number {
   const z = (factor - usual) / Math.max(spread, LEAST_SPREAD)
@@ -206,7 +220,7 @@ function windowLog10({ factor, usual, spread, history }: Slowed): number {
 }
 
 function maturityOf({ slowness }: Service): number {
-  return Math.min(1, slowness.history / MATURE_HISTORY)
+  return Math.min(1, slowness.known / MATURE_MINUTES)
 }
 
 export const regressionLatency = defineDetector({
@@ -221,7 +235,7 @@ export const regressionLatency = defineDetector({
       'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes (with 12 where it has fewer than 60 answers), one as usual takes as many back; told from minutes, after a release from releaseMinutes on.',
     memory: 'maxServices services with 128 endpoints, at most 140 KiB each; evictions are counted.',
     warmUp:
-      'An hour of windows; until half a day is known only what takes twice as long is slow. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
+      'An hour of windows; until half a day is known only what takes twice as long is slow, and without a release until 144 windows are. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
     traps:
       'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 20 answers in half an hour, to fewer than five callers.',
     tuning: 'slower; minutes and releaseMinutes are how long a hiccup may last.',

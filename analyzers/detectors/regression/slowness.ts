@@ -44,11 +44,12 @@ const WindowState = z.tuple([
   z.int().min(1),
   z.array(z.tuple([hash32, amount])).max(MAX_CALLERS),
 ])
-/** Endpoints, factors of the last windows, the window that is being filled. */
+/** Endpoints, factors of the last windows, the window that is being filled, minutes of all windows that were remembered. */
 export const SlownessState = z.tuple([
   z.array(EndpointState).max(MAX_ENDPOINTS),
   z.array(amount).max(HISTORY),
   WindowState,
+  amount,
 ])
 export type SlownessState = z.infer<typeof SlownessState>
 
@@ -114,8 +115,9 @@ export const SlowedState = z.strictObject({
   /** Median of the same over the windows before, and its spread (a standard deviation). */
   usual: amount,
   spread: amount,
-  /** Windows that were remembered before it. */
+  /** Windows that were remembered before it, and how long they were, in minutes. */
   history: amount,
+  known: amount,
   answers: amount,
   callers: amount,
   /** How long the window was, in minutes: longer where little was asked; and how many of them count. */
@@ -132,6 +134,8 @@ export type Slowed = Readonly<z.infer<typeof SlowedState>>
 export class Slowness {
   readonly #endpoints = new Map<string, Usual>()
   #history: number[] = []
+  /** Minutes of all windows that were remembered. */
+  #known = 0
   #others: SlownessElsewhere | null = null
   #window = new QuantileSketch()
   #callers = new Map<number, number>()
@@ -141,8 +145,9 @@ export class Slowness {
   #offered = 0
   #stride = 1
 
-  get history(): number {
-    return this.#history.length + (this.#others?.history.length ?? 0)
+  /** Minutes of windows that were remembered, here and by others. */
+  get known(): number {
+    return this.#known + ((this.#others?.history.length ?? 0) * WINDOW_US) / MINUTE_US
   }
 
   /** What other analyzers learnt of the service, in the place of what they knew before. */
@@ -208,13 +213,15 @@ export class Slowness {
   }
 
   /** Remembers the factor of a window that was no regression. */
-  learnOne(factor: number): void {
+  learnOne({ factor, minutes }: Slowed): void {
+    this.#known += minutes
     this.#history = [...this.#history.slice(-(HISTORY - 1)), factor]
   }
 
   /** How it is now is how it is. */
   accept(): void {
     this.#history = []
+    this.#known = 0
     this.#endpoints.clear()
   }
 
@@ -229,6 +236,7 @@ export class Slowness {
       endpoints,
       this.#history,
       [this.#windowAt, this.#window.toState(), this.#answers, this.#offered, this.#stride, [...this.#callers]],
+      this.#known,
     ]
   }
 
@@ -236,9 +244,11 @@ export class Slowness {
     endpoints,
     history,
     [windowAt, window, answers, offered, stride, callers],
+    known,
   ]: SlownessState): Slowness {
     const slowness = new Slowness()
     slowness.#history = history
+    slowness.#known = known
     for (const [name, medians, waiting, batch] of endpoints) {
       const usual = Object.assign(new Usual(), { medians, waiting, batch })
       usual.settle(0, Number.POSITIVE_INFINITY)
@@ -272,6 +282,7 @@ export class Slowness {
       usual,
       spread,
       history: history.length,
+      known: this.known,
       answers: this.#answers,
       callers: this.#callers.size,
       minutes,
