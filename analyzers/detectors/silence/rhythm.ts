@@ -87,11 +87,12 @@ interface Hour extends Pauses {
 }
 
 const Levels = z.array(amount).length(LEVELS_US.length)
-/** Bins of late: index, count, ends, beyond. Hours: seen, day, quiet, ends, beyond. By level: long pauses, by how much, in how much time. */
+/** Bins of late: index, count, ends, beyond. Hours: seen, day, quiet, ends, beyond. By level: long pauses, by how much, in how much time. The day these are of. */
 export const RhythmState = z.tuple([
   z.array(z.tuple([amount, amount, Levels, Levels])).max(RECENT),
   z.array(z.tuple([amount, amount, amount, Levels, Levels])).length(24),
   z.array(z.tuple([amount, amount, amount])).length(LEVELS_US.length),
+  amount,
 ])
 export type RhythmState = z.infer<typeof RhythmState>
 
@@ -249,11 +250,13 @@ export class Rhythm {
       this.#recent.map(({ index, count, ends, beyond }) => [index, count, [...ends], [...beyond]]),
       this.#hours.map(({ seen, day, quiet, ends, beyond }) => [seen, day, quiet, [...ends], [...beyond]]),
       this.#tails.map(({ count, more, time }) => [count, more, time]),
+      this.#day,
     ]
   }
 
   /** Goes on as it stood; it has learnt nothing yet. */
-  restore([recent, hours, tails]: RhythmState): this {
+  restore([recent, hours, tails, day]: RhythmState): this {
+    this.#day = day
     this.#recent = recent.map(([index, count, ends, beyond]) => ({ index, count, ends, beyond }))
     for (const [i, [seen, day, quiet, ends, beyond]] of hours.entries()) {
       this.#hours[i] = { seen, day, quiet, ends, beyond }
