@@ -9,7 +9,14 @@ import { amount, time } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, signalOf, spanText } from '../finding.ts'
 import { type Release, releaseEvidence, sinceRelease } from './regression/releases.ts'
-import { type Slowed, SlowedState, Slowness, SlownessElsewhere, SlownessState } from './regression/slowness.ts'
+import {
+  LEAST_CALLERS,
+  type Slowed,
+  SlowedState,
+  Slowness,
+  SlownessElsewhere,
+  SlownessState,
+} from './regression/slowness.ts'
 import { type ServiceCodec, type ServiceSharing, WatchedServices } from './regression/watched-services.ts'
 
 const Options = z.strictObject({
@@ -20,7 +27,6 @@ const Options = z.strictObject({
 })
 type LatencyOptions = z.infer<typeof Options>
 
-const LEAST_CALLERS = 5
 /** Windows before anything is said, and minutes of them from when on a day has shown what varies within it. */
 const LEAST_HISTORY = 12
 const MATURE_MINUTES = 12 * 60
@@ -33,6 +39,9 @@ const DEVIATIONS = 3
 const LEAST_SPREAD = 0.04
 /** What a window that follows another counts for, at least. */
 const LEAST_SHARE = 0.5
+/** Callers who must all find it slow where fewer than LEAST_CALLERS are seen, and votes before that make known how often one does. */
+const LEAST_VOTES = 3
+const LEAST_VOTES_BEFORE = 30
 const AFTER_RELEASE_US = HOUR_US
 /** What is slow for a day is how it is now. */
 const ACCEPTED_AFTER_US = 24 * HOUR_US
@@ -74,7 +83,7 @@ const SHARING: ServiceSharing<Service, SlownessElsewhere> = {
 }
 
 class RegressionLatency implements Detector {
-  readonly stateVersion = 3
+  readonly stateVersion = 4
   readonly #options: LatencyOptions
   readonly #index: CallerIndex
   readonly #services: WatchedServices<Service, SlownessElsewhere>
@@ -136,20 +145,24 @@ class RegressionLatency implements Detector {
 
   #judge(service: Service, slowed: Slowed, now: EventTime): void {
     service.due = null
-    if (slowed.callers < LEAST_CALLERS || slowed.history < LEAST_HISTORY) {
-      if (slowed.history < LEAST_HISTORY && !this.#frozen) service.slowness.learnOne(slowed)
+    const few = slowed.callers < LEAST_CALLERS
+    if (few ? slowed.votesBefore < LEAST_VOTES_BEFORE : slowed.history < LEAST_HISTORY) {
+      if (!this.#frozen) learn(service, slowed)
       return
     }
-    const gain = this.#gain(slowed)
+    const gain = few ? voteOf(slowed) : this.#gain(slowed)
     if (service.slow === 0) {
       if (gain <= 0) {
-        if (!this.#frozen) service.slowness.learnOne(slowed)
+        if (!this.#frozen) learn(service, slowed)
         return
       }
       service.since = now - slowed.minutes * MINUTE_US
     }
     service.slow = Math.max(0, service.slow + gain * slowed.counted)
-    if (gain > 0) service.log10P = Math.max(-300, service.log10P + ownShare(slowed) * windowLog10(slowed))
+    if (gain > 0) {
+      const log10P = few ? votesLog10(slowed) : windowLog10(slowed)
+      service.log10P = Math.max(-300, service.log10P + ownShare(slowed) * log10P)
+    }
     if (service.slow === 0) service.log10P = 0
     else if (now - service.since >= ACCEPTED_AFTER_US) {
       Object.assign(service, { slow: 0, log10P: 0 })
@@ -212,6 +225,22 @@ function isYoung({ factor, usual, history }: Slowed): boolean {
   return history < MATURE_HISTORY && factor < SLOWER_WHILE_YOUNG * usual
 }
 
+/** A window with few callers says how one of them fares, not how the service does, but at first. */
+function learn({ slowness }: Service, slowed: Slowed): void {
+  if (slowed.callers < LEAST_CALLERS && slowed.history >= LEAST_HISTORY) slowness.learnVotes(slowed)
+  else slowness.learnOne(slowed)
+}
+
+/** Of a window with few callers: 1 when all who have a vote find it slow, else -1. */
+function voteOf({ votes, slowVotes }: Slowed): number {
+  return votes >= LEAST_VOTES && slowVotes === votes ? 1 : -1
+}
+
+/** log10 of how often so many callers find it slow by chance, each by himself. */
+function votesLog10({ votes, votesBefore, slowVotesBefore }: Slowed): number {
+  return votes * Math.log10((slowVotesBefore + 1) / (votesBefore + 2))
+}
+
 /** log10 of how often a window comes out so slow: a normal tail, and never less than what so many windows can show. */
 function windowLog10({ factor, usual, spread, history }: Slowed): number {
   const z = (factor - usual) / Math.max(spread, LEAST_SPREAD)
@@ -232,12 +261,12 @@ export const regressionLatency = defineDetector({
     detects:
       'A service that takes longer to answer than it did, for many callers and for longer than a hiccup. A release that was marked (offpath deploy mark) or that a version header shows is named, and told sooner.',
     statistic:
-      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes (with 12 where it has fewer than 60 answers), one as usual takes as many back; told from minutes, after a release from releaseMinutes on.',
+      'Each answer (2xx, 3xx) against the usual of its endpoint, the median of medians of five minutes; the median of these factors over a window of five minutes of a service (longer where it is asked little), against those of the windows of the last day (median and median absolute deviation). A cumulative sum: a window that is slower times the usual counts with all its minutes (with 12 where it has fewer than 60 answers), one as usual takes as many back; told from minutes, after a release from releaseMinutes on. Where fewer than five callers are seen in half an hour each has a vote, and all three or four must have got most answers twice as late; the chance is that of so many such votes at once, by those of the windows before.',
     memory: 'maxServices services with 128 endpoints, at most 140 KiB each; evictions are counted.',
     warmUp:
       'An hour of windows; until half a day is known only what takes twice as long is slow, and without a release until 144 windows are. Durations teach after a quarter of an hour, later an hour, and not while the service is slow, for a day at most.',
     traps:
-      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 20 answers in half an hour, to fewer than five callers.',
+      'Another mix of requests, one caller who asks for a lot (at most five answers each in a window, of some 2,000 that are looked at), a dependency that is slow for some minutes, the load of the day. Missed: a single endpoint that is slow beside many that are not, less than half of slower, services with fewer than 8 answers in half an hour, or to fewer than three callers.',
     tuning: 'slower; minutes and releaseMinutes are how long a hiccup may last.',
   },
   options: Options,

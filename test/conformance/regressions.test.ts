@@ -26,8 +26,8 @@ interface Manner {
   readonly refusals?: number
   /** Requests a second. */
   readonly rate?: number
-  /** Default 40 people; `few`: six of them; `one`: a single caller. */
-  readonly who?: 'people' | 'few' | 'one' | 'strangers'
+  /** Default 40 people; `few`: six of them; `three`; `one`: a single caller. */
+  readonly who?: 'people' | 'few' | 'three' | 'one' | 'strangers'
   readonly host?: string
   readonly status?: number | null
 }
@@ -123,7 +123,7 @@ class Estate {
   }: Manner): Transaction {
     const { random } = this
     const path = PATHS[Math.floor(random() * PATHS.length)]!
-    const caller = Math.floor(random() * (who === 'one' ? 1 : who === 'few' ? 6 : 40))
+    const caller = Math.floor(random() * (who === 'one' ? 1 : who === 'three' ? 3 : who === 'few' ? 6 : 40))
     const answer = random() < errors ? 500 : random() < refusals ? 403 : 200
     // Heavy tails, and endpoints of different kinds.
     const duration = (PATHS.indexOf(path) + 1) * 20_000 * Math.exp(0.6 * normal(random)) * slower
@@ -234,6 +234,21 @@ describe('a service that is slow', () => {
     expect(estate.signals.filter(({ over }) => over !== true)).toEqual([])
     estate.release('2.1').during(HOUR_US, { rate: 0.025, slower: 3 })
     expect(estate.said()).toEqual(['regression.latency'])
+  })
+
+  test('where only three ever ask, all of them must find it slow', () => {
+    const three = { who: 'three', rate: 0.02 } as const
+    const slow = new Estate()
+      .during(14 * HOUR_US, three)
+      .release('4')
+      .during(75 * MINUTE_US, { ...three, slower: 4 })
+    expect(slow.said()).toEqual(['regression.latency'])
+    expect(slow.signals[0]!.why).toMatch(/to 3 callers, .* since release 4/)
+    const oneOfThem = new Estate()
+      .during(14 * HOUR_US, three)
+      .release('4')
+      .during(75 * MINUTE_US, three, { who: 'one', rate: 0.02, slower: 40 })
+    expect(oneOfThem.said()).toEqual([])
   })
 
   test('a slow service teaches nothing: hours later it is still told', () => {

@@ -9,6 +9,14 @@ const WINDOW_US = 5 * MINUTE_US
 const LEAST_ANSWERS = 60
 const LONGEST_US = 30 * MINUTE_US
 const LEAST_THIN = 20
+/** Where so few callers are seen in half an hour that a median says nothing, each of them has a vote. */
+export const LEAST_CALLERS = 5
+const LEAST_FEW = 8
+/** Times as long as usual that an answer takes which makes a caller's vote, and answers of a caller that make one. */
+const MUCH_SLOWER = 2
+const LEAST_VOTE = 2
+/** Votes of the windows before: one of a day ago counts for half. */
+const VOTE_FADES = 0.985
 /** Of a thin window so much counts: without a release one of them is not enough. */
 const THIN_MINUTES = 12
 const MAX_ENDPOINTS = 128
@@ -35,7 +43,7 @@ const EndpointState = z.tuple([
   z.array(z.tuple([time, amount])).max(QUARANTINE + 1),
   z.array(amount).max(BATCH),
 ])
-/** Begin, factors, answers, offered ones, stride, callers with their answers. */
+/** Begin, factors, answers, offered ones, stride, callers with their answers (see Slowness.#callers). */
 const WindowState = z.tuple([
   time,
   QuantileState,
@@ -44,12 +52,13 @@ const WindowState = z.tuple([
   z.int().min(1),
   z.array(z.tuple([hash32, amount])).max(MAX_CALLERS),
 ])
-/** Endpoints, factors of the last windows, the window that is being filled, minutes of all windows that were remembered. */
+/** Endpoints, factors of the last windows, the window that is being filled, minutes of all windows that were remembered, votes: all, slow. */
 export const SlownessState = z.tuple([
   z.array(EndpointState).max(MAX_ENDPOINTS),
   z.array(amount).max(HISTORY),
   WindowState,
   amount,
+  z.tuple([amount, amount]),
 ])
 export type SlownessState = z.infer<typeof SlownessState>
 
@@ -61,6 +70,10 @@ const ToldState = z.tuple([
 /** Of one endpoint, and of the windows, from all others. */
 const MOST_ELSEWHERE = 512
 const NO_MEDIANS: readonly number[] = []
+/** Of a caller's answers. */
+const BITS = 7
+const JUDGED = 8
+const SLOW = 64
 
 /** What other analyzers learnt of how long one service takes. */
 export class SlownessElsewhere {
@@ -120,6 +133,11 @@ export const SlowedState = z.strictObject({
   known: amount,
   answers: amount,
   callers: amount,
+  /** Callers with answers enough for a vote, and those of them to whom most came MUCH_SLOWER times as late; the same of the windows before. */
+  votes: amount,
+  slowVotes: amount,
+  votesBefore: amount,
+  slowVotesBefore: amount,
   /** How long the window was, in minutes: longer where little was asked; and how many of them count. */
   minutes: amount,
   counted: amount,
@@ -138,7 +156,10 @@ export class Slowness {
   #known = 0
   #others: SlownessElsewhere | null = null
   #window = new QuantileSketch()
+  /** Answers, those of them whose usual is known, and those that were much slower: three bits each, since each is at most MOST_PER_CALLER. */
   #callers = new Map<number, number>()
+  #votesBefore = 0
+  #slowVotesBefore = 0
   #answers = 0
   #windowAt: EventTime = 0
   /** Answers of this window, and one in how many of them is looked at: what the last window had says. */
@@ -177,11 +198,14 @@ export class Slowness {
       this.#endpoints.set(endpoint, usual)
     }
     const seen = this.#callers.get(caller) ?? 0
-    if (seen >= MOST_PER_CALLER || (seen === 0 && this.#callers.size >= MAX_CALLERS)) return null
-    this.#callers.set(caller, seen + 1)
+    if ((seen & BITS) >= MOST_PER_CALLER || (seen === 0 && this.#callers.size >= MAX_CALLERS)) return null
     if (usual.batch.length < BATCH) usual.batch.push(durationUs)
-    if (usual.duration === null) return null
+    if (usual.duration === null) {
+      this.#callers.set(caller, seen + 1)
+      return null
+    }
     const factor = durationUs / usual.duration
+    this.#callers.set(caller, seen + (factor < MUCH_SLOWER ? 1 + JUDGED : 1 + JUDGED + SLOW))
     this.#window.learnOne(factor)
     this.#answers++
     return factor
@@ -193,7 +217,9 @@ export class Slowness {
     if (this.#windowAt === 0) this.#windowAt = slot
     if (slot === this.#windowAt) return null
     if (this.#answers < LEAST_ANSWERS && this.#knows && now - this.#windowAt < LONGEST_US) return null
-    const slowed = this.#answers < (this.#knows ? LEAST_THIN : LEAST_ANSWERS) ? null : this.#over(now)
+    const few = this.#callers.size < LEAST_CALLERS
+    const least = this.#knows ? (few ? LEAST_FEW : LEAST_THIN) : LEAST_ANSWERS
+    const slowed = this.#answers < least ? null : this.#over(now)
     const quarantine = this.#history.length < HISTORY / 12 ? YOUNG_QUARANTINE : QUARANTINE
     for (const usual of this.#endpoints.values()) {
       if (!teaches) usual.waiting = []
@@ -213,15 +239,24 @@ export class Slowness {
   }
 
   /** Remembers the factor of a window that was no regression. */
-  learnOne({ factor, minutes }: Slowed): void {
-    this.#known += minutes
-    this.#history = [...this.#history.slice(-(HISTORY - 1)), factor]
+  learnOne(slowed: Slowed): void {
+    this.#known += slowed.minutes
+    this.#history = [...this.#history.slice(-(HISTORY - 1)), slowed.factor]
+    this.learnVotes(slowed)
+  }
+
+  /** Remembers only how its callers voted. */
+  learnVotes({ votes, slowVotes }: Slowed): void {
+    this.#votesBefore = this.#votesBefore * VOTE_FADES + votes
+    this.#slowVotesBefore = this.#slowVotesBefore * VOTE_FADES + slowVotes
   }
 
   /** How it is now is how it is. */
   accept(): void {
     this.#history = []
     this.#known = 0
+    this.#votesBefore = 0
+    this.#slowVotesBefore = 0
     this.#endpoints.clear()
   }
 
@@ -237,6 +272,7 @@ export class Slowness {
       this.#history,
       [this.#windowAt, this.#window.toState(), this.#answers, this.#offered, this.#stride, [...this.#callers]],
       this.#known,
+      [this.#votesBefore, this.#slowVotesBefore],
     ]
   }
 
@@ -245,8 +281,11 @@ export class Slowness {
     history,
     [windowAt, window, answers, offered, stride, callers],
     known,
+    [votesBefore, slowVotesBefore],
   ]: SlownessState): Slowness {
     const slowness = new Slowness()
+    slowness.#votesBefore = votesBefore
+    slowness.#slowVotesBefore = slowVotesBefore
     slowness.#history = history
     slowness.#known = known
     for (const [name, medians, waiting, batch] of endpoints) {
@@ -277,6 +316,14 @@ export class Slowness {
     const spread = history.length < 2 ? 0 : 1.4826 * medianAbsoluteDeviation(history)
     const minutes = Math.round((now - this.#windowAt) / MINUTE_US)
     const counted = this.#answers < LEAST_ANSWERS ? Math.min(THIN_MINUTES, minutes) : minutes
+    let votes = 0
+    let slowVotes = 0
+    for (const answers of this.#callers.values()) {
+      const judged = (answers / JUDGED) & BITS
+      if (judged < LEAST_VOTE) continue
+      votes++
+      if (2 * ((answers / SLOW) & BITS) > judged) slowVotes++
+    }
     return {
       factor,
       usual,
@@ -285,6 +332,10 @@ export class Slowness {
       known: this.known,
       answers: this.#answers,
       callers: this.#callers.size,
+      votes,
+      slowVotes,
+      votesBefore: this.#votesBefore,
+      slowVotesBefore: this.#slowVotesBefore,
       minutes,
       counted,
     }
