@@ -11,6 +11,9 @@ import { CALLS, IN_HOUR, IN_MINUTE, IN_TEN, LAST_AT, MINUTE_PEAK, PER_USE, TEN_P
 export class Usage {
   readonly #uses: Uses
   #row = 0
+  #sums: Float64Array = new Float64Array(PER_USE)
+  /** Where its numbers begin. */
+  #at = 0
 
   constructor(uses: Uses) {
     this.#uses = uses
@@ -18,6 +21,8 @@ export class Usage {
 
   at(row: number): this {
     this.#row = row
+    this.#sums = this.#uses.sumsOf(row)
+    this.#at = this.#uses.offsetOf(row)
     return this
   }
 
@@ -65,8 +70,8 @@ export class Usage {
   }
 
   add(used: number, largest: boolean, minute: number, now: EventTime): void {
-    const { sums } = this.#uses
-    const at = this.#row * PER_USE
+    const sums = this.#sums
+    const at = this.#at
     const before = Math.floor(sums[at + LAST_AT]! / MINUTE_US)
     if (minute !== before) {
       sums[at + IN_MINUTE] = 0
@@ -88,13 +93,13 @@ export class Usage {
   }
 
   call(): void {
-    this.#uses.sums[this.#row * PER_USE + CALLS]! += 1
+    this.#sums[this.#at + CALLS]! += 1
   }
 
   /** The busiest minute, the busiest ten, the hour; and begins a new hour. */
   close(): ByScale<number> {
-    const { sums } = this.#uses
-    const at = this.#row * PER_USE
+    const sums = this.#sums
+    const at = this.#at
     const { heavy } = this
     const tenPeak = Math.max(sums[at + TEN_PEAK]!, heavy?.ten.takePeak() ?? 0)
     const values: ByScale<number> = [sums[at + MINUTE_PEAK]!, tenPeak, sums[at + IN_HOUR]!]
@@ -108,6 +113,6 @@ export class Usage {
   }
 
   #get(which: number): number {
-    return this.#uses.sums[this.#row * PER_USE + which]!
+    return this.#sums[this.#at + which]!
   }
 }

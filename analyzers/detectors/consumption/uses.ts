@@ -38,6 +38,9 @@ export const TEN_PEAK = 4
 export const CALLS = 5
 export const LAST_AT = 6
 export const PER_USE = 7
+/** Rows whose numbers stand in one list. Lists are added, not replaced by longer ones: of those a third would be empty. */
+const PAGE_BITS = 10
+const PAGE_ROWS = 1 << PAGE_BITS
 /** Rows to begin with. */
 const FEW_ROWS = 64
 /** In the place of a row where there is none. */
@@ -93,8 +96,8 @@ export class Caller {
  * Memory     80 B for each use, as many as there were at once; and what is kept of heavy ones
  */
 export class Uses implements EvictionListener<Caller> {
-  /** PER_USE for each row. */
-  sums = new Float64Array(FEW_ROWS * PER_USE)
+  /** PER_USE for each row, by PAGE_ROWS. */
+  readonly #sums: Float64Array[] = []
   readonly places: (Place | null)[] = []
   readonly heavy: (Heavy | null)[] = []
   /** The row after this one of the same caller, or of those that are free. */
@@ -103,6 +106,16 @@ export class Uses implements EvictionListener<Caller> {
 
   next(row: number): number {
     return this.#next[row]!
+  }
+
+  /** The numbers of this row and of some others, which stand there for as long as the row does. */
+  sumsOf(row: number): Float64Array {
+    return this.#sums[row >>> PAGE_BITS]!
+  }
+
+  /** Where the row begins among its `sumsOf`. */
+  offsetOf(row: number): number {
+    return (row & (PAGE_ROWS - 1)) * PER_USE
   }
 
   /** The row of a place among those of a caller, added if need be. */
@@ -138,7 +151,7 @@ export class Uses implements EvictionListener<Caller> {
     const caller = Caller.fromState(state)
     for (const [service, template, , sums, peaks, rest, heavy] of state[5]) {
       const row = this.#add(caller, places.of(service, template))
-      this.sums.set([...sums, ...peaks, ...rest], row * PER_USE)
+      this.sumsOf(row).set([...sums, ...peaks, ...rest], this.offsetOf(row))
       this.heavy[row] = heavy === null ? null : Heavy.fromState(heavy)
     }
     return caller
@@ -146,7 +159,7 @@ export class Uses implements EvictionListener<Caller> {
 
   #stateOf(row: number): z.infer<typeof UseState> {
     const { service, template } = this.places[row]!
-    const of = (which: number) => this.sums[row * PER_USE + which]!
+    const of = (which: number) => this.sumsOf(row)[this.offsetOf(row) + which]!
     const lastAt: EventTime = of(LAST_AT)
     return [
       service,
@@ -183,10 +196,8 @@ export class Uses implements EvictionListener<Caller> {
       const next = new Int32Array(2 * row)
       next.set(this.#next)
       this.#next = next
-      const sums = new Float64Array(2 * row * PER_USE)
-      sums.set(this.sums)
-      this.sums = sums
     }
+    if ((row & (PAGE_ROWS - 1)) === 0) this.#sums.push(new Float64Array(PAGE_ROWS * PER_USE))
     this.#next[row] = NO_ROW
     this.places.push(null)
     this.heavy.push(null)
@@ -195,12 +206,13 @@ export class Uses implements EvictionListener<Caller> {
 
   #removeOldest(caller: Caller): void {
     let beforeOldest = NO_ROW
-    let oldest = caller.first
-    let before = oldest
-    for (let row = this.#next[oldest]!; row !== NO_ROW; row = this.#next[row]!) {
-      if (this.sums[row * PER_USE + LAST_AT]! < this.sums[oldest * PER_USE + LAST_AT]!) {
+    let oldestAt = Number.POSITIVE_INFINITY
+    let before = NO_ROW
+    for (let row = caller.first; row !== NO_ROW; row = this.#next[row]!) {
+      const lastAt = this.sumsOf(row)[this.offsetOf(row) + LAST_AT]!
+      if (lastAt < oldestAt) {
         beforeOldest = before
-        oldest = row
+        oldestAt = lastAt
       }
       before = row
     }
@@ -212,7 +224,7 @@ export class Uses implements EvictionListener<Caller> {
     const row = before === NO_ROW ? caller.first : this.#next[before]!
     if (before === NO_ROW) caller.first = this.#next[row]!
     else this.#next[before] = this.#next[row]!
-    this.sums.fill(0, row * PER_USE, (row + 1) * PER_USE)
+    this.sumsOf(row).fill(0, this.offsetOf(row), this.offsetOf(row) + PER_USE)
     this.places[row] = null
     this.heavy[row] = null
     this.#next[row] = this.#free
