@@ -65,23 +65,39 @@ export class TimerQueue {
     while (this.#front < this.#back && messages[this.#front & mask] === null) this.#front++
   }
 
-  /** The ring is full: those that wait move together, into one of twice the length when they are more than half. */
+  /** The ring is full: those that wait move together, and it gets twice the length when they are more than half of it. */
   #makeRoom(): void {
+    this.#closeRanks()
     const { length } = this.#messages
-    const larger = this.size > length / 2 ? length * 2 : length
-    const messages = new Array<HttpMessage | null>(larger).fill(null)
-    const deadlines = new Float64Array(larger)
-    let place = 0
+    if (this.size <= length / 2) return
+    const messages = new Array<HttpMessage | null>(length * 2).fill(null)
+    const deadlines = new Float64Array(length * 2)
     for (let at = this.#front; at < this.#back; at++) {
-      const message = this.#messages[at & (length - 1)]!
-      if (message === null) continue
-      messages[place] = message
-      deadlines[place] = this.#deadlines[at & (length - 1)]!
-      message.timerPlace = place++
+      const place = at & (length - 1)
+      const message = this.#messages[place]!
+      message.timerPlace = at & (length * 2 - 1)
+      messages[message.timerPlace] = message
+      deadlines[message.timerPlace] = this.#deadlines[place]!
     }
     this.#messages = messages
     this.#deadlines = deadlines
-    this.#front = 0
-    this.#back = place
+  }
+
+  /** After this no place in use is empty. */
+  #closeRanks(): void {
+    const messages = this.#messages
+    const deadlines = this.#deadlines
+    const mask = messages.length - 1
+    let next = this.#front
+    for (let at = next; at < this.#back; at++) {
+      const message = messages[at & mask]!
+      if (message === null) continue
+      const place = next++ & mask
+      messages[at & mask] = null
+      messages[place] = message
+      deadlines[place] = deadlines[at & mask]!
+      message.timerPlace = place
+    }
+    this.#back = next
   }
 }
