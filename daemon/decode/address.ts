@@ -2,7 +2,8 @@
  * Addresses as four 32-bit words, IPv4 mapped (::ffff:a.b.c.d), to text and back. Words may come signed or unsigned.
  */
 
-const MAPPED = 0xffff
+/** ::ffff:0:0/96, the second word from the right of an IPv4-mapped address (RFC 4291 §2.5.5.2). The first two are 0. */
+export const MAPPED = 0xffff
 /** `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255` */
 const LONGEST = 45
 

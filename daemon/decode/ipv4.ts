@@ -1,8 +1,7 @@
+import { MAPPED } from './address.ts'
 import { type Packet, type Refusal, shortOf } from './packet.ts'
 import type { Segment } from './segment.ts'
 
-/** ::ffff:0:0/96, the second word from the right of an IPv4-mapped address (RFC 4291 §2.5.5.2). */
-const MAPPED = 0xffff
 const MORE_FRAGMENTS = 0x2000
 const OFFSET = 0x1fff
 

@@ -205,9 +205,9 @@ export class FlowTable {
     return this.#rows[row * ROW + side * SIDE1 + word]!
   }
 
-  port(row: number, side: Direction): number {
-    const ports = this.#rows[row * ROW + PORTS]!
-    return side === 0 ? ports >>> 16 : ports & 0xffff
+  /** That of side 0 in the upper half, that of side 1 in the lower one. */
+  ports(row: number): number {
+    return this.#rows[row * ROW + PORTS]!
   }
 
   /** Whether the segment carries another tag than the first one of the row did. */

@@ -3,35 +3,53 @@ import type { EventTime } from '../model/time.ts'
 import type { SidesSeen, SourceTally } from '../telemetry/source-tallies.ts'
 import { HalfStream, type HoldAccount } from './half-stream.ts'
 import { DIFFERENT, DUPLICATE, fingerprint } from './recent-segments.ts'
+import type { RowInfo } from './row-info.ts'
 import { seqDiff } from './sequence.ts'
 import type { CloseReason, Direction, StreamConsumer } from './stream.ts'
 
 /** So many implausible segments in a row mean that the flow has moved to another sequence space, not that they are forged. */
 const STRAYS = 16
 
-/** A flow that carries bytes: two ordered directions and their consumer. */
+const NO_ROW = -1
+/** Of a flow that is over. */
+const NOBODY: StreamConsumer = { data() {}, gap() {}, end() {}, close() {} }
+
+/** A flow that carries bytes: two ordered directions and their consumer. Used again for another connection when it is over. */
 export class Flow {
-  readonly row: number
+  row = NO_ROW
+  /** What its consumer is told of it. */
+  info: RowInfo | null = null
   /** The direction 0 and the direction 1. No array of them: it would be two more lines of cold memory for each segment. */
   readonly forth: HalfStream
   readonly back: HalfStream
+  consumer: StreamConsumer = NOBODY
+  readonly account: HoldAccount
   /** Of the source that brought its first segment. */
-  readonly tally: SourceTally
+  tally: SourceTally
   /** Whether it was told already if both of its directions are seen. */
   judged = false
-  readonly #consumer: StreamConsumer
-  readonly #account: HoldAccount
+  /** How many connections have been this object: who remembers one can tell whether it still is. */
+  life = 0
   /** Of `account.recent`: the direction 0, and after it the direction 1. */
-  readonly #slots: number
+  #slots = 0
 
-  constructor(row: number, consumer: StreamConsumer, account: HoldAccount) {
-    this.row = row
-    this.#consumer = consumer
-    this.#account = account
+  constructor(account: HoldAccount) {
+    this.account = account
     this.tally = account.telemetry.funnel.sources.current
-    this.forth = new HalfStream(row, 0, consumer, account, this.tally)
-    this.back = new HalfStream(row, 1, consumer, account, this.tally)
-    this.#slots = account.recent.take()
+    this.forth = new HalfStream(this, 0)
+    this.back = new HalfStream(this, 1)
+  }
+
+  /** Begins anew, with another connection. */
+  open(row: number, consumer: StreamConsumer): void {
+    this.row = row
+    this.consumer = consumer
+    this.tally = this.account.telemetry.funnel.sources.current
+    this.judged = false
+    this.life++
+    this.forth.open()
+    this.back.open()
+    this.#slots = this.account.recent.take()
   }
 
   /** Both directions have ended. */
@@ -53,7 +71,7 @@ export class Flow {
     const second = back.hasBytes || forth.heard
     if (first && second) return 'both'
     const seen = first ? forth : back
-    if (!seen.hasBytes || !this.#account.recent.acknowledgesMore(this.#slots + seen.direction)) return null
+    if (!seen.hasBytes || !this.account.recent.acknowledgesMore(this.#slots + seen.direction)) return null
     return first ? 'first' : 'second'
   }
 
@@ -64,10 +82,10 @@ export class Flow {
   receive(segment: Segment, seq: number, direction: Direction, time: EventTime, now: EventTime): boolean {
     const half = direction === 0 ? this.forth : this.back
     const peer = direction === 0 ? this.back : this.forth
-    const { recent } = this.#account
+    const { recent } = this.account
     const slot = this.#slots + direction
-    const { funnel, weirds, counters } = this.#account.telemetry
-    const { holeBytes } = this.#account.limits
+    const { funnel, weirds, counters } = this.account.telemetry
+    const { holeBytes } = this.account.limits
     const length = segment.payloadEnd - segment.payloadStart + segment.payloadMissing
     if (!half.known) half.startAt(seq)
 
@@ -126,9 +144,10 @@ export class Flow {
         half.giveUp(now, reason === 'end_of_input')
       }
     }
-    this.#account.recent.giveBack(this.#slots)
+    this.account.recent.giveBack(this.#slots)
     forth.discard()
     back.discard()
-    this.#consumer.close(reason, now)
+    this.consumer.close(reason, now)
+    this.consumer = NOBODY
   }
 }

@@ -2,12 +2,13 @@ import type { PieceBuffers } from '../decode/piece-buffers.ts'
 import type { Pool } from '../decode/pool.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import type { SourceTally } from '../telemetry/source-tallies.ts'
+import { Disorder, type HeldPiece } from './disorder.ts'
+import type { Flow } from './flow.ts'
 import type { HoleQueue } from './hole-queue.ts'
 import type { ReassemblyLimits } from './limits.ts'
 import type { RecentSegments } from './recent-segments.ts'
 import { seqAdd } from './sequence.ts'
-import type { Direction, StreamConsumer } from './stream.ts'
+import type { Direction } from './stream.ts'
 
 /** What a held piece costs beside its bytes, with what the collector leaves lying about; one-byte pieces are not free. */
 const PIECE_OVERHEAD = 1024
@@ -27,15 +28,6 @@ export interface HoldAccount {
   heldCost: number
 }
 
-/** An early piece of the stream: *owned* bytes, of which the first `end - start` count, or null for bytes that were on the wire but not captured. */
-export class HeldPiece {
-  start = 0
-  end = 0
-  bytes: Buffer | null = null
-  acked = -1
-  time: EventTime = 0
-}
-
 /**
  * Orders the segments of one flow direction into a byte stream.
  *
@@ -49,57 +41,47 @@ export class HeldPiece {
  * the door; positions do not wrap. Knows nothing of HTTP.
  */
 export class HalfStream {
-  // What every segment needs comes first, so that it shares two lines of the cache.
   /** Whether `next` is known: a segment of this direction was seen. */
   known = false
+  ended = false
+  /** How far the peer has acknowledged; whether it was heard to acknowledge anything. */
+  heard = false
+  peerPosition = 0
   /** Sequence number of the byte at `position`. */
   next = 0
   /** First byte that was not handed on yet. */
   position = 0
   /** Where the FIN stands, -1 while there is none. */
   fin = -1
-  /** How far the peer has acknowledged; whether it was heard to acknowledge anything. */
-  peerPosition = 0
-  heard = false
-  /** Stands in the hole queue. */
-  waiting = false
-  #held: HeldPiece[] | null = null
-  readonly #consumer: StreamConsumer
-  readonly direction: Direction
-  ended = false
   /** Implausible segments in a row. */
   strays = 0
-  /** The peer was heard to acknowledge something after the wait for a hole began. */
-  heardWaiting = false
+  readonly direction: Direction
+  readonly flow: Flow
+  /** Null while all has come in order, as in most connections for good. */
+  #disorder: Disorder | null = null
 
-  readonly #account: HoldAccount
-  /** Of the source that brought the flow. */
-  readonly #tally: SourceTally
-  /** The flow's row in the flow table. */
-  readonly row: number
-  finTime: EventTime = 0
-  /** Links of the hole queue. */
-  waitingSince: EventTime = 0
-  previousHole: HalfStream | null = null
-  nextHole: HalfStream | null = null
-  /** Bytes before `position` that were given up. */
-  #lost = 0
-  /** The hole that was given up last: [start, end), empty while there is none. */
-  #gapStart = 0
-  #gapEnd = 0
-  #heldBytes = 0
-
-  constructor(row: number, direction: Direction, consumer: StreamConsumer, account: HoldAccount, tally: SourceTally) {
-    this.row = row
+  constructor(flow: Flow, direction: Direction) {
+    this.flow = flow
     this.direction = direction
-    this.#consumer = consumer
-    this.#account = account
-    this.#tally = tally
+  }
+
+  /** Begins anew, with a direction of another connection. The last one was discarded. */
+  open(): void {
+    this.known = false
+    this.ended = false
+    this.heard = false
+    this.peerPosition = 0
+    this.next = 0
+    this.position = 0
+    this.fin = -1
+    this.strays = 0
+    this.#disorder = null
   }
 
   /** Whether any byte of this direction was seen, be it without being kept. */
   get hasBytes(): boolean {
-    return this.#held !== null || this.position > this.#lost
+    const disorder = this.#disorder
+    return disorder === null ? this.position > 0 : disorder.held.length > 0 || this.position > disorder.lost
   }
 
   startAt(seq: number): void {
@@ -122,8 +104,8 @@ export class HalfStream {
     now: EventTime,
   ): void {
     const before = this.position
-    if (start === before && this.#held === null && missing === 0 && this.fin < 0) {
-      this.#consumer.data(this.direction, bytes, from, to, before, acked, time, now)
+    if (start === before && !this.#holds && missing === 0 && this.fin < 0) {
+      this.flow.consumer.data(this.direction, bytes, from, to, before, acked, time, now)
       this.#advance(to - from)
     } else {
       const captured = start + (to - from)
@@ -138,20 +120,23 @@ export class HalfStream {
   /** A FIN at stream position `at`. The first plausible one counts. */
   finish(at: number, time: EventTime, now: EventTime): void {
     if (this.fin >= 0 || at < this.position) return
-    const held = this.#held
-    if (held !== null && held[held.length - 1]!.end > at) return // bytes beyond it are known: not the end
+    const last = this.#disorder?.held.at(-1)
+    if (last !== undefined && last.end > at) return // bytes beyond it are known: not the end
     this.fin = at
-    this.finTime = time
+    if (at === this.position) this.#end(time, now)
+    else this.#disordered().finTime = time
     this.#settle(this.position, now)
   }
 
   /** The peer acknowledged everything before `position`. Past what we have, that is a hole, but perhaps one that fills. */
   acknowledged(position: number, now: EventTime): void {
     this.heard = true
-    if (this.waiting && now > this.waitingSince) this.heardWaiting = true
+    const disorder = this.#disorder
+    const waiting = disorder?.waiting === true
+    if (waiting && now > disorder.waitingSince) disorder.heardWaiting = true
     if (position <= this.peerPosition) return
     this.peerPosition = position
-    if (position > this.position && !this.waiting) this.#settle(this.position, now)
+    if (position > this.position && !waiting) this.#settle(this.position, now)
   }
 
   /**
@@ -159,7 +144,7 @@ export class HalfStream {
    * they are still to come, and a gap would hide them; one forged early segment could blind us so.
    */
   isOwed(): boolean {
-    return this.heardWaiting && this.peerPosition <= this.position
+    return this.#disorder?.heardWaiting === true && this.peerPosition <= this.position
   }
 
   /** Turns the first hole into a gap and hands on what follows it. `undecided`: the input ended, it might have filled yet. */
@@ -171,21 +156,29 @@ export class HalfStream {
 
   /** Capture time of the first held piece, for a flush of both directions in time order; Infinity when none is held. */
   get heldSince(): EventTime {
-    return this.#held?.[0]?.time ?? Number.POSITIVE_INFINITY
+    return this.#disorder?.held[0]?.time ?? Number.POSITIVE_INFINITY
   }
 
   /** Whether bytes are known to exist beyond `position`. */
   get hasHole(): boolean {
-    return this.#held !== null || this.#peerEnd() > this.position || this.fin > this.position
+    return this.#holds || this.#peerEnd() > this.position || this.fin > this.position
   }
 
   /** Drops what is held: the flow is evicted. */
   discard(): void {
-    const held = this.#held
-    if (this.waiting) this.#account.holes.remove(this)
-    if (held === null) return
-    while (held.length > 0) this.#drop(held.pop()!)
-    this.#held = null
+    const disorder = this.#disorder
+    if (disorder === null) return
+    if (disorder.waiting) this.flow.account.holes.remove(disorder)
+    while (disorder.held.length > 0) this.#dropLast(disorder)
+  }
+
+  get #holds(): boolean {
+    return this.#disorder !== null && this.#disorder.held.length > 0
+  }
+
+  #disordered(): Disorder {
+    this.#disorder ??= new Disorder(this)
+    return this.#disorder
   }
 
   #peerEnd(): number {
@@ -202,7 +195,8 @@ export class HalfStream {
     time: EventTime,
     now: EventTime,
   ): void {
-    const { funnel } = this.#account.telemetry
+    const { funnel } = this.flow.account.telemetry
+    const disorder = this.#disorder
     const shift = from - start // place in `bytes` of a position
     let at = start
     let last = end
@@ -212,20 +206,21 @@ export class HalfStream {
     }
     if (at < this.position) {
       const known = Math.min(last, this.position)
-      const late = Math.max(0, Math.min(known, this.#gapEnd) - Math.max(at, this.#gapStart))
+      const late =
+        disorder === null ? 0 : Math.max(0, Math.min(known, disorder.gapEnd) - Math.max(at, disorder.gapStart))
       if (late > 0) funnel.bytes.drop('late', late)
       funnel.bytes.drop('retransmitted', known - at - late)
       at = known
     }
     let index = this.#firstHeldAfter(at)
     while (at < last) {
-      const piece = this.#held?.[index]
+      const piece = this.#disorder?.held[index]
       if (piece !== undefined && piece.start <= at) {
         const covered = Math.min(last, piece.end)
         this.#compare(piece, at, covered, bytes, shift)
         funnel.bytes.drop('retransmitted', covered - at)
         at = covered
-        if (piece.start === this.position) this.#handOnFirst(now)
+        if (piece.start === this.position) this.#handOnFirst(this.#disorder!, now)
         index = this.#firstHeldAfter(at)
         continue
       }
@@ -242,8 +237,8 @@ export class HalfStream {
 
   /** Index of the first held piece that ends after `at`. Pieces are sorted and apart. */
   #firstHeldAfter(at: number): number {
-    const held = this.#held
-    if (held === null) return 0
+    if (this.#disorder === null) return 0
+    const { held } = this.#disorder
     let low = 0
     let high = held.length
     while (low < high) {
@@ -258,73 +253,79 @@ export class HalfStream {
     if (bytes === null || piece.bytes === null) return
     const first = from - piece.start
     if (bytes.compare(piece.bytes, first, first + (to - from), from + shift, to + shift) !== 0) {
-      this.#account.telemetry.weirds.add('tcp.overlap_differs')
+      this.flow.account.telemetry.weirds.add('tcp.overlap_differs')
     }
   }
 
   #hold(index: number, start: number, end: number, bytes: Buffer | null, acked: number, time: EventTime): void {
-    const piece = this.#account.held.take()
+    const { account } = this.flow
+    const piece = account.held.take()
     piece.start = start
     piece.end = end
     piece.bytes = bytes
     piece.acked = acked
     piece.time = time
-    this.#held ??= []
-    this.#held.splice(index, 0, piece)
-    this.#heldBytes += end - start
-    this.#account.heldBytes += end - start
-    this.#account.heldCost += (bytes === null ? 0 : end - start) + PIECE_OVERHEAD
+    const disorder = this.#disordered()
+    disorder.held.splice(index, 0, piece)
+    disorder.heldBytes += end - start
+    account.heldBytes += end - start
+    account.heldCost += costOf(piece)
   }
 
   #copy(bytes: Buffer, from: number, to: number): Buffer {
-    const owned = this.#account.pieces.take(to - from)
+    const owned = this.flow.account.pieces.take(to - from)
     bytes.copy(owned, 0, from, to)
     return owned
   }
 
-  #release(piece: HeldPiece): void {
+  #release(disorder: Disorder, piece: HeldPiece): void {
+    const { account } = this.flow
     const length = piece.end - piece.start
-    this.#heldBytes -= length
-    this.#account.heldBytes -= length
-    this.#account.heldCost -= (piece.bytes === null ? 0 : length) + PIECE_OVERHEAD
+    disorder.heldBytes -= length
+    account.heldBytes -= length
+    account.heldCost -= costOf(piece)
   }
 
-  #drop(piece: HeldPiece): void {
-    this.#release(piece)
-    this.#account.telemetry.funnel.bytes.drop('held_lost', piece.end - piece.start)
+  /** The piece furthest ahead goes unused. */
+  #dropLast(disorder: Disorder): void {
+    const piece = disorder.held.pop()!
+    this.#release(disorder, piece)
+    this.flow.account.telemetry.funnel.bytes.drop('held_lost', piece.end - piece.start)
     this.#giveBack(piece)
   }
 
   /** Nobody looks at the piece any more. */
   #giveBack(piece: HeldPiece): void {
-    if (piece.bytes !== null) this.#account.pieces.giveBack(piece.bytes)
+    const { account } = this.flow
+    if (piece.bytes !== null) account.pieces.giveBack(piece.bytes)
     piece.bytes = null
-    this.#account.held.giveBack(piece)
+    account.held.giveBack(piece)
   }
 
   /** Hands on the held pieces that have become next. */
   #drain(now: EventTime): void {
-    while (this.#held?.[0]?.start === this.position) this.#handOnFirst(now)
+    const disorder = this.#disorder
+    if (disorder === null) return
+    while (disorder.held[0]?.start === this.position) this.#handOnFirst(disorder, now)
   }
 
-  #handOnFirst(now: EventTime): void {
-    const held = this.#held!
-    const piece = held.shift()!
-    if (held.length === 0) this.#held = null
-    this.#release(piece)
+  #handOnFirst(disorder: Disorder, now: EventTime): void {
+    const piece = disorder.held.shift()!
+    this.#release(disorder, piece)
     this.#handOn(piece.bytes, 0, piece.end - piece.start, piece.acked, piece.time, now)
     this.#giveBack(piece)
   }
 
   #handOn(bytes: Buffer | null, from: number, length: number, acked: number, time: EventTime, now: EventTime): void {
+    const { consumer, account, tally } = this.flow
     if (bytes !== null) {
-      this.#consumer.data(this.direction, bytes, from, from + length, this.position, acked, time, now)
+      consumer.data(this.direction, bytes, from, from + length, this.position, acked, time, now)
     } else {
-      const { funnel, weirds } = this.#account.telemetry
+      const { funnel, weirds } = account.telemetry
       funnel.bytes.drop('snap_length', length)
-      this.#tally.cutBytes += length
+      tally.cutBytes += length
       weirds.add('tcp.snap_length')
-      this.#consumer.gap(this.direction, length, this.position, 'snap_length', time, now)
+      consumer.gap(this.direction, length, this.position, 'snap_length', time, now)
     }
     this.#advance(length)
   }
@@ -335,56 +336,65 @@ export class HalfStream {
   }
 
   #skipHole(now: EventTime, undecided = false): void {
-    const first = this.#held?.[0]
+    const disorder = this.#disordered()
+    const first = disorder.held[0]
     const peerEnd = this.#peerEnd()
     const target = first !== undefined ? first.start : peerEnd > this.position ? peerEnd : this.fin
     const length = target - this.position
     if (length <= 0) return
-    this.#account.telemetry.weirds.add('tcp.gap')
+    const { consumer, account, tally } = this.flow
+    account.telemetry.weirds.add('tcp.gap')
     // Lost is what the receiver has got and we have not. A direction of which nothing is seen is not lossy but missing.
     const acked = Math.min(target, peerEnd) - this.position
-    if (acked > 0 && !undecided && this.hasBytes) this.#tally.lostBehind(this.position - this.#lost, acked)
-    this.#lost += length
-    this.#gapStart = this.position
-    this.#gapEnd = target
-    this.#consumer.gap(this.direction, length, this.position, 'lost', first?.time ?? now, now)
+    if (acked > 0 && !undecided && this.hasBytes) tally.lostBehind(this.position - disorder.lost, acked)
+    disorder.lost += length
+    disorder.gapStart = this.position
+    disorder.gapEnd = target
+    consumer.gap(this.direction, length, this.position, 'lost', first?.time ?? now, now)
     this.#advance(length)
     this.#drain(now)
   }
 
   /** Over the limits: what is owed keeps waiting and the furthest piece goes; otherwise the first hole is given up. */
   #keepLimits(now: EventTime): void {
-    const { limits, telemetry } = this.#account
+    const disorder = this.#disorder
+    if (disorder === null) return
+    const { limits, telemetry } = this.flow.account
+    const { held } = disorder
     while (
-      this.#held !== null &&
-      (this.#held.length > limits.heldSegmentsPerDirection || this.#heldBytes > limits.heldBytesPerDirection)
+      held.length > 0 &&
+      (held.length > limits.heldSegmentsPerDirection || disorder.heldBytes > limits.heldBytesPerDirection)
     ) {
       telemetry.counters.add('reassembly.hold_limit')
-      if (this.waiting && this.isOwed()) {
-        this.#drop(this.#held.pop()!)
-        if (this.#held.length === 0) this.#held = null
-      } else {
-        this.#skipHole(now)
-      }
+      if (disorder.waiting && this.isOwed()) this.#dropLast(disorder)
+      else this.#skipHole(now)
     }
   }
 
   /** After any change: ends the direction when its FIN is reached, and starts, restarts or stops the wait for a hole. */
   #settle(before: number, now: EventTime): void {
-    if (this.fin === this.position && !this.ended) {
-      this.ended = true
-      this.#consumer.end(this.direction, this.finTime, now)
-    }
+    if (this.fin === this.position && !this.ended) this.#end(this.#disordered().finTime, now)
     if (this.hasHole) {
-      if (!this.waiting) {
-        this.#account.holes.add(this, now)
-      } else if (this.position !== before) {
+      const disorder = this.#disordered()
+      const { holes } = this.flow.account
+      if (!disorder.waiting) holes.add(disorder, now)
+      else if (this.position !== before) {
         // The next hole waits anew: something arrived, so more may.
-        this.#account.holes.remove(this)
-        this.#account.holes.add(this, now)
+        holes.remove(disorder)
+        holes.add(disorder, now)
       }
-    } else if (this.waiting) {
-      this.#account.holes.remove(this)
+    } else if (this.#disorder?.waiting) {
+      this.flow.account.holes.remove(this.#disorder)
     }
   }
+
+  #end(time: EventTime, now: EventTime): void {
+    this.ended = true
+    this.flow.consumer.end(this.direction, time, now)
+  }
+}
+
+/** Of keeping a piece. */
+function costOf(piece: HeldPiece): number {
+  return (piece.bytes === null ? 0 : piece.end - piece.start) + PIECE_OVERHEAD
 }

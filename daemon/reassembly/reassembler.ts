@@ -3,11 +3,10 @@ import { ACK, FIN, RST, type Segment, SYN } from '../decode/segment.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import { Flow } from './flow.ts'
+import type { Flow } from './flow.ts'
 import { FlowHash, shardOf } from './flow-hash.ts'
 import { CLOSED, type FlowTable, LASTING, SEQ0_KNOWN, SEQ1_KNOWN } from './flow-table.ts'
 import { REASSEMBLY_LIMITS, type ReassemblyLimits, SHARDS } from './limits.ts'
-import { RowInfo } from './row-info.ts'
 import { belongs } from './same-connection.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
 import { Shard } from './shard.ts'
@@ -25,6 +24,8 @@ export interface ReassemblerOptions {
   readonly telemetry: Telemetry
   /** The source of the frame that is being pushed; asked when a flow opens. */
   readonly source: () => SourceInfo
+  /** Whether what a consumer is told of its flow is read when that is over, as by default; else it is used again. */
+  readonly infoStays?: boolean
   readonly limits?: Partial<ReassemblyLimits>
   /** Five 32-bit words for the hash; random by default. Nothing that is printed depends on it. */
   readonly hashKey?: ArrayLike<number>
@@ -57,7 +58,10 @@ export class Reassembler {
     const limits = { ...REASSEMBLY_LIMITS, ...options.limits }
     this.#limits = limits
     this.#hash = new FlowHash(options.hashKey ?? randomFillSync(new Uint32Array(5)))
-    this.#shards = Array.from({ length: SHARDS }, (_, number) => new Shard(number, limits, options.telemetry))
+    this.#shards = Array.from(
+      { length: SHARDS },
+      (_, number) => new Shard(number, limits, options.telemetry, options.infoStays ?? true),
+    )
   }
 
   /** Flows with a consumer. */
@@ -288,11 +292,9 @@ export class Reassembler {
     const fromStart = (state & (SEQ0_KNOWN | SEQ1_KNOWN)) !== 0
     if (!fromStart) table.moveTo(LASTING, row)
     const firstSeq = fromStart ? table.nextSeq(row, (state & SEQ0_KNOWN) !== 0 ? 0 : 1) : seq
-    const info = new RowInfo(table, row, this.#source(), shard.number, fromStart, firstSeq)
-    const flow = new Flow(row, this.#open(info, now, shard.kept), shard)
+    const flow = shard.openFlow(row, this.#source(), fromStart, firstSeq, this.#open, now)
     if ((state & SEQ0_KNOWN) !== 0) flow.forth.startAt(table.nextSeq(row, 0))
     if ((state & SEQ1_KNOWN) !== 0) flow.back.startAt(table.nextSeq(row, 1))
-    shard.opened(flow, now)
     table.direction = direction
     this.#receive(shard, flow, segment, seq, hash, time, now)
   }

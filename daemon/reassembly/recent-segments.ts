@@ -28,7 +28,8 @@ export type Sighting = typeof UNSEEN | typeof DUPLICATE | typeof RESENT | typeof
  * held. Payloads are compared by a fingerprint of sampled bytes: a full hash would cost more than reassembly itself.
  *
  * One array for all of them, by slot: arrays of their own would weigh more than everything else that an idle flow keeps. Rows of
- * half-open and closed flows, of which there may be many more, have none.
+ * half-open and closed flows, of which there may be many more, have none. It grows by a quarter: doubled, it would be half empty where it
+ * is largest.
  */
 export class RecentSegments {
   #fields = new Int32Array(FIRST_SLOTS * SLOT)
@@ -56,7 +57,7 @@ export class RecentSegments {
     const slot = this.#used
     this.#used += 2
     if (this.#used > this.#cursors.length) {
-      const slots = this.#cursors.length * 2
+      const slots = this.#cursors.length + Math.max(FIRST_SLOTS, this.#cursors.length >> 2)
       const fields = new Int32Array(slots * SLOT)
       fields.set(this.#fields)
       this.#fields = fields

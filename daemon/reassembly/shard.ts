@@ -1,15 +1,18 @@
 import { PieceBuffers } from '../decode/piece-buffers.ts'
 import { Pool } from '../decode/pool.ts'
+import type { SourceInfo } from '../model/frame.ts'
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import type { Flow } from './flow.ts'
+import { HeldPiece } from './disorder.ts'
+import { Flow } from './flow.ts'
 import { type Age, BRIEF, FlowTable, LASTING } from './flow-table.ts'
-import { type HalfStream, HeldPiece, type HoldAccount } from './half-stream.ts'
+import type { HalfStream, HoldAccount } from './half-stream.ts'
 import { HoleQueue } from './hole-queue.ts'
 import { type ReassemblyLimits, SHARDS } from './limits.ts'
 import { RecentSegments } from './recent-segments.ts'
+import { RowInfo } from './row-info.ts'
 import { seqAdd } from './sequence.ts'
-import { type CloseReason, KeptBytes } from './stream.ts'
+import { type CloseReason, KeptBytes, type OpenStream } from './stream.ts'
 
 /** What a flow with a consumer costs before it keeps anything: two directions, two parsers, who and where. */
 const FLOW_COST = 4096
@@ -22,6 +25,16 @@ const MAX_UNJUDGED = 64
 const PIECE_SIZES = [64, 512, 1536]
 /** Half a megabyte of a shard at most. */
 const PIECES_KEPT = 256
+
+/** Flows that are over, kept for those that open: 400 bytes each. */
+const MAX_FREE_FLOWS = 256
+
+/** A flow that waits to be judged, and the connection that it was then. */
+interface Unjudged {
+  readonly flow: Flow
+  readonly life: number
+  readonly since: EventTime
+}
 
 /** One of the 16 parts of the flow table, with its share of every limit, its timers and its evictions. */
 export class Shard implements HoldAccount {
@@ -42,13 +55,17 @@ export class Shard implements HoldAccount {
   /** Nothing is due in `tick` before. */
   dueAt: EventTime = Number.NEGATIVE_INFINITY
   /** Oldest first. */
-  readonly #unjudged: { readonly flow: Flow; readonly since: EventTime }[] = []
+  readonly #unjudged: Unjudged[] = []
+  readonly #freeFlows = new Pool(() => new Flow(this), MAX_FREE_FLOWS)
+  readonly #infoStays: boolean
   readonly #maxRows: number
   readonly #maxBrief: number
   readonly #maxHeldCost: number
   readonly #maxKept: number
 
-  constructor(number: number, limits: ReassemblyLimits, telemetry: Telemetry) {
+  /** `infoStays`: as in ReassemblerOptions. */
+  constructor(number: number, limits: ReassemblyLimits, telemetry: Telemetry, infoStays: boolean) {
+    this.#infoStays = infoStays
     this.number = number
     this.limits = limits
     this.telemetry = telemetry
@@ -58,11 +75,23 @@ export class Shard implements HoldAccount {
     this.#maxKept = Math.floor(limits.keptBytes / SHARDS)
   }
 
-  /** A row became a flow with a consumer. */
-  opened(flow: Flow, now: EventTime): void {
-    this.table.flows[flow.row] = flow
+  /** The row becomes a flow that carries bytes; `fromStart` and `firstSeq` as in RowInfo. */
+  openFlow(
+    row: number,
+    source: SourceInfo,
+    fromStart: boolean,
+    firstSeq: number,
+    open: OpenStream,
+    now: EventTime,
+  ): Flow {
+    const flow = this.#freeFlows.take()
+    flow.info ??= new RowInfo(this.number, source)
+    flow.info.describe(this.table, row, source, fromStart, firstSeq)
+    flow.open(row, open(flow.info, now, this.kept))
+    this.table.flows[row] = flow
     this.openFlows++
-    if (this.#unjudged.length < MAX_UNJUDGED) this.#unjudged.push({ flow, since: now })
+    if (this.#unjudged.length < MAX_UNJUDGED) this.#unjudged.push({ flow, life: flow.life, since: now })
+    return flow
   }
 
   /** Makes room for one more row: half-open and closed flows go first, then the one that has been idle longest. */
@@ -76,7 +105,7 @@ export class Shard implements HoldAccount {
   keepHeldBudget(now: EventTime): void {
     while (this.heldCost > this.#maxHeldCost && this.holes.head !== null) {
       this.telemetry.counters.add('reassembly.held_budget')
-      this.#giveUp(this.holes.head, now)
+      this.#giveUp(this.holes.head.half, now)
     }
   }
 
@@ -93,16 +122,17 @@ export class Shard implements HoldAccount {
   /** Holes that have waited long enough, then flows that have been idle long enough. */
   tick(now: EventTime): void {
     const { holes, limits } = this
-    for (let half = holes.head; half !== null && now - half.waitingSince >= limits.holeUs; half = holes.head) {
-      if (half.isOwed()) {
-        holes.remove(half)
-        holes.add(half, now)
+    for (let hole = holes.head; hole !== null && now - hole.waitingSince >= limits.holeUs; hole = holes.head) {
+      if (hole.half.isOwed()) {
+        holes.remove(hole)
+        holes.add(hole, now)
       } else {
-        this.#giveUp(half, now)
+        this.#giveUp(hole.half, now)
       }
     }
     while (this.#unjudged.length > 0 && now - this.#unjudged[0]!.since >= JUDGED_AFTER_US) {
-      this.#judge(this.#unjudged.shift()!.flow)
+      const { flow, life } = this.#unjudged.shift()!
+      if (flow.life === life) this.#judge(flow)
     }
     this.#expire(LASTING, limits.idleUs, now)
     this.#expire(BRIEF, limits.halfOpenUs, now)
@@ -123,13 +153,16 @@ export class Shard implements HoldAccount {
 
   /** Ends a flow but remembers where its streams stood, so that late copies of its segments are known as such. */
   finish(flow: Flow, reason: CloseReason, now: EventTime): void {
-    const { table } = this
     const { row } = flow
     this.#closeFlow(flow, reason, now)
-    for (const half of [flow.forth, flow.back]) {
-      if (half.known) table.setNextSeq(row, half.direction, seqAdd(half.next, half.ended ? 1 : 0))
-    }
+    this.#rememberNext(row, flow.forth)
+    this.#rememberNext(row, flow.back)
+    this.#free(flow)
     this.remember(row, now)
+  }
+
+  #rememberNext(row: number, half: HalfStream): void {
+    if (half.known) this.table.setNextSeq(row, half.direction, seqAdd(half.next, half.ended ? 1 : 0))
   }
 
   /** Makes the row a closed one. */
@@ -143,7 +176,10 @@ export class Shard implements HoldAccount {
   /** Ends what the row holds and forgets it. */
   remove(row: number, reason: CloseReason, now: EventTime): void {
     const flow = this.table.flows[row]
-    if (flow != null) this.#closeFlow(flow, reason, now)
+    if (flow != null) {
+      this.#closeFlow(flow, reason, now)
+      this.#free(flow)
+    }
     this.table.remove(row)
   }
 
@@ -162,6 +198,11 @@ export class Shard implements HoldAccount {
     flow.close(reason, now)
   }
 
+  #free(flow: Flow): void {
+    if (this.#infoStays) flow.info = null
+    this.#freeFlows.giveBack(flow)
+  }
+
   #judge(flow: Flow): void {
     if (flow.judged) return
     flow.judged = true
@@ -171,8 +212,7 @@ export class Shard implements HoldAccount {
 
   #giveUp(half: HalfStream, now: EventTime): void {
     half.giveUp(now)
-    const flow = this.table.flows[half.row]
-    if (flow?.finished) this.finish(flow, 'fin', now)
+    if (half.flow.finished) this.finish(half.flow, 'fin', now)
   }
 
   #evict(row: number, now: EventTime): void {

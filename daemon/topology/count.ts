@@ -67,6 +67,7 @@ class CountedFlows implements Flows {
     this.#reassembler = new Reassembler({
       limits: reassemblyLimits(config),
       open: this.#http.open,
+      infoStays: false,
       telemetry,
       source: () => this.#source,
     })

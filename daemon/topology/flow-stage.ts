@@ -46,6 +46,7 @@ export class FlowStage {
     this.#reassembler = new Reassembler({
       limits: options.reassembly,
       open: this.#http.open,
+      infoStays: emit !== null,
       telemetry,
       source: () => this.#source,
     })
