@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EvictionListener } from '../../daemon/identity/bounded-map.ts'
 import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
 import { flag, text } from './state.ts'
@@ -78,6 +79,7 @@ export class KeyedTable<Value> {
   readonly limit: number
   readonly #newcomerLimit: number
   readonly #create: (key: string) => Value
+  readonly #owner: EvictionListener<Value> | null
   readonly #slots = new Map<string, Slot<Value>>()
   readonly #newcomers = new Part<Value>()
   readonly #residents = new Part<Value>()
@@ -85,8 +87,15 @@ export class KeyedTable<Value> {
   readonly #number: number
   evicted = 0
 
-  constructor(limit: number, create: (key: string) => Value, index: TableIndex | null = null) {
+  /** `owner` is told what was evicted, and what was not put back because the table is full. */
+  constructor(
+    limit: number,
+    create: (key: string) => Value,
+    index: TableIndex | null = null,
+    owner: EvictionListener<Value> | null = null,
+  ) {
     this.limit = limit
+    this.#owner = owner
     this.#newcomerLimit = Math.max(1, Math.floor(limit * NEWCOMERS))
     this.#create = create
     this.#number = index === null ? -1 : index.addTable()
@@ -155,6 +164,7 @@ export class KeyedTable<Value> {
   restore([isResident, key, uses, touched]: KeyedEntry, value: Value): void {
     if (this.size >= this.limit || this.#slots.has(key)) {
       this.evicted++
+      this.#owner?.evicted(value)
       return
     }
     const slot = new Slot(key, value)
@@ -221,6 +231,7 @@ export class KeyedTable<Value> {
     part.remove(first)
     this.#slots.delete(first.key)
     this.#takeBack(first)
+    this.#owner?.evicted(first.value!)
     first.value = undefined
     this.evicted++
   }

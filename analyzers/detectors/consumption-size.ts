@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Transaction } from '../../daemon/model/transaction.ts'
 import { defineDetector } from '../detector.ts'
 import { bytesText, type Measure, USE_OPTIONS } from './consumption/measure.ts'
-import { HOUR } from './consumption/usage.ts'
+import { HOUR } from './consumption/scales.ts'
 import { UseDetector } from './consumption/use-detector.ts'
 
 const Options = z.strictObject({

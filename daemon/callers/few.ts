@@ -1,9 +1,12 @@
 import { withOneMore } from '../model/small-list.ts'
 
-/** The first so many different values, in the order in which they came, and whether there were more. */
+const NONE: never[] = []
+
+/** The first so many different values, in the order in which they came, and whether there were more. Most hold one, which needs no list. */
 export class Few<Value extends string | number> {
   readonly #most: number
-  #values: Value[] = []
+  #first: Value | undefined = undefined
+  #others: Value[] = NONE
   more = false
 
   constructor(most: number) {
@@ -11,26 +14,44 @@ export class Few<Value extends string | number> {
   }
 
   add(value: Value): void {
-    const values = this.#values
-    for (let i = 0; i < values.length; i++) if (values[i] === value) return
-    if (values.length < this.#most) this.#values = withOneMore(values, value)
+    if (value === this.#first) return
+    if (this.#first === undefined) {
+      this.#first = value
+      return
+    }
+    const others = this.#others
+    for (let i = 0; i < others.length; i++) if (others[i] === value) return
+    if (others.length + 1 < this.#most) this.#others = withOneMore(others, value)
     else this.more = true
   }
 
   get values(): readonly Value[] {
-    return this.#values
+    return this.#first === undefined ? NONE : [this.#first, ...this.#others]
   }
 
   get count(): number {
-    return this.#values.length
+    return this.#first === undefined ? 0 : this.#others.length + 1
   }
 
   toState(): [Value[], boolean] {
-    return [[...this.#values], this.more]
+    return [[...this.values], this.more]
   }
 
+  /** Into one that holds none. */
   restore([values, more]: readonly [readonly Value[], boolean]): void {
-    this.#values = values.slice(0, this.#most)
-    this.more = more || values.length > this.#most
+    for (const value of values) this.add(value)
+    this.more ||= more
+  }
+}
+
+/** The same of 32-bit hashes. They are held signed, so that none needs a box of its own. */
+export class FewHashes extends Few<number> {
+  override add(hash: number): void {
+    super.add(hash | 0)
+  }
+
+  override toState(): [number[], boolean] {
+    const [hashes, more] = super.toState()
+    return [hashes.map((hash) => hash >>> 0), more]
   }
 }

@@ -26,15 +26,17 @@ const PER_CALL = 3
 
 export const MOST_CALLS = 8
 const LEAST_SHARE = 0.05
+const NO_OPERATIONS: Operation[] = []
+const NO_NUMBERS: number[] = []
 
 /**
  * The operations that make up most of what one caller asks, by Space-Saving (Metwally, Agrawal and El Abbadi, 2005): eight places, in
  * which a new operation takes over the count of the rarest. What may be another's is not told.
  */
 export class MainCalls {
-  #operations: Operation[] = []
+  #operations: Operation[] = NO_OPERATIONS
   /** PER_CALL for each operation: to find one reads this list alone, not an object for each. */
-  #numbers: number[] = []
+  #numbers: number[] = NO_NUMBERS
   #all = 0
 
   add(operation: Operation): void {

@@ -13,7 +13,7 @@ import {
   type Transaction,
 } from '../model/transaction.ts'
 import { type AgentClass, deviceOf } from './device.ts'
-import { Few } from './few.ts'
+import { Few, FewHashes } from './few.ts'
 import { type Call, MainCalls, type Operation } from './main-calls.ts'
 import type { ProfileState } from './state.ts'
 
@@ -34,7 +34,14 @@ const THEN_ONE_IN = 4
 const PAUSE_WEIGHT = 0.1
 /** Weirds of a request whose caller says for whom it asks, and is not believed. */
 const NAMES_OTHERS: readonly string[] = ['forwarded.beyond', 'forwarded.untrusted']
-const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+/**
+ * Nought in fields for sums and fractions: a floating-point number from the start. Where the first fraction comes later, it changes the
+ * shape of all profiles, and all that was compiled for them is compiled again (a fifth of what is, in a replay).
+ */
+const NOUGHT = -0
+
+const NO_ASNS: Asn[] = []
+const NOTHING: readonly string[] = []
 
 /** How long one must have behaved before what one is taken for may change a judgement. */
 const SETTLED_US = DAY_US
@@ -72,29 +79,29 @@ export class CallerProfile implements CallerView {
   reads = 0
   refused = 0
   /** Bytes of bodies of answers. */
-  bytes = 0
+  bytes = NOUGHT
   /** Requests that were looked into, and those of them to operations that hardly anybody else uses. */
   sampled = 0
   rare = 0
-  /** The operation with most of the requests that were looked into, if one has, and how many it had since it was that. */
-  #top: number | null = null
+  /** The operation with most of the requests that were looked into, if one has, and how many it had since it was that: 0 while there is none. */
+  #top = 0
   #topVotes = 0
   topRequests = 0
-  readonly operations = new Few<number>(MAX_OPERATIONS)
+  readonly operations = new FewHashes(MAX_OPERATIONS)
   readonly #calls = new MainCalls()
   objects = new DistinctCounter()
-  readonly credentials = new Few<number>(MAX_CREDENTIALS)
+  readonly credentials = new FewHashes(MAX_CREDENTIALS)
   readonly networks = new Few<string>(MAX_NETWORKS)
-  #asns: Asn[] = []
-  readonly devices = new Few<number>(MAX_DEVICES)
+  #asns: Asn[] = NO_ASNS
+  readonly devices = new FewHashes(MAX_DEVICES)
   readonly agents = new Few<string>(MAX_AGENTS)
   /** Roles that their tokens name. */
   readonly claimed = new Few<string>(MAX_CLAIMED)
   agentClass: AgentClass = 'none'
   /** Pauses of a second and more: how many, their mean and the mean distance from it, in microseconds. */
   pauses = 0
-  pauseMean = 0
-  pauseSpread = 0
+  pauseMean = NOUGHT
+  pauseSpread = NOUGHT
   /** Bit per hour of the day (UTC). */
   hours = 0
   days = 0
@@ -106,32 +113,42 @@ export class CallerProfile implements CallerView {
   /** An address that says whom it speaks for, and is not believed. */
   namesOthers = false
   role: Role | null = null
-  reasons: readonly string[] = []
-  labels: readonly string[] = []
+  reasons: readonly string[] = NOTHING
+  labels: readonly string[] = NOTHING
 
-  constructor(principal: Principal, now: EventTime) {
+  /** Requests from which on CallerProfiles looks at the role again. */
+  nextLook: number
+  /** From a snapshot: labels may have been changed meanwhile, and reasons are not kept. */
+  restored = false
+
+  constructor(principal: Principal, now: EventTime, nextLook: number) {
     this.principal = principal
     this.firstSeen = now
     this.lastSeen = now
     this.quietSince = now
+    this.nextLook = nextLook
   }
 
-  /** `operation`: one object per operation; `rare`: hardly anybody else uses it. */
-  observe(tx: Transaction, operation: Operation | null, rare: boolean): void {
-    const now = tx.endTime
+  /** Counts a request. Whether it is one of those to look into. */
+  count(tx: Transaction): boolean {
     const count = ++this.requests
-    if (tx.method !== null && READS.has(tx.method)) this.reads++
-    const { status } = tx
+    const { method, status } = tx
+    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') this.reads++
     if (status === 401 || status === 403 || status === 429) this.refused++
     this.bytes += tx.responseBodyBytes
-    this.#passTime(now)
-    if (count > ALL_OF && count % THEN_ONE_IN !== 0) return
+    this.#passTime(tx.endTime)
+    return count <= ALL_OF || count % THEN_ONE_IN === 0
+  }
+
+  /** Looks into the request that was counted last. `operation`: one object per operation; `rare`: hardly anybody else uses it. */
+  lookInto(tx: Transaction, operation: Operation | null, rare: boolean): void {
+    const count = this.requests
     this.sampled++
     if (rare) this.rare++
     if (operation !== null) {
       this.operations.add(operation.hash)
       this.#calls.add(operation)
-      this.#vote(operation.hash)
+      this.#vote(operation.hash | 0)
     }
     const { objectIds } = tx
     if (objectIds.length > 0) this.objects.learnOne(hashText(objectIds[objectIds.length - 1]!))
@@ -167,9 +184,9 @@ export class CallerProfile implements CallerView {
     return this.pauseMean === 0 ? 1 : this.pauseSpread / this.pauseMean
   }
 
-  /** Boyer and Moore's majority vote. */
+  /** Boyer and Moore's majority vote. `operation`: its hash, signed, which needs no box. */
   #vote(operation: number): void {
-    if (operation === this.#top) {
+    if (operation === this.#top && this.topRequests > 0) {
       this.#topVotes++
       this.topRequests++
     } else if (this.#topVotes > 0) this.#topVotes--
@@ -190,8 +207,9 @@ export class CallerProfile implements CallerView {
       this.pauses++
     }
     if (now > this.lastSeen) this.lastSeen = now
-    this.hours |= 1 << (Math.floor(now / HOUR_US) % 24)
-    const day = Math.floor(now / DAY_US)
+    const hour = (now / HOUR_US) | 0
+    this.hours |= 1 << (hour % 24)
+    const day = (hour / 24) | 0
     if (day > this.#lastDay) {
       this.#lastDay = day
       this.days++
@@ -251,7 +269,7 @@ export class CallerProfile implements CallerView {
         ...[this.requests, this.reads, this.refused, this.bytes, this.sampled, this.rare, this.topRequests],
         ...[this.#topVotes, this.pauses, this.pauseMean, this.pauseSpread, this.hours, this.days, this.#lastDay],
       ],
-      this.#top,
+      this.topRequests === 0 ? null : this.#top >>> 0,
       this.operations.toState(),
       this.objects.toState(),
       this.credentials.toState(),
@@ -267,10 +285,15 @@ export class CallerProfile implements CallerView {
   }
 
   /** `operationOf`: see MainCalls. */
-  static fromState(state: ProfileState, operationOf: (service: string, endpoint: string) => Operation): CallerProfile {
+  static fromState(
+    state: ProfileState,
+    operationOf: (service: string, endpoint: string) => Operation,
+    nextLook: number,
+  ): CallerProfile {
     const [principal, [firstSeen, lastSeen, quietSince], counts, top, operations, objects, credentials] = state
     const [, , , , , , , networks, devices, agents, claimed, agentClass, role, asns, calls] = state
-    const profile = new CallerProfile(principalFrom(principal), firstSeen)
+    const profile = new CallerProfile(principalFrom(principal), firstSeen, nextLook)
+    profile.restored = true
     profile.lastSeen = lastSeen
     profile.quietSince = quietSince
     const [requests, reads, refused, bytes, sampled, rare, topRequests] = counts as Fourteen
@@ -279,7 +302,7 @@ export class CallerProfile implements CallerView {
     Object.assign(profile, { pauses, pauseMean, pauseSpread, hours, days, agentClass, role })
     profile.#topVotes = topVotes
     profile.#lastDay = lastDay
-    profile.#top = top
+    profile.#top = (top ?? 0) | 0
     profile.operations.restore(operations)
     profile.objects = DistinctCounter.fromState(objects)
     profile.credentials.restore(credentials)

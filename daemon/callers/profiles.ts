@@ -1,5 +1,4 @@
 import { CallerIndex } from '../../analyzers/baselines/caller-index.ts'
-import { hashText } from '../../analyzers/baselines/lookup-hash.ts'
 import { principalKey } from '../../analyzers/baselines/principal-key.ts'
 import { CidrSet } from '../decode/cidr-set.ts'
 import { Doorkeeper } from '../endpoints/doorkeeper.ts'
@@ -8,7 +7,7 @@ import { PRIVATE_NETWORKS } from '../identity/forwarded.ts'
 import type { EventTime } from '../model/time.ts'
 import { type Asn, callerAddress, type Principal, type Transaction } from '../model/transaction.ts'
 import type { Occupancies } from '../telemetry/occupancy.ts'
-import { type OperationUse, OperationUses } from './operation-use.ts'
+import { OperationUses } from './operation-use.ts'
 import { CallerProfile } from './profile.ts'
 import { type Judged, LEAST_REQUESTS, roleOf } from './roles.ts'
 import { ProfilesLine } from './state.ts'
@@ -41,8 +40,6 @@ export const PROFILE_LIMITS: ProfileLimits = {
 const REGULAR_FROM = 5
 /** A role is looked at again each time the requests have grown by half. */
 const GROWTH = 1.5
-/** Of the requests of a user who came often, one in so many is counted for its operation. */
-const NOTE_ONE_IN = 4
 
 export const NO_LABELS: Labeller = () => []
 
@@ -56,21 +53,13 @@ export interface ProfileOptions {
   readonly limits?: ProfileLimits
 }
 
-interface Kept {
-  readonly profile: CallerProfile
-  readonly hash: number
-  nextLook: number
-  /** Labels may have been changed meanwhile, and reasons are not kept. */
-  restored: boolean
-}
-
 /**
  * What each caller did, and what they seem to be by it. Runs after endpoints, before detectors; learns in event time from transactions in
  * their total order. A flood of callers that come once or twice pushes none of the others out.
  */
 export class CallerProfiles {
-  readonly #regulars: BoundedMap<string, Kept>
-  readonly #newcomers: BoundedMap<string, Kept>
+  readonly #regulars: BoundedMap<string, CallerProfile>
+  readonly #newcomers: BoundedMap<string, CallerProfile>
   readonly #limits: ProfileLimits
   #uses: OperationUses
   readonly #door = new Doorkeeper()
@@ -81,7 +70,7 @@ export class CallerProfiles {
   readonly #index: CallerIndex
   /** Under which rows of the index have those who come often at hand. */
   readonly #number: number
-  #last: Kept | null = null
+  #last: CallerProfile | null = null
   #refused = 0
 
   constructor({
@@ -104,33 +93,29 @@ export class CallerProfiles {
   /** Sets `caller` and `asn`. */
   observe(tx: Transaction): CallerProfile | null {
     if (this.#asns !== null) tx.asn = this.#asns.of(callerAddress(tx))
-    const kept = this.#keptOf(tx.principal, tx.endTime)
-    tx.caller = kept === null ? null : kept.profile
-    if (kept === null) return null
-    const { profile } = kept
-    const { service, endpoint, principal } = tx
-    const use = service === null || endpoint === null ? null : this.#uses.of(service, endpoint)
-    profile.principal = principal
-    profile.observe(tx, use, use !== null && this.#uses.isRare(use))
+    const profile = this.#profileOf(tx.principal, tx.endTime)
+    tx.caller = profile
+    if (profile === null) return null
+    profile.principal = tx.principal
+    if (profile.count(tx)) this.#lookInto(profile, tx)
     const { requests } = profile
-    if (requests === REGULAR_FROM) this.#promote(kept)
-    if (requests >= LEAST_REQUESTS && requests % NOTE_ONE_IN === 0) this.#noteUser(kept, use)
-    if (requests >= kept.nextLook) this.#judge(kept, tx)
-    else if (kept.restored) this.#describe(kept, tx)
+    if (requests === REGULAR_FROM) this.#promote(profile)
+    if (requests >= profile.nextLook) this.#judge(profile, tx)
+    else if (profile.restored) this.#describe(profile, tx)
     return profile
   }
 
   /** Sets `caller` of what was learnt before. */
   recall(tx: Transaction): void {
     const key = principalKey(tx.principal)
-    tx.caller = (this.#regulars.peek(key) ?? this.#newcomers.peek(key))?.profile ?? null
+    tx.caller = this.#regulars.peek(key) ?? this.#newcomers.peek(key) ?? null
   }
 
   /** Something speaks against the caller. */
   disturb(principal: Principal, now: EventTime): void {
     const key = principalKey(principal)
-    const kept = this.#regulars.peek(key) ?? this.#newcomers.peek(key)
-    kept?.profile.disturb(now)
+    const profile = this.#regulars.peek(key) ?? this.#newcomers.peek(key)
+    profile?.disturb(now)
   }
 
   sizes(): Occupancies {
@@ -146,7 +131,7 @@ export class CallerProfiles {
   *snapshot(): IterableIterator<ProfilesLine> {
     yield* this.#uses.snapshot()
     for (const callers of [this.#regulars, this.#newcomers]) {
-      for (const [, { profile, nextLook }] of callers.entries()) yield ['caller', profile.toState(), nextLook]
+      for (const [, profile] of callers.entries()) yield ['caller', profile.toState(), profile.nextLook]
     }
   }
 
@@ -156,10 +141,10 @@ export class CallerProfiles {
     if (line[0] === 'users') this.#uses.restoreUsers(line[1])
     else if (line[0] === 'use') this.#uses.restoreUse(line[1], line[2], line[3], line[4])
     else {
-      const profile = CallerProfile.fromState(line[1], (service, endpoint) => this.#uses.named(service, endpoint))
-      const key = principalKey(profile.principal)
+      const operationOf = (service: string, endpoint: string) => this.#uses.named(service, endpoint)
+      const profile = CallerProfile.fromState(line[1], operationOf, line[2])
       const callers = profile.requests < REGULAR_FROM ? this.#newcomers : this.#regulars
-      callers.set(key, { profile, hash: hashText(key), nextLook: line[2], restored: true })
+      callers.set(principalKey(profile.principal), profile)
     }
   }
 
@@ -171,64 +156,62 @@ export class CallerProfiles {
     this.#uses = new OperationUses(this.#limits.maxServices, this.#limits.maxOperations)
   }
 
-  #keptOf(principal: Principal, now: EventTime): Kept | null {
+  #profileOf(principal: Principal, now: EventTime): CallerProfile | null {
     // One caller's requests often come in a row.
-    if (this.#last !== null && this.#last.profile.principal === principal) return this.#last
+    if (this.#last !== null && this.#last.principal === principal) return this.#last
     const row = this.#index.of(principal)
-    const atHand = row.values[this.#number] as Place<string, Kept> | null | undefined
-    let kept = atHand == null ? undefined : this.#regulars.again(atHand)
-    if (kept === undefined) {
+    const atHand = row.values[this.#number] as Place<string, CallerProfile> | null | undefined
+    let profile = atHand == null ? undefined : this.#regulars.again(atHand)
+    if (profile === undefined) {
       const { key } = row
       const place = this.#regulars.placeOf(key)
       row.values[this.#number] = place ?? null
-      if (place !== undefined) kept = this.#regulars.again(place)
+      if (place !== undefined) profile = this.#regulars.again(place)
     }
-    if (kept === undefined) {
+    if (profile === undefined) {
       const { key } = row
-      kept = this.#newcomers.get(key)
-      if (kept === undefined) {
+      profile = this.#newcomers.get(key)
+      if (profile === undefined) {
         if (this.#newcomers.size >= this.#newcomers.limit && !this.#door.seen(key)) {
           this.#refused++
           return null
         }
-        kept = {
-          profile: new CallerProfile(principal, now),
-          hash: row.hash,
-          nextLook: this.#firstLook,
-          restored: false,
-        }
-        this.#newcomers.set(key, kept)
+        profile = new CallerProfile(principal, now, this.#firstLook)
+        this.#newcomers.set(key, profile)
       }
     }
-    this.#last = kept
-    return kept
+    this.#last = profile
+    return profile
   }
 
-  #promote(kept: Kept): void {
-    const key = principalKey(kept.profile.principal)
+  #promote(profile: CallerProfile): void {
+    const key = principalKey(profile.principal)
     this.#newcomers.delete(key)
-    this.#regulars.set(key, kept)
+    this.#regulars.set(key, profile)
   }
 
-  #noteUser({ profile, hash }: Kept, use: OperationUse | null): void {
-    const { kind } = profile.principal
-    if (kind === 'user' || kind === 'session') this.#uses.note(use, hash)
+  /** What costs more than counting, and is done for some requests of those who come often. */
+  #lookInto(profile: CallerProfile, tx: Transaction): void {
+    const { service, endpoint, principal } = tx
+    const use = service === null || endpoint === null ? null : this.#uses.of(service, endpoint)
+    profile.lookInto(tx, use, use !== null && this.#uses.isRare(use))
+    const { kind } = principal
+    if (profile.requests >= LEAST_REQUESTS && (kind === 'user' || kind === 'session'))
+      this.#uses.note(use, this.#index.of(principal).hash)
   }
 
-  #judge(kept: Kept, tx: Transaction): void {
-    const { profile } = kept
-    kept.nextLook = Math.max(LEAST_REQUESTS, Math.ceil(profile.requests * GROWTH))
+  #judge(profile: CallerProfile, tx: Transaction): void {
+    profile.nextLook = Math.max(LEAST_REQUESTS, Math.ceil(profile.requests * GROWTH))
     profile.role = this.#roleOf(profile, tx).role
-    this.#describe(kept, tx)
+    this.#describe(profile, tx)
   }
 
   /** Why, and labels. */
-  #describe(kept: Kept, tx: Transaction): void {
-    const { profile } = kept
+  #describe(profile: CallerProfile, tx: Transaction): void {
     const { role, reasons } = this.#roleOf(profile, tx)
     profile.reasons = role === profile.role ? reasons : []
     profile.labels = this.#label(profile)
-    kept.restored = false
+    profile.restored = false
   }
 
   #roleOf(profile: CallerProfile, tx: Transaction): Judged {

@@ -1,8 +1,46 @@
-/**
- * The code of vector-lines.ts: three functions of WebAssembly, written down instruction by instruction and put together here,
- * since a module of a few hundred bytes is worth no tool chain.
- * https://webassembly.github.io/spec/core/binary/
- */
+import {
+  add,
+  all,
+  and,
+  andVector,
+  anyBit,
+  bitmask,
+  block,
+  br,
+  brIf,
+  call,
+  ctz,
+  eqBytes,
+  eqz,
+  get,
+  geU,
+  gtU,
+  I32,
+  i32,
+  leU,
+  load8s,
+  load8u,
+  load16u,
+  loadVector,
+  loop,
+  ltBytes,
+  ltS,
+  ne,
+  orVector,
+  set,
+  shl,
+  shrBytes,
+  store32,
+  sub,
+  swizzle,
+  tee,
+  V128,
+  vector,
+  wasmModule,
+  xorVector,
+} from '../sources/wasm-code.ts'
+
+/** The code of vector-lines.ts: three functions of WebAssembly. */
 
 /** Where `fieldLines` finds its tables and leaves what it found, in the first page of its memory. */
 export const FOUND_AT = 0
@@ -16,47 +54,6 @@ export const NAME_BYTES = 32
  * The first ones of all tell how many lines there were, noted or not, and where they end.
  */
 export const FOUND_WORDS = 4
-
-const I32 = 0x7f
-const V128 = 0x7b
-const VOID = 0x40
-
-const call = (...bytes: number[]) => bytes
-const get = (local: number) => call(0x20, local)
-const set = (local: number) => call(0x21, local)
-const tee = (local: number) => call(0x22, local)
-const i32 = (value: number) => call(0x41, ...signed(value))
-const block = (...body: number[][]) => [0x02, VOID, ...body.flat(), 0x0b]
-const loop = (...body: number[][]) => [0x03, VOID, ...body.flat(), 0x0b]
-const br = (depth: number) => call(0x0c, depth)
-const brIf = (depth: number) => call(0x0d, depth)
-const eqz = call(0x45)
-const ne = call(0x47)
-const ltS = call(0x48)
-const leU = call(0x4d)
-const gtU = call(0x4b)
-const geU = call(0x4f)
-const ctz = call(0x68)
-const add = call(0x6a)
-const sub = call(0x6b)
-const and = call(0x71)
-const shl = call(0x74)
-const load8s = (offset: number) => call(0x2c, 0, ...unsigned(offset))
-const load8u = (offset: number) => call(0x2d, 0, ...unsigned(offset))
-const load16u = (offset: number) => call(0x2f, 0, ...unsigned(offset))
-const store32 = (offset: number) => call(0x36, 0, ...unsigned(offset))
-const loadVector = (offset: number) => call(0xfd, 0x00, 0, ...unsigned(offset))
-const vector = (byte: (at: number) => number) => call(0xfd, 0x0c, ...Array.from({ length: 16 }, (_, at) => byte(at)))
-const all = (byte: number) => vector(() => byte)
-const swizzle = call(0xfd, 0x0e)
-const eqBytes = call(0xfd, 0x23)
-const ltBytes = call(0xfd, 0x25)
-const andVector = call(0xfd, 0x4e)
-const orVector = call(0xfd, 0x50)
-const xorVector = call(0xfd, 0x51)
-const anyBit = call(0xfd, 0x53)
-const bitmask = call(0xfd, 0x64)
-const shrBytes = call(0xfd, 0x6d)
 
 const SP = 0x20
 const CR_LF = 0x0a0d
@@ -108,7 +105,7 @@ const isSpace = (v: number) => [...get(v), ...all(SP), ...eqBytes]
 /** (at, end) -> the first byte that is marked, or a place from `end` on. */
 const first = (marked: (v: number) => number[]) => {
   const [at, end, v, mask] = [0, 1, 2, 3]
-  return [...block(seek(marked, at, end, v, mask, 0)), ...get(at), 0x0b]
+  return [...block(seek(marked, at, end, v, mask, 0)), ...get(at)]
 }
 
 /**
@@ -178,37 +175,27 @@ const fieldLines = () => {
     ...get(out),
     ...i32(4 * FOUND_WORDS),
     0x6e, // i32.div_u
-    0x0b,
   ]
 }
 
 /** A module that imports `m.memory` and exports `plainEnd`, `spaceAt` and `fieldLines`. */
 export function vectorModule(): Uint8Array {
-  const text = (name: string) => [name.length, ...Buffer.from(name)]
-  const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content]
-  const body = (locals: number[], code: number[]) => [...unsigned(locals.length + code.length), ...locals, ...code]
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [2, 0x60, 2, I32, I32, 1, I32, 0x60, 5, I32, I32, I32, I32, I32, 1, I32]),
-    ...section(2, [1, ...text('m'), ...text('memory'), 0x02, 0x00, 1]),
-    ...section(3, [3, 0, 0, 1]),
-    ...section(7, [3, ...text('plainEnd'), 0, 0, ...text('spaceAt'), 0, 1, ...text('fieldLines'), 0, 2]),
-    ...section(10, [
-      3,
-      ...body([2, 1, V128, 1, I32], first(notPlain)),
-      ...body([2, 1, V128, 1, I32], first(isSpace)),
-      ...body([3, 5, I32, 2, V128, 1, I32], fieldLines()),
-    ]),
+  const seeking = [
+    [1, V128],
+    [1, I32],
+  ] as const
+  return wasmModule([
+    { name: 'plainEnd', takes: 2, locals: seeking, code: first(notPlain) },
+    { name: 'spaceAt', takes: 2, locals: seeking, code: first(isSpace) },
+    {
+      name: 'fieldLines',
+      takes: 5,
+      locals: [
+        [5, I32],
+        [2, V128],
+        [1, I32],
+      ],
+      code: fieldLines(),
+    },
   ])
-}
-
-/** LEB128. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)]
-}
-
-function signed(value: number): number[] {
-  const rest = value >> 7
-  const ended = (rest === 0 && (value & 0x40) === 0) || (rest === -1 && (value & 0x40) !== 0)
-  return ended ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(rest)]
 }

@@ -5,6 +5,7 @@ import { isText, utf8Of } from '../http/text.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
+import { jsonVectors } from './harmless-json.ts'
 
 /** A body as text, and what became of it on the way. */
 export interface BodyText {
@@ -38,6 +39,12 @@ export class Utf8Text implements BodyText {
   get text(): string {
     this.#text ??= this.bytes.toString('utf8')
     return this.#text
+  }
+
+  writeText(out: JsonText): void {
+    const vectors = jsonVectors()
+    if (vectors === null) out.string(this.text)
+    else vectors.write(this.bytes, out)
   }
 }
 

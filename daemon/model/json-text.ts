@@ -106,6 +106,15 @@ export class JsonText {
     this.length = at + count
   }
 
+  /** Text that is JSON already, UTF-8: `from` [start, end); `ascii`: as far as is known. */
+  utf8(from: Buffer, start: number, end: number, ascii: boolean): void {
+    const count = end - start
+    this.reserve(count)
+    from.copy(this.bytes, this.length, start, end)
+    this.length += count
+    if (!ascii) this.#ascii = false
+  }
+
   string(text: string | null): void {
     if (text === null) {
       this.raw(NULL)

@@ -2,9 +2,11 @@ import type { Signal } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { signalOf, spanText } from '../../finding.ts'
+import type { Heavy } from './heavy.ts'
 import type { Measure } from './measure.ts'
 import type { UsePopulation } from './population.ts'
-import { type Heavy, SCALES_US, type Usage } from './usage.ts'
+import { SCALES_US } from './scales.ts'
+import type { Usage } from './usage.ts'
 
 /** A use that is far beyond what such callers do. */
 export interface Excess {

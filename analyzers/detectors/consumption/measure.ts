@@ -4,7 +4,8 @@ import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import type { DetectorId } from '../../detector-ids.ts'
 import type { UsePopulation } from './population.ts'
-import type { ByScale, Usage } from './usage.ts'
+import type { ByScale } from './scales.ts'
+import type { Usage } from './usage.ts'
 
 /** What one detector of consumption adds up, and from where it is much. The rest is the same for all of them. */
 export interface Measure {

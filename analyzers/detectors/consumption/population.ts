@@ -3,8 +3,8 @@ import { SENSITIVE_CLASSES, type SensitiveClass } from '../../../daemon/inventor
 import type { EventTime } from '../../../daemon/model/time.ts'
 import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { amount, text, time } from '../../baselines/state.ts'
+import { type ByScale, SCALES_US } from './scales.ts'
 import { untilMinute } from './sliding-sum.ts'
-import { type ByScale, SCALES_US } from './usage.ts'
 
 const MAX_COHORTS = 4
 

@@ -14,9 +14,12 @@ import { amount, flag, text } from '../../baselines/state.ts'
 import type { Detector } from '../../detector.ts'
 import { spanText } from '../../finding.ts'
 import { useSignal } from './finding.ts'
+import type { Heavy } from './heavy.ts'
 import type { Measure, UseOptions } from './measure.ts'
 import { PopulationState, UseElsewhere, UsePopulation } from './population.ts'
-import { type ByScale, Caller, CallerState, type Heavy, HOUR, MINUTE, SCALES_US, TEN, Usage } from './usage.ts'
+import { type ByScale, HOUR, MINUTE, SCALES_US, TEN } from './scales.ts'
+import { Usage } from './usage.ts'
+import { Caller, CallerState, NO_ROW, Uses } from './uses.ts'
 
 /** From this share of the floor on a use is watched more closely. */
 const NEAR = 0.25
@@ -84,7 +87,8 @@ export class UseDetector implements Detector {
   }
   readonly #admission: Admission<Summary, SummaryState>
   readonly #places: Places
-  readonly #usage = new Usage()
+  readonly #uses = new Uses()
+  readonly #usage = new Usage(this.#uses)
   readonly #drifts: NotedDrifts
   /** When populations were last asked whether they drift. */
   #driftHour = 0
@@ -97,7 +101,7 @@ export class UseDetector implements Detector {
     this.#matureVotes = options.matureVotes
     this.#report = options.report
     this.#near = Math.min(...measure.floors) * NEAR
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
+    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers, this.#uses)
     this.#others = new Others(options.maxEndpoints, () => new UseElsewhere())
     const newPopulation = (place: string) => {
       const population = new UsePopulation(options.matureVotes)
@@ -129,7 +133,7 @@ export class UseDetector implements Detector {
     }
     const minute = Math.floor(now / MINUTE_US)
     const place = this.#places.of(tx.service, measure.per === 'endpoint' ? (tx.endpoint ?? '') : '')
-    const usage = this.#usage.at(caller, caller.indexOf(place))
+    const usage = this.#usage.at(this.#uses.rowOf(caller, place))
     // Once an hour is enough: claims are read only when they are asked for.
     if (usage.idle) caller.cohort = cohortOf(tx)
     const ten = Math.floor(minute / 10)
@@ -196,7 +200,7 @@ export class UseDetector implements Detector {
 
   *snapshot(): IterableIterator<z.infer<typeof Kept>> {
     yield ['hour', this.#hour]
-    for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
+    for (const entry of this.#callers.entries((caller) => this.#uses.toState(caller))) yield ['caller', entry]
     for (const entry of this.#populations.entries((population) => population.toState())) yield ['place', entry]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
     yield ['drifts', this.#driftHour, this.#drifts.toState()]
@@ -209,7 +213,7 @@ export class UseDetector implements Detector {
         this.#hour = kept[1]
         return
       case 'caller':
-        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places))
+        this.#callers.restore(kept[1], this.#uses.fromState(CallerState.parse(kept[1][4]), this.#places))
         return
       case 'place': {
         const population = UsePopulation.fromState(PopulationState.parse(kept[1][4]), this.#matureVotes)
@@ -308,15 +312,16 @@ export class UseDetector implements Detector {
   #closeHour(now: EventTime): void {
     let active = 0
     const usage = this.#usage
-    this.#callers.forEach((caller) => {
-      for (let i = 0; i < caller.places.length; i++) if (!usage.at(caller, i).idle) active++
+    const uses = this.#uses
+    this.#callers.forEach(({ first }) => {
+      for (let row = first; row !== NO_ROW; row = uses.next(row)) if (!usage.at(row).idle) active++
     })
     const every = Math.ceil((2 * active) / MAX_HELD)
     let turn = 0
     this.#callers.forEach((caller) => {
       const teaches = !caller.tainted && !this.#admission.isSuspect(caller.key, now)
-      for (let i = 0; i < caller.places.length; i++) {
-        if (usage.at(caller, i).idle) continue
+      for (let row = caller.first; row !== NO_ROW; row = uses.next(row)) {
+        if (usage.at(row).idle) continue
         const wasHeavy = usage.heavy?.active === true
         const values = usage.close()
         const isDrawn = turn++ % every === 0
@@ -337,8 +342,8 @@ export class UseDetector implements Detector {
     if (!wasHeavy) return
     const known = this.#callers.peek(caller)
     if (known === undefined) return
-    const index = known.places.findIndex(({ key }) => key === place)
-    if (index >= 0) known.heavyOf(index)?.learnOwn(values, now)
+    const row = this.#uses.find(known, place)
+    if (row !== NO_ROW) this.#uses.heavy[row]?.learnOwn(values, now)
   }
 }
 
