@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type EventTime, HOUR_US, MINUTE_US } from '../../daemon/model/time.ts'
 import { KeyedEntry, KeyedTable, type Occupancy } from './keyed-table.ts'
-import { Held, Quarantine } from './quarantine.ts'
+import { type Held, Quarantine } from './quarantine.ts'
 import { SetAside } from './set-aside.ts'
 import { amount, flag, text, time } from './state.ts'
 import { Suspects, SuspectsState } from './suspects.ts'
@@ -99,7 +99,7 @@ export class Admission<Summary, State = unknown> {
       return
     }
     const queue = mature ? this.#mature : this.#young
-    queue.push(new Held(caller, voter, now, summary))
+    queue.push(caller, voter, now, summary)
   }
 
   /** Lets in what has waited long enough. */
@@ -161,7 +161,10 @@ export class Admission<Summary, State = unknown> {
       case 'held': {
         if (this.#codec === null) return
         const queue = state[1] ? this.#mature : this.#young
-        for (const kept of state[2]) queue.push(heldFrom(kept, this.#codec))
+        for (const kept of state[2]) {
+          const { caller, voter, at, summary } = heldFrom(kept, this.#codec)
+          queue.push(caller, voter, at, summary)
+        }
         return
       }
       case 'aside': {
@@ -188,8 +191,8 @@ export class Admission<Summary, State = unknown> {
   }
 
   #drain(queue: Quarantine<Summary>, now: EventTime, delay: number): void {
-    for (let held = queue.oldest; held !== null && now - held.at >= delay; held = queue.oldest) {
-      queue.shift()
+    for (let at = queue.oldestAt; at !== null && now - at >= delay; at = queue.oldestAt) {
+      const held = queue.shift()!
       if (this.isSuspect(held.caller, now)) this.#setAside(held, now)
       else this.#teach(held, now)
     }
@@ -218,7 +221,7 @@ function heldFrom<Summary, State>(
   [caller, voter, at, kept]: z.infer<typeof HeldState>,
   { schema, fromState }: SummaryCodec<Summary, State>,
 ): Held<Summary> {
-  return new Held(caller, voter ?? caller, at, fromState(schema.parse(kept)))
+  return { caller, voter: voter ?? caller, at, summary: fromState(schema.parse(kept)) }
 }
 
 function* partsOf<Element>(list: Iterable<Element>): IterableIterator<Element[]> {
