@@ -1,6 +1,6 @@
 import type { BodyText } from '../daemon/identity/body-text.ts'
 import { NO_TLS, NOBODY, TransactionRecord } from '../daemon/identity/record.ts'
-import { JsonText, literal } from '../daemon/model/json-text.ts'
+import { JsonText, type Literal, literal } from '../daemon/model/json-text.ts'
 import type { Claims, Mark, Principal, Transaction } from '../daemon/model/transaction.ts'
 import { LineMemory } from './line-memory.ts'
 
@@ -148,7 +148,7 @@ function textOf(body: string | undefined): Pick<BodyText, 'text'> | null {
   return body === undefined ? null : { text: body }
 }
 
-function writeBody(key: Uint8Array, body: Pick<BodyText, 'text' | 'writeText'> | null, text: JsonText): void {
+function writeBody(key: Literal, body: Pick<BodyText, 'text' | 'writeText'> | null, text: JsonText): void {
   if (body === null) return
   text.raw(key)
   if (body.writeText === undefined) text.string(body.text)

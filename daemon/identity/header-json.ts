@@ -1,5 +1,7 @@
 import type { ParsedHead } from '../http/head.ts'
-import { isPlainJson, type JsonText, QUOTE } from '../model/json-text.ts'
+import { sameAscii } from '../model/ascii-bytes.ts'
+import { HIGH_BITS, ONES } from '../model/json-bytes.ts'
+import { isPlainJson, type JsonText, type Literal, literal } from '../model/json-text.ts'
 import { RecentFields } from './recent-fields.ts'
 import type { HeaderRedactor, HeaderTreatment } from './redact-headers.ts'
 import { mayStartToken } from './token-shape.ts'
@@ -7,6 +9,7 @@ import { mayStartToken } from './token-shape.ts'
 const COMMA = 0x2c
 const OPEN = 0x5b
 const CLOSE = 0x5d
+const CLOSING = literal('"]')
 
 /** What a byte of a value means to redactText: 0 cannot be copied as it is, 1 separates, 2 and more make up tokens. */
 const PART = new Uint8Array(256)
@@ -26,9 +29,14 @@ const SLOTS = 512
 const MAX_NAME = 64
 
 interface KnownName {
-  readonly bytes: Uint8Array
+  /** `["Name","`: what stands before the value. */
+  readonly opening: Literal
   readonly treatment: HeaderTreatment
 }
+
+/** Before the name in an opening, and behind it. */
+const BEFORE_NAME = 2
+const AROUND_NAME = 5
 
 /**
  * Header lists as redacted JSON, straight from the bytes of a head. Names repeat, so how one is treated is remembered; a value is
@@ -81,44 +89,43 @@ export class HeaderJson {
     valueEnd: number,
     out: JsonText,
   ): boolean {
-    const known = this.#known(bytes, nameStart, nameEnd)
+    const known = this.#known(bytes, view, nameStart, nameEnd)
     if (known === null) return false
     if (known.treatment === 'secret') return this.#secrets.copy(known, bytes, view, valueStart, valueEnd, out)
-    const to = out.bytes
-    let at = out.length
-    to[at++] = OPEN
-    to[at++] = QUOTE
-    const name = known.bytes
-    for (let i = 0; i < name.length; i++) to[at++] = name[i]!
-    to[at++] = QUOTE
-    to[at++] = COMMA
-    to[at++] = QUOTE
-    at =
-      known.treatment === 'open' || valueEnd - valueStart < MIN_SECRET
-        ? copyPlain(bytes, valueStart, valueEnd, to, at)
-        : copyHarmless(bytes, valueStart, valueEnd, to, at)
-    if (at < 0) return false
-    to[at++] = QUOTE
-    to[at++] = CLOSE
-    out.length = at
+    const start = out.length
+    out.raw(known.opening)
+    const short = valueEnd - valueStart < MIN_SECRET
+    if (!short && isWord(bytes, view, valueStart, valueEnd)) out.kept(view, valueStart, valueEnd)
+    else {
+      const copied =
+        short || known.treatment === 'open'
+          ? copyPlain(bytes, valueStart, valueEnd, out.bytes, out.length)
+          : copyHarmless(bytes, valueStart, valueEnd, out.bytes, out.length)
+      if (copied < 0) {
+        out.length = start
+        return false
+      }
+      out.length = copied
+    }
+    out.raw(CLOSING)
     return true
   }
 
-  #known(bytes: Buffer, start: number, end: number): KnownName | null {
+  #known(bytes: Buffer, view: DataView, start: number, end: number): KnownName | null {
     const length = end - start
     if (length <= 0 || length > MAX_NAME) return null
     const shape = length * 131 + bytes[start]! * 31 + bytes[start + (length >> 1)]! * 17 + bytes[end - 1]!
     const slot = shape & (SLOTS - 1)
     const known = this.#names[slot]!
-    if (known !== null && known.bytes.length === length) {
-      const name = known.bytes
-      let i = 0
-      while (i < length && name[i] === bytes[start + i]) i++
-      if (i === length) return known
+    if (known !== null) {
+      const { opening } = known
+      if (opening.length === length + AROUND_NAME && sameAscii(view, start, opening.view, BEFORE_NAME, length)) {
+        return known
+      }
     }
     for (let i = start; i < end; i++) if (!isPlainJson(bytes[i]!)) return null
-    const name = bytes.toString('latin1', start, end).toLowerCase()
-    const made = { bytes: new Uint8Array(bytes.subarray(start, end)), treatment: this.#redactor.treatmentOf(name) }
+    const name = bytes.toString('latin1', start, end)
+    const made = { opening: literal(`["${name}","`), treatment: this.#redactor.treatmentOf(name.toLowerCase()) }
     this.#names[slot] = made
     return made
   }
@@ -128,9 +135,36 @@ export class HeaderJson {
     const [name, value] = head.field(index)
     out.strings([name, this.#redactor.value(name.toLowerCase(), value)])
     if (!head.ascii) return
-    const known = this.#known(head.bytes, head.nameStart(index), head.nameEnd(index))
+    const known = this.#known(head.bytes, head.view, head.nameStart(index), head.nameEnd(index))
     if (known === null || known.treatment !== 'secret') return
     this.#secrets.keep(known, head.bytes, head.valueStart(index), head.valueEnd(index), out, start)
+  }
+}
+
+/** With three digits in the word before, and three in the word after, no card number. */
+const MAX_DIGITS = 6
+
+/** Whether a value of at least MIN_SECRET bytes is letters, digits and dashes, as ids are, with neither token nor card number in it: four bytes at a time. */
+function isWord(bytes: Buffer, view: DataView, start: number, end: number): boolean {
+  if (isPunctuation(bytes[start]!) || mayStartToken(bytes[start]!, bytes[start + 1]!)) return false
+  const last = (end - 4) | 0
+  let digits = 0
+  for (let at = start | 0; ; at = Math.min(at + 4, last)) {
+    const word = view.getInt32(at, true)
+    // Without the `J` of `eyJ`.
+    const j = word ^ 0x4a4a4a4a
+    if (((word | ((j - ONES) & ~j)) & HIGH_BITS) !== 0) return false
+    const lower = word | 0x20202020
+    const letters = (lower + 0x1f1f1f1f) & ~(lower + 0x05050505) & HIGH_BITS
+    const numerals = ~((word ^ 0x30303030) + 0x76767676) & ~(word ^ 0x30303030) & HIGH_BITS
+    const dashes = ~((word ^ 0x2d2d2d2d) + 0x7f7f7f7f) & HIGH_BITS
+    if ((letters | numerals | dashes) !== HIGH_BITS) return false
+    if (letters !== 0) digits = 0
+    else {
+      digits += Math.imul(numerals >>> 7, ONES) >>> 24
+      if (digits > MAX_DIGITS) return false
+    }
+    if (at === last) return true
   }
 }
 

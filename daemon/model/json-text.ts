@@ -14,7 +14,7 @@ const FIRST_BYTES = 16 * 1024
 /** A longer text goes through the runtime's own writer: crossing into it costs as much as this many steps here. */
 const LONG_TEXT = 256
 /** Bytes from which on the runtime's own copy is cheaper than a loop. */
-const MANY_BYTES = 20
+const MANY_BYTES = 40
 /** Room for the largest whole number, or the decimals of a time. */
 const SHORT = 64
 /** A buffer that a single huge record made this large is not kept. */
@@ -23,9 +23,14 @@ const MAX_KEPT_BYTES = 1024 * 1024
 /** Decimals of a second. */
 const DECIMALS = 6
 
-/** Text of plain ASCII as the bytes that JsonText.raw takes. */
-export function literal(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'latin1'))
+/** Text of plain ASCII that is written often. */
+export interface Literal {
+  readonly view: DataView
+  readonly length: number
+}
+
+export function literal(text: string): Literal {
+  return { view: viewOf(Buffer.from(text, 'latin1')), length: text.length }
 }
 
 const NULL = literal('null')
@@ -69,15 +74,9 @@ export class JsonText {
     this.bytes[this.length++] = code
   }
 
-  /** Structure, keys, constants: see `literal`. */
-  raw(bytes: Uint8Array): void {
-    const count = bytes.length
-    this.reserve(count)
-    const to = this.bytes
-    const start = this.length
-    if (count >= MANY_BYTES) to.set(bytes, start)
-    else for (let i = 0; i < count; i++) to[start + i] = bytes[i]!
-    this.length = start + count
+  /** Structure, keys, constants. */
+  raw({ view, length }: Literal): void {
+    this.kept(view, 0, length)
   }
 
   /** What is kept of text that was written here before: [start, end), of ASCII. */
@@ -98,7 +97,7 @@ export class JsonText {
     const count = end - start
     this.reserve(count)
     const at = this.length
-    if (count >= MANY_BYTES * 2) from.copy(this.bytes, at, start, end)
+    if (count >= MANY_BYTES) from.copy(this.bytes, at, start, end)
     else {
       const to = this.bytes
       for (let i = 0; i < count; i++) to[at + i] = from[start + i]!
