@@ -12,19 +12,28 @@ export class Piece {
   print = 0
   captured = 0
   bytes = NO_BYTES
+  /** The one of its set that came before it. */
+  earlier: Piece | null = null
 }
 
-/** What keeping a fragment costs beside its bytes, roughly: object, buffer header, list slot. */
+/** This very fragment is here already, or others with bytes of its own, or neither. */
+export const HERE = 0
+export const OVERLAPPING = 1
+export const APART = 2
+export type Place = typeof HERE | typeof OVERLAPPING | typeof APART
+
+/** What keeping a fragment costs beside its bytes, roughly: object, buffer header. */
 const PIECE_COST = 256
 
 /**
- * One datagram in fragments. Pieces stand in order of arrival, which is also their rank: where two overlap, the first
- * copy wins. A set that is whole keeps its pieces' places but not their bytes, to know late copies of them.
+ * One datagram in fragments. Pieces are linked from the last that arrived to the first; the order is also their rank: where two
+ * overlap, the first copy wins. A set that is whole keeps its pieces' places but not their bytes, to know late copies of them.
+ * Used again for another datagram when it is forgotten: a flood makes thousands, each old enough by then to lie about.
  */
 export class FragmentSet {
-  readonly key: string
-  /** When the first fragment came. For a whole set: when it became whole. */
-  since: EventTime
+  key = ''
+  /** When the first fragment came. For a whole set: when it became whole. Not a small integer, so that it is a double from the first on. */
+  since: EventTime = -0.5
   /** Neighbours in a SetList. */
   older: FragmentSet | null = null
   newer: FragmentSet | null = null
@@ -39,37 +48,49 @@ export class FragmentSet {
   protocol = -1
   /** Payload length of the datagram, from its last fragment; -1 until it came. */
   total = -1
-  readonly #pieces: Piece[] = []
+  /** Pieces here. */
+  size = 0
+  #latest: Piece | null = null
   readonly #free: Pool<Piece>
   readonly #buffers: PieceBuffers
   #received = 0
 
-  constructor(key: string, now: EventTime, free: Pool<Piece>, buffers: PieceBuffers) {
+  constructor(free: Pool<Piece>, buffers: PieceBuffers) {
     this.#free = free
     this.#buffers = buffers
+  }
+
+  /** Begins anew, with another datagram. The last one was forgotten. */
+  open(key: string, now: EventTime): void {
     this.key = key
     this.since = now
+    this.whole = false
+    this.refused = false
+    this.frames = 0
+    this.protocol = -1
+    this.total = -1
+    this.#received = 0
   }
 
-  get size(): number {
-    return this.#pieces.length
+  /** How a fragment stands to those that are here. */
+  placeOf(start: number, end: number, print: number): Place {
+    let place: Place = APART
+    for (let piece = this.#latest; piece !== null; piece = piece.earlier) {
+      if (start >= piece.end || end <= piece.start) continue
+      if (piece.start === start && piece.end === end && piece.print === print) return HERE
+      place = OVERLAPPING
+    }
+    return place
   }
 
-  /** Whether this very fragment is here already. */
-  has(start: number, end: number, print: number): boolean {
-    return this.#pieces.some((piece) => piece.start === start && piece.end === end && piece.print === print)
-  }
-
-  overlaps(start: number, end: number): boolean {
-    return this.#pieces.some((piece) => start < piece.end && end > piece.start)
-  }
-
-  /** Whether every byte of [start, end) is here already. */
+  /** Whether every byte of [start, end) is here already. Each round but the last gets further, by a piece that no other round takes. */
   covers(start: number, end: number): boolean {
     let reached = start
-    for (const piece of this.#pieces.toSorted((a, b) => a.start - b.start)) {
-      if (piece.start > reached) break
-      if (piece.end > reached) reached = piece.end
+    for (let before = -1; reached > before && reached < end; ) {
+      before = reached
+      for (let piece = this.#latest; piece !== null; piece = piece.earlier) {
+        if (piece.start <= reached && piece.end > reached) reached = piece.end
+      }
     }
     return reached >= end
   }
@@ -77,7 +98,9 @@ export class FragmentSet {
   /** Whether a fragment that ends at `end` denies what is known of the datagram's length (teardrop and its kin). */
   contradicts(end: number, last: boolean): boolean {
     if (this.total >= 0) return last ? end !== this.total : end > this.total
-    return last && this.#pieces.some((piece) => piece.end > end)
+    if (!last) return false
+    for (let piece = this.#latest; piece !== null; piece = piece.earlier) if (piece.end > end) return true
+    return false
   }
 
   /** Copies the captured bytes [from, to) of a fragment. */
@@ -91,7 +114,9 @@ export class FragmentSet {
     piece.print = print
     piece.captured = captured
     piece.bytes = copy
-    this.#pieces.push(piece)
+    piece.earlier = this.#latest
+    this.#latest = piece
+    this.size++
     this.#received += end - start
     this.cost += copy.length + PIECE_COST
   }
@@ -101,10 +126,10 @@ export class FragmentSet {
     return this.total >= 0 && this.#received >= this.total && this.covers(0, this.total)
   }
 
-  /** Writes the payload to `target`; returns how much of it was captured without a hole. */
+  /** Writes the payload to `target`, the first copy over later ones; returns how much of it was captured without a hole. */
   assemble(target: Buffer): number {
     let captured = this.total
-    for (const piece of this.#pieces.toReversed()) {
+    for (let piece = this.#latest; piece !== null; piece = piece.earlier) {
       piece.bytes.copy(target, piece.start, 0, piece.captured)
       const cut = piece.start + piece.captured
       if (cut < piece.end && cut < captured) captured = cut
@@ -114,7 +139,7 @@ export class FragmentSet {
 
   /** Forgets the bytes, keeps the places. */
   release(): void {
-    for (const piece of this.#pieces) {
+    for (let piece = this.#latest; piece !== null; piece = piece.earlier) {
       if (piece.bytes !== NO_BYTES) this.#buffers.giveBack(piece.bytes)
       piece.bytes = NO_BYTES
     }
@@ -124,8 +149,14 @@ export class FragmentSet {
   /** Forgets the places, too. */
   forget(): void {
     this.release()
-    for (const piece of this.#pieces) this.#free.giveBack(piece)
-    this.#pieces.length = 0
+    for (let piece = this.#latest; piece !== null; ) {
+      const { earlier } = piece
+      piece.earlier = null
+      this.#free.giveBack(piece)
+      piece = earlier
+    }
+    this.#latest = null
+    this.size = 0
   }
 
   /** Forgets everything but that it was refused. Returns the frames that go with it. */

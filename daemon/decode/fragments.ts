@@ -1,6 +1,6 @@
 import { type EventTime, SECOND_US } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
-import { type FragmentRefusal, FragmentSet, Piece, SetList } from './fragment-set.ts'
+import { type FragmentRefusal, FragmentSet, HERE, OVERLAPPING, Piece, SetList } from './fragment-set.ts'
 import { HELD, type Packet } from './packet.ts'
 import { PieceBuffers } from './piece-buffers.ts'
 import { Pool } from './pool.ts'
@@ -33,6 +33,7 @@ const MAX_DATAGRAM = 65_535
 const PIECE_SIZES = [256, 2048]
 /** 576 KiB at most, beside the limit on what is held. */
 const PIECES_KEPT = 256
+const SETS_KEPT = 64
 
 /**
  * Puts IP datagrams together from their fragments (RFC 791 §3.2, RFC 8200 §4.5), at any layer of a frame: a tunnel over
@@ -50,6 +51,7 @@ export class Fragments {
   readonly #limits: FragmentLimits
   readonly #free = new Pool(() => new Piece(), PIECES_KEPT)
   readonly #buffers = new PieceBuffers(PIECE_SIZES, PIECES_KEPT)
+  readonly #freeSets = new Pool(() => new FragmentSet(this.#free, this.#buffers), SETS_KEPT)
   readonly #sets = new Map<string, FragmentSet>()
   readonly #waiting = new SetList()
   readonly #whole = new SetList()
@@ -87,9 +89,10 @@ export class Fragments {
     const set = this.#find(packet, segment, start, end, print)
     if (set === null) return 'duplicate'
     if (set.refused) return 'fragment'
-    if (set.has(start, end, print)) return 'duplicate'
+    const place = set.placeOf(start, end, print)
+    if (place === HERE) return 'duplicate'
     if (set.size >= this.#limits.fragmentsPerSet || set.contradicts(end, last)) return this.#refuse(set)
-    if (set.overlaps(start, end)) {
+    if (place === OVERLAPPING) {
       this.#telemetry.weirds.add('ip.fragment_overlap')
       if (segment.family === 6) return this.#refuse(set)
       if (set.covers(start, end)) return 'fragment'
@@ -134,11 +137,12 @@ export class Fragments {
     const known = this.#sets.get(key)
     if (known !== undefined) {
       if (!known.whole) return known
-      if (known.has(start, end, print)) return null
+      if (known.placeOf(start, end, print) === HERE) return null
       this.#forget(known) // an id used again
     }
     if (this.#waiting.count >= this.#limits.sets) this.#evict(this.#waiting.oldest!)
-    const set = new FragmentSet(key, this.#now, this.#free, this.#buffers)
+    const set = this.#freeSets.take()
+    set.open(key, this.#now)
     this.#sets.set(key, set)
     this.#waiting.add(set)
     return set
@@ -179,12 +183,14 @@ export class Fragments {
     this.#cost -= set.cost
     set.forget()
     this.#telemetry.funnel.frames.drop('fragment', set.frames)
+    this.#freeSets.giveBack(set)
   }
 
   #forget(set: FragmentSet): void {
     this.#whole.remove(set)
     this.#sets.delete(set.key)
     set.forget()
+    this.#freeSets.giveBack(set)
   }
 }
 
