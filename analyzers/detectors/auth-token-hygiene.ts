@@ -22,6 +22,10 @@ type HygieneOptions = z.infer<typeof Options>
 const IN_QUERY =
   /(?:^|&)(?:access_?token|auth_?token|id_?token|refresh_?token|session_?token|session_?id|jwt|bearer|api_?key|client_?secret|password|passwd|pwd)=(?:hmac:|redacted)/i
 
+const EQUALS = 0x3d
+const SMALL_H = 0x68
+const SMALL_R = 0x72
+
 const Kept = z.tuple([z.enum(['service', 'endpoint']), KeyedEntry])
 
 class AuthTokenHygiene implements Detector {
@@ -113,8 +117,16 @@ class AuthTokenHygiene implements Detector {
   }
 }
 
+/** What stands behind each `=` is looked at first: that takes a fifth of two searches, which leave compiled code. */
 function holdsSecret(query: string): boolean {
-  return query !== '' && (query.includes('=hmac:') || query.includes('=redacted')) && IN_QUERY.test(query)
+  for (let i = query.length - 2; i > 0; i--) {
+    if (query.charCodeAt(i) !== EQUALS) continue
+    const next = query.charCodeAt(i + 1)
+    if (next === SMALL_H || next === SMALL_R) {
+      return (query.includes('=hmac:') || query.includes('=redacted')) && IN_QUERY.test(query)
+    }
+  }
+  return false
 }
 
 /** A token in a cookie may be a souvenir beside a session that counts; one in a header is what is asked with. */

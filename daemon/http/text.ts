@@ -27,21 +27,33 @@ function mediaType(contentType: string): string {
   return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase()
 }
 
-/**
- * Whether a decoded body is text: by its type, and where the type is missing, generic or multipart, by its first bytes (no NUL and
- * hardly any control characters). Bytes that contradict a text type with a NUL are binary.
- */
-export function isText(contentType: string | null, bytes: Buffer): boolean {
-  const type = contentType === null ? '' : mediaType(contentType)
-  if (BINARY_FAMILIES.some((family) => type.startsWith(family))) return type === 'image/svg+xml'
-  if (type.startsWith('text/') || TEXT_TYPES.has(type) || type.endsWith('+json') || type.endsWith('+xml')) {
-    return !bytes.subarray(0, SNIFFED_BYTES).includes(0) || isWide(contentType)
+type Said = 'text' | 'binary' | 'nothing'
+
+/** Bodies of one type come in rows. */
+let lastType = ''
+let lastSaid: Said = 'nothing'
+
+/** What a type says of the bytes. */
+function saidBy(contentType: string): Said {
+  if (contentType === lastType) return lastSaid
+  const type = mediaType(contentType)
+  lastType = contentType
+  lastSaid = 'nothing'
+  if (BINARY_FAMILIES.some((family) => type.startsWith(family))) {
+    lastSaid = type === 'image/svg+xml' ? 'text' : 'binary'
+  } else if (type.startsWith('text/') || TEXT_TYPES.has(type) || type.endsWith('+json') || type.endsWith('+xml')) {
+    lastSaid = 'text'
   }
-  return looksLikeText(bytes)
+  return lastSaid
 }
 
-function isWide(contentType: string | null): boolean {
-  return contentType !== null && /charset="?utf-16/i.test(contentType)
+/**
+ * Whether a decoded body without NULs is text: by its type, and where the type is missing, generic or multipart, by its first bytes
+ * (hardly any control characters).
+ */
+export function isText(contentType: string | null, bytes: Buffer): boolean {
+  const said = contentType === null ? 'nothing' : saidBy(contentType)
+  return said === 'nothing' ? looksLikeText(bytes) : said === 'text'
 }
 
 function looksLikeText(bytes: Buffer): boolean {

@@ -56,10 +56,9 @@ export function bodyText(message: Message, limits: HttpLimits, telemetry: Teleme
   const { bytes, truncated, weirds } = decodeBody(message, limits, telemetry)
   const cut = truncated.length > 0
   if (bytes.length === 0) return cut ? { text: '', binary: false, cut, weirds } : NO_TEXT
-  if (!isText(message.head.header('content-type'), bytes))
+  // With NULs, as UTF-16 and the like have them, names of fields cannot be told, so neither can secrets.
+  if (bytes.includes(0) || !isText(message.head.header('content-type'), bytes))
     return cut || weirds.length > 0 ? { ...BINARY, cut, weirds } : BINARY
-  // UTF-16 and the like: names of fields cannot be told, so neither can secrets.
-  if (bytes.includes(0)) return { ...BINARY, cut, weirds }
   const utf8 = utf8Of(bytes)
   if (utf8 !== null) return utf8.length === 0 ? { ...NO_TEXT, cut, weirds } : new Utf8Text(utf8, cut, weirds)
   return { text: bytes.toString('latin1'), binary: false, cut, weirds: [...weirds, 'text.latin1'] }
