@@ -14,10 +14,23 @@ import type { Places } from '../baselines/places.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { spanText } from '../finding.ts'
-import { Caller, CallerState, type Reach, type Scale, type WindowSummary } from './object-enumeration/caller.ts'
+import { Caller, CallerState } from './object-enumeration/caller.ts'
 import { EndpointPopulation, PopulationElsewhere, PopulationState } from './object-enumeration/endpoint-population.ts'
 import { walkOn, weigh } from './object-enumeration/evidence.ts'
 import { reachSignal } from './object-enumeration/finding.ts'
+import { Reach, type Scale, type WindowSummary } from './object-enumeration/reach.ts'
+import {
+  ANSWERED,
+  DENIED,
+  FOREIGN,
+  FOREIGN_ANSWERED,
+  KNOWN,
+  MISSING,
+  NEIGHBOURS,
+  NO_ROW,
+  ReachColumns,
+  SIGNALLED,
+} from './object-enumeration/reach-columns.ts'
 
 const Options = z.strictObject({
   report: z.number().gt(0).lt(1).default(1e-3).describe('combined p-value from which a reach is a signal'),
@@ -62,7 +75,11 @@ class ObjectEnumeration implements Detector {
   readonly #longUs: number
   readonly #report: number
   readonly #index: CallerIndex
+  readonly #columns = new ReachColumns()
   readonly #callers: KeyedTable<Caller>
+  /** The one at hand, and the one that learns meanwhile. */
+  readonly #reach = new Reach(this.#columns)
+  readonly #learning = new Reach(this.#columns)
   readonly #endpoints: KeyedTable<EndpointPopulation>
   readonly #others: Others<PopulationElsewhere>
   readonly shared: SharedLearning = {
@@ -91,7 +108,7 @@ class ObjectEnumeration implements Detector {
     this.#matureVotes = options.matureVotes
     this.#longUs = options.longHours * HOUR_US
     this.#report = -Math.log(options.report)
-    this.#callers = new KeyedTable(options.maxCallers, () => new Caller(), callers)
+    this.#callers = new KeyedTable<Caller>(options.maxCallers, () => new Caller(), callers, this.#columns)
     this.#others = new Others(options.maxEndpoints, () => new PopulationElsewhere())
     const newPopulation = (key: string) => {
       const population = new EndpointPopulation(key, ++this.#scopes, options.matureVotes)
@@ -105,8 +122,10 @@ class ObjectEnumeration implements Detector {
         const endpoint = this.#endpoints.peek(summary.endpoint)
         if (endpoint === undefined) return
         endpoint.learnOne(summary, weight, now)
-        const reach = this.#callers.peek(caller)?.reaches.find(({ key }) => key === summary.endpoint)
-        if (reach === undefined) return
+        const known = this.#callers.peek(caller)
+        const row = known === undefined ? NO_ROW : this.#columns.find(known, summary.endpoint)
+        if (row === NO_ROW) return
+        const reach = this.#learning.at(row)
         if (summary.known > 0 && reach.own.known === 0) endpoint.learnOwners(summary, now)
         reach.learnOwn(summary, now)
       },
@@ -122,7 +141,7 @@ class ObjectEnumeration implements Detector {
     const row = this.#index.of(tx.principal)
     const caller = this.#callers.useOf(row)
     caller.identify(tx, row)
-    const reach = caller.reachOf(this.#places.of(tx.service ?? '', tx.endpoint))
+    const reach = this.#reach.at(this.#columns.rowOf(caller, this.#places.of(tx.service ?? '', tx.endpoint)))
     const id = objectIds.length === 1 ? hashText(objectIds[0]!) : hashText(objectIds.join('/'))
     const grown = reach.see(id, status < 400)
     if (grown > 0) return this.#reached(tx, caller, reach, id, grown, now)
@@ -140,7 +159,8 @@ class ObjectEnumeration implements Detector {
     const closeLong = longWindow !== this.#longWindow
     this.#longWindow = longWindow
     this.#callers.forEach((caller) => {
-      for (const reach of caller.reaches) {
+      for (let row = caller.first; row !== NO_ROW; row = this.#columns.next(row)) {
+        const reach = this.#reach.at(row)
         if (closeLong || !reach.idle) this.#closeWindows(caller, reach, closeLong, now)
       }
     })
@@ -188,7 +208,7 @@ class ObjectEnumeration implements Detector {
 
   *snapshot(): IterableIterator<z.infer<typeof Kept>> {
     yield ['windows', this.#scopes, this.#shortWindow, this.#longWindow]
-    for (const entry of this.#callers.entries((caller) => caller.toState())) yield ['caller', entry]
+    for (const entry of this.#callers.entries((caller) => caller.toState(this.#columns))) yield ['caller', entry]
     for (const entry of this.#endpoints.entries((endpoint) => endpoint.toState())) yield ['endpoint', entry]
     for (const part of this.#firstTouch.parts()) yield ['touch', part]
     for (const state of this.#admission.snapshot()) yield ['admission', state]
@@ -202,7 +222,7 @@ class ObjectEnumeration implements Detector {
         ;[, this.#scopes, this.#shortWindow, this.#longWindow] = kept
         return
       case 'caller':
-        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places))
+        this.#callers.restore(kept[1], Caller.fromState(CallerState.parse(kept[1][4]), this.#places, this.#columns))
         return
       case 'endpoint': {
         const population = EndpointPopulation.fromState(
@@ -231,30 +251,30 @@ class ObjectEnumeration implements Detector {
 
   /** The attack is over or was none: what comes next is judged anew. */
   #judgeAnew(caller: string): void {
-    for (const reach of this.#callers.peek(caller)?.reaches ?? []) reach.signalled = false
+    let row = this.#callers.peek(caller)?.first ?? NO_ROW
+    for (; row !== NO_ROW; row = this.#columns.next(row)) this.#columns.flag(row, SIGNALLED, false)
   }
 
   /** An id this caller had not reached in the present window: counted, stepped, weighed. */
   #reached(tx: Transaction, caller: Caller, reach: Reach, id: number, grown: number, now: EventTime): Signal | null {
     const status = tx.status!
     const endpoint = this.#endpoints.useOf(reach.place)
-    if (reach.total === 0) reach.since = now
-    reach.lastAt = now
+    reach.touch(now)
     const answered = status < 400
-    if (answered) reach.answered += grown
-    else if (status === 404 || status === 410) reach.missing += grown
-    else if (status === 401 || status === 403) reach.denied += grown
+    if (answered) reach.raise(ANSWERED, grown)
+    else if (status === 404 || status === 410) reach.raise(MISSING, grown)
+    else if (status === 401 || status === 403) reach.raise(DENIED, grown)
     else return null
     const claim = answered && !reach.signalled && endpoint.mayOwn(caller.cohort)
     const provenance = this.#firstTouch.learnOne(endpoint.scope, id, caller.hash, claim)
     const foreign = provenance === 'foreign'
-    if (provenance !== 'unknown') reach.known += grown
+    if (provenance !== 'unknown') reach.raise(KNOWN, grown)
     if (foreign) {
-      reach.foreign += grown
-      if (answered) reach.foreignAnswered += grown
+      reach.raise(FOREIGN, grown)
+      if (answered) reach.raise(FOREIGN_ANSWERED, grown)
     }
     const neighbour = reach.isNeighbour(tx.objectIds)
-    if (neighbour === true) reach.neighbours += grown
+    if (neighbour === true) reach.raise(NEIGHBOURS, grown)
     walkOn(reach, endpoint, !answered, foreign, neighbour, now)
     if (reach.total < LEAST_IDS) {
       if (reach.total >= 2) reach.trail.add(tx)
@@ -316,7 +336,7 @@ export const objectEnumeration = defineDetector({
     statistic:
       "Per caller and endpoint, distinct ids by outcome. Four lines of evidence: (a) how many were answered, against the population of this endpoint and role (sketch up to the 90th percentile, Pareto tail beyond) and against the caller's own past; (b) a sequential test on the share refused or not found, once a quarter of the ids are (half, for machines and staff not known yet); (c) one on ids next to each other or in an even stride; (d) objects another caller was seen with first: a sequential test on their share, and their number against the population's. Two must speak; the strongest counts whole, the others by half. Where nothing is denied or another caller's, 200 ids must have been reached.",
     memory:
-      'maxCallers callers x 24 endpoints, about 0.4 KiB per reach and 2 KiB more past 64 ids; maxEndpoints populations of about 7 KiB, and as much again per cohort (at most 8); firstTouchPlaces x 12 B. Evictions are counted.',
+      'maxCallers callers x 24 endpoints, about 0.15 KiB per reach, 8 to 16 B for each further id and number up to 64, 24 B for each request that is evidence (at most 32), and 2 KiB past 64 ids; maxEndpoints populations of about 7 KiB, and as much again per cohort (at most 8); firstTouchPlaces x 12 B. Evictions are counted.',
     warmUp:
       'Until an endpoint has matureVotes votes from admitted windows (15 minutes of quarantine), (a) and (d) answer nothing and only (b) with (c) can fire: ids that are all answered go unseen until then.',
     traps:

@@ -5,7 +5,7 @@ import { GuardedRate, GuardedRateState } from '../../baselines/guarded-rate.ts'
 import { PopulationTail, PopulationTailState, TailElsewhere, TailShare } from '../../baselines/population-tail.ts'
 import { hash32, text } from '../../baselines/state.ts'
 import { isAdminLike } from '../function-privilege/admin-names.ts'
-import type { WindowSummary } from './caller.ts'
+import type { WindowSummary } from './reach.ts'
 
 const MAX_COHORTS = 8
 

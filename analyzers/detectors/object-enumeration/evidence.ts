@@ -1,8 +1,9 @@
 import { type EventTime, HOUR_US } from '../../../daemon/model/time.ts'
 import type { GuardedRate } from '../../baselines/guarded-rate.ts'
-import { SequentialTest } from '../../baselines/sequential-test.ts'
-import type { Caller, Reach, Scale } from './caller.ts'
+import type { SequentialTest } from '../../baselines/sequential-test.ts'
+import type { Caller } from './caller.ts'
 import type { EndpointPopulation } from './endpoint-population.ts'
+import type { Reach, Scale } from './reach.ts'
 
 const HALF_LIFE_US = 2 * HOUR_US
 /** Shares of an attacker (H1) of ids that are refused, next to one another, and somebody else's. */
@@ -58,10 +59,7 @@ export function walkOn(
   // A habit excuses what stays within the habit's size.
   const upper = reach.ownUpper('short')
   const trials = upper !== null && reach.shortAnswered <= upper ? own.trials : 0
-  // Good conduct is no step of a walk that has not begun.
-  if (refused) reach.refusedWalk ??= new SequentialTest()
-  if (foreign) reach.foreignWalk ??= new SequentialTest()
-  if (neighbour) reach.neighbourWalk ??= new SequentialTest()
+  reach.beginWalks(refused, neighbour === true, foreign)
   step(reach.refusedWalk, refused, now, usual.refusals, REFUSED_RATE, own.refused, trials)
   step(reach.foreignWalk, foreign, now, usual.foreign, FOREIGN_RATE, own.foreign, trials)
   if (neighbour !== null) {

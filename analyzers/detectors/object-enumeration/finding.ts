@@ -2,9 +2,9 @@ import type { Severity, Signal } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { percentText, signalOf, spanText } from '../../finding.ts'
-import type { Reach } from './caller.ts'
 import type { EndpointPopulation } from './endpoint-population.ts'
 import { type Evidence, HEARD } from './evidence.ts'
+import type { Reach } from './reach.ts'
 
 /** `windowUs`: how long the window of `evidence.expected` is. */
 export function reachSignal(

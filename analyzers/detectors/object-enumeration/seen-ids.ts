@@ -1,113 +1,111 @@
 import { z } from 'zod'
-import { withOneMore } from '../../../daemon/model/small-list.ts'
 import { DistinctCounter, DistinctState } from '../../baselines/distinct-counter.ts'
+import { type Estimates, IDS, IDS_AT, type ReachColumns, SHORT_ANSWERED } from './reach-columns.ts'
 
 /** Up to so many are kept themselves, as in DistinctCounter. */
 const EXACT = 64
-const WORD = 32
-/** The first is put into a list of its own (small-list.ts). */
-const NONE: number[] = []
+/** A number for each id: its hash so many times, and 1 more where it was answered in the short window. */
+const SHORT = 2
 
 /** Of the long window, and the answered ones of the short window. */
 export const SeenState = z.tuple([DistinctState, DistinctState])
 type SeenState = z.infer<typeof SeenState>
 
-/** Both windows, once there are too many ids to keep. */
-interface Counters {
-  readonly long: DistinctCounter
-  short: DistinctCounter
-}
-
 /**
  * Which ids were reached in the long window, and which of them were answered in the short one, as two DistinctCounters say it. A
  * habit is as large in its first window after midnight as in any, so the short window counts by itself. Whoever is answered in the short
- * window is seen in the long one, so one list serves both as long as ids are kept: a bit says which are the short window's.
- *
- * Memory     32-bit hashes of at most 64 ids, two bits of 32; then two DistinctCounters
+ * window is seen in the long one, so one list serves both as long as ids are kept.
  */
 export class SeenIds {
-  /** As signed numbers, which stand in a list without a box. */
-  #ids: number[] = NONE
-  #shortLow = 0
-  #shortHigh = 0
-  #counters: Counters | null = null
-  /** Distinct answered ids of the short window. */
-  shortAnswered = 0
+  readonly #columns: ReachColumns
 
-  get exact(): boolean {
-    return this.#counters === null
+  constructor(columns: ReachColumns) {
+    this.#columns = columns
   }
 
-  /** How much the number of distinct ids of the long window grew. */
-  see(id: number, answered: boolean): number {
-    const ids = this.#ids
-    const signed = id | 0
-    let at = 0
-    while (at < ids.length && ids[at] !== signed) at++
-    if (this.#counters !== null || at === EXACT) return this.#count(this.#counters ?? this.#spill(), id, answered)
-    const isNew = at === ids.length
-    if (isNew) this.#ids = withOneMore(ids, signed)
-    if (answered && !this.#isShort(at)) {
-      this.#markShort(at)
-      this.shortAnswered++
+  /** How much the number of distinct ids of the long window grew. `id`: its hash, of 32 bits. */
+  see(row: number, id: number, answered: boolean): number {
+    const columns = this.#columns
+    const estimates = columns.estimates(row)
+    if (estimates !== null) return this.#estimate(row, estimates, id, answered)
+    const { lists } = columns
+    const length = columns.count(row, IDS)
+    const start = columns.word(row, IDS_AT)
+    const end = start + length
+    const asked = id * SHORT
+    let at = start
+    while (at < end && lists.numbers[at] !== asked && lists.numbers[at] !== asked + 1) at++
+    if (at === end) {
+      if (length === EXACT) return this.#estimate(row, this.#spill(row), id, answered)
+      columns.setWord(row, IDS_AT, lists.push(start, length, answered ? asked + 1 : asked))
+      columns.setCount(row, IDS, length + 1)
+      if (answered) columns.setCount(row, SHORT_ANSWERED, columns.count(row, SHORT_ANSWERED) + 1)
+      return 1
     }
-    return isNew ? 1 : 0
+    if (answered && lists.numbers[at] === asked) {
+      lists.numbers[at] = asked + 1
+      columns.setCount(row, SHORT_ANSWERED, columns.count(row, SHORT_ANSWERED) + 1)
+    }
+    return 0
   }
 
-  beginShort(): void {
-    this.shortAnswered = 0
-    this.#shortLow = 0
-    this.#shortHigh = 0
-    if (this.#counters !== null) this.#counters.short = new DistinctCounter()
+  beginShort(row: number): void {
+    const columns = this.#columns
+    columns.setCount(row, SHORT_ANSWERED, 0)
+    const estimates = columns.estimates(row)
+    if (estimates !== null) estimates.short = new DistinctCounter()
+    const { numbers } = columns.lists
+    const start = columns.word(row, IDS_AT)
+    const end = start + columns.count(row, IDS)
+    for (let at = start; at < end; at++) numbers[at] = SHORT * Math.floor(numbers[at]! / SHORT)
   }
 
-  beginLong(): void {
-    this.beginShort()
-    this.#ids = NONE
-    this.#counters = null
+  /** With the counts of the row. */
+  beginLong(row: number): void {
+    this.#columns.clearCounts(row)
+    this.#clear(row)
   }
 
-  toState(): SeenState {
-    const counters = this.#counters
-    if (counters !== null) return [counters.long.toState(), counters.short.toState()]
-    const ids = this.#ids.map((id) => id >>> 0)
-    return [ids, ids.filter((_, at) => this.#isShort(at))]
+  toState(row: number): SeenState {
+    const estimates = this.#columns.estimates(row)
+    if (estimates !== null) return [estimates.long.toState(), estimates.short.toState()]
+    const ids = this.#numbers(row)
+    return [ids.map(hashOf), ids.filter((id) => id % SHORT === 1).map(hashOf)]
   }
 
-  static fromState([long, short]: SeenState, shortAnswered: number): SeenIds {
-    const seen = new SeenIds()
-    seen.shortAnswered = shortAnswered
+  /** Of a row that saw nothing yet. */
+  restore(row: number, [long, short]: SeenState): void {
     if (typeof long[0] === 'string') {
-      seen.#counters = { long: DistinctCounter.fromState(long), short: DistinctCounter.fromState(short) }
-      return seen
+      this.#columns.estimate(row, DistinctCounter.fromState(long), DistinctCounter.fromState(short))
+      return
     }
-    seen.#ids = (long as number[]).map((id) => id | 0)
-    if (typeof short[0] === 'string') return seen
-    for (const id of short as number[]) {
-      const at = seen.#ids.indexOf(id | 0)
-      if (at >= 0) seen.#markShort(at)
-    }
-    return seen
+    const answered = new Set(typeof short[0] === 'string' ? [] : (short as number[]))
+    for (const id of long as number[]) this.see(row, id, answered.has(id))
   }
 
-  #count({ long, short }: Counters, id: number, answered: boolean): number {
-    if (answered) this.shortAnswered += short.learnOne(id)
+  #estimate(row: number, { long, short }: Estimates, id: number, answered: boolean): number {
+    const columns = this.#columns
+    if (answered) columns.setCount(row, SHORT_ANSWERED, columns.count(row, SHORT_ANSWERED) + short.learnOne(id))
     return long.learnOne(id)
   }
 
-  #spill(): Counters {
-    const [long, short] = this.toState()
-    this.#counters = { long: DistinctCounter.fromState(long), short: DistinctCounter.fromState(short) }
-    this.#ids = NONE
-    return this.#counters
+  #spill(row: number): Estimates {
+    const [long, short] = this.toState(row)
+    this.#clear(row)
+    return this.#columns.estimate(row, DistinctCounter.fromState(long), DistinctCounter.fromState(short))
   }
 
-  #isShort(at: number): boolean {
-    return ((at < WORD ? this.#shortLow : this.#shortHigh) & (1 << (at % WORD))) !== 0
+  #clear(row: number): void {
+    const columns = this.#columns
+    columns.lists.release(columns.word(row, IDS_AT), columns.count(row, IDS))
+    columns.setCount(row, IDS, 0)
   }
 
-  #markShort(at: number): void {
-    if (at < WORD) this.#shortLow |= 1 << at
-    else this.#shortHigh |= 1 << (at % WORD)
+  #numbers(row: number): number[] {
+    return this.#columns.lists.toArray(this.#columns.word(row, IDS_AT), this.#columns.count(row, IDS))
   }
+}
+
+function hashOf(id: number): number {
+  return Math.floor(id / SHORT)
 }
