@@ -1,3 +1,5 @@
+import { withOneMore } from '../model/small-list.ts'
+
 /**
  * A path as a template: segments that name one object of many become `{id}`, the second `{id2}` and so on; dates become `{date}`,
  * `{date2}`. Only the looks of a segment decide, so a path has the same template everywhere and always:
@@ -19,13 +21,13 @@ export interface PathTemplate {
 
 const MAX_SEGMENTS = 32
 const MAX_LITERAL = 64
-const NO_VALUES: readonly string[] = []
+const NO_VALUES: string[] = []
 const ROOT: PathTemplate = { template: '/', values: NO_VALUES }
 
 export function templateOf(path: string): PathTemplate {
   if (path === '') return ROOT
   let template = ''
-  let values: string[] | null = null
+  let values = NO_VALUES
   let ids = 0
   let dates = 0
   let count = 0
@@ -41,21 +43,18 @@ export function templateOf(path: string): PathTemplate {
       start = end + 1
       continue
     }
-    if (++count > MAX_SEGMENTS)
-      return { template: `${template + path.slice(copied, start)}{rest}`, values: values ?? NO_VALUES }
+    if (++count > MAX_SEGMENTS) return { template: `${template + path.slice(copied, start)}{rest}`, values }
     if (end < path.length - 1 && isBareVersion(path, start, end)) {
       // Stays as it is.
     } else if (isWholeNumber(path, start, end) || isUuid(path, start, end)) {
-      values ??= []
-      values.push(path.slice(start, end))
+      values = withOneMore(values, path.slice(start, end))
       template += path.slice(copied, start) + placeholder('id', ++ids)
       copied = end
     } else if (!isPlainWord(path, start, end) && !isVersion(path, start, end)) {
       const raw = path.slice(start, end)
       const read = readSegment(raw)
       if (read.kind !== 'literal') {
-        values ??= []
-        values.push(read.value)
+        values = withOneMore(values, read.value)
         const name = read.kind === 'id' ? placeholder('id', ++ids) : placeholder('date', ++dates)
         template += path.slice(copied, start) + name + read.extension
         copied = end
@@ -70,7 +69,7 @@ export function templateOf(path: string): PathTemplate {
   if (copied === 0 && template === '')
     return { template: tail === path.length ? path : path.slice(0, tail), values: NO_VALUES }
   const whole = template + path.slice(copied, Math.max(copied, tail))
-  return { template: whole === '' ? '/' : whole, values: values ?? NO_VALUES }
+  return { template: whole === '' ? '/' : whole, values }
 }
 
 const SLASH = 0x2f

@@ -7,7 +7,9 @@ import { compareTransactions, type Transaction } from '../model/transaction.ts'
  */
 export class OrderedOutput {
   readonly #emit: (transaction: Transaction) => void
-  readonly #held: Transaction[] = []
+  /** The one that is held, as hardly ever there are more: a list that is emptied each time is made anew each time. */
+  #first: Transaction | null = null
+  #ties: Transaction[] = []
   #heldTime: EventTime = Number.NEGATIVE_INFINITY
 
   constructor(emit: (transaction: Transaction) => void) {
@@ -15,24 +17,31 @@ export class OrderedOutput {
   }
 
   get isEmpty(): boolean {
-    return this.#held.length === 0
+    return this.#first === null
   }
 
   push(transaction: Transaction): void {
-    if (this.#held.length > 0 && transaction.endTime !== this.#heldTime) this.flush()
+    if (this.#first !== null && transaction.endTime !== this.#heldTime) this.flush()
     this.#heldTime = transaction.endTime
-    this.#held.push(transaction)
+    if (this.#first === null) this.#first = transaction
+    else this.#ties.push(transaction)
   }
 
   /** The event clock has reached `now`: nothing that ends before it can still come. */
   advance(now: EventTime): void {
-    if (this.#held.length > 0 && now > this.#heldTime) this.flush()
+    if (this.#first !== null && now > this.#heldTime) this.flush()
   }
 
   flush(): void {
-    const held = this.#held
-    if (held.length > 1) held.sort(compareTransactions)
+    const first = this.#first
+    if (first === null) return
+    this.#first = null
+    if (this.#ties.length === 0) {
+      this.#emit(first)
+      return
+    }
+    const held = [first, ...this.#ties].sort(compareTransactions)
+    this.#ties = []
     for (let i = 0; i < held.length; i++) this.#emit(held[i]!)
-    held.length = 0
   }
 }
