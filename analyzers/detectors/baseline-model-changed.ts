@@ -68,11 +68,11 @@ export const baselineModelChanged = defineDetector({
     detects:
       'Something that held long enough to judge by, and is given up since too many callers break it: whose an object is, by one field of an endpoint. From then on object.ownership is silent there, so a person should know why: a release that changed what an answer shows, a migration that gave everybody another number, a new kind of access, or somebody who wore the rule down.',
     statistic:
-      'None: it is told when it happens. The rules are those of object.ownership that held in 316 answers or more, which is what it takes to tell a single foreign object. One is given up when 7 % of its callers break it, or 2 % again and again (5 % unless on three days). Callers with an open incident do not count, so that a thief cannot spoil what finds him.',
+      'None: it is told when it happens. The rules are those of object.ownership that held in 316 answers or more, which is what it takes to tell a single foreign object, and that a sequential test had shown, 100 to 1, to be broken by 1 % of the callers rather than 7 %. One is given up when 7 % of its callers break it, or 2 % again and again (5 % unless on three days). Callers with an open incident do not count, so that a thief cannot spoil what finds him.',
     memory: 'Nothing is kept; at most 64 changes wait for the next tick.',
     warmUp: 'None of its own: a rule must have been in force.',
     traps:
-      'A migration that renames all customers gives up a rule and is told, since what is blind afterwards should be known. A rule that was only about to hold is given up in silence. Missed: other models (rates, sizes, populations) that move slowly; their limits rise 20 % a day at most instead.',
+      'A migration that renames all customers gives up a rule and is told, since what is blind afterwards should be known. A rule that was only about to hold, or was never shown to be broken by hardly anybody, ends in silence: it has not changed. Those are counted (`object.ownership/rules_given_up`, evicted). Missed: other models (rates, sizes, populations) that move slowly; their limits rise 20 % a day at most instead.',
     tuning: 'Nothing; a policy may leave out services whose migrations are known (`unless`).',
   },
   options: z.strictObject({}),

@@ -274,6 +274,26 @@ describe('object.ownership', () => {
     expect(target.takeChanges!()).toEqual([])
   })
 
+  test.each([1, 3, 4])(
+    'twin: one look in forty at what the family bought is no theft, and no rule that ends (%i)',
+    (seed) => {
+      const random = randomFrom(seed)
+      const family = () => 1000 + Math.floor(random() * PEOPLE)
+      const looks = [0, DAY_US].flatMap((day) =>
+        ordinaryDay().map((tx, i) => {
+          const own = 1000 + Number(tx.principal.display.slice(1))
+          const owner = `c${random() < 1 / 40 ? family() : own}`
+          const given = { id: `${day}-${i}`, owner, claims: claimsOf(`c${own}`, null) }
+          return invoice(tx.time + day, tx.principal.display, given)
+        }),
+      )
+      const target = detector()
+      expect(opening(looks, target)).toEqual([])
+      expect(target.takeChanges!()).toEqual([])
+      expect(target.sizes().rules_given_up!.evicted).toBeGreaterThan(0)
+    },
+  )
+
   test('a thief takes no rule down, however many accounts he has: who is in an incident does not count', () => {
     const target = detector()
     const thieves = Array.from({ length: 60 }, (_, i) => [

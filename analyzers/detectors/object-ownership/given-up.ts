@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Occupancy } from '../../baselines/keyed-table.ts'
 import { ModelChange } from '../../model-change.ts'
 import { type EndpointFields, type Field, RELATIONS } from './endpoint-fields.ts'
 import { ruleOf } from './finding.ts'
@@ -9,14 +10,20 @@ const MAX_WAITING = 64
 
 export const GivenUpState = z.array(ModelChange).max(MAX_WAITING)
 
-/** What was in force and is given up, until somebody takes it. */
+/** What was in force and is given up, until somebody takes it; of what was not it is only counted that it ended. */
 export class GivenUp {
   #waiting: ModelChange[] = []
+  #untold = 0
 
   /** Looks at the invariants of a field after one of them was broken, in the order of RELATIONS. */
   note(endpoint: EndpointFields, field: Field, invariants: readonly Invariant[]): void {
     for (const [i, invariant] of invariants.entries()) {
-      if (!invariant.takeGivenUp() || this.#waiting.length >= MAX_WAITING) continue
+      const end = invariant.takeEnd()
+      if (end === null) continue
+      if (end === 'dropped' || this.#waiting.length >= MAX_WAITING) {
+        this.#untold++
+        continue
+      }
       this.#waiting.push({
         detector: 'object.ownership',
         service: endpoint.service,
@@ -34,6 +41,10 @@ export class GivenUp {
     const taken = this.#waiting
     if (taken.length > 0) this.#waiting = []
     return taken
+  }
+
+  get occupancy(): Occupancy {
+    return { entries: this.#waiting.length, limit: MAX_WAITING, evicted: this.#untold }
   }
 
   toState(): readonly ModelChange[] {
