@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { EvictionListener } from '../../daemon/identity/bounded-map.ts'
-import { type Linked, RecencyList } from '../../daemon/model/recency-list.ts'
 import type { Occupancy } from '../../daemon/telemetry/occupancy.ts'
 import { flag, text } from './state.ts'
 
@@ -22,43 +21,45 @@ export interface TableIndex {
   addTable(): number
 }
 
-class Slot<Value> implements Linked<Slot<Value>> {
-  readonly key: string
-  /** Undefined once it is held no more. */
-  value: Value | undefined
-  /** Where the value is at hand, too. */
-  row: TableRow | null = null
-  isResident = false
-  touched = false
-  uses = 0
-  older: Slot<Value> | null = null
-  newer: Slot<Value> | null = null
+/** In the place of a row where there is none. */
+const NO_ROW = -1
+/** Rows to begin with. */
+const FEW_ROWS = 16
+/** What a row says in numbers: its neighbours, how often it was used while a newcomer, and whether it is one, and was touched. */
+const OLDER = 0
+const NEWER = 1
+const USES = 2
+const FLAGS = 3
+const PER_ROW = 4
+/** More than anybody counts, and far from the end of 32 bits. */
+const MOST_USES = 1 << 30
+const RESIDENT = 1
+const TOUCHED = 2
 
-  constructor(key: string, value: Value) {
-    this.key = key
-    this.value = value
-  }
-}
-
-/** One part of the table, in the order in which its slots came or were last spared. */
-class Part<Value> {
-  readonly order = new RecencyList<Slot<Value>>()
+/** One part of the table: its rows in the order in which they came or were last spared. */
+class Part {
+  oldest = NO_ROW
+  newest = NO_ROW
   size = 0
 
-  add(slot: Slot<Value>): void {
-    this.order.append(slot)
+  /** `fields`: of the table's rows. */
+  add(row: number, fields: Int32Array): void {
+    fields[row * PER_ROW + OLDER] = this.newest
+    fields[row * PER_ROW + NEWER] = NO_ROW
+    if (this.newest === NO_ROW) this.oldest = row
+    else fields[this.newest * PER_ROW + NEWER] = row
+    this.newest = row
     this.size++
   }
 
-  remove(slot: Slot<Value>): void {
-    this.order.remove(slot)
+  remove(row: number, fields: Int32Array): void {
+    const older = fields[row * PER_ROW + OLDER]!
+    const newer = fields[row * PER_ROW + NEWER]!
+    if (older === NO_ROW) this.oldest = newer
+    else fields[older * PER_ROW + NEWER] = newer
+    if (newer === NO_ROW) this.newest = older
+    else fields[newer * PER_ROW + OLDER] = older
     this.size--
-  }
-
-  inOrder(): Slot<Value>[] {
-    const slots: Slot<Value>[] = []
-    for (let slot = this.order.oldest; slot !== null; slot = slot.newer) slots.push(slot)
-    return slots
   }
 }
 
@@ -73,16 +74,24 @@ const NEWCOMERS = 0.25
  * a million new keys therefore costs the busy ones nothing.
  *
  * Promise    never more than `limit` keys; a key used PROTECT_AFTER times outlives any number of single-use keys
- * Memory     limit x (about 100 B + the value)
+ * Memory     limit x (about 70 B + the value); keys stand in columns, since an object for each was a fifth of what lives long
  */
 export class KeyedTable<Value> {
   readonly limit: number
   readonly #newcomerLimit: number
   readonly #create: (key: string) => Value
   readonly #owner: EvictionListener<Value> | null
-  readonly #slots = new Map<string, Slot<Value>>()
-  readonly #newcomers = new Part<Value>()
-  readonly #residents = new Part<Value>()
+  readonly #rows = new Map<string, number>()
+  readonly #keys: string[] = []
+  /** Undefined where a row is free. */
+  readonly #values: (Value | undefined)[] = []
+  /** Where the value is at hand, too. */
+  readonly #atHand: (TableRow | null)[] = []
+  /** PER_ROW for each row. Those that are free are a chain of NEWER. */
+  #fields = new Int32Array(FEW_ROWS * PER_ROW)
+  #free = NO_ROW
+  readonly #newcomers = new Part()
+  readonly #residents = new Part()
   /** Its number in the index of its rows; -1 where there is none. */
   readonly #number: number
   evicted = 0
@@ -102,7 +111,7 @@ export class KeyedTable<Value> {
   }
 
   get size(): number {
-    return this.#slots.size
+    return this.#rows.size
   }
 
   get occupancy(): Occupancy {
@@ -111,46 +120,54 @@ export class KeyedTable<Value> {
 
   /** The value of a key, if it is held; counts as no use. */
   peek(key: string): Value | undefined {
-    return this.#slots.get(key)?.value
+    const row = this.#rows.get(key)
+    return row === undefined ? undefined : this.#values[row]
   }
 
   /** The value of a key, made if need be; counts as a use. */
   use(key: string): Value {
-    return this.#used(this.#slots.get(key) ?? this.#admit(key))
+    return this.#used(this.#rows.get(key) ?? this.#admit(key))
   }
 
   /**
-   * The value of a row, as `use` of its key gives it. Only of a table that was made with the index of the row. At hand are the
-   * residents that were touched: a further use of them changes nothing, so that not even their slot is read.
+   * The value of a row of the index, as `use` of its key gives it. Only of a table that was made with the index of the row. At hand are
+   * the residents that were touched: a further use of them changes nothing, so that not even their key is looked up.
    */
-  useOf(row: TableRow): Value {
-    const atHand = row.values[this.#number] as Value | null | undefined
+  useOf(of: TableRow): Value {
+    const atHand = of.values[this.#number] as Value | null | undefined
     if (atHand !== null && atHand !== undefined) return atHand
-    const slot = this.#slots.get(row.key) ?? this.#admit(row.key)
-    const value = this.#used(slot)
-    if (slot.isResident && slot.touched) {
-      this.#takeBack(slot)
-      row.values[this.#number] = value
-      slot.row = row
+    const row = this.#rows.get(of.key) ?? this.#admit(of.key)
+    const value = this.#used(row)
+    if (this.#fields[row * PER_ROW + FLAGS] === (RESIDENT | TOUCHED)) {
+      this.#takeBack(row)
+      of.values[this.#number] = value
+      this.#atHand[row] = of
     }
     return value
   }
 
   /** Every value, residents first, those that would leave first before the others. */
   forEach(visit: (value: Value, key: string) => void): void {
-    for (let slot = this.#residents.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!, slot.key)
-    for (let slot = this.#newcomers.order.oldest; slot !== null; slot = slot.newer) visit(slot.value!, slot.key)
+    for (const part of [this.#residents, this.#newcomers]) {
+      for (let row = part.oldest; row !== NO_ROW; row = this.#fields[row * PER_ROW + NEWER]!) {
+        visit(this.#values[row]!, this.#keys[row]!)
+      }
+    }
   }
 
   /** What is held now, in the order of `forEach`; each state is made when it is asked for. */
   *entries(toState: (value: Value) => unknown): IterableIterator<KeyedEntry> {
-    for (const [isResident, part] of [
-      [true, this.#residents],
-      [false, this.#newcomers],
-    ] as const) {
-      for (const { key, uses, touched, value } of part.inOrder()) {
+    for (const part of [this.#residents, this.#newcomers]) {
+      const held: [row: number, value: Value][] = []
+      for (let row = part.oldest; row !== NO_ROW; row = this.#fields[row * PER_ROW + NEWER]!) {
+        held.push([row, this.#values[row]!])
+      }
+      for (const [row, value] of held) {
         // It may have left since the first was asked for.
-        if (value !== undefined) yield [isResident, key, uses, touched, toState(value)]
+        if (this.#values[row] !== value) continue
+        const flags = this.#fields[row * PER_ROW + FLAGS]!
+        const uses = this.#fields[row * PER_ROW + USES]!
+        yield [part === this.#residents, this.#keys[row]!, uses, (flags & TOUCHED) !== 0, toState(value)]
       }
     }
   }
@@ -162,17 +179,17 @@ export class KeyedTable<Value> {
 
   /** Puts an entry back behind those put back before; beyond the limit it is left out. */
   restore([isResident, key, uses, touched]: KeyedEntry, value: Value): void {
-    if (this.size >= this.limit || this.#slots.has(key)) {
+    if (this.size >= this.limit || this.#rows.has(key)) {
       this.evicted++
       this.#owner?.evicted(value)
       return
     }
-    const slot = new Slot(key, value)
-    slot.uses = uses
-    slot.touched = touched
-    slot.isResident = isResident && this.#residents.size < this.limit - this.#newcomerLimit
-    this.#partOf(slot).add(slot)
-    this.#slots.set(key, slot)
+    const stays = isResident && this.#residents.size < this.limit - this.#newcomerLimit
+    const row = this.#newRow(key, value)
+    this.#fields[row * PER_ROW + USES] = Math.min(uses, MOST_USES)
+    this.#fields[row * PER_ROW + FLAGS] = (stays ? RESIDENT : 0) | (touched ? TOUCHED : 0)
+    const part = stays ? this.#residents : this.#newcomers
+    part.add(row, this.#fields)
   }
 
   /** Mean over all values, 0 of none. */
@@ -184,64 +201,91 @@ export class KeyedTable<Value> {
     return this.size === 0 ? 0 : sum / this.size
   }
 
-  #used(slot: Slot<Value>): Value {
-    if (slot.isResident) slot.touched = true
-    else if (++slot.uses >= PROTECT_AFTER) this.#promote(slot)
-    return slot.value!
+  #used(row: number): Value {
+    const fields = this.#fields
+    const at = row * PER_ROW
+    if ((fields[at + FLAGS]! & RESIDENT) !== 0) fields[at + FLAGS]! |= TOUCHED
+    else if (++fields[at + USES]! >= PROTECT_AFTER) this.#promote(row)
+    return this.#values[row]!
   }
 
   /** A newcomer that was not used yet. */
-  #admit(key: string): Slot<Value> {
+  #admit(key: string): number {
     // While the table is not full, newcomers may use the whole of it.
     if (this.size >= this.limit) {
       if (this.#newcomers.size > 0) this.#evict(this.#newcomers)
       else this.#evictResident()
     }
-    const slot = new Slot(key, this.#create(key))
-    this.#newcomers.add(slot)
-    this.#slots.set(key, slot)
-    return slot
+    const value = this.#create(key)
+    const row = this.#newRow(key, value)
+    this.#newcomers.add(row, this.#fields)
+    return row
   }
 
-  #partOf({ isResident }: Slot<Value>): Part<Value> {
-    return isResident ? this.#residents : this.#newcomers
-  }
-
-  #promote(slot: Slot<Value>): void {
-    this.#newcomers.remove(slot)
+  #promote(row: number): void {
+    this.#newcomers.remove(row, this.#fields)
     if (this.#residents.size >= this.limit - this.#newcomerLimit) this.#evictResident()
-    slot.isResident = true
-    this.#residents.add(slot)
+    this.#fields[row * PER_ROW + FLAGS]! |= RESIDENT
+    this.#residents.add(row, this.#fields)
   }
 
   #evictResident(): void {
+    const fields = this.#fields
     for (let tries = 0; tries < 8; tries++) {
-      const first = this.#residents.order.oldest
-      if (first === null || !first.touched) break
-      first.touched = false
+      const first = this.#residents.oldest
+      if (first === NO_ROW || (fields[first * PER_ROW + FLAGS]! & TOUCHED) === 0) break
+      fields[first * PER_ROW + FLAGS]! &= ~TOUCHED
       this.#takeBack(first)
-      this.#residents.order.refresh(first)
+      this.#residents.remove(first, fields)
+      this.#residents.add(first, fields)
     }
     this.#evict(this.#residents)
   }
 
-  #evict(part: Part<Value>): void {
-    const first = part.order.oldest
-    if (first === null) return
-    part.remove(first)
-    this.#slots.delete(first.key)
-    this.#takeBack(first)
-    this.#owner?.evicted(first.value!)
-    first.value = undefined
+  #evict(part: Part): void {
+    const row = part.oldest
+    if (row === NO_ROW) return
+    part.remove(row, this.#fields)
+    this.#rows.delete(this.#keys[row]!)
+    this.#takeBack(row)
+    this.#owner?.evicted(this.#values[row]!)
+    this.#keys[row] = ''
+    this.#values[row] = undefined
+    this.#fields[row * PER_ROW + NEWER] = this.#free
+    this.#free = row
     this.evicted++
   }
 
+  /** In no part yet, and not used. */
+  #newRow(key: string, value: Value): number {
+    let row = this.#free
+    if (row === NO_ROW) {
+      row = this.#keys.length
+      this.#keys.push(key)
+      this.#values.push(value)
+      this.#atHand.push(null)
+      if (row * PER_ROW === this.#fields.length) {
+        const fields = new Int32Array(Math.min(2 * row, this.limit) * PER_ROW)
+        fields.set(this.#fields)
+        this.#fields = fields
+      }
+    } else {
+      this.#free = this.#fields[row * PER_ROW + NEWER]!
+      this.#keys[row] = key
+      this.#values[row] = value
+    }
+    this.#fields[row * PER_ROW + USES] = 0
+    this.#fields[row * PER_ROW + FLAGS] = 0
+    this.#rows.set(key, row)
+    return row
+  }
+
   /** The value is at hand no more. */
-  #takeBack(slot: Slot<Value>): void {
-    if (slot.row === null) return
-    const { values } = slot.row
+  #takeBack(row: number): void {
+    const of = this.#atHand[row]!
+    if (of === null) return
     // Nothing is at hand in a row of an index that has started over.
-    if (this.#number < values.length) values[this.#number] = null
-    slot.row = null
+    if (this.#number < of.values.length) of.values[this.#number] = null
+    this.#atHand[row] = null
   }
 }
