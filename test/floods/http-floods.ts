@@ -36,7 +36,8 @@ export const HTTP_FLOODS: readonly Flood[] = [
     ),
   ),
   plain('pipelined', 4000, endless(8, '', Buffer.from(GET.toString().repeat(30)))),
-  plain('pending-requests', 4000, () => {
+  // As many as fill what may be kept several times over, and the heap with it.
+  plain('pending-requests', 12_000, () => {
     const many = Buffer.from(GET.toString().repeat(100))
     return (wire, i) => {
       // A hundred requests on each connection, and never an answer.
