@@ -11,6 +11,7 @@ import { HeadSlabs } from './head-slabs.ts'
 import { ALL_NAMES, FRAMING_NAMES } from './known-headers.ts'
 import type { HttpLimits } from './limits.ts'
 import { HttpMessage } from './message.ts'
+import { MessageStart } from './message-start.ts'
 import { StartLineSearch } from './start-line-search.ts'
 import { TimerQueue } from './timer-queue.ts'
 
@@ -27,6 +28,8 @@ export class HttpContext {
   readonly scanner: HeadScanner
   readonly search: StartLineSearch
   readonly framing = new Framing()
+  /** Of a message whose head lies whole in what is delivered; of others it is with what is gathered. */
+  readonly start = new MessageStart()
   readonly slabs = new HeadSlabs()
   readonly buffers = new BodyBuffers()
   readonly outlet: ExchangeOutlet

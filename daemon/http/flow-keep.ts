@@ -48,6 +48,7 @@ export class FlowKeep {
 
   /** The flow is over. */
   clear(): void {
-    this.add(-this.#bytes)
+    this.#all.bytes -= this.#bytes
+    this.#bytes = 0
   }
 }

@@ -1,3 +1,4 @@
+import { MessageStart } from './message-start.ts'
 import { type LineKind, maybeStartLine } from './start-line.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -13,6 +14,10 @@ const CR = 0x0d
  */
 export class Gather {
   bytes: Buffer = EMPTY
+  /** Of the message that what it holds begins, once its start line was come upon. */
+  readonly start = new MessageStart()
+  /** What the flow was charged for it. */
+  charged = 0
   length = 0
   /** The last `takeHead` has come to the blank line that ends a head. */
   whole = false

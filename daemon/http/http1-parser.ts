@@ -6,6 +6,7 @@ import { type HeadScanner, INVALID, SLOTS } from './head-scanner.ts'
 import { CONNECTION, equalsLowerCase, HOST } from './known-headers.ts'
 import { type HttpMessage, isBogus } from './message.ts'
 import { HEAD, LINE, MessageReader, RESYNC, START, STOPPED } from './message-reader.ts'
+import type { MessageStart } from './message-start.ts'
 import { NO_LINE, REQUEST_LINE } from './start-line.ts'
 
 const LF = 0x0a
@@ -52,7 +53,7 @@ export class Http1Parser extends MessageReader {
           i = this.readBody(bytes, i, end, position + i - start, acked, time, now)
       }
     }
-    if (this.gather !== null || this.gatherCost > 0) this.charge()
+    if (this.gather !== null) this.charge(this.gather)
     if (this.message !== null) this.context.slabs.keep(this.message.head)
   }
 
@@ -74,11 +75,12 @@ export class Http1Parser extends MessageReader {
       else this.context.telemetry.funnel.bytes.delivered += i - from
       if (i === end) return end
     }
-    this.position = position + i - start
-    this.begin(acked, time, now, i === start)
+    const begun = this.context.start
+    begun.at(position + i - start, acked, time, now, i === start)
+    this.found = false
     const scanned = this.context.scanner.scan(bytes, i, end, this.want, this.want === NO_LINE)
     if (scanned >= 0 && scanned - i <= this.context.limits.maxHeadBytes) {
-      this.#headRead(bytes, i, scanned, acked, time, now)
+      this.#headRead(begun, bytes, i, scanned, acked, time, now)
       return scanned
     }
     if (scanned === INVALID) {
@@ -87,7 +89,7 @@ export class Http1Parser extends MessageReader {
       this.toResync(now)
       return i
     }
-    this.gathering()
+    this.gathering().start.copy(begun)
     this.state = LINE
     return i
   }
@@ -97,7 +99,7 @@ export class Http1Parser extends MessageReader {
     const gather = this.gather!
     const { limits, scanner } = this.context
     const i = gather.takeLine(bytes, from, end, limits.maxHeadBytes)
-    if (isBogus(time, now)) this.bogus = true
+    if (isBogus(time, now)) gather.start.bogus = true
     const { lineEnd } = gather
     if (lineEnd >= 0) {
       const kind = scanner.line.read(gather.bytes, 0, lineEnd, this.want, this.want === NO_LINE)
@@ -112,7 +114,7 @@ export class Http1Parser extends MessageReader {
     this.state = RESYNC
     this.chainStart = -1
     this.owner.lost(this, now)
-    this.#resyncGathered(this.position, acked, time, now, this.position)
+    this.#resyncGathered(gather.start.position, acked, time, now, gather.start.position)
     return i
   }
 
@@ -133,7 +135,7 @@ export class Http1Parser extends MessageReader {
   ): number {
     const gather = this.gather!
     const i = gather.takeHead(bytes, from, end, this.context.limits.maxHeadBytes)
-    if (isBogus(time, now)) this.bogus = true
+    if (isBogus(time, now)) gather.start.bogus = true
     if (!gather.whole) {
       if (i === end && gather.length < this.context.limits.maxHeadBytes) return i
       this.weird('http.head_too_large')
@@ -149,17 +151,24 @@ export class Http1Parser extends MessageReader {
       return i
     }
     const length = gather.length
-    this.position = position + (i - from) - length
+    gather.start.position = position + (i - from) - length
     // Accounted for by what follows, even if that stops this parser.
     this.gather = null
-    this.#headRead(gather.bytes, 0, length, acked, time, now)
-    gather.clear()
-    this.context.gathers.giveBack(gather)
+    this.#headRead(gather.start, gather.bytes, 0, length, acked, time, now)
+    this.giveBack(gather)
     return i
   }
 
-  /** The head at [from, to) was just scanned. */
-  #headRead(bytes: Buffer, from: number, to: number, acked: number, time: EventTime, now: EventTime): void {
+  /** The head at [from, to) was just scanned, `acked` and `time` are those of its last byte. */
+  #headRead(
+    start: MessageStart,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    acked: number,
+    time: EventTime,
+    now: EventTime,
+  ): void {
     const { scanner, telemetry, slabs, framing, sink, messages } = this.context
     const kind = scanner.line.kind
     if (this.want === NO_LINE) this.owner.decided(this, kind)
@@ -173,14 +182,14 @@ export class Http1Parser extends MessageReader {
       kind === REQUEST_LINE ? methodName(bytes, from, line.methodEnd) : '',
       kind === REQUEST_LINE ? 0 : line.status,
       to - from,
-      this.position,
-      this.firstByte,
+      start.position,
+      start.time,
       time,
-      this.bogus,
-      this.acked,
+      start.bogus,
+      start.acked,
       acked,
-      interimStart >= 0 ? interimStart : this.position,
-      interimStart >= 0 ? this.chainAtSegmentStart : this.atSegmentStart,
+      interimStart >= 0 ? interimStart : start.position,
+      interimStart >= 0 ? this.chainAtSegmentStart : start.atSegmentStart,
     )
     this.keep.take(message)
     for (const weird of scanner.weirds) message.weird(weird)
@@ -188,12 +197,13 @@ export class Http1Parser extends MessageReader {
     if (this.afterClose) message.weird('http.body_after_close')
     this.afterClose = closes(scanner, bytes, from)
     this.message = message
-    const headEnd = this.position + to - from
+    const headEnd = start.position + to - from
+    let mayPeek = false
     if (kind === REQUEST_LINE) this.#requestRead(message, bytes, from, now)
-    else this.#responseRead(message, bytes, from, now)
+    else mayPeek = this.#responseRead(message, bytes, from, now)
     // The flow may have stopped this parser while it was told.
     if (this.state === STOPPED) return
-    this.startBody(framing.kind, framing.length, headEnd, now)
+    this.startBody(framing.kind, framing.length, mayPeek, headEnd, now)
   }
 
   #requestRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
@@ -207,7 +217,8 @@ export class Http1Parser extends MessageReader {
     framing.length = length
   }
 
-  #responseRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): void {
+  /** Whether its body may turn out to be none. */
+  #responseRead(message: HttpMessage, bytes: Buffer, from: number, now: EventTime): boolean {
     const { framing, scanner } = this.context
     const { status } = message
     if (status < 200 && status !== 101) {
@@ -218,13 +229,13 @@ export class Http1Parser extends MessageReader {
       this.keep.drop(message)
       this.message = null
       framing.kind = NO_BODY
-      return
+      return false
     }
     this.chainStart = -1
     const method = this.owner.begun(this, message, now)
     framing.ofResponse(scanner, bytes, from, message, method)
     const longEnough = framing.kind === CHUNKED_BODY || framing.length >= STATUS_PREFIX.length
-    this.mayPeek = method === '' && longEnough && framing.kind !== UNTIL_CLOSE && framing.kind !== UPGRADE
+    return method === '' && longEnough && framing.kind !== UNTIL_CLOSE && framing.kind !== UPGRADE
   }
 
   protected resync(
@@ -248,7 +259,8 @@ export class Http1Parser extends MessageReader {
     const found = search.judge(this.gather!, this.want)
     this.owner.skipped(search.skipped)
     if (!found) return
-    this.begin(acked, time, now, linePosition + search.skipped === position)
+    const start = linePosition + search.skipped
+    this.gather!.start.at(start, acked, time, now, start === position)
     this.found = true
     this.state = HEAD
   }

@@ -30,8 +30,6 @@ export abstract class MessageReader {
   /** Stream position after the last byte (or hole) seen. */
   delivered = 0
   protected state = START
-  /** What of the gathered bytes the flow was charged for. */
-  protected gatherCost = 0
   protected message: HttpMessage | null = null
   /** Null but in a body. */
   protected body: BodyReader | null = null
@@ -39,12 +37,6 @@ export abstract class MessageReader {
   protected gather: Gather | null = null
   /** NO_LINE until it is known which side this direction is. */
   want: LineKind = NO_LINE
-  /** Where the message that is read begins. */
-  protected position = 0
-  protected firstByte: EventTime = 0
-  protected bogus = false
-  protected acked = -1
-  protected atSegmentStart = false
   /** This head was come upon while looking for one: only a flawless one counts, and it may be text in a body. */
   found = false
   /** The interim responses before the next final one: where they begin, -1 without any. */
@@ -52,8 +44,6 @@ export abstract class MessageReader {
   protected chainAtSegmentStart = false
   /** The last message said that nothing follows it. */
   protected afterClose = false
-  /** The body that begins may be none: see BodyReader. */
-  protected mayPeek = false
   protected readonly context: HttpContext
   protected readonly owner: ParserOwner
   protected readonly keep: FlowKeep
@@ -70,29 +60,23 @@ export abstract class MessageReader {
   open(holed: boolean): void {
     this.delivered = 0
     this.state = START
-    this.gatherCost = 0
     this.message = null
     this.body = null
     this.gather = null
     this.want = NO_LINE
-    this.position = 0
-    this.firstByte = 0
-    this.bogus = false
-    this.acked = -1
-    this.atSegmentStart = false
     this.found = false
     this.chainStart = -1
     this.chainAtSegmentStart = false
     this.afterClose = false
-    this.mayPeek = false
     this.holed = holed
   }
 
-  protected charge(): void {
-    const size = this.gather === null ? 0 : this.gather.bytes.length
-    if (size === this.gatherCost) return
-    this.keep.add(size - this.gatherCost)
-    this.gatherCost = size
+  /** Charges the flow for the storage of what is gathered as it is now. */
+  protected charge(gather: Gather): void {
+    const size = gather.bytes.length
+    if (size === gather.charged) return
+    this.keep.add(size - gather.charged)
+    gather.charged = size
   }
 
   /** What it gathers from here on. */
@@ -107,20 +91,20 @@ export abstract class MessageReader {
     if (gather === null) return 0
     this.gather = null
     const { length } = gather
-    gather.clear()
-    this.context.gathers.giveBack(gather)
+    this.giveBack(gather)
     return length
   }
 
-  protected begin(acked: number, time: EventTime, now: EventTime, atSegmentStart: boolean): void {
-    this.firstByte = time
-    this.bogus = isBogus(time, now)
-    this.acked = acked
-    this.atSegmentStart = atSegmentStart
-    this.found = false
+  /** Nobody looks at what was gathered any more. */
+  protected giveBack(gather: Gather): void {
+    gather.clear()
+    if (gather.charged > 0) this.keep.add(-gather.charged)
+    gather.charged = 0
+    this.context.gathers.giveBack(gather)
   }
 
-  protected startBody(kind: BodyKind, length: number, headEnd: number, now: EventTime): void {
+  /** `mayPeek`: the body may be none, see BodyReader. */
+  protected startBody(kind: BodyKind, length: number, mayPeek: boolean, headEnd: number, now: EventTime): void {
     const message = this.message
     if (message === null) {
       this.state = START
@@ -138,7 +122,7 @@ export abstract class MessageReader {
     }
     if (kind === LENGTH_BODY) message.announced = length
     this.body = this.context.bodyReaders.take()
-    this.body.start(kind, length, this.mayPeek, this.keep)
+    this.body.start(kind, length, mayPeek, this.keep)
     this.state = BODY
   }
 
@@ -185,9 +169,10 @@ export abstract class MessageReader {
   ): void {
     message.answersHead = true
     this.endMessage(true, next, now)
-    this.position = next
-    this.begin(acked, time, now, inThisSegment === STATUS_PREFIX.length)
-    this.gathering().append(STATUS_PREFIX, 0, STATUS_PREFIX.length)
+    const gather = this.gathering()
+    gather.start.at(next, acked, time, now, inThisSegment === STATUS_PREFIX.length)
+    gather.append(STATUS_PREFIX, 0, STATUS_PREFIX.length)
+    this.found = false
     this.state = LINE
   }
 

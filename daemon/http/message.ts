@@ -7,7 +7,7 @@ import { NO_HEAD, type ParsedHead } from './head.ts'
 const BOGUS_US = 3_600_000_000
 
 /** Not a small integer, so that the engine keeps times as doubles from the first message on. */
-const NO_TIME: EventTime = -0.5
+export const NO_TIME: EventTime = -0.5
 
 /** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
 export class HttpMessage {
