@@ -24,8 +24,6 @@ function whyNotLive(): string | null {
 describe.skipIf(whyNotLive() !== null)(`live on loopback${whyNotLive() === null ? '' : ` (${whyNotLive()})`}`, () => {
   test('another seed, another port and renamed paths give a clean card within a minute', {
     timeout: 90_000,
-    // The day is drawn anew by the clock. In one of five an honest customer is told, or a rule that never quite held is told as given up: a fault of ours, not of the test.
-    retry: 2,
   }, async () => {
     const startedMs = Date.now()
     const renames = ['v1=api', 'orders=bestellungen', 'login=anmeldung', 'products=artikel'].flatMap((r) => [

@@ -20,22 +20,28 @@ const SCENE_MS = 24_000
 
 /**
  * The demo's whole card without sockets: day and scene in simulated time, written as native transactions and replayed
- * with the shipped defaults.
+ * with the shipped defaults. `startMs`: when the day ends and the scene begins, which draws both.
  */
-export async function cardOf(seed: string, renames: Renames, port: number, withAttacks = true): Promise<Scorecard> {
+export async function cardOf(
+  seed: string,
+  renames: Renames,
+  port: number,
+  withAttacks = true,
+  startMs = START_MS,
+): Promise<Scorecard> {
   const world = createWorld(seed, renames)
-  const day = dayLines({ world, endMs: START_MS, port })
+  const day = dayLines({ world, endMs: startMs, port })
   const attacks = withAttacks ? plantAttacks(world) : []
   const bad = new Set(plantAttacks(world).flatMap((attack) => attack.attackers.map(({ value }) => value)))
   const runs = attacks.map((attack) => ({ attack, firstMs: 0, lastMs: 0 }))
-  const plays: Play[] = visitsOfScene(world, new Devices(START_MS), SCENE_MS, bad).map((visit) => ({
-    startMs: START_MS + visit.startMs,
+  const plays: Play[] = visitsOfScene(world, new Devices(startMs), SCENE_MS, bad).map((visit) => ({
+    startMs: startMs + visit.startMs,
     begin: visit.begin,
   }))
   for (const run of runs) {
     for (const script of run.attack.scripts) {
       plays.push({
-        startMs: START_MS + run.attack.startMs,
+        startMs: startMs + run.attack.startMs,
         begin: () => script,
         onRequest: (atMs) => {
           run.firstMs ||= atMs
@@ -44,7 +50,7 @@ export async function cardOf(seed: string, renames: Renames, port: number, withA
       })
     }
   }
-  const scene = simulate(new SampleApi(world), plays, { host: world.host, port, endMs: START_MS + SCENE_MS })
+  const scene = simulate(new SampleApi(world), plays, { host: world.host, port, endMs: startMs + SCENE_MS })
   const folder = mkdtempSync(join(tmpdir(), 'offpath-card-'))
   const file = join(folder, `${seed}-${port}.jsonl`)
   writeFileSync(file, `${[...day, ...scene].join('\n')}\n`)
