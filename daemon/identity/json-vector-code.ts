@@ -137,8 +137,8 @@ const end = 1
  */
 function scan(): number[] {
   const [next, seen, response, kind, start, stop, escaped, mask, p, slot, code] = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-  const [tokens, cards, moreTokens, moreCards, carry, run, limit] = [13, 14, 15, 16, 17, 18, 19]
-  const [v, w, low] = [20, 21, 22]
+  const [tokens, cards, run, limit] = [13, 14, 15, 16]
+  const [v, w, low] = [17, 18, 19]
   const noted = [
     [AT, at],
     [START, start],
@@ -227,38 +227,34 @@ function scan(): number[] {
     ),
     ...leaveWith(NAME),
   ]
-  /** Looks at the bytes of a value: `tokens` and `cards` tell of the sixteen before `p`, `more…` of those from `p` on. */
+  /** Moves the sixteen bits on the stack into a local that has those of the sixteen bytes before them below. */
+  const follow = (local: number) => [...i32(16), ...shl, ...get(local), ...i32(16), ...shrU, ...or, ...set(local)]
+  /** Looks at the bytes of a value: `tokens` and `cards` tell of those from `p` on, and of the sixteen before. */
   const value = [
     ...[...pair(start), ...when(leaveWith(STRING))],
-    ...[...get(start), ...set(p), ...i32(0), ...tee(tokens), ...tee(cards), ...set(carry)],
+    ...[...get(start), ...set(p), ...i32(0), ...tee(tokens), ...set(cards)],
     ...loop(
-      [...i32(0), ...tee(moreTokens), ...set(moreCards)],
-      [...get(p), ...get(stop), ...ltU],
-      when(
-        [...i32(ALL_SIXTEEN), ...i32(1), ...get(stop), ...get(p), ...sub, ...tee(mask), ...shl, ...i32(1), ...sub],
-        [...get(mask), ...i32(16), ...geU, ...select, ...set(limit)],
-        [...get(p), ...loadVector(0), ...tee(v), ...all(15), ...andVector, ...set(low)],
-        [...vector((high) => (high < 8 ? 1 << high : 0)), ...get(v), ...i32(4), ...shrBytes, ...swizzle, ...set(w)],
-        [...among(SUSPECTS), ...when(leaveWith(STRING))],
-        // `eyJ`
-        [...get(v), ...all(0x4a), ...eqBytes, ...bitmask, ...get(limit), ...and, ...set(mask)],
-        loop(
-          get(mask),
-          when(
-            [...get(p), ...get(mask), ...ctz, ...add, ...tee(code), ...get(start), ...i32(2), ...add, ...geU],
-            [...get(code), ...i32(2), ...sub, ...load16u(0), ...i32(0x7965), ...eq, ...and, ...when(leaveWith(STRING))],
-            [...get(mask), ...get(mask), ...i32(1), ...sub, ...and, ...set(mask), ...br(1)],
-          ),
+      [...i32(ALL_SIXTEEN), ...i32(1), ...get(stop), ...get(p), ...sub, ...tee(mask), ...shl, ...i32(1), ...sub],
+      [...get(mask), ...i32(16), ...geU, ...select, ...set(limit)],
+      [...get(p), ...loadVector(0), ...tee(v), ...all(15), ...andVector, ...set(low)],
+      [...vector((high) => (high < 8 ? 1 << high : 0)), ...get(v), ...i32(4), ...shrBytes, ...swizzle, ...set(w)],
+      [...among(SUSPECTS), ...when(leaveWith(STRING))],
+      // `eyJ`
+      [...get(v), ...all(0x4a), ...eqBytes, ...bitmask, ...get(limit), ...and, ...set(mask)],
+      loop(
+        get(mask),
+        when(
+          [...get(p), ...get(mask), ...ctz, ...add, ...tee(code), ...get(start), ...i32(2), ...add, ...geU],
+          [...get(code), ...i32(2), ...sub, ...load16u(0), ...i32(0x7965), ...eq, ...and, ...when(leaveWith(STRING))],
+          [...get(mask), ...get(mask), ...i32(1), ...sub, ...and, ...set(mask), ...br(1)],
         ),
-        [...among(TOKENS), ...set(moreTokens), ...among(CARD), ...set(moreCards)],
       ),
       // Thirteen digits, with blanks and dashes.
-      [...get(cards), ...get(moreCards), ...i32(16), ...shl, ...or, ...set(run), ...runs([1, 2, 4, 5])],
-      [...get(run), ...i32(ALL_SIXTEEN), ...and, ...when(leaveWith(STRING))],
-      // Where a run of so many begins that it may be a token.
-      [...get(tokens), ...get(moreTokens), ...i32(16), ...shl, ...or, ...tee(mask), ...set(run), ...runs([1, 2, 4, 4])],
-      [...get(mask), ...i32(1), ...shl, ...get(carry), ...or, ...i32(-1), ...xor, ...get(run), ...and],
-      [...i32(ALL_SIXTEEN), ...and, ...set(run)],
+      [...among(CARD), ...follow(cards), ...get(cards), ...set(run), ...runs([1, 2, 4, 5])],
+      [...get(run), ...when(leaveWith(STRING))],
+      // Where a run of so many begins that it may be a token. One that began with the sixteen before was seen with those.
+      [...among(TOKENS), ...follow(tokens), ...get(tokens), ...set(run), ...runs([1, 2, 4, 4])],
+      [...get(tokens), ...i32(1), ...shl, ...i32(1), ...or, ...i32(-1), ...xor, ...get(run), ...and, ...set(run)],
       loop(
         get(run),
         when(
@@ -267,9 +263,7 @@ function scan(): number[] {
           [...get(run), ...get(run), ...i32(1), ...sub, ...and, ...set(run), ...br(1)],
         ),
       ),
-      [...get(tokens), ...i32(15), ...shrU, ...set(carry)],
-      [...get(moreTokens), ...set(tokens), ...get(moreCards), ...set(cards)],
-      [...get(p), ...i32(16), ...add, ...tee(p), ...i32(16), ...sub, ...get(stop), ...ltU, ...brIf(0)],
+      [...get(p), ...i32(16), ...add, ...tee(p), ...get(stop), ...ltU, ...brIf(0)],
     ),
   ]
   return [
@@ -346,7 +340,7 @@ export function jsonModule(): Uint8Array {
       name: 'scan',
       takes: 5,
       locals: [
-        [15, I32],
+        [12, I32],
         [3, V128],
       ],
       code: scan(),
