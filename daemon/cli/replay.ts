@@ -6,7 +6,8 @@ import type { ValidatedConfig } from '../config/schema.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import type { Incident } from '../model/incident.ts'
 import { SEVERITIES, type Severity } from '../model/signal.ts'
-import { boundHeapGrowth, boundYoungGeneration } from '../topology/heap-growth.ts'
+import { HeapGrowth, YoungGeneration } from '../topology/heap-growth.ts'
+import { boundInlining } from '../topology/inlining.ts'
 import type { Emit, ReplayRequest, ReplaySummary } from '../topology/replay.ts'
 import { withStore } from '../topology/store-settings.ts'
 import type { CliContext } from './context.ts'
@@ -73,8 +74,11 @@ Examples:
 
 async function replayCommand(files: string[], options: ReplayOptions, context: CliContext): Promise<void> {
   checkOutput(options)
-  boundHeapGrowth()
-  boundYoungGeneration()
+  const detects = options.emit !== 'none' && options.emit !== 'transactions'
+  // Before anything hot is compiled.
+  if (detects) boundInlining()
+  const heap = new HeapGrowth()
+  const young = new YoungGeneration()
   const config = withStore(await configOf(options), storePlace(options.store))
   const { key } = loadPrivacyKey({
     keyFile: config.privacy.key_file,
@@ -89,7 +93,6 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
   const store = config.store.enabled
     ? await (await import('../topology/local-store.ts')).openLocalStore(config, context.environment, context.logger)
     : null
-  const detects = options.emit !== 'none' && options.emit !== 'transactions'
   const request: ReplayRequest = {
     files,
     ...(store === null ? {} : { store }),
@@ -103,6 +106,10 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     write: (line) => lines.write(line),
     ...(lines.terminal ? {} : { writeBytes: (bytes: Buffer, done: () => void) => lines.writeBytes(bytes, done) }),
     warn: (message) => context.logger.warn(message),
+    batchRead: () => {
+      heap.look()
+      young.look()
+    },
     stop: context.stop.signal,
   }
   const summary = await replayOrCount(request).finally(() => store?.close(STORE_GRACE_MS))

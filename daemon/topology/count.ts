@@ -30,7 +30,8 @@ export async function canCount(request: ReplayRequest): Promise<boolean> {
 }
 
 /** Pairs what is in captures, and counts. */
-export async function countPairs({ config, files, warn, stop }: ReplayRequest): Promise<ReplaySummary> {
+export async function countPairs(request: ReplayRequest): Promise<ReplaySummary> {
+  const { config, files, warn, stop } = request
   const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
   const sensor = new SensorWindows()
   const chain = new Chain(new CountedFlows(config, telemetry, sensor), telemetry)
@@ -39,7 +40,13 @@ export async function countPairs({ config, files, warn, stop }: ReplayRequest): 
     const opened = await openInput(path, { stdin: process.stdin, counters: telemetry.counters })
     inputs.push({ opened, info: opened.source.info, reader: null })
   }
-  await drive(chain, inputs, stop, () => {})
+  await drive(
+    chain,
+    inputs,
+    stop,
+    () => {},
+    () => request.batchRead?.(),
+  )
   await chain.close()
   for (const { opened } of inputs) for (const message of endOf(opened.source)) warn(message)
   return {

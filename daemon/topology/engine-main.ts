@@ -1,9 +1,11 @@
 import { Engine } from './engine.ts'
 import type { FromEngine, ToEngine } from './engine-protocol.ts'
 import { boundHeapGrowth } from './heap-growth.ts'
+import { boundInlining } from './inlining.ts'
 
 /** Entry of the engine process; control starts it with a message channel. It ends with its work, or with control. */
 boundHeapGrowth()
+boundInlining()
 const engine = new Engine(tell)
 
 process.on('message', (message: ToEngine) => {

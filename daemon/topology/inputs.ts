@@ -21,16 +21,18 @@ type AnyBatch = FrameBatch | NativeBatch
 
 /**
  * Drives the chain with several inputs as one timeline. Native records pass a small sorter first, since gateway logs are
- * written in the order in which requests started; frames need none.
+ * written in the order in which requests started; frames need none. `batchRead` is called after each batch of an input, however
+ * finely the inputs are merged.
  */
 export async function drive(
   chain: Chain,
   inputs: readonly Input[],
   stop: AbortSignal,
   between: BetweenBatches,
+  batchRead: () => void = () => {},
 ): Promise<void> {
   const sorters = inputs.map(({ reader }) => (reader === null ? null : new NativeOrder(reader, chain)))
-  const sources = inputs.map(({ opened, info }) => announcingEnd(opened.source, () => chain.ended(info)))
+  const sources = inputs.map(({ opened, info }) => announcing(opened.source, batchRead, () => chain.ended(info)))
   for await (const run of mergeTimeline(sources, stop)) {
     if ('records' in run.batch) {
       const sorter = sorters[run.source]
@@ -47,11 +49,14 @@ export async function drive(
   for (const { reader } of inputs) reader?.close()
 }
 
-/** The same source, which says when it has nothing more. */
-function announcingEnd(source: TimedSource<AnyBatch>, ended: () => void): TimedSource<AnyBatch> {
+/** The same source, which says when a batch has been read, and when it has nothing more. */
+function announcing(source: TimedSource<AnyBatch>, read: () => void, ended: () => void): TimedSource<AnyBatch> {
   return {
     async *batches(stop) {
-      yield* source.batches(stop)
+      for await (const batch of source.batches(stop)) {
+        yield batch
+        read()
+      }
       ended()
     },
   }
