@@ -70,6 +70,22 @@ describe('counting gives what replay counts', () => {
   })
 })
 
+test.each([countPairs, replay])(
+  'each batch that was read is told, however finely captures are merged: %s',
+  async (read) => {
+    const files = ['keep-alive.pcap', 'interleaved.pcap', 'reordered.pcap'].map(captureOf)
+    const batchesOf = async (files: string[]) => {
+      let batches = 0
+      await read(request(files, { batchRead: () => batches++ }))
+      return batches
+    }
+    let alone = 0
+    for (const file of files) alone += await batchesOf([file])
+    expect(alone).toBeGreaterThanOrEqual(files.length)
+    expect(await batchesOf(files)).toBe(alone)
+  },
+)
+
 test('only captures can be counted, as they were written, at full speed, and when nobody looks', async () => {
   const capture = captureOf('keep-alive.pcap')
   expect(await canCount(request([capture, capture]))).toBe(true)
