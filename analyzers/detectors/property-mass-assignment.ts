@@ -10,7 +10,7 @@ import { amount } from '../baselines/state.ts'
 import { Suspects, SuspectsState } from '../baselines/suspects.ts'
 import { type Detector, defineDetector } from '../detector.ts'
 import { countText, shownAs, signalOf } from '../finding.ts'
-import { type JsonName, jsonNames, valueText } from './property/json-names.ts'
+import { type JsonName, JsonNames, jsonNames, valueText } from './property/json-names.ts'
 import { KnownNames, KnownNamesState } from './property/known-names.ts'
 import { givesPrivilege } from './property/telling-names.ts'
 
@@ -72,6 +72,8 @@ class MassAssignment implements Detector {
   readonly #places: Places
   readonly #endpoints: KeyedTable<Endpoint>
   readonly #suspects = new Suspects()
+  /** Of the request that is looked at. */
+  readonly #names = new JsonNames()
   #frozen = false
 
   constructor(options: AssignmentOptions, callers = new CallerIndex()) {
@@ -86,7 +88,7 @@ class MassAssignment implements Detector {
     if (requestBodyBytes < 2 || service === null || endpoint === null || status === null || !tx.knownEndpoint)
       return null
     if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return null
-    const names = jsonNames(tx.requestBody)
+    const names = this.#names.read(tx.requestBody)
     if (names.length === 0) return null
     const { key, hash: caller } = this.#index.of(tx.principal)
     const known = this.#endpoints.useOf(this.#places.of(service, endpoint))
@@ -133,16 +135,18 @@ class MassAssignment implements Detector {
     return this.#endpoints.mean(({ written }) => Math.min(1, written.messages / 200))
   }
 
-  #oddOf(tx: Transaction, known: Endpoint, names: readonly JsonName[], caller: number): readonly Odd[] {
+  #oddOf(tx: Transaction, known: Endpoint, names: JsonNames, caller: number): readonly Odd[] {
     const { leastRequests, leastCallers } = this.#options
     if (known.written.messages < leastRequests || known.callers.count < leastCallers) return NONE
     let odd: Odd[] | null = null
-    for (const field of names) {
+    for (let i = 0; i < names.length; i++) {
+      const hash = names.hash(i)
+      // Part of the interface, whatever its name: so are most, and only of the others the name is needed.
+      if (known.written.isCommon(hash)) continue
+      const field = names.at(i)
       const privileged = givesPrivilege(field.name)
-      // One who tried before anything was known has not made it part of the interface.
-      const isKnown = privileged ? known.written.isCommon(field.hash) : known.written.knows(field.hash, caller)
-      if (isKnown) continue
-      if (!privileged && !known.read.isCommon(field.hash)) continue
+      // One who tried a privilege before anything was known has not made it part of the interface.
+      if (!privileged && (known.written.knows(hash, caller) || !known.read.isCommon(hash))) continue
       odd ??= []
       odd.push({ field, privileged, taken: isTaken(tx, field) })
     }
@@ -157,10 +161,10 @@ class MassAssignment implements Detector {
     return assignmentSignal(tx, known, odd, Math.log10(pValue), now)
   }
 
-  #learn(tx: Transaction, known: Endpoint, names: readonly JsonName[], caller: number): void {
+  #learn(tx: Transaction, known: Endpoint, names: JsonNames, caller: number): void {
     known.written.messages++
     known.callers.learnOne(caller)
-    for (const { hash } of names) known.written.learnOne(hash, caller)
+    for (let i = 0; i < names.length; i++) known.written.learnOne(names.hash(i), caller)
     if (known.answersRead >= ANSWERS_READ) return
     known.answersRead++
     for (const { hash } of jsonNames(tx.responseBody)) known.read.learnOne(hash, caller)

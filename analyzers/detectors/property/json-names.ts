@@ -20,32 +20,66 @@ export interface JsonName {
 
 /**
  * The names of all objects in a JSON text, at any depth, each once, at most 128. One pass; no structure is made, so that a text
- * that is no JSON, or cut off, gives what it has.
+ * that is no JSON, or cut off, gives what it has; nor a list, since most of them are only looked up by their hashes.
+ * *Borrowed*: the next `read` writes over them.
  */
-export function jsonNames(text: string | undefined): JsonName[] {
-  const names: JsonName[] = []
-  if (text === undefined || text.length < 2) return names
-  const first = text.charCodeAt(0)
-  if (first !== 0x7b && first !== 0x5b) return names
-  const end = Math.min(text.length, MAX_BODY)
-  for (let at = 1; at < end && names.length < MAX_NAMES; at++) {
-    if (text.charCodeAt(at) !== QUOTE) continue
-    const start = at + 1
-    let hash = 0x811c9dc5
-    for (at = start; at < end; at++) {
-      const code = text.charCodeAt(at)
-      if (code === QUOTE) break
-      if (code === BACKSLASH) at++
-      else hash = foldedInto(hash, code)
+export class JsonNames {
+  length = 0
+  #text = ''
+  readonly #hashes = new Uint32Array(MAX_NAMES)
+  readonly #starts = new Int32Array(MAX_NAMES)
+  readonly #ends = new Int32Array(MAX_NAMES)
+  readonly #valuesAt = new Int32Array(MAX_NAMES)
+
+  read(text: string | undefined): this {
+    this.length = 0
+    if (text === undefined || text.length < 2) return this
+    const first = text.charCodeAt(0)
+    if (first !== 0x7b && first !== 0x5b) return this
+    this.#text = text
+    const end = Math.min(text.length, MAX_BODY)
+    for (let at = 1; at < end && this.length < MAX_NAMES; at++) {
+      if (text.charCodeAt(at) !== QUOTE) continue
+      const start = at + 1
+      let hash = 0x811c9dc5
+      for (at = start; at < end; at++) {
+        const code = text.charCodeAt(at)
+        if (code === QUOTE) break
+        if (code === BACKSLASH) at++
+        else hash = foldedInto(hash, code)
+      }
+      const value = valueAfter(text, at + 1, end)
+      if (value >= 0 && at - start <= MAX_NAME && at !== start) this.#add(mix(hash), start, at, value)
     }
-    const value = valueAfter(text, at + 1, end)
-    if (value < 0 || at - start > MAX_NAME || at === start) continue
-    const mixed = mix(hash)
-    if (!names.some((each) => each.hash === mixed)) {
-      names.push({ name: text.slice(start, at), hash: mixed, valueAt: value })
-    }
+    return this
   }
-  return names
+
+  hash(index: number): number {
+    return this.#hashes[index]!
+  }
+
+  /** One of them, to keep. */
+  at(index: number): JsonName {
+    const name = this.#text.slice(this.#starts[index]!, this.#ends[index]!)
+    return { name, hash: this.#hashes[index]!, valueAt: this.#valuesAt[index]! }
+  }
+
+  #add(hash: number, start: number, end: number, valueAt: number): void {
+    for (let i = 0; i < this.length; i++) if (this.#hashes[i] === hash) return
+    this.#hashes[this.length] = hash
+    this.#starts[this.length] = start
+    this.#ends[this.length] = end
+    this.#valuesAt[this.length] = valueAt
+    this.length++
+  }
+}
+
+const NAMES = new JsonNames()
+
+/** All of them, to keep. */
+export function jsonNames(text: string | undefined): JsonName[] {
+  const { length } = NAMES.read(text)
+  return Array.from({ length }, (_, index) => NAMES.at(index))
 }
 
 /** The hash that `jsonNames` gives a name as it stands, escapes and all. */
