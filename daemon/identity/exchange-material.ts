@@ -14,7 +14,7 @@ import { isJsonType, redactBody } from './redact-body.ts'
 import type { HeaderRedactor } from './redact-headers.ts'
 import { rpcOperation } from './rpc-operation.ts'
 import { redactText } from './token-shape.ts'
-import type { TransactionIds } from './transaction-id.ts'
+import type { IdKey, TransactionIds } from './transaction-id.ts'
 
 /** What naming and redacting an exchange takes. */
 export interface RedactionTools {
@@ -29,7 +29,7 @@ export interface RedactionTools {
 
 /** What ids of one flow are made from. */
 export interface FlowKey {
-  readonly idKey: Int32Array
+  readonly idKey: IdKey
 }
 
 const NONE: readonly never[] = []

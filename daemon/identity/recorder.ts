@@ -4,7 +4,7 @@ import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import { SECOND_US } from '../model/time.ts'
 import type { Transaction } from '../model/transaction.ts'
 import { NO_RULES, type RuleBox } from '../payload/rules/rule.ts'
-import type { FlowInfo } from '../reassembly/stream.ts'
+import type { Direction, FlowInfo } from '../reassembly/stream.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import { answerAccepts } from './admission.ts'
@@ -14,7 +14,7 @@ import { CERTIFICATE_HEADERS, CertificateReader, isRefusedCertificate } from './
 import { CREDENTIAL_DEFAULTS, type CredentialOptions, mayNameCaller, movedInTime, NOTHING } from './credentials.ts'
 import { ExchangeLogins } from './exchange-logins.ts'
 import { clampTime, ExchangeMaterial, type RedactionTools } from './exchange-material.ts'
-import { type Caller, CDN_HEADERS, type Cdn, type Trust, TrustedHops } from './forwarded.ts'
+import { type Caller, CDN_HEADERS, type Cdn, type Peer, type Trust, TrustedHops } from './forwarded.ts'
 import { isLoginPage, joined, notedHeader, says, traceIdOf } from './head-facts.ts'
 import { HeaderJson } from './header-json.ts'
 import { HeaderMemory } from './header-memory.ts'
@@ -29,7 +29,7 @@ import { redactPath, redactQuery } from './redact-url.ts'
 import { parseTarget } from './request-target.ts'
 import { TargetMemory } from './target-memory.ts'
 import { TokenVerifier } from './token-verifier.ts'
-import { TransactionIds } from './transaction-id.ts'
+import { type IdKey, TransactionIds } from './transaction-id.ts'
 
 export interface IdentityOptions extends CredentialOptions {
   /** `identity.trusted_hops`: networks whose forwarding headers are believed; empty means loopback, private and link-local. */
@@ -80,31 +80,41 @@ const SET_COOKIE = notedHeader('set-cookie')
 /** What is the same for all exchanges of one flow. */
 class FlowFacts {
   readonly recorder: Recorder
-  readonly address: readonly [string, string]
-  readonly trust: readonly [Trust, Trust]
+  readonly #first: Peer
+  readonly #second: Peer
   readonly source: Transaction['source']
   readonly number: number
   /** See SourceInfo.movedUs. */
   readonly movedSeconds: number
   readonly #flow: FlowInfo
   readonly #ids: TransactionIds
-  #idKey: Int32Array | null = null
+  #idKey: IdKey | null = null
 
-  constructor(recorder: Recorder, flow: FlowInfo, hops: TrustedHops, ids: TransactionIds, number: number) {
+  constructor(
+    recorder: Recorder,
+    flow: FlowInfo,
+    source: Transaction['source'],
+    hops: TrustedHops,
+    ids: TransactionIds,
+    number: number,
+  ) {
     this.recorder = recorder
     const [first, second] = flow.address
-    const peers = [hops.peer(first), hops.peer(second)] as const
-    this.address = [peers[0].address, peers[1].address]
-    this.trust = [peers[0].trust, peers[1].trust]
-    this.source = { kind: flow.source.kind, name: flow.source.name, vlan: flow.vlan, vni: flow.vni }
+    this.#first = hops.peer(first)
+    this.#second = hops.peer(second)
+    this.source = source
     this.number = number
     this.movedSeconds = Math.round((flow.source.movedUs ?? 0) / SECOND_US)
     this.#flow = flow
     this.#ids = ids
   }
 
+  peer(side: Direction): Peer {
+    return side === 0 ? this.#first : this.#second
+  }
+
   /** Made when a transaction of the flow is asked for its id: where nothing is printed, few are. */
-  get idKey(): Int32Array {
+  get idKey(): IdKey {
     this.#idKey ??= this.#ids.keyOf(this.#flow)
     return this.#idKey
   }
@@ -130,6 +140,7 @@ export class Recorder {
   readonly #logins: ExchangeLogins
   readonly #targets = new TargetMemory()
   #flowCount = 0
+  #source: Transaction['source'] | null = null
 
   constructor(settings: RecorderSettings) {
     this.#emit = settings.emit
@@ -187,9 +198,10 @@ export class Recorder {
     const facts = this.#factsOf(flow)
     const client = exchange.clientSide
     const server = client === 0 ? 1 : 0
+    const peer = facts.peer(client)
     const bogus = request?.bogusTime === true || response?.bogusTime === true
     const latin1 = request?.head.latin1 === true || response?.head.latin1 === true
-    const trust = facts.trust[client]
+    const { trust } = peer
     const via = request === null ? null : this.#forwardingOf(request.head, trust)
 
     let weirds = exchange.weirds
@@ -204,9 +216,9 @@ export class Recorder {
     record.time = time
     record.endTime = clampTime(exchange.endTime)
     if (response !== null && !bogus) record.durationUs = Math.max(0, clampTime(response.lastByte) - time)
-    record.clientIp = facts.address[client]
+    record.clientIp = peer.address
     record.clientPort = flow.port[client]
-    record.serverIp = facts.address[server]
+    record.serverIp = facts.peer(server).address
     record.serverPort = flow.port[server]
     record.httpVersion = first.head.version
     record.state = exchange.state
@@ -335,8 +347,17 @@ export class Recorder {
   #factsOf(flow: FlowInfo): FlowFacts {
     const known = flow.note
     if (known instanceof FlowFacts && known.recorder === this) return known
-    const facts = new FlowFacts(this, flow, this.#hops, this.#tools.ids, this.#flowCount++)
+    const facts = new FlowFacts(this, flow, this.#sourceOf(flow), this.#hops, this.#tools.ids, this.#flowCount++)
     flow.note = facts
     return facts
+  }
+
+  /** The same object for flows that follow one another: most come from one network. */
+  #sourceOf({ source, vlan, vni }: FlowInfo): Transaction['source'] {
+    const { kind, name } = source
+    const last = this.#source
+    if (last !== null && last.kind === kind && last.name === name && last.vlan === vlan && last.vni === vni) return last
+    this.#source = { kind, name, vlan, vni }
+    return this.#source
   }
 }

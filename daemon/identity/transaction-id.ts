@@ -7,6 +7,14 @@ import type { Pseudonyms } from './pseudonym.ts'
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1')
 const ID_LENGTH = 26
 
+/** Four signed words of 32 bits. A list of small integers: a typed array takes three objects. */
+export type IdKey = readonly [number, number, number, number]
+
+/** The first 16 bytes of a digest. */
+export function idKeyOf(digest: Buffer): IdKey {
+  return [digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8), digest.readInt32LE(12)]
+}
+
 /**
  * Ids as in contracts.md: 48 bits of milliseconds, 80 bits of keyed hash, lower-case Crockford base32 (128 bits in 26
  * digits, two zero bits first). The hash is HMAC-SHA-256 of the flow's key once per flow, which keys SipHash-2-4 over
@@ -22,19 +30,18 @@ export class TransactionIds {
   }
 
   /** What `ofExchange` needs of a flow, to be kept with it. */
-  keyOf(flow: FlowInfo): Int32Array {
-    const digest = this.#pseudonyms.digest('flow', flow.key)
-    return new Int32Array([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)))
+  keyOf(flow: FlowInfo): IdKey {
+    return idKeyOf(this.#pseudonyms.digest('flow', flow.key))
   }
 
   /** `side`: 0 when `position` is the request's, 1 when only the response was seen. */
-  ofExchange(key: Int32Array, side: 0 | 1, position: number, time: EventTime): string {
+  ofExchange(key: IdKey, side: 0 | 1, position: number, time: EventTime): string {
     sipHash128(key, position, side, time, this.#hash)
     return this.#encode(time, this.#hash[0]!, this.#hash[1]!, this.#hash[2]!)
   }
 
   /** The same as a JSON string. */
-  writeOfExchange(key: Int32Array, side: 0 | 1, position: number, time: EventTime, out: JsonText): void {
+  writeOfExchange(key: IdKey, side: 0 | 1, position: number, time: EventTime, out: JsonText): void {
     sipHash128(key, position, side, time, this.#hash)
     out.reserve(ID_LENGTH + 2)
     out.byte(QUOTE)
@@ -88,15 +95,15 @@ const FIRST_HALF_DONE = 10
  * numbers (`a0` low, `a1` high): over a typed array it took twice as long. A sum has carried when it is below what was
  * added, which stays in whole numbers; the sum itself would be a float.
  */
-export function sipHash128(key: Int32Array, position: number, side: 0 | 1, time: number, out: Int32Array): void {
-  let a0 = 0x70736575 ^ key[0]!
-  let a1 = 0x736f6d65 ^ key[1]!
-  let b0 = 0x6e646f6d ^ key[2]! ^ 0xee
-  let b1 = 0x646f7261 ^ key[3]!
-  let c0 = 0x6e657261 ^ key[0]!
-  let c1 = 0x6c796765 ^ key[1]!
-  let d0 = 0x79746573 ^ key[2]!
-  let d1 = 0x74656462 ^ key[3]!
+export function sipHash128(key: IdKey, position: number, side: 0 | 1, time: number, out: Int32Array): void {
+  let a0 = 0x70736575 ^ key[0]
+  let a1 = 0x736f6d65 ^ key[1]
+  let b0 = 0x6e646f6d ^ key[2] ^ 0xee
+  let b1 = 0x646f7261 ^ key[3]
+  let c0 = 0x6e657261 ^ key[0]
+  let c1 = 0x6c796765 ^ key[1]
+  let d0 = 0x79746573 ^ key[2]
+  let d1 = 0x74656462 ^ key[3]
   let low = 0
   let high = 0
   let swap = 0

@@ -1,5 +1,6 @@
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import type { PrivacyKey } from '../identity/privacy-key.ts'
+import type { IdKey } from '../identity/transaction-id.ts'
 import type { SourceInfo } from '../model/frame.ts'
 import { type EventTime, parseTime } from '../model/time.ts'
 import type { Telemetry } from '../telemetry/counters.ts'
@@ -166,7 +167,7 @@ class Mapper implements TapMapper {
     compiled: Compiled,
     outer: unknown,
     tap: TapRecord,
-    key: Int32Array,
+    key: IdKey,
     index: number,
     reading: ReadingOf,
     emit: MappedSink,
