@@ -4,7 +4,7 @@ import type { EventTime } from '../daemon/model/time.ts'
 import { asnText, type Principal, type Transaction } from '../daemon/model/transaction.ts'
 import { amount, flag, text, time } from './baselines/state.ts'
 import { DETECTOR_TAGS, type DetectorId } from './detector-ids.ts'
-import { firstHalf, isPackable, secondHalf, unpackId } from './packed-id.ts'
+import { PER_REF, packedRef, packRef, unpackRef } from './packed-ref.ts'
 
 /** What a detector has to say beyond the transaction it says it about. */
 export interface Finding {
@@ -58,7 +58,7 @@ export function signalOf(detector: DetectorId, tx: Transaction, now: EventTime, 
 }
 
 /** Both sides seen to their ends, and no doubt that they belong together. */
-function isWhole(tx: Transaction): boolean {
+export function isWhole(tx: Transaction): boolean {
   return tx.state === 'complete' && tx.pairing === 'exact'
 }
 
@@ -72,19 +72,13 @@ export function shownAs(principal: Principal): string {
   return principal.kind === 'user' && principal.display !== '' ? principal.display : principal.id
 }
 
-const NO_REFS: readonly EvidenceRef[] = []
-const MAX_TRAIL = 32
+export const NO_REFS: readonly EvidenceRef[] = []
+export const MAX_TRAIL = 32
 
 /** Transaction, time, status, whether it was seen whole. */
 export const TrailState = z.array(z.tuple([text, time, amount.nullable(), flag])).max(MAX_TRAIL)
 export type TrailState = z.infer<typeof TrailState>
 
-/** Numbers of a reference: its time, the first half of its id with its mark, and the second half. */
-const PER_REF = 3
-/** A mark: the status, -1 for none, plus one, times this, plus 1 where the transaction was seen whole. */
-const WHOLE = 2
-/** Marks of statuses of three digits are below this, and fit beside 40 bits of an id. */
-const MARKS = 4096
 /** References that a trail has room for, when it has none left: what is pushed to keeps room for half as many and 16 numbers. */
 const ROOM = [1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_TRAIL]
 /** A number that is no whole one, so that V8 keeps lists that begin as a copy of it unboxed. */
@@ -137,19 +131,11 @@ export class EvidenceTrail {
   #keep(id: string, time: EventTime, status: number | null, whole: boolean): void {
     const at = this.#count < MAX_TRAIL ? this.#count++ : this.#dropOldest()
     if (at * PER_REF >= this.#numbers.length) this.#makeRoom()
+    const text = packRef(id, time, status, whole)
     const numbers = this.#numbers
-    const mark = ((status ?? -1) + 1) * WHOLE + (whole ? 1 : 0)
-    numbers[at * PER_REF] = time
-    if (mark < MARKS && isPackable(id, time)) {
-      numbers[at * PER_REF + 1] = firstHalf(id) * MARKS + mark
-      numbers[at * PER_REF + 2] = secondHalf(id)
-      this.#texts?.push('')
-    } else {
-      numbers[at * PER_REF + 1] = mark
-      numbers[at * PER_REF + 2] = 0
-      this.#texts ??= new Array<string>(at).fill('')
-      this.#texts.push(id)
-    }
+    for (let i = 0; i < PER_REF; i++) numbers[at * PER_REF + i] = packedRef[i]!
+    if (text !== '') this.#texts ??= new Array<string>(at).fill('')
+    this.#texts?.push(text)
   }
 
   /** Returns the place of the next one. */
@@ -174,15 +160,7 @@ export class EvidenceTrail {
     const refs: EvidenceRef[] = []
     for (let i = 0; i < this.#count; i++) {
       const [time, packed, second] = this.#numbers.slice(i * PER_REF, (i + 1) * PER_REF) as [number, number, number]
-      const text = this.#texts?.[i] ?? ''
-      const mark = text === '' ? packed % MARKS : packed
-      const status = Math.floor(mark / WHOLE) - 1
-      refs.push({
-        transactionId: text === '' ? unpackId(time, Math.floor(packed / MARKS), second) : text,
-        time,
-        status: status < 0 ? null : status,
-        whole: mark % WHOLE !== 0,
-      })
+      refs.push(unpackRef(time, packed, second, this.#texts?.[i] ?? ''))
     }
     return refs
   }

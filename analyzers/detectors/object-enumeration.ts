@@ -146,7 +146,7 @@ class ObjectEnumeration implements Detector {
     const grown = reach.see(id, status < 400)
     if (grown > 0) return this.#reached(tx, caller, reach, id, grown, now)
     // An id counted before is no evidence, but part of the attack's trail.
-    if (reach.signalled) reach.trail.add(tx)
+    if (reach.signalled) reach.addEvidence(tx)
     return null
   }
 
@@ -277,7 +277,7 @@ class ObjectEnumeration implements Detector {
     if (neighbour === true) reach.raise(NEIGHBOURS, grown)
     walkOn(reach, endpoint, !answered, foreign, neighbour, now)
     if (reach.total < LEAST_IDS) {
-      if (reach.total >= 2) reach.trail.add(tx)
+      if (reach.total >= 2) reach.addEvidence(tx)
       return null
     }
     if (reach.ownShort !== null && !endpoint.shared) {
@@ -287,7 +287,7 @@ class ObjectEnumeration implements Detector {
     }
     const evidence = weigh(caller, reach, endpoint)
     if (evidence.lines < 2 || evidence.combined < this.#report) {
-      reach.trail.add(tx)
+      reach.addEvidence(tx)
       return null
     }
     reach.signalled = true

@@ -5,8 +5,9 @@ import { hashText } from '../../baselines/lookup-hash.ts'
 import type { Places } from '../../baselines/places.ts'
 import { PrincipalState, principalFrom, principalKey, principalState, voteKey } from '../../baselines/principal-key.ts'
 import { flag, text } from '../../baselines/state.ts'
-import { Reach, ReachState } from './reach.ts'
+import { Reach } from './reach.ts'
 import { MAX_REACHES_PER_CALLER, NO_ROW, type ReachColumns, type Reacher } from './reach-columns.ts'
+import { ReachState } from './reach-state.ts'
 
 /** Principal, cohort, whether it is distinctive, reaches. */
 export const CallerState = z.tuple([

@@ -51,7 +51,7 @@ export function reachSignal(
       accounts: [],
       pSuccess: answered === 0 ? 0.02 : Math.min(0.95, 0.3 + 0.65 * Math.min(1, answered / 10)),
     },
-    evidenceBefore: reach.trail.take(),
+    evidenceBefore: reach.takeEvidence(),
   })
 }
 

@@ -4,7 +4,7 @@ import { NumberLists } from '../../baselines/number-lists.ts'
 import type { Place } from '../../baselines/places.ts'
 import type { SequentialTest } from '../../baselines/sequential-test.ts'
 import type { WindowHistory } from '../../baselines/window-history.ts'
-import type { EvidenceTrail } from '../../finding.ts'
+import { PER_REF } from '../../packed-ref.ts'
 
 /** A row is one cache line: two times, words, then bytes. */
 const ROW = 64
@@ -18,6 +18,9 @@ const FLAGS = 4
 export const ACTIVE_WINDOWS = 5
 export const IDS_AT = 6
 export const RECENT_AT = 7
+/** References of the trail. */
+export const REFS_AT = 8
+export const REFS = 9
 /** Among its bytes. */
 const COUNTS = 48
 
@@ -75,6 +78,8 @@ export class ReachDetails {
   estimates: Estimates | null = null
   /** Hashes, and only where there are several: the texts would keep the whole target they were cut from. */
   lastIds: readonly number[] = NO_IDS
+  /** Of the trail: see ReachTrails. */
+  texts: string[] | null = null
   ownShort: WindowHistory | null = null
   ownLong: WindowHistory | null = null
   own: Readonly<typeof NOTHING> = NOTHING
@@ -83,21 +88,23 @@ export class ReachDetails {
 const NO_IDS: readonly number[] = []
 
 /**
- * What callers reached, a row for each caller and endpoint, and those of a caller in a chain. There are tens of thousands, of which half are seen once: as objects they
- * were 570 bytes each in ten places, all of them moved by the garbage collector.
+ * What callers reached, a row for each caller and endpoint, and those of a caller in a chain. There are tens of thousands, of which
+ * half are seen once: as objects they were 570 bytes each in ten places, all of them moved by the garbage collector.
  *
- * Memory     92 B a row, 16 B a list of ids and of numbers and 8 B for each further of them; past 64 ids two
- *            DistinctCounters; details of some 150 B where they are needed
+ * Memory     84 B a row; 16 B of ids and 16 B of numbers, twice as much whenever there is no room; a trail of 24 B a reference; past
+ *            64 ids two DistinctCounters; details of some 150 B where they are needed
  */
 export class ReachColumns implements EvictionListener<Reacher> {
   readonly lists = new NumberLists()
   readonly places: (Place | null)[] = []
   readonly details: (ReachDetails | null)[] = []
-  readonly trails: (EvidenceTrail | null)[] = []
   #doubles: Float64Array
   #words: Int32Array
   #bytes: Uint8Array
-  /** The row after this one of the same caller, or of those that are free. Apart from the rows: a caller's chain is gone through each time. */
+  /**
+   * The row after this one of the same caller, or of those that are free. Apart from the rows: a caller's chain is gone through each
+   * time.
+   */
   #next: Int32Array
   #free = NO_ROW
 
@@ -113,7 +120,7 @@ export class ReachColumns implements EvictionListener<Reacher> {
     return this.#next[row]!
   }
 
-  /** The row of a place among those of a caller, added if need be: then the one that grew longest ago makes way for it if they are too many. */
+  /** The row of a place among those of a caller, added if need be: if they are too many, the one that grew longest ago makes way. */
   rowOf(caller: Reacher, place: Place): number {
     const { places } = this
     const next = this.#next
@@ -231,7 +238,6 @@ export class ReachColumns implements EvictionListener<Reacher> {
     this.#next[row] = NO_ROW
     this.places.push(null)
     this.details.push(null)
-    this.trails.push(null)
     return row
   }
 
@@ -269,10 +275,10 @@ export class ReachColumns implements EvictionListener<Reacher> {
     else this.#next[before] = this.#next[row]!
     this.lists.release(this.word(row, IDS_AT), this.#bytes[row * ROW + COUNTS + IDS]!)
     this.lists.release(this.word(row, RECENT_AT), this.#bytes[row * ROW + COUNTS + RECENT]!)
+    this.lists.release(this.word(row, REFS_AT), this.word(row, REFS) * PER_REF)
     this.#bytes.fill(0, row * ROW, (row + 1) * ROW)
     this.places[row] = null
     this.details[row] = null
-    this.trails[row] = null
     this.#next[row] = this.#free
     this.#free = row
   }

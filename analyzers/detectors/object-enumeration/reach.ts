@@ -1,11 +1,10 @@
-import { z } from 'zod'
+import type { EvidenceRef } from '../../../daemon/model/signal.ts'
 import type { EventTime } from '../../../daemon/model/time.ts'
+import type { Transaction } from '../../../daemon/model/transaction.ts'
 import type { Place } from '../../baselines/places.ts'
-import { SequentialTest, WalkState } from '../../baselines/sequential-test.ts'
-import { amount, flag, text, time } from '../../baselines/state.ts'
-import { WindowHistory, WindowHistoryState } from '../../baselines/window-history.ts'
-import { EvidenceTrail, TrailState } from '../../finding.ts'
-import { NeighbourIds, NeighbourState } from './neighbour-ids.ts'
+import { SequentialTest } from '../../baselines/sequential-test.ts'
+import { WindowHistory } from '../../baselines/window-history.ts'
+import { NeighbourIds } from './neighbour-ids.ts'
 import {
   ACTIVE_WINDOWS,
   ANSWERED,
@@ -25,7 +24,18 @@ import {
   SINCE,
   UNCLEAN,
 } from './reach-columns.ts'
-import { SeenIds, SeenState } from './seen-ids.ts'
+import {
+  historyFrom,
+  type MarksState,
+  marksFrom,
+  marksState,
+  NO_HISTORY,
+  type ReachState,
+  walkFrom,
+  walkState,
+} from './reach-state.ts'
+import { ReachTrails } from './reach-trails.ts'
+import { SeenIds } from './seen-ids.ts'
 
 /** Windows of one's own past before it can excuse anything. */
 const OWN_WINDOWS = 3
@@ -48,24 +58,6 @@ export interface WindowSummary {
   readonly known: number
 }
 
-/** Trials, refused, neighbours, foreign, foreign and answered, known. */
-const MarksState = z.tuple([amount, amount, amount, amount, amount, amount])
-type MarksState = z.infer<typeof MarksState>
-/** Service, template; walks (refused, neighbours, foreign); neighbour ids; times; counts; own past; what was seen. */
-export const ReachState = z.tuple([
-  text,
-  text,
-  z.tuple([WalkState, WalkState, WalkState]),
-  NeighbourState,
-  z.tuple([time, time]),
-  z.tuple([amount, amount, amount, amount, amount, amount, amount, amount]),
-  z.tuple([WindowHistoryState, WindowHistoryState, MarksState]),
-  z.tuple([flag, TrailState]),
-  SeenState,
-  z.tuple([amount, MarksState, flag]),
-])
-export type ReachState = z.infer<typeof ReachState>
-
 /** The counts in the order of the state. */
 const STATE_COUNTS = [ANSWERED, DENIED, MISSING, FOREIGN, FOREIGN_ANSWERED, NEIGHBOURS, SHORT_ANSWERED, KNOWN] as const
 /** The marks in the order of the state. */
@@ -82,11 +74,13 @@ export class Reach {
   readonly #columns: ReachColumns
   readonly #seen: SeenIds
   readonly #neighbourIds: NeighbourIds
+  readonly #trails: ReachTrails
 
   constructor(columns: ReachColumns) {
     this.#columns = columns
     this.#seen = new SeenIds(columns)
     this.#neighbourIds = new NeighbourIds(columns)
+    this.#trails = new ReachTrails(columns)
   }
 
   at(row: number): this {
@@ -196,13 +190,14 @@ export class Reach {
     this.#columns.flag(this.#row, SIGNALLED, signalled)
   }
 
-  get trail(): EvidenceTrail {
-    const { trails } = this.#columns
-    const known = trails[this.#row]!
-    if (known !== null) return known
-    const trail = new EvidenceTrail()
-    trails[this.#row] = trail
-    return trail
+  /** A transaction that counts as evidence and has no signal of its own. */
+  addEvidence(tx: Transaction): void {
+    this.#trails.add(this.#row, tx)
+  }
+
+  /** What led up to a signal. */
+  takeEvidence(): readonly EvidenceRef[] {
+    return this.#trails.take(this.#row)
   }
 
   /** How much the number of distinct ids grew. */
@@ -325,7 +320,7 @@ export class Reach {
       [this.since, columns.time(row, LAST_AT)],
       STATE_COUNTS.map((which) => this.#count(which)) as ReachState[5],
       [(details?.ownShort ?? NO_HISTORY).toState(), (details?.ownLong ?? NO_HISTORY).toState(), marksState(this.own)],
-      [this.signalled, columns.trails[row]?.toState() ?? []],
+      [this.signalled, this.#trails.toState(row)],
       this.#seen.toState(row),
       [
         columns.word(row, ACTIVE_WINDOWS),
@@ -349,7 +344,7 @@ export class Reach {
     columns.setWord(row, ACTIVE_WINDOWS, windows[0])
     columns.flag(row, SIGNALLED, signalled)
     columns.flag(row, UNCLEAN, !windows[2])
-    if (trail.length > 0) columns.trails[row] = EvidenceTrail.fromState(trail)
+    this.#trails.restore(row, trail)
     this.#restoreDetails(walks, own)
   }
 
@@ -399,28 +394,3 @@ const MARK_COLUMNS = [
   FOREIGN_ANSWERED_MARK,
   KNOWN_MARK,
 ] as const
-
-const NO_WALK = new SequentialTest()
-const NO_HISTORY = new WindowHistory()
-
-/** One that stands at 0 is as good as none. */
-function walkState(walk: SequentialTest | null): WalkState {
-  return (walk === null || walk.evidence === 0 ? NO_WALK : walk).toState()
-}
-
-function walkFrom(state: WalkState): SequentialTest | null {
-  const walk = SequentialTest.fromState(state)
-  return walk.evidence === 0 ? null : walk
-}
-
-function historyFrom(state: WindowHistoryState): WindowHistory | null {
-  return state[0].length === 0 ? null : WindowHistory.fromState(state)
-}
-
-function marksState(marks: Readonly<typeof NOTHING>): MarksState {
-  return [marks.trials, marks.refused, marks.neighbours, marks.foreign, marks.foreignAnswered, marks.known]
-}
-
-function marksFrom([trials, refused, neighbours, foreign, foreignAnswered, known]: MarksState): typeof NOTHING {
-  return { trials, refused, neighbours, foreign, foreignAnswered, known }
-}

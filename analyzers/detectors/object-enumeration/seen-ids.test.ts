@@ -51,7 +51,7 @@ test('one list says what two counters say, kept and put back at any time, and pa
       expect(longState).toEqual(long.toState())
       expect(sorted(shortState)).toEqual(sorted(short.toState()))
     }),
-    { numRuns: 120 },
+    { numRuns: 80 },
   )
 })
 
