@@ -76,7 +76,7 @@ const FOREIGN = 1
 const UPGRADED = 2
 const CLOSED = 3
 
-/** So many closed ones are kept for those that open: two kilobytes each. */
+/** So many closed ones are kept for those that open: a kilobyte each. */
 const MAX_FREE_FLOWS = 512
 
 class HttpFlow implements StreamConsumer, ParserOwner, Delivered {
