@@ -57,7 +57,7 @@ export const consumptionSize = defineDetector({
     statistic:
       'Per caller, endpoint and hour, the largest body. These make a population per endpoint and cohort: a sketch up to the 90th percentile, a Pareto tail beyond, so that sizes are compared by their ratio. Told from p <= report and leastBytes (16 times the 90th percentile of the endpoint, where that is more: it takes files), at the leastRequests-th such request of the hour, or at once from eight times that. The largest of the caller’s own past excuses half as much again.',
     memory:
-      'maxCallers callers with at most 16 endpoints, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of leastBytes; maxEndpoints populations of 2.1 KiB, and as much again per cohort, at most 4. Evictions are counted.',
+      'maxCallers callers, 0.2 KiB each, and 80 B for each of at most 16 endpoints of a caller; 1 to 4 KiB more for those past a quarter of leastBytes; maxEndpoints populations of 2.1 KiB, and as much again per cohort, at most 4. Evictions are counted.',
     warmUp: 'matureVotes votes at the endpoint, at least an hour, after an hour of quarantine.',
     traps:
       'Endpoints that take files (sizes vary there: the tail is long), long texts now and then (leastRequests), machines that send in bulk (their own past, or their cohort). Missed: bodies that are small on the wire and large unpacked; endpoints that hardly anybody sends bodies to.',

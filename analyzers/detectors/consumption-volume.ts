@@ -52,7 +52,7 @@ export const consumptionVolume = defineDetector({
     statistic:
       'Per caller and service, the bytes of answers of 1 KiB or more, summed in ten minutes and in an hour. The busiest ten minutes (any ten for those past a quarter of a floor, whole tens of the clock for others) and the hour of each caller in each hour make a population per service and cohort: a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report and leastMegabytes (twice that in an hour). The caller’s own past excuses half as much again. Told again at twice what was told, and each hour.',
     memory:
-      'maxCallers callers with at most 16 services, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of a floor; a population per service of two tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
+      'maxCallers callers, 0.2 KiB each, and 80 B for each of at most 16 services of a caller; 1 to 4 KiB more for those past a quarter of a floor; a population per service of two tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
     warmUp: 'matureVotes votes at the service, at least an hour, after an hour of quarantine.',
     traps:
       'Exports and copies at night (their own hours of that size, from the third), downloads of files (the tail of such a service is long), an office behind one address (five times leastMegabytes where it is known to be shared). Missed: less than leastMegabytes; what a machine takes whose kind is not known there and that has no past.',

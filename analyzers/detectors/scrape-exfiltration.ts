@@ -127,7 +127,7 @@ export const scrapeExfiltration = defineDetector({
     statistic:
       'Per caller and endpoint, records in ten minutes and in an hour. An answer holds as many as its size says: in one answer of an endpoint in ten seconds (five minutes, once 100 kB of them are known) the elements of the longest list are counted, which gives the bytes of a record. The most of each caller in each hour (in any ten minutes for those past a quarter of leastRecords, in whole tens of the clock for others) make a population per endpoint and cohort: a sketch up to the 90th percentile, a Pareto tail beyond. Told from p <= report and leastRecords (twice that in an hour; plainTimes as many where the answers that were looked at hold no personal data). The caller’s own hours of that size excuse half as much again. How grave it is depends on what the records hold.',
     memory:
-      'maxCallers callers with at most 16 endpoints, about 0.2 KiB each and 1 to 4 KiB more for those past a quarter of leastRecords; maxEndpoints populations of two tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
+      'maxCallers callers, 0.2 KiB each, and 80 B for each of at most 16 endpoints of a caller; 1 to 4 KiB more for those past a quarter of leastRecords; maxEndpoints populations of two tails (2.1 KiB each), and as much again per cohort, at most 4. Evictions are counted.',
     warmUp:
       'matureVotes votes at the endpoint, at least an hour, after an hour of quarantine. Answers must be JSON, with bodies.',
     traps:
