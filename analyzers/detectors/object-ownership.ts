@@ -97,7 +97,7 @@ const GIVEN: Verdict = { isOwn: false, breach: null, returned: false }
 
 class ObjectOwnership implements Detector {
   readonly stateVersion = 3
-  readonly shared: SharedLearning = { version: 2, tell: () => this.#told(), hear: (lines) => this.#hear(lines) }
+  readonly shared: SharedLearning = { version: 1, tell: () => this.#told(), hear: (lines) => this.#hear(lines) }
   readonly #others: Others<FieldsElsewhere>
   readonly #report: number
   readonly #index: CallerIndex
