@@ -158,12 +158,15 @@ export class KeyedTable<Value> {
   /** What is held now, in the order of `forEach`; each state is made when it is asked for. */
   *entries(toState: (value: Value) => unknown): IterableIterator<KeyedEntry> {
     for (const part of [this.#residents, this.#newcomers]) {
-      const held: [row: number, value: Value][] = []
+      const rows: number[] = []
+      const values: Value[] = []
       for (let row = part.oldest; row !== NO_ROW; row = this.#fields[row * PER_ROW + NEWER]!) {
-        held.push([row, this.#values[row]!])
+        rows.push(row)
+        values.push(this.#values[row]!)
       }
-      for (const [row, value] of held) {
-        // It may have left since the first was asked for.
+      for (const [i, row] of rows.entries()) {
+        const value = values[i]!
+        // It may have left since the first was asked for, and its row been given to another.
         if (this.#values[row] !== value) continue
         const flags = this.#fields[row * PER_ROW + FLAGS]!
         const uses = this.#fields[row * PER_ROW + USES]!
