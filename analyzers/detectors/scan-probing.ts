@@ -206,7 +206,7 @@ class ScanProbing implements Detector {
     visit.lastMatch = what
     visit.lastHitAt = now
     visit.windowHits++
-    if (visit.walk.evidence <= 0 || visit.hasMatched(what, now)) return
+    if (!visit.isWalking || visit.hasMatched(what, now)) return
     const { alpha, beta } = service.usualFor(tx.principal)
     if (visit.walk.learnOne(false, now, alpha, beta, this.#attackRate, this.#halfLifeUs) === 0) visit.forget()
   }

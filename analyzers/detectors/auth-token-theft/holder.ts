@@ -77,6 +77,7 @@ export class Holder {
   #last: Actor | null = null
   #lastAddress = ''
   #lookedAt: EventTime = 0
+  #strangers: EvidenceTrail | null = null
   /** Hours in which it was used, of event time. */
   hours = 0
   #hour = -1
@@ -88,8 +89,12 @@ export class Holder {
   sharers = 0
   /** More programs and networks use it than are told apart. */
   crowded = false
+
   /** What strangers did with a key, for when its holder goes on. */
-  strangers = new EvidenceTrail()
+  get strangers(): EvidenceTrail {
+    this.#strangers ??= new EvidenceTrail()
+    return this.#strangers
+  }
 
   /** True when the request needs no look: the same address as before, looked at lately. */
   goesOn(address: string, now: EventTime): boolean {
@@ -176,7 +181,7 @@ export class Holder {
       this.switches,
       this.sharers,
       this.crowded,
-      this.strangers.toState(),
+      this.#strangers?.toState() ?? [],
     ]
   }
 
@@ -206,7 +211,7 @@ export class Holder {
     holder.switches = switches
     holder.sharers = sharers
     holder.crowded = crowded
-    holder.strangers = EvidenceTrail.fromState(strangers)
+    if (strangers.length > 0) holder.#strangers = EvidenceTrail.fromState(strangers)
     return holder
   }
 

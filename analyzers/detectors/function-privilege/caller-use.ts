@@ -36,9 +36,14 @@ export class CallerUse {
   /** It has a vote in what its role does. */
   isCounted = false
   tried: Tried[] = []
-  trail = new EvidenceTrail()
   #used: number[] = []
   #triedAt: EventTime = 0
+  #trail: EvidenceTrail | null = null
+
+  get trail(): EvidenceTrail {
+    this.#trail ??= new EvidenceTrail()
+    return this.#trail
+  }
 
   /** Who has another role than before is somebody else, as far as functions go. */
   become(role: string): void {
@@ -86,7 +91,7 @@ export class CallerUse {
         isAdminLike,
       ],
     )
-    return [this.role, this.isCounted, [...this.#used], tried, this.#triedAt, this.trail.toState()]
+    return [this.role, this.isCounted, [...this.#used], tried, this.#triedAt, this.#trail?.toState() ?? []]
   }
 
   static fromState([role, isCounted, used, tried, triedAt, trail]: CallerUseState): CallerUse {
@@ -96,7 +101,7 @@ export class CallerUse {
     use.#used = used
     use.tried = tried.map(([operation, granted, log10P, isAdminLike]) => ({ operation, granted, log10P, isAdminLike }))
     use.#triedAt = triedAt
-    use.trail = EvidenceTrail.fromState(trail)
+    if (trail.length > 0) use.#trail = EvidenceTrail.fromState(trail)
     return use
   }
 }

@@ -46,11 +46,14 @@ const VisitState = z.tuple([
 export const CallerState = z.tuple([PrincipalState.nullable(), z.array(VisitState).max(MAX_SERVICES_PER_CALLER)])
 export type CallerState = z.infer<typeof CallerState>
 
+const NO_WALK = new SequentialTest()
+
 /** One caller at one service: the walk, and what it rests on. */
 export class Visit {
   readonly service: string
-  walk = new SequentialTest()
-  trail = new EvidenceTrail()
+  /** Most callers never miss: what only those who do need is made when it is needed. */
+  #walk: SequentialTest | null = null
+  #trail: EvidenceTrail | null = null
   leaked = 0
   refused = 0
   since: EventTime = 0
@@ -70,6 +73,21 @@ export class Visit {
 
   constructor(service: string) {
     this.service = service
+  }
+
+  get walk(): SequentialTest {
+    this.#walk ??= new SequentialTest()
+    return this.#walk
+  }
+
+  /** Whether the walk is under way. */
+  get isWalking(): boolean {
+    return this.#walk !== null && this.#walk.evidence > 0
+  }
+
+  get trail(): EvidenceTrail {
+    this.#trail ??= new EvidenceTrail()
+    return this.#trail
   }
 
   /** Distinct missing paths that counted. */
@@ -143,14 +161,14 @@ export class Visit {
     this.leaked = 0
     this.refused = 0
     this.signalled = false
-    this.trail.take()
+    this.#trail?.clear()
   }
 
   toState(): z.infer<typeof VisitState> {
     return [
       this.service,
-      this.walk.toState(),
-      this.trail.toState(),
+      (this.#walk ?? NO_WALK).toState(),
+      this.#trail?.toState() ?? [],
       [this.leaked, this.refused, this.since, this.signalled, this.matched],
       [this.lastMatch, this.lastHitAt, this.windowHits, this.windowMisses],
       this.#misses.map(({ shape, name, sensitive, leaked, gained }) => [
@@ -167,8 +185,8 @@ export class Visit {
 
   static fromState([service, walk, trail, counts, window, misses, recent, targets]: z.infer<typeof VisitState>): Visit {
     const visit = new Visit(service)
-    visit.walk = SequentialTest.fromState(walk)
-    visit.trail = EvidenceTrail.fromState(trail)
+    if (walk.some((number) => number !== 0)) visit.#walk = SequentialTest.fromState(walk)
+    if (trail.length > 0) visit.#trail = EvidenceTrail.fromState(trail)
     ;[visit.leaked, visit.refused, visit.since, visit.signalled, visit.matched] = counts
     ;[visit.lastMatch, visit.lastHitAt, visit.windowHits, visit.windowMisses] = window
     visit.#misses = misses.map(([shape, name, target, leaked, gained]) => ({
