@@ -35,7 +35,7 @@ const PAUSE_WEIGHT = 0.1
 /** Weirds of a request whose caller says for whom it asks, and is not believed. */
 const NAMES_OTHERS: readonly string[] = ['forwarded.beyond', 'forwarded.untrusted']
 /**
- * Nought in fields for sums and fractions: a floating-point number from the start. Where the first fraction comes later, it changes the
+ * Nought in fields for fractions: a floating-point number from the start. Where the first fraction comes later, it changes the
  * shape of all profiles, and all that was compiled for them is compiled again (a fifth of what is, in a replay).
  */
 const NOUGHT = -0
@@ -66,7 +66,7 @@ export interface Behaviour {
 }
 
 /**
- * What one caller did, in fixed memory (2.6 KiB, 3 with many objects; measured), and which credentials, networks, programs and header
+ * What one caller did, in fixed memory (2.4 KiB, 3.3 with many objects; measured), and which credentials, networks, programs and header
  * orders belong to them. Counts, hashes, /24 networks and names of programs only.
  */
 export class CallerProfile implements CallerView {
@@ -79,7 +79,7 @@ export class CallerProfile implements CallerView {
   reads = 0
   refused = 0
   /** Bytes of bodies of answers. */
-  bytes = NOUGHT
+  bytes = 0
   /** Requests that were looked into, and those of them to operations that hardly anybody else uses. */
   sampled = 0
   rare = 0
