@@ -1,5 +1,5 @@
 import type { SharedLearning } from '../../daemon/model/learning.ts'
-import { type EventTime, MINUTE_US, SECOND_US } from '../../daemon/model/time.ts'
+import { type EventTime, MINUTE_US, NO_TIME, SECOND_US } from '../../daemon/model/time.ts'
 import { callerAddress, type PayloadMark, type Transaction } from '../../daemon/model/transaction.ts'
 import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../baselines/admission.ts'
 import { CallerIndex, type CallerRow } from '../baselines/caller-index.ts'
@@ -90,7 +90,7 @@ export class PayloadContext {
   readonly #suspects = new Suspects()
   /** By service and endpoint: spares the look-up by a joined key, for a minute, so that eviction goes on as it should. */
   readonly #near = new Map<string, Map<string | null, Endpoint>>()
-  #nearSince: EventTime = 0
+  #nearSince: EventTime = NO_TIME
   readonly #faint = new FaintMarks()
   readonly #contents = new FieldContents()
   /** Of the answer of the latest transaction that has marks. */

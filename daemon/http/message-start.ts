@@ -1,5 +1,5 @@
-import type { EventTime } from '../model/time.ts'
-import { isBogus, NO_TIME } from './message.ts'
+import { type EventTime, NO_TIME } from '../model/time.ts'
+import { isBogus } from './message.ts'
 
 /** Where and when a message began: known from its first byte on, and wanted when its head is whole. */
 export class MessageStart {

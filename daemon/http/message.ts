@@ -1,13 +1,10 @@
-import type { EventTime } from '../model/time.ts'
+import { type EventTime, NO_TIME } from '../model/time.ts'
 import type { Weird } from '../telemetry/weirds.ts'
 import type { BodyBuffers } from './body-buffers.ts'
 import { NO_HEAD, type ParsedHead } from './head.ts'
 
 /** A capture timestamp this far from the event clock is bogus (contracts.md, the event clock). */
 const BOGUS_US = 3_600_000_000
-
-/** Not a small integer, so that the engine keeps times as doubles from the first message on. */
-export const NO_TIME: EventTime = -0.5
 
 /** One message while it is parsed and paired. Positions are stream positions of its direction, -1 while unknown. */
 export class HttpMessage {

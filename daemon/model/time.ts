@@ -4,6 +4,12 @@
  */
 export type EventTime = number
 
+/**
+ * Before anything came. No small integer, so that the engine keeps the times of a field as floating-point numbers from the first on: when
+ * that changes, all that was compiled for the class is compiled again.
+ */
+export const NO_TIME: EventTime = -0.5
+
 export const SECOND_US = 1_000_000
 export const MINUTE_US = 60 * SECOND_US
 export const HOUR_US = 60 * MINUTE_US

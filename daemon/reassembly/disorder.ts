@@ -1,8 +1,5 @@
-import type { EventTime } from '../model/time.ts'
+import { type EventTime, NO_TIME } from '../model/time.ts'
 import type { HalfStream } from './half-stream.ts'
-
-/** Not a small integer, so that the engine keeps times as doubles from the first on. */
-const NO_TIME: EventTime = -0.5
 
 /** An early piece of the stream: *owned* bytes, of which the first `end - start` count, or null for bytes that were on the wire but not captured. */
 export class HeldPiece {

@@ -1,11 +1,8 @@
 import { formatAddress, MAPPED } from '../decode/address.ts'
 import type { SourceInfo } from '../model/frame.ts'
-import type { EventTime } from '../model/time.ts'
+import { type EventTime, NO_TIME } from '../model/time.ts'
 import type { FlowTable } from './flow-table.ts'
 import type { Direction, FlowInfo } from './stream.ts'
-
-/** Not a small integer, so that the engine keeps times as doubles from the first on. */
-const NO_TIME: EventTime = -0.5
 
 /**
  * What a row of the flow table says of its flow, for as long as anybody wants to know: the row may be another's by then. Texts

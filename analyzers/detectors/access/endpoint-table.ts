@@ -1,4 +1,4 @@
-import { type EventTime, MINUTE_US } from '../../../daemon/model/time.ts'
+import { type EventTime, MINUTE_US, NO_TIME } from '../../../daemon/model/time.ts'
 import { type KeyedEntry, KeyedTable, type Occupancy } from '../../baselines/keyed-table.ts'
 
 /** Endpoints that are found without joining a key. */
@@ -13,7 +13,7 @@ interface Near<Value> {
 export class EndpointTable<Value> {
   readonly #table: KeyedTable<Value>
   readonly #near = new Map<string, Near<Value>>()
-  #since: EventTime = 0
+  #since: EventTime = NO_TIME
 
   constructor(limit: number, create: (key: string) => Value) {
     this.#table = new KeyedTable(limit, create)
