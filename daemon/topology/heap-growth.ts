@@ -26,7 +26,8 @@ const LOOK_EVERY_MS = 100
  * every thread of the process, from its next collection on; no output depends on it.
  */
 export class HeapGrowth {
-  #next = 0
+  /** Who starts the process with a growth of their own gets that. */
+  #next = process.execArgv.some((flag) => flag.startsWith('--heap-growing-percent=')) ? GROWTHS.length : 0
 
   constructor() {
     this.look()
