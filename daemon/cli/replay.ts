@@ -106,7 +106,7 @@ async function replayCommand(files: string[], options: ReplayOptions, context: C
     write: (line) => lines.write(line),
     ...(lines.terminal ? {} : { writeBytes: (bytes: Buffer, done: () => void) => lines.writeBytes(bytes, done) }),
     warn: (message) => context.logger.warn(message),
-    batchRead: () => {
+    progressed: () => {
       heap.look()
       young.look()
     },

@@ -71,18 +71,15 @@ describe('counting gives what replay counts', () => {
 })
 
 test.each([countPairs, replay])(
-  'each batch that was read is told, however finely captures are merged: %s',
+  'progress is told every 1,024 frames, however finely captures are merged: %s',
   async (read) => {
-    const files = ['keep-alive.pcap', 'interleaved.pcap', 'reordered.pcap'].map(captureOf)
-    const batchesOf = async (files: string[]) => {
-      let batches = 0
-      await read(request(files, { batchRead: () => batches++ }))
-      return batches
-    }
-    let alone = 0
-    for (const file of files) alone += await batchesOf([file])
-    expect(alone).toBeGreaterThanOrEqual(files.length)
-    expect(await batchesOf(files)).toBe(alone)
+    const file = captureOf('wrk-pipelined.pcap')
+    const frames = readCapture(readFileSync(file)).length
+    let times = 0
+    const files = Array.from({ length: 1 + Math.ceil(2048 / frames) }, () => file)
+    await read(request(files, { progressed: () => times++ }))
+    expect(times).toBeGreaterThanOrEqual(2)
+    expect(times).toBe(Math.floor((frames * files.length) / 1024))
   },
 )
 

@@ -45,7 +45,7 @@ export async function countPairs(request: ReplayRequest): Promise<ReplaySummary>
     inputs,
     stop,
     () => {},
-    () => request.batchRead?.(),
+    () => request.progressed?.(),
   )
   await chain.close()
   for (const { opened } of inputs) for (const message of endOf(opened.source)) warn(message)

@@ -55,7 +55,7 @@ export function boundHeapGrowth(): void {
 export class YoungGeneration {
   #bound = false
 
-  /** To be called before each MB or two of input: it doubles no sooner than as much as it is has lived through collections. */
+  /** To be called every few hundred pairs: it doubles no sooner than as much as it is has lived through collections. */
   look(): void {
     if (this.#bound) return
     const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space')

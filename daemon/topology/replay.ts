@@ -49,8 +49,8 @@ export interface ReplayRequest {
   writeBytes?(bytes: Buffer, done: () => void): void | Promise<void>
   /** A sentence for the operator. */
   warn(message: string): void
-  /** Called after each batch of input. */
-  batchRead?(): void
+  /** Called every 1,024 frames or records. */
+  progressed?(): void
   /** Where records and incidents are stored. The caller closes it. */
   readonly store?: RowSink
   /** Learns from every transaction. */
@@ -106,7 +106,7 @@ export async function replay(request: ReplayRequest): Promise<ReplaySummary> {
       inputs,
       request.stop,
       betweenBatches(request.speed, () => lines?.drained() ?? output.drained() ?? rows?.room(), request.stop),
-      () => request.batchRead?.(),
+      () => request.progressed?.(),
     )
   } catch (error) {
     // An input that was given up before it said what it is has not failed.
