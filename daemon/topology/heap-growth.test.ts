@@ -36,6 +36,17 @@ describe('HeapGrowth', () => {
     for (let i = 0; i < 3; i++) growth.look()
     expect(v8.flags).toEqual(['--heap-growing-percent=300', '--heap-growing-percent=50'])
   })
+
+  it('leaves alone what the process was started with', () => {
+    process.execArgv.push('--heap-growing-percent=50')
+    try {
+      v8.heapBytes = 200 * MIB
+      new HeapGrowth().look()
+      expect(v8.flags).toEqual([])
+    } finally {
+      process.execArgv.pop()
+    }
+  })
 })
 
 describe('YoungGeneration', () => {
