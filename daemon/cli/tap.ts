@@ -2,10 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { escapeJson } from '../../sinks/escape.ts'
 import { loadPrivacyKey } from '../identity/privacy-key.ts'
 import { openInput } from '../sources/capture-file.ts'
+import { inheritedInput, STDIN } from '../sources/inherited-input.ts'
 import type { LineReader } from '../sources/native-file.ts'
 import { findPreset, presetText, shippedPresets } from '../tap/presets.ts'
 import { Counters } from '../telemetry/counters.ts'
-import { inheritedStream } from '../topology/inherited-stream.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
 import { loadSettings } from './settings.ts'
@@ -96,8 +96,6 @@ function onePreset(name: string, output: Output): string {
   return output === 'json' ? `${JSON.stringify(preset, null, 2)}\n` : presetText(preset.name)
 }
 
-const STDIN = 0
-
 /** The first lines of an input, as they are. */
 async function readSample(
   file: string,
@@ -116,9 +114,7 @@ async function readSample(
     end: () => {},
   })
   const opened = await openInput(file, {
-    get stdin() {
-      return inheritedStream(STDIN, stop)
-    },
+    stdin: () => inheritedInput(STDIN, stop),
     counters: new Counters(),
     lines: (_name, whole) => collector(whole),
     formatNamed: true,

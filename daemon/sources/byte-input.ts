@@ -46,7 +46,7 @@ export class StreamInput implements ByteInput {
         if (next.done === true) return 0
         this.#rest = Buffer.isBuffer(next.value) ? next.value : Buffer.from(String(next.value))
       } catch (error) {
-        this.damage = `the input broke off: ${messageOf(error)}`
+        this.damage = brokenOff(error)
         return 0
       }
     }
@@ -62,6 +62,7 @@ export class StreamInput implements ByteInput {
 
 const EMPTY = Buffer.alloc(0)
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** `damage` of an input that ended for this reason. */
+export function brokenOff(reason: unknown): string {
+  return `the input broke off: ${reason instanceof Error ? reason.message : String(reason)}`
 }

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HOUR_US, SECOND_US } from '../model/time.ts'
 import { Counters } from '../telemetry/counters.ts'
+import { StreamInput } from './byte-input.ts'
 import { type CaptureFile, openInput } from './capture-file.ts'
 
 const BASE = Date.UTC(2026, 10, 21, 20) * 1000
@@ -80,7 +81,10 @@ function streamOf(bytes: Buffer, sizes: readonly number[]): Readable {
 }
 
 async function openFrames(bytes: Buffer, sizes: readonly number[] = [65_536]): Promise<CaptureFile> {
-  const opened = await openInput('-', { stdin: streamOf(bytes, sizes), counters: new Counters() })
+  const opened = await openInput('-', {
+    stdin: () => new StreamInput(streamOf(bytes, sizes)),
+    counters: new Counters(),
+  })
   if (opened.kind !== 'frames') throw new Error('expected frames')
   return opened.source
 }
@@ -246,7 +250,7 @@ describe('zstd', () => {
       expect(wanted.length).toBeGreaterThan(20)
       expect(await readAll(await openFrames(stored(`zstd/${name}.pcap.zst`), [3, 500, 77]))).toEqual(wanted)
       const path = join(import.meta.dirname, `../../test/zstd/${name}.pcap.zst`)
-      const opened = await openInput(path, { stdin: Readable.from([]), counters: new Counters() })
+      const opened = await openInput(path, { counters: new Counters() })
       expect(await readAll(opened.source as CaptureFile)).toEqual(wanted)
     }
   })
@@ -271,7 +275,7 @@ describe('what cannot be opened', () => {
     rmSync(folder, { recursive: true })
   })
 
-  const deps = { stdin: Readable.from([]), counters: new Counters() }
+  const deps = { counters: new Counters() }
 
   test('a missing file and a folder are named, with what to do', async () => {
     await expect(openInput(join(folder, 'gone.pcap'), deps)).rejects.toMatchObject({

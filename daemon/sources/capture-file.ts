@@ -1,10 +1,9 @@
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { FrameBatch, SourceInfo } from '../model/frame.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import { OffpathError } from '../telemetry/errors.ts'
-import { type ByteInput, FileInput, StreamInput } from './byte-input.ts'
+import { type ByteInput, FileInput } from './byte-input.ts'
 import { ByteWindow } from './byte-window.ts'
 import { FileClockGuard } from './clock-guard.ts'
 import { CHUNK_BYTES, type DamagedTail, frameBatches } from './frame-batches.ts'
@@ -25,8 +24,8 @@ export type OpenedInput =
   | { readonly kind: 'native'; readonly source: NativeSource }
 
 export interface InputDeps {
-  /** What `-` reads. */
-  readonly stdin: Readable
+  /** Opens what `-` reads; only where it may be named. */
+  readonly stdin?: () => ByteInput
   readonly counters: Counters
   /** Reads text inputs, of this name. Default: native records only. */
   readonly lines?: (name: string, whole: boolean) => LineReader | Promise<LineReader>
@@ -40,7 +39,7 @@ export interface InputDeps {
  */
 export async function openInput(path: string, deps: InputDeps): Promise<OpenedInput> {
   const info: SourceInfo = { kind: 'file', name: path === '-' ? 'stdin' : basename(path) }
-  let window = new ByteWindow(path === '-' ? new StreamInput(deps.stdin) : await openFile(path), CHUNK_BYTES)
+  let window = new ByteWindow(path === '-' ? standardInput(deps) : await openFile(path), CHUNK_BYTES)
   try {
     let type = await firstLook(window, path)
     if (type === 'gzip' || type === 'zstd') {
@@ -109,6 +108,11 @@ async function unpacked(window: ByteWindow, type: 'gzip' | 'zstd'): Promise<Byte
   const head = window.buffer.subarray(window.start, window.end)
   const input = type === 'gzip' ? new GunzipInput(window.input, head) : new ZstdInput(window.input, head)
   return new ByteWindow(input, CHUNK_BYTES)
+}
+
+function standardInput({ stdin }: InputDeps): ByteInput {
+  if (stdin === undefined) throw new RangeError('no standard input here')
+  return stdin()
 }
 
 async function openFile(path: string): Promise<ByteInput> {

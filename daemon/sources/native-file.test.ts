@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatTime, HOUR_US } from '../model/time.ts'
 import { Counters } from '../telemetry/counters.ts'
+import { StreamInput } from './byte-input.ts'
 import { openInput } from './capture-file.ts'
 import { MAX_LINE_BYTES, type NativeRecord, type NativeSource } from './native-file.ts'
 
@@ -18,7 +19,7 @@ async function openNative(text: string | Buffer, counters = new Counters(), size
   const bytes = Buffer.from(text)
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
-  const opened = await openInput('-', { stdin: Readable.from(pieces), counters })
+  const opened = await openInput('-', { stdin: () => new StreamInput(Readable.from(pieces)), counters })
   if (opened.kind !== 'native') throw new Error('expected native transactions')
   return opened.source
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Counters } from '../telemetry/counters.ts'
+import { StreamInput } from './byte-input.ts'
 import { openInput } from './capture-file.ts'
 import type { DamagedTail } from './frame-batches.ts'
 
@@ -91,7 +92,7 @@ interface Seen {
 async function readAll(bytes: Buffer, size = 65_536): Promise<{ seen: Seen[]; tail: DamagedTail | null }> {
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
-  const opened = await openInput('-', { stdin: Readable.from(pieces), counters: new Counters() })
+  const opened = await openInput('-', { stdin: () => new StreamInput(Readable.from(pieces)), counters: new Counters() })
   if (opened.kind !== 'frames') throw new Error('expected frames')
   const seen: Seen[] = []
   for await (const batch of opened.source.batches(new AbortController().signal)) {

@@ -6,6 +6,7 @@ import type { SourceInfo } from '../model/frame.ts'
 import type { EventTime } from '../model/time.ts'
 import { Reassembler } from '../reassembly/reassembler.ts'
 import { isCaptureFile, openInput } from '../sources/capture-file.ts'
+import { inheritedInput, STDIN } from '../sources/inherited-input.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { Counters, type Telemetry } from '../telemetry/counters.ts'
 import { LossFunnel } from '../telemetry/funnel.ts'
@@ -37,7 +38,7 @@ export async function countPairs(request: ReplayRequest): Promise<ReplaySummary>
   const chain = new Chain(new CountedFlows(config, telemetry, sensor), telemetry)
   const inputs: Input[] = []
   for (const path of files) {
-    const opened = await openInput(path, { stdin: process.stdin, counters: telemetry.counters })
+    const opened = await openInput(path, { stdin: () => inheritedInput(STDIN, stop), counters: telemetry.counters })
     inputs.push({ opened, info: opened.source.info, reader: null })
   }
   await drive(

@@ -33,7 +33,7 @@ async function incidentsWith(marks: readonly DeployMark[]): Promise<string[]> {
     },
   })
   for (const each of marks) assembly.deploy(each)
-  const opened = await openInput(RECORDING, { stdin: process.stdin, counters: assembly.intake.counters })
+  const opened = await openInput(RECORDING, { counters: assembly.intake.counters })
   const { info } = opened.source
   const input = { opened, info, reader: nativeReader(assembly, info) }
   await drive(assembly.chain, [input], new AbortController().signal, () => undefined)

@@ -9,6 +9,7 @@ import type { TopicCover } from '../model/topic-cover.ts'
 import { compileRules } from '../payload/rules/compile.ts'
 import { useRuleCompiler } from '../payload/rules/compiler.ts'
 import { openInput } from '../sources/capture-file.ts'
+import { inheritedInput } from '../sources/inherited-input.ts'
 import { captureQuality } from '../telemetry/capture-quality.ts'
 import { watchedAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
@@ -23,7 +24,6 @@ import type {
   StartMessage,
   ToEngine,
 } from './engine-protocol.ts'
-import { inheritedStream } from './inherited-stream.ts'
 import { drive, endOf, type Input } from './inputs.ts'
 import { InventoryFeed } from './inventory-feed.ts'
 import { KafkaSession, type KeptCovers } from './kafka-session.ts'
@@ -312,7 +312,7 @@ export class Engine {
   async #files(assembly: Assembly, files: readonly EngineFile[]): Promise<void> {
     const inputs: Input[] = []
     for (const file of files) {
-      const stdin = inheritedStream(file.descriptor, this.#stop.signal)
+      const stdin = () => inheritedInput(file.descriptor, this.#stop.signal)
       const opened = await openInput('-', { stdin, counters: assembly.intake.counters })
       const info: SourceInfo = { kind: 'file', name: file.name, movedUs: file.shiftUs }
       inputs.push({

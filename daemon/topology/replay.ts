@@ -12,12 +12,12 @@ import { loadRuleCompiler } from '../payload/rules/compiler.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
 import { openInput } from '../sources/capture-file.ts'
+import { inheritedInput, STDIN } from '../sources/inherited-input.ts'
 import type { CaptureQualityJson } from '../telemetry/capture-quality.ts'
 import type { LedgerTotals } from '../telemetry/funnel.ts'
 import type { AnalysisListeners } from './analysis-stage.ts'
 import { openAsns } from './asns.ts'
 import { type Assembly, assemble, nativeReader, switchedOff } from './assemble.ts'
-import { inheritedStream } from './inherited-stream.ts'
 import { type BetweenBatches, drive, endOf, type Input } from './inputs.ts'
 import type { ReplayRows } from './replay-rows.ts'
 import type { TapLinesSettings } from './tap-lines.ts'
@@ -178,8 +178,6 @@ function withInventory(listeners: AnalysisListeners, inventory: Inventory | unde
   }
 }
 
-const STDIN = 0
-
 async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input[]): Promise<void> {
   const format = request.format ?? 'auto'
   const { key } = request
@@ -193,10 +191,7 @@ async function openAll(request: ReplayRequest, assembly: Assembly, inputs: Input
         return new TapLines({ format, key, bodies, telemetry, chosen }, name, whole)
       },
       formatNamed: format !== 'auto',
-      // Touched only if `-` is named.
-      get stdin() {
-        return inheritedStream(STDIN, request.stop)
-      },
+      stdin: () => inheritedInput(STDIN, request.stop),
       counters: telemetry.counters,
     })
     const { info } = opened.source

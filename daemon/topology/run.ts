@@ -14,6 +14,7 @@ import type { Verdict } from '../model/verdict.ts'
 import { NO_RULES, type PayloadRule } from '../payload/rules/rule.ts'
 import { shippedPolicies } from '../policies/load.ts'
 import type { PolicyDocument } from '../policies/policy-file.ts'
+import { STDIN } from '../sources/inherited-input.ts'
 import { OffpathError } from '../telemetry/errors.ts'
 import type { SourceState } from './capture-supervisor.ts'
 import { Captures, isLive } from './captures.ts'
@@ -363,7 +364,6 @@ function kafkaInput(desk: KafkaDesk | undefined, source: Extract<SourceConfig, {
   return { kind: 'kafka', name: sourceName(source), ...desk.open(source) }
 }
 
-const STDIN = 0
 const FIRST_DESCRIPTOR = 4
 
 function open(path: string): number {

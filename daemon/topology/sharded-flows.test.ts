@@ -103,7 +103,6 @@ async function callsOf(paths: readonly string[], options: RunOptions): Promise<s
     const opened = await openInput(path, {
       lines: async () => NATIVE_LINES,
       formatNamed: false,
-      stdin: process.stdin,
       counters: assembly.intake.counters,
     })
     inputs.push({ opened, info: opened.source.info, reader: nativeReader(assembly, opened.source.info) })
@@ -241,7 +240,6 @@ test('a file waits for a worker that is slow: what it has been given stays small
   const opened = await openInput(path, {
     lines: async () => NATIVE_LINES,
     formatNamed: false,
-    stdin: process.stdin,
     counters: assembly.intake.counters,
   })
   const { info } = opened.source

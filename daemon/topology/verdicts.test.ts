@@ -27,7 +27,7 @@ async function replayed(verdicts: readonly Verdict[]): Promise<IncidentChange[]>
     },
   })
   for (const each of verdicts) assembly.verdict(each)
-  const opened = await openInput(RECORDING, { stdin: process.stdin, counters: assembly.intake.counters })
+  const opened = await openInput(RECORDING, { counters: assembly.intake.counters })
   const { info } = opened.source
   await drive(
     assembly.chain,

@@ -125,7 +125,7 @@ async function main(name: string, path: string): Promise<void> {
   const stage = STAGES.find((one) => one.name === name)
   if (stage === undefined) throw new Error(`no stage ${name}`)
   const telemetry: Telemetry = { funnel: new LossFunnel(), weirds: new WeirdCounts(), counters: new Counters() }
-  const opened = await openInput(path, { stdin: process.stdin, counters: telemetry.counters })
+  const opened = await openInput(path, { counters: telemetry.counters })
   if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)
   const { take, end } = stage.build(telemetry)
   const start = process.cpuUsage()

@@ -32,7 +32,7 @@ async function transactionsOf(path: string): Promise<Transaction[]> {
   }
   const listeners = { transaction: (tx: Transaction) => void all.push(tx) }
   const { chain } = assemble({ config, key: TEST_KEY, bodies: false, detect: null, listeners, detectorFailed })
-  const opened = await openInput(path, { stdin: process.stdin, counters: new Counters() })
+  const opened = await openInput(path, { counters: new Counters() })
   if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)
   for await (const batch of opened.source.batches(new AbortController().signal))
     chain.frames(SOURCE, batch, 0, batch.count)

@@ -147,7 +147,7 @@ export async function judgePackets(exchanges: Iterable<Exchange>, judge: Judge):
       judge(transaction, truth)
     }, null)
     const { counters } = assembly.telemetry
-    const opened = await openInput(path, { stdin: process.stdin, counters })
+    const opened = await openInput(path, { counters })
     if (opened.kind !== 'frames') throw new Error(`${path} is no capture`)
     for await (const batch of opened.source.batches(new AbortController().signal)) {
       assembly.chain.frames(SOURCE, batch, 0, batch.count)

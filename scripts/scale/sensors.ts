@@ -52,7 +52,7 @@ async function sensor(number: number): Promise<void> {
     listeners: {},
     detectorFailed: () => undefined,
   })
-  const opened = await openInput(file, { stdin: process.stdin, counters })
+  const opened = await openInput(file, { counters })
   const info = { kind: 'file', name: `sensor-${number}` } as const
   const input = {
     opened: shifted(opened, (await offsetUs()) + number * 1009),
@@ -68,7 +68,7 @@ let offset: number | null = null
 /** From the capture's first frame to now. */
 async function offsetUs(): Promise<number> {
   if (offset !== null) return offset
-  const { source } = await openInput(file, { stdin: process.stdin, counters })
+  const { source } = await openInput(file, { counters })
   for await (const batch of source.batches(stop)) {
     offset ??= Math.floor(Date.now() * 1000 - batch.clock[0]!)
     return offset

@@ -33,7 +33,7 @@ export async function sensed(files: readonly string[], publish: (record: Publish
   })
   const inputs: Input[] = []
   for (const path of files) {
-    const opened = await openInput(path, { stdin: process.stdin, counters: assembly.telemetry.counters })
+    const opened = await openInput(path, { counters: assembly.telemetry.counters })
     inputs.push({ opened, info: opened.source.info, reader: nativeReader(assembly, opened.source.info) })
   }
   await drive(assembly.chain, inputs, new AbortController().signal, () => undefined)

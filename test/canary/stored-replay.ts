@@ -69,7 +69,7 @@ export async function replayInto(folder: string, store: Store, files: readonly s
   pending.feed = feed
   const inputs: Input[] = []
   for (const path of files) {
-    const opened = await openInput(path, { stdin: process.stdin, counters: assembly.telemetry.counters })
+    const opened = await openInput(path, { counters: assembly.telemetry.counters })
     const { info } = opened.source
     inputs.push({ opened, info, reader: nativeReader(assembly, info) })
   }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { StreamInput } from '../../../daemon/sources/byte-input.ts'
 import { openInput } from '../../../daemon/sources/capture-file.ts'
 import { Counters } from '../../../daemon/telemetry/counters.ts'
 import { OffpathError } from '../../../daemon/telemetry/errors.ts'
@@ -36,7 +37,7 @@ export const pcapng: FuzzTarget = {
     for (let at = 0; at < input.length; at += size) pieces.push(input.subarray(at, at + size))
     const counters = new Counters()
     try {
-      const opened = await openInput('-', { stdin: Readable.from(pieces), counters })
+      const opened = await openInput('-', { stdin: () => new StreamInput(Readable.from(pieces)), counters })
       if (opened.kind === 'native') {
         for await (const batch of opened.source.batches(new AbortController().signal)) void batch
         return
