@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
 
+const MOST_OF_A_REASON = 3000
+
 /** A vitest reporter that writes what scripts/run-tests.mjs counts, as JSON, to the file named in OFFPATH_TEST_LEDGER. */
 export default class Ledger {
   onTestRunEnd(modules, unhandledErrors) {
@@ -9,8 +11,10 @@ export default class Ledger {
       if (errors.length > 0) ledger.failures.push(`${module.relativeModuleId}: ${errors[0].message}`)
       for (const test of module.children.allTests()) {
         const name = `${module.relativeModuleId}: ${test.fullName}`
-        const { state, note } = test.result()
-        if (test.diagnostic()?.flaky) ledger.unsteady.push(name)
+        const { state, note, errors } = test.result()
+        // Those of the tries that failed: a counterexample would be gone with them.
+        if (test.diagnostic()?.flaky)
+          ledger.unsteady.push(`${name}: ${errors?.[0]?.message.slice(0, MOST_OF_A_REASON)}`)
         if (state === 'passed') ledger.passed++
         else if (state === 'failed') ledger.failures.push(name)
         else ledger.skips.push(note === undefined ? name : `${name}: ${note}`)
