@@ -10,6 +10,7 @@ import { FirstTouch, FirstTouchState } from '../baselines/first-touch.ts'
 import { KeyedEntry, KeyedTable } from '../baselines/keyed-table.ts'
 import { hashText } from '../baselines/lookup-hash.ts'
 import { Others } from '../baselines/others.ts'
+import { NO_ROW } from '../baselines/place-rows.ts'
 import type { Places } from '../baselines/places.ts'
 import { amount, hash32, text } from '../baselines/state.ts'
 import { type Detector, defineDetector } from '../detector.ts'
@@ -27,7 +28,6 @@ import {
   KNOWN,
   MISSING,
   NEIGHBOURS,
-  NO_ROW,
   ReachColumns,
   SIGNALLED,
 } from './object-enumeration/reach-columns.ts'

@@ -8,6 +8,7 @@ import { ADMISSION_DEFAULTS, Admission, AdmissionState } from '../../baselines/a
 import { CallerIndex } from '../../baselines/caller-index.ts'
 import { KeyedEntry, KeyedTable } from '../../baselines/keyed-table.ts'
 import { Others } from '../../baselines/others.ts'
+import { NO_ROW } from '../../baselines/place-rows.ts'
 import type { Places } from '../../baselines/places.ts'
 import { isAuthenticated } from '../../baselines/principal-key.ts'
 import { amount, flag, text } from '../../baselines/state.ts'
@@ -19,7 +20,7 @@ import type { Measure, UseOptions } from './measure.ts'
 import { PopulationState, UseElsewhere, UsePopulation } from './population.ts'
 import { type ByScale, HOUR, MINUTE, SCALES_US, TEN } from './scales.ts'
 import { Usage } from './usage.ts'
-import { Caller, CallerState, NO_ROW, Uses } from './uses.ts'
+import { Caller, CallerState, Uses } from './uses.ts'
 
 /** From this share of the floor on a use is watched more closely. */
 const NEAR = 0.25

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { KeyedTable } from '../../baselines/keyed-table.ts'
+import { NO_ROW } from '../../baselines/place-rows.ts'
 import { Places } from '../../baselines/places.ts'
 import { Usage } from './usage.ts'
-import { Caller, CallerState, NO_ROW, Uses } from './uses.ts'
+import { Caller, CallerState, Uses } from './uses.ts'
 
 const MINUTE_US = 60e6
 

@@ -2,11 +2,12 @@ import { z } from 'zod'
 import type { Principal, Transaction } from '../../../daemon/model/transaction.ts'
 import type { CallerRow } from '../../baselines/caller-index.ts'
 import { hashText } from '../../baselines/lookup-hash.ts'
+import { NO_ROW, type RowOwner } from '../../baselines/place-rows.ts'
 import type { Places } from '../../baselines/places.ts'
 import { PrincipalState, principalFrom, principalKey, principalState, voteKey } from '../../baselines/principal-key.ts'
 import { flag, text } from '../../baselines/state.ts'
 import { Reach } from './reach.ts'
-import { MAX_REACHES_PER_CALLER, NO_ROW, type ReachColumns, type Reacher } from './reach-columns.ts'
+import { MAX_REACHES_PER_CALLER, type ReachColumns } from './reach-columns.ts'
 import { ReachState } from './reach-state.ts'
 
 /** Principal, cohort, whether it is distinctive, reaches. */
@@ -19,7 +20,7 @@ export const CallerState = z.tuple([
 export type CallerState = z.infer<typeof CallerState>
 
 /** One caller; what it reached at up to 24 endpoints is kept in rows of ReachColumns. */
-export class Caller implements Reacher {
+export class Caller implements RowOwner {
   principal: Principal | null = null
   /** principalKey and voteKey. */
   key = ''

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Transaction } from '../../../daemon/model/transaction.ts'
 import { transaction } from '../../../test/conformance/traffic.ts'
+import { NO_ROW } from '../../baselines/place-rows.ts'
 import { Place, Places } from '../../baselines/places.ts'
 import { EvidenceTrail } from '../../finding.ts'
 import { unpackId } from '../../packed-id.ts'
 import { Caller } from './caller.ts'
 import { Reach } from './reach.ts'
-import { ANSWERED, MAX_REACHES_PER_CALLER, NO_ROW, ReachColumns } from './reach-columns.ts'
+import { ANSWERED, MAX_REACHES_PER_CALLER, ReachColumns } from './reach-columns.ts'
 
 const PLACES = Array.from({ length: 30 }, (_, i) => new Place('shop', `GET /things-${i}/{id}`, 0))
 

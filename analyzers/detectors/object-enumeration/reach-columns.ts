@@ -1,7 +1,6 @@
-import type { EvictionListener } from '../../../daemon/identity/bounded-map.ts'
 import type { DistinctCounter } from '../../baselines/distinct-counter.ts'
 import { NumberLists } from '../../baselines/number-lists.ts'
-import type { Place } from '../../baselines/places.ts'
+import { FEW_ROWS, PlaceRows, type RowOwner } from '../../baselines/place-rows.ts'
 import type { SequentialTest } from '../../baselines/sequential-test.ts'
 import type { WindowHistory } from '../../baselines/window-history.ts'
 import { PER_REF } from '../../packed-ref.ts'
@@ -49,15 +48,7 @@ export const SIGNALLED = 1
 export const UNCLEAN = 2
 const ESTIMATED = 4
 
-/** In the place of a row where there is none. */
-export const NO_ROW = -1
 export const MAX_REACHES_PER_CALLER = 24
-
-/** Whoever has reaches. */
-export interface Reacher {
-  /** The row of its first reach; the others follow one another. */
-  first: number
-}
 
 /** In the place of ids, once there are too many: what both windows hold, and the counts, which are whole numbers no more. */
 export interface Estimates {
@@ -94,73 +85,19 @@ const NO_IDS: readonly number[] = []
  * Memory     84 B a row; 16 B of ids and 16 B of numbers, twice as much whenever there is no room; a trail of 24 B a reference; past
  *            64 ids two DistinctCounters; details of some 150 B where they are needed
  */
-export class ReachColumns implements EvictionListener<Reacher> {
+export class ReachColumns extends PlaceRows<RowOwner> {
   readonly lists = new NumberLists()
-  readonly places: (Place | null)[] = []
   readonly details: (ReachDetails | null)[] = []
   #doubles: Float64Array
   #words: Int32Array
   #bytes: Uint8Array
-  /**
-   * The row after this one of the same caller, or of those that are free. Apart from the rows: a caller's chain is gone through each
-   * time.
-   */
-  #next: Int32Array
-  #free = NO_ROW
 
-  constructor(capacity = 64) {
-    this.#next = new Int32Array(capacity)
+  constructor(capacity = FEW_ROWS) {
+    super(MAX_REACHES_PER_CALLER, capacity)
     const rows = new ArrayBuffer(capacity * ROW)
     this.#doubles = new Float64Array(rows)
     this.#words = new Int32Array(rows)
     this.#bytes = new Uint8Array(rows)
-  }
-
-  next(row: number): number {
-    return this.#next[row]!
-  }
-
-  /** The row of a place among those of a caller, added if need be: if they are too many, the one that grew longest ago makes way. */
-  rowOf(caller: Reacher, place: Place): number {
-    const { places } = this
-    const next = this.#next
-    for (let row = caller.first; row !== NO_ROW; row = next[row]!) if (places[row] === place) return row
-    // Places begin anew when they are too many: the same one is then another object.
-    const known = this.find(caller, place.key)
-    return known === NO_ROW ? this.add(caller, place) : known
-  }
-
-  /** The row of a place by its key; NO_ROW where the caller has none. */
-  find({ first }: Reacher, key: string): number {
-    let row = first
-    while (row !== NO_ROW && this.places[row]!.key !== key) row = this.#next[row]!
-    return row
-  }
-
-  /** Puts a place behind the caller's others. */
-  add(caller: Reacher, place: Place): number {
-    let count = 0
-    let last = NO_ROW
-    for (let row = caller.first; row !== NO_ROW; row = this.#next[row]!) {
-      last = row
-      count++
-    }
-    if (count >= MAX_REACHES_PER_CALLER) {
-      this.#removeOldest(caller)
-      return this.add(caller, place)
-    }
-    const row = this.#free === NO_ROW ? this.#newRow() : this.#free
-    this.#free = this.#next[row]!
-    this.#next[row] = NO_ROW
-    this.places[row] = place
-    if (last === NO_ROW) caller.first = row
-    else this.#next[last] = row
-    return row
-  }
-
-  /** Gives back the rows of a caller that is gone. */
-  evicted(caller: Reacher): void {
-    while (caller.first !== NO_ROW) this.#remove(caller, NO_ROW)
   }
 
   time(row: number, which: number): number {
@@ -232,54 +169,26 @@ export class ReachColumns implements EvictionListener<Reacher> {
     return details
   }
 
-  #newRow(): number {
-    const row = this.details.length
-    if (row === this.#next.length) this.#grow()
-    this.#next[row] = NO_ROW
-    this.places.push(null)
-    this.details.push(null)
-    return row
+  protected lastAt(row: number): number {
+    return this.time(row, LAST_AT)
   }
 
-  #grow(): void {
-    const capacity = 2 * this.#next.length
-    const next = new Int32Array(capacity)
-    next.set(this.#next)
-    this.#next = next
-    const rows = new ArrayBuffer(capacity * ROW)
+  protected clear(row: number): void {
+    this.lists.release(this.word(row, IDS_AT), this.#bytes[row * ROW + COUNTS + IDS]!)
+    this.lists.release(this.word(row, RECENT_AT), this.#bytes[row * ROW + COUNTS + RECENT]!)
+    this.lists.release(this.word(row, REFS_AT), this.word(row, REFS) * PER_REF)
+    this.#bytes.fill(0, row * ROW, (row + 1) * ROW)
+    this.details[row] = null
+  }
+
+  protected widen(row: number): void {
+    this.details.push(null)
+    if (row * ROW < this.#bytes.length) return
+    const rows = new ArrayBuffer(2 * row * ROW)
     const bytes = new Uint8Array(rows)
     bytes.set(this.#bytes)
     this.#bytes = bytes
     this.#doubles = new Float64Array(rows)
     this.#words = new Int32Array(rows)
-  }
-
-  #removeOldest(caller: Reacher): void {
-    let beforeOldest = NO_ROW
-    let oldest = caller.first
-    let before = oldest
-    for (let row = this.#next[oldest]!; row !== NO_ROW; row = this.#next[row]!) {
-      if (this.time(row, LAST_AT) < this.time(oldest, LAST_AT)) {
-        beforeOldest = before
-        oldest = row
-      }
-      before = row
-    }
-    this.#remove(caller, beforeOldest)
-  }
-
-  /** Takes the row behind this one out of the caller's; the first behind NO_ROW. */
-  #remove(caller: Reacher, before: number): void {
-    const row = before === NO_ROW ? caller.first : this.#next[before]!
-    if (before === NO_ROW) caller.first = this.#next[row]!
-    else this.#next[before] = this.#next[row]!
-    this.lists.release(this.word(row, IDS_AT), this.#bytes[row * ROW + COUNTS + IDS]!)
-    this.lists.release(this.word(row, RECENT_AT), this.#bytes[row * ROW + COUNTS + RECENT]!)
-    this.lists.release(this.word(row, REFS_AT), this.word(row, REFS) * PER_REF)
-    this.#bytes.fill(0, row * ROW, (row + 1) * ROW)
-    this.places[row] = null
-    this.details[row] = null
-    this.#next[row] = this.#free
-    this.#free = row
   }
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DistinctCounter } from '../../baselines/distinct-counter.ts'
+import { NO_ROW } from '../../baselines/place-rows.ts'
 import { Place } from '../../baselines/places.ts'
-import { NO_ROW, ReachColumns, SHORT_ANSWERED } from './reach-columns.ts'
+import { ReachColumns, SHORT_ANSWERED } from './reach-columns.ts'
 import { SeenIds } from './seen-ids.ts'
 
 const PLACE = new Place('shop', 'GET /orders/{id}', 0)
